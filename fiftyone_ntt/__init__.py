@@ -1,0 +1,59 @@
+"""Instance masks of your classes over a whole FiftyOne dataset, from a few tagged references.
+
+The public functions; see the README for the tour. Importing this package costs nothing: torch and
+FiftyOne are loaded by the first function that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "MemoryBank": "fiftyone_ntt.core.bank",
+    "NttError": "fiftyone_ntt.errors",
+    "ReferenceSegmenter": "fiftyone_ntt.dataset.model",
+    "boxes_to_masks": "fiftyone_ntt.dataset.boxes",
+    "build_memory_bank": "fiftyone_ntt.dataset.building",
+    "delete_memory_bank": "fiftyone_ntt.dataset.banks",
+    "evaluate": "fiftyone_ntt.dataset.evaluation",
+    "list_memory_banks": "fiftyone_ntt.dataset.banks",
+    "load_memory_bank": "fiftyone_ntt.dataset.banks",
+    "load_models": "fiftyone_ntt.models.loading",
+    "rename_memory_bank": "fiftyone_ntt.dataset.banks",
+    "sample_references": "fiftyone_ntt.dataset.sampling",
+    "save_memory_bank": "fiftyone_ntt.dataset.banks",
+    "segment": "fiftyone_ntt.dataset.segmentation",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+if TYPE_CHECKING:
+    from fiftyone_ntt.core.bank import MemoryBank
+    from fiftyone_ntt.dataset.banks import (
+        delete_memory_bank,
+        list_memory_banks,
+        load_memory_bank,
+        rename_memory_bank,
+        save_memory_bank,
+    )
+    from fiftyone_ntt.dataset.boxes import boxes_to_masks
+    from fiftyone_ntt.dataset.building import build_memory_bank
+    from fiftyone_ntt.dataset.evaluation import evaluate
+    from fiftyone_ntt.dataset.model import ReferenceSegmenter
+    from fiftyone_ntt.dataset.sampling import sample_references
+    from fiftyone_ntt.dataset.segmentation import segment
+    from fiftyone_ntt.errors import NttError
+    from fiftyone_ntt.models.loading import load_models
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,204 @@
+"""The memory bank: what is remembered of the references, and the prototypes made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.errors import InputError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceSet:
+    """The references (or the negative references) of a bank, one row each.
+
+    Attributes:
+        ids: what the user calls each reference, `R` strings.
+        classes: int64 `[R]`, index of the class each belongs to.
+        prototypes: float32 `[R, C]`, weighted mean of each reference's patch tokens (method 2).
+        weights: float32 `[R]`, the sum of those weights, in patches.
+        patch_means: float32 `[R, C]`, plain mean over the patches of weight > 0.
+        patch_counts: int64 `[R]`, how many such patches.
+    """
+
+    ids: tuple[str, ...]
+    classes: NDArray[np.int64]
+    prototypes: Floats
+    weights: Floats
+    patch_means: Floats
+    patch_counts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @staticmethod
+    def empty(width: int) -> ReferenceSet:
+        """No references, of tokens `width` wide."""
+        nothing = np.zeros((0, width), dtype=np.float32)
+        indices = np.zeros(0, dtype=np.int64)
+        return ReferenceSet((), indices, nothing, np.zeros(0, np.float32), nothing, indices)
+
+    def class_means(self, count: int) -> Floats:
+        """Plain mean of the reference prototypes of each of `count` classes, `[count, C]`."""
+        return _class_means(self.prototypes, np.ones_like(self.weights), self.classes, count)
+
+    def foreground_means(self, count: int) -> Floats:
+        """Weighted mean over all foreground patches of each of `count` classes, `[count, C]`.
+
+        A reference's prototype times its weight is the weighted sum of its patches, so the
+        patches themselves need not be kept.
+        """
+        return _class_means(self.prototypes, self.weights, self.classes, count)
+
+
+def _class_means(rows: Floats, weights: Floats, classes: NDArray[np.int64], count: int) -> Floats:
+    sums = np.zeros((count, rows.shape[1]), dtype=np.float64)
+    totals = np.zeros((count, 1), dtype=np.float64)
+    np.add.at(sums, classes, rows * weights[:, None].astype(np.float64))
+    np.add.at(totals[:, 0], classes, weights)
+    return (sums / np.maximum(totals, np.finfo(np.float64).tiny)).astype(np.float32)
+
+
+def normalise(rows: Floats) -> Floats:
+    """Rows scaled to length 1; rows of zeros stay zeros."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    unit: Floats = rows / np.maximum(lengths, 1e-12)
+    return unit
+
+
+@dataclass(frozen=True, eq=False)
+class PatchStatistics:
+    """What the pictures of each class need (method 3); nothing here decides a label.
+
+    Attributes:
+        pca_mean: float32 `[K, C]`, mean of the class's foreground patches.
+        pca_components: float32 `[K, 3, C]`, unit rows by falling variance; zeros where a class has
+            too few patches for a component.
+        centres: float32 `[K, 4, C]`, unit spherical k-means centres; zeros likewise.
+    """
+
+    pca_mean: Floats
+    pca_components: Floats
+    centres: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryBank:
+    """Classes, their references, and how they were made.
+
+    Attributes:
+        classes: the `K` class names, in the order of all class indices.
+        references: the references.
+        negatives: negative references (method 3), of the same classes; usually none.
+        statistics: per class, for pictures.
+        encoder: identity of the encoder whose tokens these are; matching refuses another's.
+        models: how to get the models again, `{"encoder": spec, "segmenter": spec}`.
+        name: what the user calls the bank; "" if it was never named.
+        notes: what the user should know of single references.
+
+    Example:
+        >>> bank = MemoryBank.load("bank.safetensors")  # doctest: +SKIP
+        >>> bank.classes  # doctest: +SKIP
+        ('bird', 'boat')
+    """
+
+    classes: tuple[str, ...]
+    references: ReferenceSet
+    negatives: ReferenceSet
+    statistics: PatchStatistics
+    encoder: str
+    models: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        missing = set(range(len(self.classes))) - set(self.references.classes.tolist())
+        if missing:
+            names = ", ".join(self.classes[index] for index in sorted(missing))
+            raise InputError(
+                f"no reference shows: {names}. A class needs at least one reference; add one or "
+                "leave the class out."
+            )
+
+    @property
+    def width(self) -> int:
+        """Token width `C`."""
+        return int(self.references.prototypes.shape[1])
+
+    @cached_property
+    def prototypes(self) -> Floats:
+        """Class prototypes, unit rows `[K, C]`: the mean of the references' (method 3)."""
+        return normalise(self.references.class_means(len(self.classes)))
+
+    @cached_property
+    def foreground_prototypes(self) -> Floats:
+        """Unit means over all foreground patches, `[K, C]`; used with negatives (method 5)."""
+        return normalise(self.references.foreground_means(len(self.classes)))
+
+    @cached_property
+    def leave_one_out(self) -> Floats:
+        """How well each reference agrees with the others of its class, `[R]` in 0..1 (method 3).
+
+        NaN for the only reference of a class.
+        """
+        return np.concatenate(
+            [np.zeros(0, np.float32)]
+            + [self._leave_one_out(row) for row in range(len(self.references))]
+        )
+
+    def _leave_one_out(self, row: int) -> Floats:
+        refs = self.references
+        others = refs.classes == refs.classes[row]
+        others[row] = False
+        if not others.any():
+            return np.array([np.nan], dtype=np.float32)
+        counts = refs.patch_counts[others][:, None]
+        rest = (refs.patch_means[others] * counts).sum(axis=0) / counts.sum()
+        cosine = normalise(refs.patch_means[row]) @ normalise(rest.astype(np.float32))
+        return np.array([(cosine + 1) / 2], dtype=np.float32)
+
+    def class_counts(self) -> dict[str, int]:
+        """References per class."""
+        counts = np.bincount(self.references.classes, minlength=len(self.classes))
+        return {name: int(count) for name, count in zip(self.classes, counts, strict=True)}
+
+    def renamed(self, name: str) -> MemoryBank:
+        """The same bank under another name."""
+        return replace(self, name=name)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the bank to one safetensors file anyone can load; see `load`."""
+        # The file format lives one room further out; only these two conveniences reach for it.
+        from fiftyone_ntt.store.bank_file import save_bank
+
+        return save_bank(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> MemoryBank:
+        """The bank in a file written by `save`.
+
+        Raises:
+            StoreError: no such file, not a bank, corrupt, or of another format version.
+        """
+        from fiftyone_ntt.store.bank_file import load_bank
+
+        return load_bank(path)
+
+
+def join_reference_sets(parts: Sequence[ReferenceSet]) -> ReferenceSet:
+    """One set of the rows of several, in order; at least one part."""
+    return ReferenceSet(
+        ids=tuple(name for part in parts for name in part.ids),
+        classes=np.concatenate([part.classes for part in parts]),
+        prototypes=np.concatenate([part.prototypes for part in parts]),
+        weights=np.concatenate([part.weights for part in parts]),
+        patch_means=np.concatenate([part.patch_means for part in parts]),
+        patch_counts=np.concatenate([part.patch_counts for part in parts]),
+    )

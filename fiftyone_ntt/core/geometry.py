@@ -1,0 +1,211 @@
+"""Boxes, masks and resampling: the arithmetic that the steps of the method share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as coco_mask
+from torch import Tensor
+
+RLE = dict[str, Any]
+"""A COCO run-length encoding: `{"size": [height, width], "counts": bytes}`."""
+
+_UPSAMPLE_BYTES = 64 * 2**20
+"""Full-size float32 masks held at once while encoding: keeps memory flat for huge photos."""
+
+
+def image_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """Float32 `[3, H, W]` in 0..1 of an RGB image, uint8 `[H, W, 3]`."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+
+
+def squash(image: NDArray[np.uint8], side: int) -> Tensor:
+    """The image as a square, aspect ratio not kept (method 1).
+
+    Pillow resizes the 8-bit pixels (bicubic, antialiased) before they are scaled to 0..1.
+
+    Args:
+        image: RGB, uint8 `[H, W, 3]`.
+        side: side of the square, in pixels.
+
+    Returns:
+        float32 `[3, side, side]` in 0..1.
+    """
+    square = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+    return image_tensor(np.asarray(square))
+
+
+def resize_bicubic(image: Tensor, side: int) -> Tensor:
+    """Bicubic without antialias, not clamped: the encoder's input (method 1, 2).
+
+    Args:
+        image: float32 `[3, h, w]`.
+        side: side of the square output, in pixels.
+
+    Returns:
+        float32 `[3, side, side]`; overshoots slightly beyond the input's range at edges.
+    """
+    return F.interpolate(image[None], size=(side, side), mode="bicubic", align_corners=False)[0]
+
+
+def resize_weights(source: int, target: int) -> Tensor:
+    """Bilinear, antialiased interpolation along one axis, as a matrix.
+
+    Args:
+        source: length of the input axis.
+        target: length of the output axis.
+
+    Returns:
+        float32 `[target, source]`, rows summing to 1: `output = weights @ input`.
+    """
+    identity = torch.eye(source)[None, :, :, None]
+    columns = F.interpolate(
+        identity, size=(target, 1), mode="bilinear", align_corners=False, antialias=True
+    )
+    return columns[0, :, :, 0].T.contiguous()
+
+
+def point_grid(per_side: int, side: int) -> Tensor:
+    """Grid of prompt points (method 4): `linspace(0, side - 1)` in both directions, + 0.5.
+
+    Args:
+        per_side: points per row and column.
+        side: side of the segmenter's square, in pixels.
+
+    Returns:
+        float32 `[per_side ** 2, 2]`, x and y; y varies fastest.
+    """
+    ticks = torch.linspace(0, side - 1, per_side) + 0.5
+    x, y = torch.meshgrid(ticks, ticks, indexing="ij")
+    return torch.stack([x.flatten(), y.flatten()], dim=1)
+
+
+def mask_boxes(masks: Tensor) -> Tensor:
+    """Inclusive pixel extrema of boolean masks.
+
+    Args:
+        masks: bool `[N, h, w]`.
+
+    Returns:
+        int64 `[N, 4]`, x1, y1, x2, y2; 0, 0, 0, 0 for an empty mask.
+    """
+    columns, rows = masks.any(dim=1), masks.any(dim=2)
+    extrema = [_first(columns), _first(rows), _last(columns), _last(rows)]
+    boxes = torch.stack(extrema, dim=1)
+    return boxes * columns.any(dim=1, keepdim=True)
+
+
+def _first(flags: Tensor) -> Tensor:
+    # argmax of a boolean row is its first True; of an all-False row 0.
+    return flags.int().argmax(dim=1)
+
+
+def _last(flags: Tensor) -> Tensor:
+    return flags.shape[1] - 1 - flags.flip(1).int().argmax(dim=1)
+
+
+def box_iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of continuous boxes (no pixel added to a side).
+
+    Args:
+        boxes: float `[N, 4]`, x1, y1, x2, y2.
+        others: float `[M, 4]`.
+
+    Returns:
+        float `[N, M]` in 0..1; 0 where both boxes have no area.
+    """
+    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    other_areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
+    union = areas[:, None] + other_areas[None, :] - intersection
+    iou: NDArray[np.float64] = np.divide(
+        intersection, union, out=np.zeros_like(intersection), where=union > 0
+    )
+    return iou
+
+
+def nms(
+    boxes: NDArray[np.float64],
+    ranks: NDArray[np.float64],
+    classes: NDArray[np.int64],
+    threshold: float,
+) -> NDArray[np.int64]:
+    """Non-maximum suppression within each class.
+
+    Args:
+        boxes: `[N, 4]`, x1, y1, x2, y2.
+        ranks: `[N]`, higher is kept first; ties keep their order.
+        classes: `[N]`; boxes of different classes never suppress each other.
+        threshold: box IoU above which the lower ranked one goes.
+
+    Returns:
+        indices kept, `[M]`, highest rank first.
+    """
+    order = np.argsort(-ranks, kind="stable")
+    boxes, classes = boxes[order], classes[order]
+    alive = np.ones(len(order), dtype=bool)
+    for i in range(len(order)):
+        if not alive[i]:
+            continue
+        rivals = i + 1 + np.flatnonzero(alive[i + 1 :] & (classes[i + 1 :] == classes[i]))
+        overlap = box_iou(boxes[i : i + 1], boxes[rivals])[0]
+        alive[rivals[overlap > threshold]] = False
+    kept: NDArray[np.int64] = order[alive]
+    return kept
+
+
+def encode_logits(logits: Tensor, size: tuple[int, int]) -> list[RLE]:
+    """Masks at image size from low-resolution logits (method 7), as run-length encodings.
+
+    Logits are interpolated (bilinear, antialiased); inside is > 0. Only a few full-size masks
+    exist at any time.
+
+    Args:
+        logits: float32 `[N, m, m]`.
+        size: the image's height and width.
+
+    Returns:
+        `N` encodings of that size.
+    """
+    return [rle for masks in _upsampled(logits, size) for rle in encode_masks(masks)]
+
+
+def _upsampled(logits: Tensor, size: tuple[int, int]) -> Iterator[NDArray[np.bool_]]:
+    batch = max(1, _UPSAMPLE_BYTES // (4 * size[0] * size[1]))
+    for part in logits.split(batch):
+        full = F.interpolate(
+            part[None], size=size, mode="bilinear", align_corners=False, antialias=True
+        )
+        yield (full[0] > 0).cpu().numpy()
+
+
+def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
+    """COCO run-length encodings of boolean masks `[N, H, W]`."""
+    # pycocotools wants column-major [H, W, N]; this transpose makes the one copy it needs.
+    columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
+    encodings: list[RLE] = coco_mask.encode(columns)
+    return encodings
+
+
+def decode_mask(rle: RLE) -> NDArray[np.bool_]:
+    """Boolean mask `[H, W]` of a run-length encoding."""
+    mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
+    return mask
+
+
+def rle_boxes(rles: list[RLE]) -> NDArray[np.int64]:
+    """Inclusive pixel boxes of encodings, int64 `[N, 4]`, x1, y1, x2, y2; 0s for empty masks."""
+    if not rles:
+        return np.zeros((0, 4), dtype=np.int64)
+    corners = np.asarray(coco_mask.toBbox(rles)).reshape(-1, 4).round().astype(np.int64)
+    # toBbox gives x, y, width, height in whole pixels: the last pixel lies one before the edge.
+    corners[:, 2:] = np.maximum(corners[:, :2] + corners[:, 2:] - 1, 0)
+    return corners

@@ -1,0 +1,148 @@
+"""Match: label an image's proposals with a memory bank (method 5 to 7).
+
+The cheap half of the method: needs stored proposals and a bank, and runs no network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.bank import MemoryBank, normalise
+from fiftyone_ntt.core.geometry import RLE, nms, rle_boxes
+from fiftyone_ntt.core.merging import merged_scores
+from fiftyone_ntt.core.proposals import Proposals
+from fiftyone_ntt.core.settings import MatchSettings
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """The labelled instances of one image, best score first.
+
+    Attributes:
+        labels: int64 `[D]`, class index in the bank.
+        scores: float32 `[D]` in 0..1, similarity after merging.
+        masks: `D` run-length encodings at image size, none empty.
+        boxes: int64 `[D, 4]`, inclusive pixel extrema x1, y1, x2, y2.
+        runners_up: int64 `[D]`, the second-best class; -1 where the bank has one class.
+        margins: float32 `[D]`, similarity to the best class minus that to the second best.
+        nearest: int64 `[D]`, the most similar reference of the label's class, row in the bank.
+        proposals: int64 `[D]`, which proposal each came from.
+    """
+
+    labels: NDArray[np.int64]
+    scores: Floats
+    masks: list[RLE]
+    boxes: NDArray[np.int64]
+    runners_up: NDArray[np.int64]
+    margins: Floats
+    nearest: NDArray[np.int64]
+    proposals: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def class_similarity(
+    features: Floats, bank: MemoryBank, settings: MatchSettings | None = None
+) -> Floats:
+    """Score of every proposal for every class (method 5).
+
+    Args:
+        features: unit rows `[N, C]`.
+        bank: of the same encoder.
+        settings: only `negative_temperature` matters; the paper's when None.
+
+    Returns:
+        `[N, K]` in 0..1: clamped cosine to the class prototype or, in a bank with negatives, that
+        to the foreground prototype, lowered where a negative of the class is nearer.
+    """
+    settings = settings or MatchSettings()
+    if not len(bank.negatives):
+        return np.clip(features @ bank.prototypes.T, 0, None)
+    positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
+    to_negatives = np.clip(features @ normalise(bank.negatives.prototypes).T, 0, None)
+    negative = np.zeros_like(positive)
+    for column, index in enumerate(bank.negatives.classes):
+        negative[:, index] = np.maximum(negative[:, index], to_negatives[:, column])
+    excess = np.maximum(negative - positive, 0)
+    lowered: Floats = positive * np.exp(-excess / settings.negative_temperature)
+    return lowered
+
+
+def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None = None) -> Match:
+    """Label, suppress, merge and rank one image's proposals.
+
+    Args:
+        proposals: of the encoder that made the bank.
+        bank: at least one class.
+        settings: the paper's when None.
+
+    Returns:
+        At most `settings.max_instances` instances; none is a valid result.
+    """
+    settings = settings or MatchSettings()
+    similarity = class_similarity(proposals.features, bank, settings)
+    candidates = _suppressed(proposals, similarity, settings)
+    masks = proposals.encode(candidates)
+    labels = similarity[candidates].argmax(axis=1)
+    scores = merged_scores(
+        masks, labels, proposals.features[candidates], similarity[candidates, labels]
+    )
+    order = np.argsort(-scores, kind="stable")
+    passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
+    kept = order[passing][: settings.max_instances]
+    return _described(
+        proposals.features,
+        bank,
+        similarity,
+        candidates[kept],
+        scores[kept],
+        [masks[index] for index in kept],
+    )
+
+
+def _suppressed(
+    proposals: Proposals, similarity: Floats, settings: MatchSettings
+) -> NDArray[np.int64]:
+    """Indices of the candidates, in suppression order: by predicted IoU, not by similarity."""
+    kept = nms(
+        proposals.boxes.astype(np.float64),
+        proposals.ious.astype(np.float64),
+        similarity.argmax(axis=1),
+        settings.nms_threshold,
+    )
+    kept = kept[: settings.max_instances * settings.candidates_per_instance]
+    return kept[similarity[kept].max(axis=1) > 0]
+
+
+def _described(
+    features: Floats,
+    bank: MemoryBank,
+    similarity: Floats,
+    rows: NDArray[np.int64],
+    scores: Floats,
+    masks: list[RLE],
+) -> Match:
+    ranked = np.argsort(-similarity[rows], axis=1, kind="stable")
+    labels = ranked[:, 0]
+    single = len(bank.classes) == 1
+    runners_up = np.full(len(rows), -1) if single else ranked[:, 1]
+    second = np.zeros(len(rows), np.float32) if single else similarity[rows, runners_up]
+    to_references = features[rows] @ normalise(bank.references.prototypes).T
+    of_other_class = bank.references.classes[None, :] != labels[:, None]
+    nearest = np.where(of_other_class, -np.inf, to_references).argmax(axis=1)
+    return Match(
+        labels=labels,
+        scores=scores,
+        masks=masks,
+        boxes=rle_boxes(masks),
+        runners_up=runners_up,
+        margins=similarity[rows, labels] - second,
+        nearest=nearest,
+        proposals=rows,
+    )

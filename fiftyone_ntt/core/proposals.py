@@ -1,0 +1,129 @@
+"""Propose: class-agnostic masks of an image and their features (method 4, 5).
+
+The expensive half of the method. Its result depends on the image and the models alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fiftyone_ntt.core.geometry import (
+    RLE,
+    encode_logits,
+    mask_boxes,
+    point_grid,
+    resize_bicubic,
+    resize_weights,
+    squash,
+)
+from fiftyone_ntt.core.protocols import Encoder, ImageEmbedding, Segmenter
+from fiftyone_ntt.core.settings import ProposalSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """The proposals of one image, in the order of their prompts.
+
+    Attributes:
+        image_size: the image's height and width.
+        prompts: int64 `[N]`, which point of the grid each came from.
+        ious: float32 `[N]`, predicted IoU.
+        logits: float32 `[N, m, m]`, mask logits; inside is > 0.
+        boxes: int64 `[N, 4]`, inclusive extrema at `m`: x1, y1, x2, y2.
+        features: float32 `[N, C]`, unit mean token inside each mask; zeros for an empty mask.
+    """
+
+    image_size: tuple[int, int]
+    prompts: NDArray[np.int64]
+    ious: NDArray[np.float32]
+    logits: Tensor
+    boxes: NDArray[np.int64]
+    features: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.ious)
+
+    def encode(self, indices: NDArray[np.int64]) -> list[RLE]:
+        """Masks at image size of the proposals at `indices` (method 7)."""
+        rows = torch.from_numpy(indices).to(self.logits.device)
+        return encode_logits(self.logits[rows], self.image_size)
+
+
+def propose(
+    image: NDArray[np.uint8],
+    segmenter: Segmenter,
+    encoder: Encoder,
+    settings: ProposalSettings | None = None,
+) -> Proposals:
+    """Proposals of one image.
+
+    Args:
+        image: RGB, uint8 `[H, W, 3]`.
+        segmenter: prompted once per grid point.
+        encoder: its tokens describe the proposals.
+        settings: the paper's when None.
+
+    Returns:
+        Possibly none: an image on which nothing passes the IoU threshold is a valid result.
+    """
+    settings = settings or ProposalSettings()
+    square = squash(image, segmenter.side)
+    embedding = segmenter.embed(square[None].to(segmenter.device))[0]
+    prompts, ious, logits = _prompt_grid(embedding, segmenter, settings)
+    inside = logits > 0
+    tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
+    features = pool_features(tokens.to(inside.device), inside)
+    return Proposals(
+        image_size=(image.shape[0], image.shape[1]),
+        prompts=prompts.cpu().numpy(),
+        ious=ious.cpu().numpy(),
+        logits=logits,
+        boxes=mask_boxes(inside).cpu().numpy(),
+        features=features.cpu().numpy(),
+    )
+
+
+def _prompt_grid(
+    embedding: ImageEmbedding, segmenter: Segmenter, settings: ProposalSettings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Kept prompts' indices `[N]`, IoUs `[N]` and logits `[N, m, m]`."""
+    points = point_grid(settings.points_per_side, segmenter.side).to(segmenter.device)
+    prompts, ious, logits = [], [], []
+    for start in range(0, len(points), settings.prompts_per_batch):
+        batch = points[start : start + settings.prompts_per_batch]
+        batch_logits, batch_ious = segmenter.decode_points(embedding, batch)
+        best_ious, best = batch_ious.max(dim=1)
+        kept = torch.nonzero(best_ious > settings.iou_threshold)[:, 0]
+        prompts.append(start + kept)
+        ious.append(best_ious[kept])
+        logits.append(batch_logits[kept, best[kept]])
+    return torch.cat(prompts), torch.cat(ious), torch.cat(logits)
+
+
+def pool_features(tokens: Tensor, inside: Tensor) -> Tensor:
+    """Mean interpolated token inside each mask, scaled to length 1 (method 5).
+
+    Tokens would be interpolated bilinearly to the masks' side and averaged there. That is linear
+    in the tokens, so the masks are pulled back through the transposed interpolation instead, and
+    averaged on the token grid: equal, and `(m / g) ** 2` times less work.
+
+    Args:
+        tokens: float32 `[g * g, C]`.
+        inside: bool `[N, m, m]`.
+
+    Returns:
+        float32 `[N, C]`, unit rows; zeros for an empty mask.
+    """
+    grid = round(len(tokens) ** 0.5)
+    weights = resize_weights(grid, inside.shape[-1]).to(tokens.device)
+    masks = inside.to(tokens.dtype)
+    on_grid = weights.T @ masks @ weights
+    area = masks.sum(dim=(1, 2)).clamp(min=1)
+    means = on_grid.flatten(1) @ tokens / area[:, None]
+    return F.normalize(means, dim=1)

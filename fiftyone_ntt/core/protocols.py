@@ -1,0 +1,85 @@
+"""What the method needs of a model: two small protocols, implemented in `fiftyone_ntt.models`.
+
+They are wide enough for any patch-token encoder (DINOv2, DINOv3, ...) and any promptable
+segmenter with several masks per prompt (SAM 2, EdgeTAM, ...).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+ImageEmbedding = Any
+"""One image's features, opaque to the method: made and read by the same segmenter."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Images to patch tokens.
+
+    Attributes:
+        identity: name and weights' hash; equal for two encoders only if their tokens are.
+        side: side of the square input, in pixels.
+        grid: side `g` of the token grid (`side / patch size`).
+        width: token width `C`.
+        device: where the weights lie and tokens are returned.
+    """
+
+    identity: str
+    side: int
+    grid: int
+    width: int
+    device: torch.device
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Final layer-normed patch tokens, float32 `[B, g * g, C]`, class and register tokens
+        dropped, of `images`, float32 `[B, 3, side, side]`, RGB in 0..1 (normalised inside)."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """An image and prompts to mask logits.
+
+    Attributes:
+        identity: name and weights' hash; equal for two segmenters only if their masks are.
+        side: side `S` of the square input, in pixels.
+        mask_side: side `m` of the mask logits (`S / 4` for SAM 2).
+        device: where the weights lie and masks are returned.
+    """
+
+    identity: str
+    side: int
+    mask_side: int
+    device: torch.device
+
+    def embed(self, images: Tensor) -> list[ImageEmbedding]:
+        """One embedding per image of `images`, float32 `[B, 3, S, S]`, RGB in 0..1."""
+        ...
+
+    def decode_points(self, embedding: ImageEmbedding, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The multimask outputs of one positive point each.
+
+        Args:
+            embedding: one image's, from `embed`.
+            points: float32 `[P, 2]`, pixel indices x, y in `0..S - 1`; the prompt lies at the
+                pixel's centre, half a pixel further.
+
+        Returns:
+            mask logits float32 `[P, 3, m, m]` and predicted IoUs float32 `[P, 3]`.
+        """
+        ...
+
+    def decode_boxes(self, embedding: ImageEmbedding, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """The single-mask output of one box each.
+
+        Args:
+            embedding: one image's, from `embed`.
+            boxes: float32 `[P, 4]`, corners x1, y1, x2, y2 in the segmenter's pixels.
+
+        Returns:
+            mask logits float32 `[P, m, m]` and predicted IoUs float32 `[P]`.
+        """
+        ...

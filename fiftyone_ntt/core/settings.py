@@ -1,0 +1,85 @@
+"""The method's numbers, with the paper's values as defaults.
+
+`mode="paper"` is the published method to the letter. What the project adds on top gets a mode
+or an option with a name of its own; it never changes what `"paper"` means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from fiftyone_ntt.errors import InputError
+
+Mode = Literal["paper"]
+
+WINDOW_SCALE = 1.2
+"""Side of a reference's window over the longer side of its box."""
+
+
+@dataclass(frozen=True)
+class ProposalSettings:
+    """What decides an image's proposals, besides the models and the pixels.
+
+    Attributes:
+        points_per_side: prompts per row and column of the grid, at least 1 (paper: 32).
+        iou_threshold: proposals with a predicted IoU above it are kept, 0..1 (paper: 0.4).
+        prompts_per_batch: prompts decoded at once; only memory and speed depend on it.
+    """
+
+    points_per_side: int = 32
+    iou_threshold: float = 0.4
+    prompts_per_batch: int = 64
+
+    def __post_init__(self) -> None:
+        if self.points_per_side < 1:
+            raise InputError(
+                f"points_per_side is {self.points_per_side}: the grid needs at least 1 point per "
+                "side. Pass a positive number; the paper uses 32."
+            )
+        if self.prompts_per_batch < 1:
+            raise InputError(
+                f"prompts_per_batch is {self.prompts_per_batch}: at least 1 prompt must be decoded "
+                "at once. Pass a positive number; 64 suits most machines."
+            )
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """What decides the labels and scores of an image's proposals, besides the bank.
+
+    Attributes:
+        nms_threshold: box IoU above which the lower ranked of a class is suppressed (paper: 0.5).
+        max_instances: instances kept per image, by score (paper: 100).
+        candidates_per_instance: proposals that reach merging, as a multiple of `max_instances`
+            (paper: 8).
+        negative_temperature: how softly a better matching negative lowers a score (paper: 0.8).
+        confidence_threshold: instances below this score are left out, 0..1 (paper: 0).
+    """
+
+    nms_threshold: float = 0.5
+    max_instances: int = 100
+    candidates_per_instance: int = 8
+    negative_temperature: float = 0.8
+    confidence_threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.max_instances < 1:
+            raise InputError(
+                f"max_instances is {self.max_instances}: no instance could be output. Pass a "
+                "positive number; the paper uses 100."
+            )
+
+
+def check_mode(mode: str) -> Mode:
+    """`mode` itself if there is such a mode.
+
+    Raises:
+        InputError: unknown mode; the message lists the known ones.
+    """
+    for known in get_args(Mode):
+        if mode == known:
+            return "paper"
+    raise InputError(
+        f"mode {mode!r} is unknown. Use one of: {', '.join(map(repr, get_args(Mode)))}."
+    )

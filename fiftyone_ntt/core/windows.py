@@ -1,0 +1,132 @@
+"""References: a labelled instance, its window, and its weights on the token grid (method 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fiftyone_ntt.core.geometry import image_tensor, resize_bicubic
+from fiftyone_ntt.core.settings import WINDOW_SCALE
+from fiftyone_ntt.errors import InputError
+
+Box = tuple[float, float, float, float]
+Window = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One labelled instance of one class.
+
+    Attributes:
+        id: names the instance in messages and in the bank (a label id, an annotation id).
+        image: RGB, uint8 `[H, W, 3]`.
+        box: x, y, width, height in pixels.
+        mask: bool `[H, W]`, or None for a box alone (method 8 makes a mask of it).
+    """
+
+    id: str
+    image: NDArray[np.uint8]
+    box: Box
+    mask: NDArray[np.bool_] | None
+
+    def __post_init__(self) -> None:
+        if self.mask is not None and self.mask.shape != self.image.shape[:2]:
+            raise InputError(
+                f"reference {self.id}: its mask is {self.mask.shape[1]} x {self.mask.shape[0]} px "
+                f"but its image is {self.image.shape[1]} x {self.image.shape[0]} px. Re-export "
+                "the mask at the image's size."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class WindowInput:
+    """What the encoder needs of one reference.
+
+    Attributes:
+        image: float32 `[3, side, side]`, the window resized to the encoder's square.
+        weights: float32 `[g, g]` in 0..1, how much of each token is foreground.
+        note: what the user should know (a mask smaller than a patch), or None.
+    """
+
+    image: Tensor
+    weights: Tensor
+    note: str | None
+
+
+def reference_window(box: Box, size: tuple[int, int]) -> Window:
+    """Window of a reference: a square 1.2 times its box's longer side, clipped to the image.
+
+    Args:
+        box: x, y, width, height in pixels.
+        size: the image's height and width.
+
+    Returns:
+        x1, y1, x2, y2 in pixels, x2 and y2 exclusive; at least one pixel, whatever the box.
+
+    Example:
+        >>> reference_window((286.0, 164.0, 109.0, 177.0), (360, 480))
+        (234, 146, 446, 358)
+    """
+    x, y, width, height = box
+    x1, y1, x2, y2 = int(x), int(y), int(x + width), int(y + height)
+    side = max(x2 - x1, y2 - y1) * WINDOW_SCALE
+    left, right = _span((x1 + x2) / 2, side, size[1])
+    top, bottom = _span((y1 + y2) / 2, side, size[0])
+    return left, top, right, bottom
+
+
+def _span(centre: float, side: float, limit: int) -> tuple[int, int]:
+    low = min(max(int(centre - side / 2), 0), limit - 1)
+    high = min(int(centre + side / 2), limit)
+    # A box thinner than a pixel, or outside the image, still shows the pixel nearest to it.
+    return low, max(high, low + 1)
+
+
+def window_input(reference: Reference, side: int, grid: int) -> WindowInput:
+    """Cut a reference's window out of its image and mask.
+
+    The mask is resized bilinearly to the encoder's square, then by nearest neighbour to the token
+    grid, which keeps fractional weights. A mask too small to survive that counts on the
+    token under its centre of mass.
+
+    Args:
+        reference: with a mask.
+        side: side of the encoder's square, in pixels.
+        grid: side of its token grid.
+
+    Raises:
+        InputError: the mask has no pixel.
+    """
+    if reference.mask is None or not reference.mask.any():
+        raise InputError(
+            f"reference {reference.id} has an empty mask, so it shows nothing of its class. "
+            "Redraw or remove this reference."
+        )
+    left, top, right, bottom = reference_window(reference.box, reference.image.shape[:2])
+    crop = image_tensor(reference.image[top:bottom, left:right])
+    mask = image_tensor(reference.mask[top:bottom, left:right, None] * np.uint8(255))[None]
+    smooth = F.interpolate(mask, size=(side, side), mode="bilinear", align_corners=False)
+    weights = F.interpolate(smooth, size=(grid, grid), mode="nearest")[0, 0]
+    note = None
+    if not weights.any():
+        weights = _centre_patch(reference.mask, (left, top, right, bottom), weights)
+        note = (
+            f"reference {reference.id} is smaller than a patch of its window; the patch under its "
+            "centre stands for it"
+        )
+    return WindowInput(resize_bicubic(crop, side), weights, note)
+
+
+def _centre_patch(mask: NDArray[np.bool_], window: Window, weights: Tensor) -> Tensor:
+    left, top, right, bottom = window
+    rows, columns = np.nonzero(mask)
+    grid = weights.shape[0]
+    row = int((rows.mean() + 0.5 - top) / (bottom - top) * grid)
+    column = int((columns.mean() + 0.5 - left) / (right - left) * grid)
+    weights = weights.clone()
+    weights[min(max(row, 0), grid - 1), min(max(column, 0), grid - 1)] = 1.0
+    return weights

@@ -1,0 +1,23 @@
+"""The errors a user of this package can cause, one class per kind of remedy.
+
+Every message names the thing, the reason and the way out. All of them are `NttError`, so a
+caller (an operator, the command line) can show the message instead of a traceback.
+"""
+
+from __future__ import annotations
+
+
+class NttError(Exception):
+    """Base of all errors whose message is meant for the user."""
+
+
+class InputError(NttError, ValueError):
+    """An argument, field, tag, sample or file of the user's does not fit what was asked."""
+
+
+class ModelError(NttError, RuntimeError):
+    """A model is unknown, cannot be loaded, or does not fit the bank it is used with."""
+
+
+class StoreError(NttError, OSError):
+    """A file of ours is corrupt, foreign, or written by another format version."""
