@@ -1,0 +1,150 @@
+"""Models from transformers folders and from the Hugging Face hub; safetensors only, no pickles."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
+    PreTrainedModel,
+    Sam2Model,
+)
+
+from ..errors import ModelError
+from .meta_sam2 import sam2_config
+from .registry import has_weights
+
+_CLASSES: dict[str, tuple[Any, Any]] = {
+    "dinov2": (Dinov2Config.from_dict, Dinov2Model),
+    "dinov2_with_registers": (Dinov2WithRegistersConfig.from_dict, Dinov2WithRegistersModel),
+    "dinov3_vit": (DINOv3ViTConfig.from_dict, DINOv3ViTModel),
+    "sam2": (sam2_config, Sam2Model),
+    "sam2_video": (sam2_config, Sam2Model),
+}
+"""A config.json's `model_type` to what makes the configuration and the model."""
+
+_HARMLESS = re.compile(r"classifier\..+")
+"""Tensors a folder may hold besides the model's: the head of a fine-tuned classifier."""
+
+_WANTED_FILES = ["config.json", "model*.safetensors", "model*.safetensors.index.json"]
+_SHOWN = 5
+
+
+def load_folder(folder: Path) -> PreTrainedModel:
+    """The model of a transformers folder, on the CPU, in float32.
+
+    Raises:
+        ModelError: the folder lacks its configuration or weights, is of an unsupported type, or
+            its weights are not exactly its model's.
+    """
+    config = _read_config(folder)
+    model_type = config.get("model_type")
+    if model_type not in _CLASSES:
+        raise ModelError(
+            f"{folder} holds a model of type {model_type!r}, which is not supported. Supported "
+            f"types: {', '.join(_CLASSES)}."
+        )
+    if not has_weights(folder):
+        raise ModelError(
+            f"{folder} has a config.json but no model.safetensors. Other weight files are not "
+            "read: save the model with transformers' save_pretrained, which writes safetensors."
+        )
+    make_config, model_class = _CLASSES[model_type]
+    try:
+        model, report = model_class.from_pretrained(
+            folder,
+            config=make_config(config),
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are in the report, with their names
+        )
+    except Exception as error:  # whatever a damaged file or a hand-written config.json provokes
+        raise ModelError(
+            f"Cannot load the model in {folder}: {_one_line(error)}. Its files are damaged or do "
+            "not belong together: fetch or save them again."
+        ) from error
+    _check(report, folder, model_class.__name__)
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+def download(repository: str) -> Path:
+    """The folder of a hub repository's files: from the local cache, else fetched.
+
+    Raises:
+        ModelError: it cannot be fetched; says why and what else to do.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=_WANTED_FILES))
+    except Exception as error:  # network, proxy, cache and access errors share no base class
+        raise ModelError(
+            f"Cannot fetch {repository!r} from the Hugging Face hub: {_one_line(error)}. "
+            f"{_way_out(error)} Otherwise give a local transformers folder or Meta's own .pt or "
+            ".pth file, or use the models named 'demo' for trying out."
+        ) from error
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{folder} is not a transformers model: it has no config.json. Give the folder that "
+            "save_pretrained wrote, or the path of one of Meta's .pt or .pth files itself."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"Cannot read {path}: {error}. Correct or fetch it again.") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} is not a transformers configuration. Fetch it again.")
+    return config
+
+
+def _check(report: Mapping[str, Any], folder: Path, model: str) -> None:
+    """ModelError unless every weight of the model came from the folder and none was left over."""
+    unexpected = [key for key in report["unexpected_keys"] if not _HARMLESS.fullmatch(key)]
+    problems = {
+        "missing": sorted(report["missing_keys"]),
+        "not part of the model": sorted(unexpected),
+        "of another shape": sorted(str(key[0]) for key in report["mismatched_keys"]),
+    }
+    found = [
+        f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''})"
+        for what, names in problems.items()
+        if names
+    ]
+    if found:
+        raise ModelError(
+            f"The weights in {folder} do not fit its config.json ({model}): {'; '.join(found)}. "
+            "Fetch the folder again, or save it again with save_pretrained."
+        )
+
+
+def _way_out(error: Exception) -> str:
+    kind = type(error).__name__
+    if kind == "GatedRepoError":
+        return "Accept its licence on its page and log in with `hf auth login`."
+    if kind in ("RepositoryNotFoundError", "HFValidationError"):
+        return "Check the spelling (org/name); a local folder of that name does not exist either."
+    if kind in ("LocalEntryNotFoundError", "OfflineModeIsEnabled"):
+        return "It is not in the local cache: go online once (unset HF_HUB_OFFLINE)."
+    return "Check the connection and try again."
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}".rstrip(" .")

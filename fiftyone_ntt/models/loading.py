@@ -1,0 +1,184 @@
+"""Encoders and segmenters from a name, a hub repository, a folder or one of Meta's files."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from os import PathLike, fspath
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from ..errors import ModelError
+from . import meta_checkpoints
+from .encoders import TransformersEncoder
+from .folders import download, load_folder
+from .registry import (
+    Kind,
+    find_model,
+    find_model_set,
+    has_weights,
+    unknown_model_error,
+)
+from .segmenters import TransformersSegmenter
+
+ModelSpec = str | PathLike[str]
+"""A name from the registry, a hub repository `org/name`, a transformers folder, or the path of
+one of Meta's checkpoint files."""
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_CACHED = 2
+_cache_lock = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Models:
+    """An encoder and a segmenter, loaded, on one device."""
+
+    name: str
+    encoder: TransformersEncoder
+    segmenter: TransformersSegmenter
+
+
+def load_models(
+    name: str = "paper",
+    *,
+    encoder: ModelSpec | None = None,
+    segmenter: ModelSpec | None = None,
+    device: str = "cpu",
+    add_no_memory_embedding: bool = False,
+) -> Models:
+    """A named set of models, or one with another encoder or segmenter.
+
+    The last two encoders and segmenters stay in memory and are handed out again; see
+    `clear_model_cache`.
+
+    Args:
+        name: `paper`, `large`, `base`, `small`, `tiny` or `demo`; not looked at when both an
+            encoder and a segmenter are given.
+        encoder: instead of the set's.
+        segmenter: instead of the set's.
+        device: `cpu`, `cuda`, `cuda:1`, ..., or `auto` for a GPU if there is one.
+        add_no_memory_embedding: see `TransformersSegmenter`.
+
+    Raises:
+        ModelError: a model is unknown, cannot be fetched or read, or the device is not there.
+    """
+    if encoder is None or segmenter is None:
+        chosen = find_model_set(name)
+        name = name if encoder is None and segmenter is None else ""
+        encoder = encoder or chosen.encoder
+        segmenter = segmenter or chosen.segmenter
+    else:
+        name = ""
+    return Models(
+        name=name or f"{fspath(encoder)} + {fspath(segmenter)}",
+        encoder=load_encoder(encoder, device),
+        segmenter=load_segmenter(segmenter, device, add_no_memory_embedding),
+    )
+
+
+def load_encoder(spec: ModelSpec, device: str = "cpu") -> TransformersEncoder:
+    """The encoder that `spec` names; see `load_models` for devices, errors and reuse."""
+    target = resolve_device(device)
+    source = _locate(spec, "encoder")
+    with _cache_lock:
+        return _cached_encoder(source, _stamp(source), target)
+
+
+def load_segmenter(
+    spec: ModelSpec, device: str = "cpu", add_no_memory_embedding: bool = False
+) -> TransformersSegmenter:
+    """The segmenter that `spec` names; see `load_models` for devices, errors and reuse."""
+    target = resolve_device(device)
+    source = _locate(spec, "segmenter")
+    with _cache_lock:
+        return _cached_segmenter(source, _stamp(source), target, add_no_memory_embedding)
+
+
+def clear_model_cache() -> None:
+    """Lets go of all models kept for reuse, so that their memory can be freed."""
+    with _cache_lock:
+        _cached_encoder.cache_clear()
+        _cached_segmenter.cache_clear()
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The torch device of a name; `auto` is a CUDA GPU if torch can use one, else the CPU.
+
+    Raises:
+        ModelError: no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = (str(error).splitlines() or ["unknown"])[0]
+        raise ModelError(
+            f"Device {str(device)!r} cannot be used: {reason}. Use 'cpu' or 'auto', or install a "
+            "torch build that supports it."
+        ) from error
+    return found
+
+
+@lru_cache(maxsize=_CACHED)
+def _cached_encoder(source: str, stamp: int, device: torch.device) -> TransformersEncoder:
+    return TransformersEncoder(_read(source, "encoder"), device)
+
+
+@lru_cache(maxsize=_CACHED)
+def _cached_segmenter(
+    source: str, stamp: int, device: torch.device, add_no_memory_embedding: bool
+) -> TransformersSegmenter:
+    return TransformersSegmenter(_read(source, "segmenter"), device, add_no_memory_embedding)
+
+
+def _locate(spec: ModelSpec, kind: Kind) -> str:
+    """The path or the hub repository that `spec` stands for."""
+    text = fspath(spec)
+    entry = find_model(text, kind)
+    if entry and entry.is_bundled and not has_weights(Path(entry.source)):
+        raise ModelError(
+            f"The demo {kind}'s weights are missing from {entry.source}: this installation is "
+            "incomplete. Reinstall the package, or choose other models."
+        )
+    if entry:
+        return entry.source
+    if Path(text).expanduser().exists():
+        return str(Path(text).expanduser().resolve())
+    if text.endswith(meta_checkpoints.SUFFIXES) or not isinstance(spec, str):
+        raise ModelError(f"There is no file or folder {text!r}. Check the path.")
+    if _REPOSITORY.fullmatch(text):
+        return text
+    raise unknown_model_error(text, kind)
+
+
+def _read(source: str, kind: Kind) -> PreTrainedModel:
+    """The model at a path or in a hub repository; ModelError if it is of the other kind."""
+    path = Path(source)
+    if path.is_file():
+        model = meta_checkpoints.load_meta_checkpoint(path)
+    else:
+        model = load_folder(path if path.is_dir() else download(source))
+    found: Kind = "segmenter" if hasattr(model, "mask_decoder") else "encoder"
+    if found != kind:
+        raise ModelError(
+            f"{source} is {type(model).__name__}, {_A[found]}, but {_A[kind]} is needed here: "
+            f"give it as the {found} instead."
+        )
+    return model
+
+
+_A = {"encoder": "an encoder", "segmenter": "a segmenter"}
+
+
+def _stamp(source: str) -> int:
+    """Changes when a local file or a folder's files do, so that replaced weights are read anew."""
+    path = Path(source)
+    files = [path] if path.is_file() else sorted(path.glob("*")) if path.is_dir() else []
+    return hash(tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files))

@@ -1,0 +1,178 @@
+"""Promptable segmenters from transformers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from .identity import weights_identity
+from .preprocessing import normalise
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """One image's features, as the mask decoder reads them.
+
+    Attributes:
+        embedding: float32 `[1, C, h, w]`, the coarsest level.
+        details: the finer levels, finest first, `[1, C / 8, 4h, 4w]` and `[1, C / 4, 2h, 2w]`.
+    """
+
+    embedding: Tensor
+    details: tuple[Tensor, ...]
+
+
+class TransformersSegmenter:
+    """`Segmenter` over `Sam2Model` and models with its parts (`get_image_features`,
+    `prompt_encoder`, `mask_decoder`), as `EdgeTamModel` and `Sam3TrackerModel` have them.
+
+    The parts are called one by one, so that an image is embedded once for all its prompts.
+
+    Attributes:
+        identity, side, mask_side, device: see `fiftyone_ntt.core.protocols.Segmenter`.
+        add_no_memory_embedding: whether SAM 2's learned "no memory" embedding is added to the
+            image embedding, as Meta's own image predictor does; the method leaves it out.
+        model: the transformers model, in eval mode.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        device: torch.device | str = "cpu",
+        add_no_memory_embedding: bool = False,
+    ) -> None:
+        """
+        Args:
+            model: float32 weights; its prompt encoder's image size becomes `side`.
+            device: where it runs.
+            add_no_memory_embedding: see the class; part of `identity`.
+        """
+        self.model: Any = model
+        self.add_no_memory_embedding = add_no_memory_embedding
+        self.side = int(self.model.prompt_encoder.input_image_size)
+        self.mask_side = 4 * int(self.model.prompt_encoder.image_embedding_size[0])
+        self.identity = _identity(model, self.side, add_no_memory_embedding)
+        self.device = torch.device(device)
+        self.model.eval().requires_grad_(False).to(self.device)
+        with torch.no_grad():
+            self._positions: Tensor = self.model.get_image_wide_positional_embeddings()
+
+    @torch.no_grad()
+    def embed(self, images: Tensor) -> list[ImageFeatures]:
+        """One embedding per image of `images`, float32 `[B, 3, S, S]`, RGB in 0..1."""
+        pixels = normalise(images, self.side, self.device)
+        output = self.model.get_image_features(pixels, return_dict=True)
+        levels = [_as_map(level) for level in output.fpn_hidden_states]
+        if self.add_no_memory_embedding:
+            levels[-1] = levels[-1] + self.model.no_memory_embedding.view(1, -1, 1, 1)
+        return [
+            ImageFeatures(
+                embedding=levels[-1][i : i + 1],
+                details=tuple(level[i : i + 1] for level in levels[:-1]),
+            )
+            for i in range(len(images))
+        ]
+
+    def decode_points(self, embedding: ImageFeatures, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The multimask outputs of one positive point each.
+
+        All points are decoded in one batch: memory grows with `P`, so the caller splits them.
+
+        Args:
+            embedding: one image's, from `embed`.
+            points: float32 `[P, 2]`, pixel indices x, y in `0..S - 1`; the model itself adds half
+                a pixel (the method's grid brings another half, see `point_grid`).
+
+        Returns:
+            mask logits float32 `[P, 3, m, m]` and predicted IoUs float32 `[P, 3]`; the
+            single-mask token's output is not among them.
+        """
+        points = points.to(self.device, torch.float32)
+        labels = torch.ones(1, len(points), 1, dtype=torch.int32, device=self.device)
+        prompts = {"input_points": points[None, :, None], "input_labels": labels}
+        return self._decode(embedding, prompts, len(points), multimask=True)
+
+    def decode_boxes(self, embedding: ImageFeatures, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """The single-mask output of one box each; where the model's configuration says so, an
+        unstable one is replaced by the best of the multimask outputs.
+
+        Args:
+            embedding: one image's, from `embed`.
+            boxes: float32 `[P, 4]`, corners x1, y1, x2, y2 in the segmenter's pixels.
+
+        Returns:
+            mask logits float32 `[P, m, m]` and predicted IoUs float32 `[P]`.
+        """
+        boxes = boxes.to(self.device, torch.float32)
+        prompts = {"input_boxes": boxes[None]}
+        logits, ious = self._decode(embedding, prompts, len(boxes), multimask=False)
+        return logits[:, 0], ious[:, 0]
+
+    @torch.no_grad()
+    def _decode(
+        self, embedding: ImageFeatures, prompts: dict[str, Tensor], count: int, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Mask logits `[P, k, m, m]` and IoUs `[P, k]`, k = 3 or 1, of `count` = P prompts."""
+        if count == 0:  # the decoder cannot reshape an empty batch
+            outputs = self.model.mask_decoder.num_multimask_outputs if multimask else 1
+            empty = torch.zeros(0, outputs, self.mask_side, self.mask_side, device=self.device)
+            return empty, empty[:, :, 0, 0]
+        absent = dict.fromkeys(("input_points", "input_labels", "input_boxes", "input_masks"))
+        sparse, dense = self.model.prompt_encoder(**{**absent, **prompts})
+        logits, ious, *_ = self.model.mask_decoder(
+            image_embeddings=embedding.embedding,
+            image_positional_embeddings=self._positions,
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask,
+            high_resolution_features=list(embedding.details),
+        )
+        return logits[0].float(), ious[0].float()
+
+
+def _as_map(level: Tensor) -> Tensor:
+    """A feature level `[h * w, B, C]` of a square image as `[B, C, h, w]`."""
+    side = round(level.shape[0] ** 0.5)
+    return level.permute(1, 2, 0).reshape(level.shape[1], level.shape[2], side, side)
+
+
+def _identity(model: PreTrainedModel, side: int, add_no_memory_embedding: bool) -> str:
+    config = model.config
+    vision = config.vision_config
+    settings = {
+        "class": type(model).__name__,
+        "side": side,
+        "add_no_memory_embedding": add_no_memory_embedding,
+        "trunk": _fields(getattr(vision, "backbone_config", vision), _TRUNK_FIELDS),
+        "neck": _fields(vision, ("fpn_top_down_levels",)),
+        "decoder": _fields(config.mask_decoder_config, _DECODER_FIELDS),
+    }
+    family = str(config.model_type).replace("_", "-")
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    suffix = "-nomem" if add_no_memory_embedding else ""
+    return weights_identity(model, f"{family}-{millions:.3g}M-{side}{suffix}", settings)
+
+
+_TRUNK_FIELDS = (
+    "blocks_per_stage",
+    "num_attention_heads_per_stage",
+    "window_size_per_stage",
+    "global_attention_blocks",
+    "hidden_act",
+    "layer_norm_eps",
+)
+_DECODER_FIELDS = (
+    "num_attention_heads",
+    "hidden_act",
+    "dynamic_multimask_via_stability",
+    "dynamic_multimask_stability_delta",
+    "dynamic_multimask_stability_thresh",
+)
+
+
+def _fields(config: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(config, name, None) for name in names}
