@@ -1,0 +1,38 @@
+"""What every test gets: no network, few threads, and a FiftyOne of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests import database
+
+# Set while conftest is imported, that is before a test module can import torch or FiftyOne.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+# The test models are tiny: more threads than this only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", str(min(4, os.cpu_count() or 1)))
+
+_DATABASE = database.isolate()
+
+
+@pytest.fixture(scope="session")
+def private_database() -> database.PrivateDatabase:
+    """The running database, for tests whose child processes are the ones to import FiftyOne."""
+    _DATABASE.start()
+    return _DATABASE
+
+
+@pytest.fixture
+def dataset() -> Iterator[Any]:
+    """An empty FiftyOne dataset under a name of its own, deleted afterwards."""
+    import fiftyone as fo
+
+    name = f"test-{uuid4().hex}"
+    yield fo.Dataset(name)
+    if fo.dataset_exists(name):
+        fo.delete_dataset(name)
