@@ -64,11 +64,12 @@ def resize_weights(source: int, target: int) -> Tensor:
     Returns:
         float32 `[target, source]`, rows summing to 1: `output = weights @ input`.
     """
-    identity = torch.eye(source)[None, :, :, None]
+    # An axis that keeps its length is copied as it is, so each column is one basis vector resized.
+    identity = torch.eye(source)[None, None]
     columns = F.interpolate(
-        identity, size=(target, 1), mode="bilinear", align_corners=False, antialias=True
+        identity, size=(target, source), mode="bilinear", align_corners=False, antialias=True
     )
-    return columns[0, :, :, 0].T.contiguous()
+    return columns[0, 0]
 
 
 def point_grid(per_side: int, side: int) -> Tensor:
@@ -180,7 +181,8 @@ def encode_logits(logits: Tensor, size: tuple[int, int]) -> list[RLE]:
 
 def _upsampled(logits: Tensor, size: tuple[int, int]) -> Iterator[NDArray[np.bool_]]:
     batch = max(1, _UPSAMPLE_BYTES // (4 * size[0] * size[1]))
-    for part in logits.split(batch):
+    for start in range(0, len(logits), batch):
+        part = logits[start : start + batch]
         full = F.interpolate(
             part[None], size=size, mode="bilinear", align_corners=False, antialias=True
         )

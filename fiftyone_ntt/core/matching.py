@@ -14,7 +14,9 @@ from fiftyone_ntt.core.bank import MemoryBank, normalise
 from fiftyone_ntt.core.geometry import RLE, nms, rle_boxes
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
+from fiftyone_ntt.core.protocols import Encoder
 from fiftyone_ntt.core.settings import MatchSettings
+from fiftyone_ntt.errors import ModelError
 
 Floats = NDArray[np.float32]
 
@@ -47,6 +49,20 @@ class Match:
         return len(self.labels)
 
 
+def require_encoder(bank: MemoryBank, encoder: Encoder) -> None:
+    """Check that a bank's prototypes can be compared with an encoder's tokens.
+
+    Raises:
+        ModelError: the bank was made with another encoder.
+    """
+    if bank.encoder != encoder.identity:
+        raise ModelError(
+            f"the memory bank was made with the encoder {bank.encoder}, not with "
+            f"{encoder.identity}: their features cannot be compared. Use the same encoder, or "
+            "rebuild the bank with this one."
+        )
+
+
 def class_similarity(
     features: Floats, bank: MemoryBank, settings: MatchSettings | None = None
 ) -> Floats:
@@ -63,7 +79,8 @@ def class_similarity(
     """
     settings = settings or MatchSettings()
     if not len(bank.negatives):
-        return np.clip(features @ bank.prototypes.T, 0, None)
+        plain: Floats = np.clip(features @ bank.prototypes.T, 0, None)
+        return plain
     positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
     to_negatives = np.clip(features @ normalise(bank.negatives.prototypes).T, 0, None)
     negative = np.zeros_like(positive)
@@ -117,7 +134,8 @@ def _suppressed(
         settings.nms_threshold,
     )
     kept = kept[: settings.max_instances * settings.candidates_per_instance]
-    return kept[similarity[kept].max(axis=1) > 0]
+    positive: NDArray[np.int64] = kept[similarity[kept].max(axis=1) > 0]
+    return positive
 
 
 def _described(

@@ -23,9 +23,9 @@ def merged_scores(
         scores: `[D]`.
 
     Returns:
-        `[D]`: `score * sqrt(1 - penalty)`, where the penalty is the largest share of the mask that a
-        mask of its class ranked before it covers, times the cosine of their features. 0 for a mask
-        that is empty, and where the penalty reaches 1.
+        `[D]`: `score * sqrt(1 - penalty)`, where the penalty is the largest share of the mask that
+        a mask of its class ranked before it covers, times the cosine of their features. 0 for a
+        mask that is empty, and where the penalty reaches 1.
     """
     merged = scores.copy()
     areas = np.asarray(coco_mask.area(masks)) if masks else np.zeros(0)

@@ -64,8 +64,8 @@ class Segmenter(Protocol):
 
         Args:
             embedding: one image's, from `embed`.
-            points: float32 `[P, 2]`, pixel indices x, y in `0..S - 1`; the prompt lies at the
-                pixel's centre, half a pixel further.
+            points: float32 `[P, 2]`, x and y in the segmenter's pixels, as its prompt encoder takes
+                them (SAM 2's adds half a pixel of its own).
 
         Returns:
             mask logits float32 `[P, 3, m, m]` and predicted IoUs float32 `[P, 3]`.

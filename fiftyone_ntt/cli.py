@@ -1,0 +1,246 @@
+"""The command `fiftyone-ntt`: a thin layer over the package's functions.
+
+Imports of torch and FiftyOne stay inside the sub-commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fiftyone_ntt
+from fiftyone_ntt.errors import NttError
+
+if TYPE_CHECKING:
+    from fiftyone_ntt.coco.labelling import Progress
+    from fiftyone_ntt.core.bank import MemoryBank
+    from fiftyone_ntt.models.loading import Models
+
+SOME_IMAGES_FAILED = 3
+"""Exit status of a run that finished, but could not read every image."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status (0 done, 2 the user's error, 3 images failed)."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except NttError as error:
+        print(f"fiftyone-ntt: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fiftyone-ntt: interrupted; run the same command to go on", file=sys.stderr)
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fiftyone-ntt",
+        description="Instance masks of your classes from a few reference images, no training.",
+    )
+    parser.add_argument("--version", action="version", version=fiftyone_ntt.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(_command(commands, "demo", _demo, "run the whole flow on generated scenes"))
+    _add_build(_command(commands, "build", _build, "build a memory bank from COCO references"))
+    _add_segment(_command(commands, "segment", _segment, "segment the images of a COCO file"))
+    _add_evaluate(_command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
+    _command(commands, "models", _models, "list the named models and which are downloaded")
+    _add_install(
+        _command(
+            commands, "install-plugin", _install_plugin, "make the FiftyOne App see the plugin"
+        )
+    )
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models", default="paper", help="a named set of models (see `models`)")
+    help_text = "a named model, a transformers folder, or one of Meta's files; overrides --models"
+    parser.add_argument("--encoder", help=help_text)
+    parser.add_argument("--segmenter", help=help_text)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto")
+
+
+def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
+    parser.add_argument(
+        "--references", type=Path, required=required, help="COCO file of reference instances"
+    )
+    parser.add_argument("--negatives", type=Path, help="COCO file of negative references")
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shots", type=int, default=5, help="references per class, 1 to 10")
+    parser.add_argument("--seed", type=int, default=0, help="which references are drawn")
+    parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the pictures")
+    parser.add_argument("--no-app", action="store_true", help="do not open the FiftyOne App")
+    parser.add_argument(
+        "--curve",
+        action="store_true",
+        help="print AP for 1, 3, 5 and 10 shots over 3 seeds instead",
+    )
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    _add_references(parser, required=True)
+    _add_models(parser)
+    parser.add_argument("--output", type=Path, required=True, help="the bank, .safetensors")
+
+
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    _add_references(parser, required=False)
+    parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
+    parser.add_argument("--targets", type=Path, required=True, help="COCO file of images to label")
+    _add_models(parser)
+    parser.add_argument("--mode", default="paper", help="the method; `paper` is the published one")
+    parser.add_argument(
+        "--points-per-side", type=int, default=32, help="prompts per row of the grid"
+    )
+    parser.add_argument(
+        "--confidence-threshold", type=float, default=0.0, help="leave out instances below it, 0..1"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="COCO results, .json")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, required=True, help="output of `segment`")
+    parser.add_argument("--targets", type=Path, required=True, help="COCO file with ground truth")
+
+
+def _add_install(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plugins-dir", type=Path, help="default: FiftyOne's own plugins folder")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.demo.run import run_curve, run_demo
+
+    if options.curve:
+        run_curve()
+    else:
+        run_demo(
+            shots=options.shots, seed=options.seed, output=options.output, app=not options.no_app
+        )
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    bank = _bank_from_references(options, _load_models(options))
+    path = bank.save(options.output)
+    counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
+    print(f"{path}: {counts}")
+    return 0
+
+
+def _segment(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.coco.labelling import segment_folder
+    from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
+
+    mode = check_mode(options.mode)
+    proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
+    match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
+    models = _load_models(options)
+    report = segment_folder(
+        options.images,
+        options.targets,
+        _bank_of(options, models),
+        models,
+        options.output,
+        mode=mode,
+        proposal_settings=proposal_settings,
+        match_settings=match_settings,
+        progress=_progress_bar("segmenting"),
+    )
+    done = report.images - len(report.failures)
+    print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
+    for reason in report.failures.values():
+        print(f"fiftyone-ntt: skipped {reason}", file=sys.stderr)
+    return SOME_IMAGES_FAILED if report.failures else 0
+
+
+def _bank_of(options: argparse.Namespace, models: Models) -> MemoryBank:
+    from fiftyone_ntt.core.bank import MemoryBank
+    from fiftyone_ntt.errors import InputError
+
+    if (options.bank is None) == (options.references is None):
+        raise InputError(
+            "segmenting needs either --references FILE or --bank FILE, and not both. Pass one."
+        )
+    if options.bank is None:
+        return _bank_from_references(options, models)
+    if options.negatives is not None:
+        raise InputError(
+            "--negatives goes with --references: a bank holds its negatives already. Pass "
+            "--negatives to `build`."
+        )
+    return MemoryBank.load(options.bank)
+
+
+def _bank_from_references(options: argparse.Namespace, models: Models) -> MemoryBank:
+    from fiftyone_ntt.coco.labelling import build_bank_from_coco
+
+    bank = build_bank_from_coco(options.images, options.references, models, options.negatives)
+    for note in bank.notes:
+        print(f"fiftyone-ntt: {note}", file=sys.stderr)
+    return bank
+
+
+def _load_models(options: argparse.Namespace) -> Models:
+    from fiftyone_ntt.models.loading import load_models
+
+    return load_models(
+        options.models,
+        encoder=options.encoder,
+        segmenter=options.segmenter,
+        device=options.device,
+    )
+
+
+def _progress_bar(title: str) -> Progress:
+    from tqdm import tqdm
+
+    bar = tqdm(desc=title, unit="image")
+
+    def update(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return update
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.coco.evaluation import evaluate_results
+
+    print(evaluate_results(options.results, options.targets))
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.models.registry import describe_models
+
+    print(describe_models())
+    return 0
+
+
+def _install_plugin(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.plugin.install import install_plugin
+
+    print(f"installed in {install_plugin(options.plugins_dir)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

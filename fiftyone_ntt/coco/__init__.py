@@ -1,0 +1,1 @@
+"""COCO files in, COCO results out, without FiftyOne or a database."""

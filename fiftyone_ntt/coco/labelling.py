@@ -1,0 +1,194 @@
+"""Segment a folder of images from COCO references: the published custom-data flow in one call."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.coco.reading import CocoFile, read_coco, references_by_class
+from fiftyone_ntt.coco.results import coco_results
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.matching import match, require_encoder
+from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.prototypes import build_bank
+from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.identity import run_identity
+from fiftyone_ntt.store.journal import Journal
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    """What `segment_folder` did.
+
+    Attributes:
+        images: how many the targets file lists.
+        resumed: how many of them an earlier, interrupted run had finished.
+        detections: results written.
+        failures: reason by file name of the images that could not be segmented.
+    """
+
+    images: int
+    resumed: int
+    detections: int
+    failures: dict[str, str]
+
+
+def build_bank_from_coco(
+    images: str | Path,
+    references: str | Path,
+    models: Models,
+    negatives: str | Path | None = None,
+) -> MemoryBank:
+    """A memory bank from COCO reference annotations.
+
+    Args:
+        images: folder of the images.
+        references: COCO file; each annotation is one reference of its category.
+        models: encoder, and the segmenter for annotations that are boxes alone.
+        negatives: COCO file of negative references of the same categories.
+
+    Raises:
+        InputError: a malformed file, an unreadable image, no annotations.
+    """
+    negative_file = read_coco(negatives) if negatives else None
+    return build_bank(
+        references_by_class(read_coco(references), images),
+        models.encoder,
+        models.segmenter,
+        references_by_class(negative_file, images) if negative_file else None,
+    )
+
+
+def segment_folder(
+    images: str | Path,
+    targets: str | Path,
+    bank: MemoryBank,
+    models: Models,
+    output: str | Path,
+    *,
+    mode: Mode = "paper",
+    proposal_settings: ProposalSettings | None = None,
+    match_settings: MatchSettings | None = None,
+    progress: Progress | None = None,
+) -> FolderReport:
+    """Segment the images a COCO file lists and write COCO results.
+
+    Finished images are kept in a journal beside `output`; the same call after an interruption does
+    the rest. An image that cannot be read is reported and does not stop the run.
+
+    Args:
+        images: folder of the images.
+        targets: COCO file whose `images` are segmented; its annotations are not looked at.
+        bank: whose class names are category names of `targets`.
+        models: the encoder that made the bank, and a segmenter.
+        output: COCO results, JSON; replaced only once complete.
+        mode: of matching.
+        proposal_settings: the paper's when None.
+        match_settings: the paper's when None.
+        progress: called with images done and images in all.
+
+    Raises:
+        InputError: a malformed file, or a class of the bank that `targets` has no category for.
+        ModelError: the bank was made with another encoder.
+        StoreError: the journal beside `output` is another run's.
+    """
+    require_encoder(bank, models.encoder)
+    output = Path(output)
+    file = read_coco(targets)
+    run = _Run(
+        models,
+        bank,
+        proposal_settings or ProposalSettings(),
+        match_settings or MatchSettings(),
+        _category_ids(file, bank),
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    journal = Journal(output.with_name(output.name + ".journal"), run.identity(mode))
+    done = {record["image_id"]: record["results"] for record in journal.records}
+    resumed, failures = len(done), {}
+    pending = [record for key, record in file.images.items() if key not in done]
+    for count, (record, image) in enumerate(_prefetched(pending, Path(images)), start=1):
+        if isinstance(image, InputError):
+            failures[record["file_name"]] = str(image)
+        else:
+            done[record["id"]] = run.results(image, record["id"])
+            journal.append({"image_id": record["id"], "results": done[record["id"]]})
+        if progress:
+            progress(resumed + count, len(file.images))
+    ordered = [result for key in file.images for result in done.get(key, [])]
+    _write_json(output, ordered)
+    journal.remove()
+    return FolderReport(len(file.images), resumed, len(ordered), failures)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is the same for all images of a run."""
+
+    models: Models
+    bank: MemoryBank
+    proposal_settings: ProposalSettings
+    match_settings: MatchSettings
+    category_ids: list[int]
+
+    def identity(self, mode: Mode) -> str:
+        segmenter = self.models.segmenter.identity
+        return run_identity(self.bank, segmenter, mode, self.proposal_settings, self.match_settings)
+
+    def results(self, image: NDArray[np.uint8], image_id: int) -> list[dict[str, Any]]:
+        proposals = propose(
+            image, self.models.segmenter, self.models.encoder, self.proposal_settings
+        )
+        return coco_results(
+            match(proposals, self.bank, self.match_settings), image_id, self.category_ids
+        )
+
+
+def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
+    ids = {name: key for key, name in file.categories.items()}
+    unknown = [name for name in bank.classes if name not in ids]
+    if unknown:
+        raise InputError(
+            f"{file.path} has no category for the bank's classes {', '.join(unknown)}. Add them "
+            "to its 'categories', or build a bank without them."
+        )
+    return [ids[name] for name in bank.classes]
+
+
+def _prefetched(
+    records: list[dict[str, Any]], folder: Path
+) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8] | InputError]]:
+    """Each record with its image, read while the one before is being segmented."""
+
+    def load(record: dict[str, Any]) -> NDArray[np.uint8] | InputError:
+        try:
+            return read_image(folder / record["file_name"], oriented=False)
+        except InputError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        upcoming = [reader.submit(load, record) for record in records[:2]]
+        for index, record in enumerate(records):
+            loaded = upcoming.pop(0).result()
+            if index + 2 < len(records):
+                upcoming.append(reader.submit(load, records[index + 2]))
+            yield record, loaded
+
+
+def _write_json(path: Path, content: Any) -> None:
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(draft, path)

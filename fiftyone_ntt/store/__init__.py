@@ -1,0 +1,1 @@
+"""Banks on disk: safetensors, written atomically, versioned and checksummed."""
