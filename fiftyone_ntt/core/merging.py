@@ -44,4 +44,5 @@ def _penalties(masks: list[RLE], features: Floats) -> Floats:
     covered = np.asarray(coco_mask.iou(masks, masks, [1] * len(masks)))
     alike = np.clip(features @ features.T, 0, None)
     before = np.tril(covered * alike, k=-1)
-    return np.minimum(before.max(axis=1), 1).astype(np.float32)
+    penalties: Floats = np.minimum(before.max(axis=1), 1).astype(np.float32)
+    return penalties

@@ -59,7 +59,8 @@ def build_bank(
             "instance per class."
         )
     classes = tuple(references)
-    parts, statistics, notes = [], [], []
+    parts, statistics = [], []
+    notes: list[str] = []
     for index, name in enumerate(classes):
         encoded = _encode_class(index, name, references[name], encoder, segmenter)
         parts.append(encoded.rows)
