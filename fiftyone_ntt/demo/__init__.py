@@ -1,0 +1,1 @@
+"""The generated demo scenes and the tiny bundled weights."""
