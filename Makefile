@@ -1,0 +1,42 @@
+# `make demo` and `make test` do all set-up themselves; see scripts/setup.sh for PYTHON, TORCH and
+# VENV_ARGS.
+
+SHELL := /bin/bash
+VENV := .venv
+STAMP := $(VENV)/.fiftyone-ntt-installed
+DEMO_ARGS ?= --no-app
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean distclean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+setup: $(STAMP) ## install everything into .venv (once)
+
+$(STAMP): pyproject.toml scripts/setup.sh scripts/mongod.py
+	scripts/setup.sh
+	@touch $@
+
+demo: setup ## run the demo; on a machine with a display: make demo DEMO_ARGS=
+	$(VENV)/bin/fiftyone-ntt demo $(DEMO_ARGS)
+
+test: lint ## lint, then run all tests
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: setup ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: setup ## let ruff mend what it can
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean: ## remove caches and build results
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
+	find fiftyone_ntt tests scripts training -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean ## and the virtual environment
+	rm -rf $(VENV)

@@ -1,0 +1,45 @@
+"""The FiftyOne plugin `@ntt/reference_segmentation`: thin forms over the package's functions.
+
+Importing this costs nothing: no torch, no FiftyOne. FiftyOne asks for the plugin at every operator
+look-up, and the command line imports `plugin.install` from here.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import fiftyone_ntt
+
+PLUGIN_NAME = "@ntt/reference_segmentation"
+
+_logger = logging.getLogger(__name__)
+_warned_of: set[str] = set()
+
+
+def register(plugin: Any) -> None:
+    """Register the plugin's operators and panels.
+
+    Args:
+        plugin: the `fiftyone.plugins.context.PluginContext` that asks
+    """
+    _warn_of_other_version(plugin.plugin_definition)
+
+
+def _warn_of_other_version(definition: Any) -> None:
+    """Say, once, that the plugin's folder and the package that answers for it differ.
+
+    An installed package silently wins over the one in a downloaded or linked plugin folder.
+    """
+    version = str(definition.version)
+    if version == fiftyone_ntt.__version__ or version in _warned_of:
+        return
+    _warned_of.add(version)
+    _logger.warning(
+        "The plugin %s in %s has version %s, but the installed package fiftyone-ntt, which is "
+        "what runs, has %s. Run `fiftyone-ntt install-plugin`, or remove that folder.",
+        PLUGIN_NAME,
+        definition.directory,
+        version,
+        fiftyone_ntt.__version__,
+    )

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Make .venv with everything the demo, the tests and the linters need. `make setup` calls it;
+# running it again is safe.
+#
+#   PYTHON     the Python to use (3.10 to 3.13); default: python3, else the newest such on the PATH
+#   TORCH      what to install for torch; default torch==2.13.0. Not used where .venv can import a
+#              torch already; empty leaves the choice to pip
+#   VENV_ARGS  more arguments for `python -m venv`, for instance --system-site-packages
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=.venv
+torch=${TORCH-torch==2.13.0}
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+
+fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+choose_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.10}; do
+        if fits "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "No Python 3.10 to 3.13 as ${PYTHON:-python3}. Name one: make ... PYTHON=/path/to/python" >&2
+    return 1
+}
+
+install() {
+    "$venv/bin/python" -m pip install --quiet --progress-bar off "$@"
+}
+
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    python=$(choose_python)
+    echo "setup: a virtual environment for $("$python" --version) in $venv"
+    # shellcheck disable=SC2086
+    "$python" -m venv ${VENV_ARGS:-} "$venv"
+fi
+
+# First, and by itself: with this exact version pip takes a CPU build where one is offered.
+if [ -n "$torch" ] && ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
+    echo "setup: $torch"
+    # shellcheck disable=SC2086
+    install $torch
+fi
+
+# Where MongoDB cannot be downloaded, tell fiftyone-db's build not to wait for it.
+if ! "$venv/bin/python" scripts/mongod.py reachable; then
+    export FODB_SYSTEM=none
+fi
+echo "setup: fiftyone-ntt and what it needs"
+install --editable '.[dev]'
+
+unset FODB_SYSTEM
+"$venv/bin/python" scripts/mongod.py
