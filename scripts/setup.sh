@@ -47,12 +47,8 @@ if [ -n "$torch" ] && ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     install $torch
 fi
 
-# Where MongoDB cannot be downloaded, tell fiftyone-db's build not to wait for it.
-if ! "$venv/bin/python" scripts/mongod.py reachable; then
-    export FODB_SYSTEM=none
-fi
 echo "setup: fiftyone-ntt and what it needs"
 install --editable '.[dev]'
 
-unset FODB_SYSTEM
+# FiftyOne's database package comes without its server where MongoDB could not be downloaded.
 "$venv/bin/python" scripts/mongod.py

@@ -10,7 +10,6 @@ start nothing and need no MongoDB.
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import os
 import shutil
 import socket
@@ -19,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -71,7 +70,7 @@ class PrivateDatabase:
         if self._process is not None:
             return
         data = self.folder / "mongo"
-        data.mkdir()
+        data.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
             self._command(find_mongod(), data),
             # Open standard streams would keep a pipe behind pytest from ever closing.
@@ -83,15 +82,19 @@ class PrivateDatabase:
 
     def stop(self) -> None:
         """Stop the server, if it runs, and remove the folder."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+        self._end_process()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_process(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
 
     def _command(self, mongod: Path, data: Path) -> list[str]:
         command = [str(mongod), "--dbpath", str(data), "--logpath", str(self.folder / "mongo.log")]
@@ -111,6 +114,8 @@ class PrivateDatabase:
                 return
             except OSError:
                 time.sleep(0.05)
+        # Gone, so that every test that needs it says so, not the first alone.
+        self._end_process()
         log = self.folder / "mongo.log"
         tail = log.read_text(errors="replace")[-2000:] if log.exists() else "(no log)"
         raise DatabaseError(f"`mongod` did not come up on port {self.port}. Its log ends:\n{tail}")
@@ -126,13 +131,7 @@ class StartOnImport:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name == "fiftyone":
-            sys.meta_path.remove(self)
-            try:
-                self._database.start()
-            except DatabaseError:
-                # Every test that needs it fails, not the first alone.
-                sys.meta_path.insert(0, self)
-                raise
+            self._database.start()
         return None
 
 
@@ -151,7 +150,8 @@ def isolate() -> PrivateDatabase:
 def find_mongod() -> Path:
     """The `mongod` that FiftyOne brought, else one in its home folder, else the PATH's."""
     places = [Path.home() / ".fiftyone" / "bin" / "mongod"]
-    package = importlib.util.find_spec("fiftyone")
+    # Not `importlib.util.find_spec`, which would ask `StartOnImport` too.
+    package = PathFinder.find_spec("fiftyone")
     if package is not None and package.origin is not None:
         places.insert(0, Path(package.origin).parent / "db" / "bin" / "mongod")
     on_path = shutil.which("mongod")
