@@ -1,0 +1,1 @@
+"""FiftyOne: references out of views, banks as custom runs, predictions into fields."""

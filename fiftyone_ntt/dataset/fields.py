@@ -1,0 +1,128 @@
+"""What a view must be like before anything is read from it or written to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.collections as foc
+import fiftyone.core.fields as fof
+import fiftyone.core.labels as fol
+import fiftyone.core.media as fom
+
+from fiftyone_ntt.errors import InputError
+
+LabelTypes = tuple[type[fol.Label], ...]
+
+
+def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
+    """`samples` if it is a collection of images.
+
+    Args:
+        samples: what the user passed.
+        purpose: completes "... needs images", for messages.
+
+    Raises:
+        InputError: not a collection, or of another or mixed media.
+    """
+    if not isinstance(samples, foc.SampleCollection):
+        raise InputError(
+            f"{purpose} needs a FiftyOne dataset or view, but got {type(samples).__name__}. "
+            "Pass a dataset (`fo.load_dataset(...)`) or a view of one."
+        )
+    if samples.media_type == fom.GROUP:
+        raise InputError(
+            f"{purpose} needs images, but {samples.name!r} holds groups. Pass one kind of slice, "
+            "as in `dataset.select_group_slices(media_type='image')`."
+        )
+    if samples.media_type not in (None, fom.IMAGE):
+        raise InputError(
+            f"{purpose} needs images, but {samples.name!r} holds {samples.media_type}. For video, "
+            "pass `dataset.to_frames(sample_frames=True)`."
+        )
+    return samples
+
+
+def check_whole_images(samples: foc.SampleCollection, purpose: str) -> foc.SampleCollection:
+    """`samples` if each of its samples is one image of the dataset itself.
+
+    Raises:
+        InputError: a patches, frames or clips view, whose samples are made up for the view.
+    """
+    check_samples(samples, purpose)
+    if isinstance(samples, fo.DatasetView) and samples._is_generated:
+        raise InputError(
+            f"{purpose} writes to whole images, but this view holds patches, frames or clips. Pass "
+            "the dataset or a view of its samples; of a frames view, save it as a dataset first "
+            "(`view.clone()`)."
+        )
+    return samples
+
+
+def label_field_type(
+    samples: foc.SampleCollection, field: str, allowed: LabelTypes
+) -> type[fol.Label]:
+    """Type of a label field.
+
+    Raises:
+        InputError: no such field, or of another type; the message lists the fields that would do.
+    """
+    found = samples.get_field(field)
+    kind = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else None
+    if kind is not None and issubclass(kind, allowed):
+        return kind
+    names = " or ".join(label.__name__ for label in allowed)
+    if found is None:
+        problem = f"there is no field {field!r} in {samples.name!r}"
+    else:
+        shown = kind.__name__ if kind is not None else type(found).__name__
+        problem = f"field {field!r} of {samples.name!r} holds {shown}, not {names}"
+    raise InputError(f"{problem}. {_usable_fields(samples, allowed, names)}")
+
+
+def _usable_fields(samples: foc.SampleCollection, allowed: LabelTypes, names: str) -> str:
+    usable = [
+        name
+        for name, field in samples.get_field_schema(ftype=fof.EmbeddedDocumentField).items()
+        if issubclass(field.document_type, allowed)
+    ]
+    if not usable:
+        return f"It has no field of type {names}; add or import such labels first."
+    return f"Pass one of its {names} fields: {', '.join(usable)}."
+
+
+def check_new_field(dataset: fo.Dataset, field: str) -> None:
+    """Accept `field` as a place for detections: absent, or a field of Detections.
+
+    Raises:
+        InputError: not a plain name, FiftyOne's own, or of another type.
+    """
+    if not isinstance(field, str) or not field.isidentifier():
+        raise InputError(
+            f"{field!r} cannot name a field for detections. Use letters, digits and underscores, "
+            "not starting with a digit, as in 'predictions'."
+        )
+    found = dataset.get_field(field)
+    if found is None:
+        return
+    kind = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else None
+    if kind is None or not issubclass(kind, fol.Detections):
+        shown = kind.__name__ if kind is not None else type(found).__name__
+        raise InputError(
+            f"field {field!r} of {dataset.name!r} holds {shown}, so detections cannot be written "
+            "to it. Pass the name of a new field or of a Detections field."
+        )
+
+
+def declare_detections(
+    dataset: fo.Dataset, field: str, attributes: Mapping[str, type[fof.Field]]
+) -> None:
+    """Declare a Detections field and its detections' attributes, so the App can filter by them.
+
+    Both the field and each detection also get `run`, the run that wrote them.
+    """
+    dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
+    dataset.add_sample_field(f"{field}.run", fof.StringField)
+    for name, kind in {**attributes, "run": fof.StringField}.items():
+        dataset.add_sample_field(f"{field}.detections.{name}", kind)

@@ -1,0 +1,140 @@
+"""Between FiftyOne's labels, relative to the image, and masks and boxes in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import fiftyone.core.labels as fol
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from fiftyone_ntt.core.geometry import decode_mask
+from fiftyone_ntt.core.windows import Box
+from fiftyone_ntt.errors import InputError
+
+Size = tuple[int, int]
+
+_PIXEL_DIGITS = 6
+"""Decimals kept of pixel coordinates: `286 / 480 * 480` must be 286, which is then truncated."""
+
+
+def pixel_box(bounding_box: Sequence[float], size: Size) -> Box:
+    """FiftyOne's relative box in pixels.
+
+    Args:
+        bounding_box: x, y, width, height in 0..1.
+        size: the image's height and width.
+
+    Returns:
+        x, y, width, height in pixels, not rounded to whole ones.
+
+    Example:
+        >>> pixel_box([0.25, 0.5, 0.5, 0.25], (360, 480))
+        (120.0, 180.0, 240.0, 90.0)
+    """
+    height, width = size
+    x, y, w, h = (
+        round(float(value) * side, _PIXEL_DIGITS)
+        for value, side in zip(bounding_box, (width, height, width, height), strict=True)
+    )
+    return x, y, w, h
+
+
+def detection_mask(detection: fol.Detection, size: Size) -> NDArray[np.bool_] | None:
+    """A detection's instance mask in its image; the inverse of `Detection.from_mask`.
+
+    The mask is laid over the box, rounded to whole pixels, and resized (nearest neighbour) only if
+    its shape differs.
+
+    Args:
+        detection: with a mask in the database or on disk, or a box alone.
+        size: the image's height and width.
+
+    Returns:
+        bool `[H, W]`; None for a box alone.
+
+    Raises:
+        InputError: the mask's file cannot be read, or the box lies outside the image.
+    """
+    instance = _instance_mask(detection)
+    if instance is None:
+        return None
+    x, y, w, h = pixel_box(detection.bounding_box, size)
+    left, top, right, bottom = round(x), round(y), round(x + w), round(y + h)
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    instance = _resized(instance, (bottom - top, right - left))
+    inner = (slice(max(top, 0), min(bottom, size[0])), slice(max(left, 0), min(right, size[1])))
+    mask = np.zeros(size, dtype=bool)
+    if inner[0].start >= inner[0].stop or inner[1].start >= inner[1].stop:
+        raise InputError("its box lies outside the image. Correct or remove this label.")
+    rows = slice(inner[0].start - top, inner[0].stop - top)
+    columns = slice(inner[1].start - left, inner[1].stop - left)
+    mask[inner] = instance[rows, columns]
+    return mask
+
+
+def _instance_mask(detection: fol.Detection) -> NDArray[np.bool_] | None:
+    if not detection.has_mask:
+        return None
+    try:
+        mask = detection.get_mask()
+    except (OSError, ValueError, cv2.error) as error:
+        raise _bad_mask_file(detection) from error
+    if mask is None:
+        raise _bad_mask_file(detection)
+    mask = np.asarray(mask)
+    return (mask[:, :, 0] if mask.ndim > 2 else mask) > 0
+
+
+def _bad_mask_file(detection: fol.Detection) -> InputError:
+    return InputError(
+        f"its mask {detection.mask_path} cannot be read. Restore the file, or remove `mask_path` "
+        "from the label to use its box alone."
+    )
+
+
+def _resized(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
+    if mask.shape == size:
+        return mask
+    scaled = cv2.resize(
+        mask.astype(np.uint8), (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT
+    )
+    return scaled.astype(bool)
+
+
+def polyline_mask(polyline: fol.Polyline, size: Size) -> NDArray[np.bool_]:
+    """The area inside a closed or filled polyline, as COCO rasterises polygons.
+
+    Args:
+        polyline: one or more shapes; their union counts.
+        size: the image's height and width.
+
+    Returns:
+        bool `[H, W]`.
+
+    Raises:
+        InputError: an open line, or no shape of three points.
+    """
+    if not (polyline.closed or polyline.filled):
+        raise InputError(
+            "its polyline is open, so it has no inside. Close it (`closed=True`) or leave it out."
+        )
+    shapes = [
+        np.asarray(shape, dtype=np.float64)[:, :2] * (size[1], size[0])
+        for shape in polyline.points
+        if len(shape) >= 3
+    ]
+    if not shapes:
+        raise InputError("its polyline has no shape of three points. Redraw or remove it.")
+    encodings: Any = coco_mask.frPyObjects([shape.flatten().tolist() for shape in shapes], *size)
+    return decode_mask(coco_mask.merge(encodings))
+
+
+def points_box(polyline: fol.Polyline, size: Size) -> Box:
+    """Box around a polyline's points: x, y, width, height in pixels."""
+    points = np.concatenate([np.asarray(s, dtype=float)[:, :2] for s in polyline.points if s])
+    low, high = points.min(axis=0), points.max(axis=0)
+    return pixel_box([*low, *(high - low)], size)
