@@ -36,6 +36,12 @@ _CLASSES: dict[str, tuple[Any, Any]] = {
 _HARMLESS = re.compile(r"classifier\..+")
 """Tensors a folder may hold besides the model's: the head of a fine-tuned classifier."""
 
+_TWINS = frozenset(
+    {
+        "shared_image_embedding.positional_embedding",
+        "prompt_encoder.shared_embedding.positional_embedding",
+    }
+)
 _WANTED_FILES = ["config.json", "model*.safetensors", "model*.safetensors.index.json"]
 _SHOWN = 5
 
@@ -75,8 +81,9 @@ def load_folder(folder: Path) -> PreTrainedModel:
             f"Cannot load the model in {folder}: {_one_line(error)}. Its files are damaged or do "
             "not belong together: fetch or save them again."
         ) from error
-    _check(report, folder, model_class.__name__)
     loaded: PreTrainedModel = model
+    missing = set(report["missing_keys"]) - _restore_twin(loaded, set(report["missing_keys"]))
+    _check({**report, "missing_keys": missing}, folder, model_class.__name__)
     return loaded
 
 
@@ -112,6 +119,18 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ModelError(f"{path} is not a transformers configuration. Fetch it again.")
     return config
+
+
+def _restore_twin(model: PreTrainedModel, missing: set[str]) -> set[str]:
+    """Some transformers versions save SAM 2's two equal position tensors once: fills the other."""
+    absent = missing.intersection(_TWINS)
+    if len(absent) != 1:
+        return set()
+    (stored,) = _TWINS.difference(absent)
+    buffers = dict(model.named_buffers())
+    for name in absent:
+        buffers[name].copy_(buffers[stored])
+    return absent
 
 
 def _check(report: Mapping[str, Any], folder: Path, model: str) -> None:

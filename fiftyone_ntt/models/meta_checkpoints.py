@@ -43,7 +43,7 @@ def load_meta_checkpoint(path: Path) -> PreTrainedModel:
     """
     state = read_state(path)
     family = _family_of(state, path)
-    config = _read_config(path, family) or _FAMILIES[family].released_config(state)
+    config = _read_config(path, family) or _recognise(state, family, path)
     if config is None:
         raise ModelError(
             f"{path.name} is a {family} checkpoint, but its sizes are none of Meta's released "
@@ -133,6 +133,17 @@ def _family_of(state: Mapping[str, Tensor], path: Path) -> str:
     )
 
 
+def _recognise(state: Mapping[str, Tensor], family: str, path: Path) -> dict[str, Any] | None:
+    try:
+        config: dict[str, Any] | None = _FAMILIES[family].released_config(state)
+    except (KeyError, ValueError) as error:  # a tensor is absent, or has too few dimensions
+        raise ModelError(
+            f"{path} is an incomplete {family} checkpoint: its sizes cannot be told ({error}). "
+            "Fetch it again."
+        ) from error
+    return config
+
+
 def _read_config(path: Path, family: str) -> dict[str, Any] | None:
     """The transformers configuration beside a checkpoint, if there is one."""
     beside = path.with_suffix(".json")
@@ -156,7 +167,7 @@ def _why_unreadable(error: Exception) -> str:
         return "there is no such file. Check the path."
     if isinstance(error, PermissionError):
         return "permission denied. Change the file's permissions."
-    if "Unsupported global" in str(error) or "Unsupported operand" in str(error):
+    if "Unsupported global" in str(error):
         return (
             "it holds Python objects besides tensors, which could run code and are never loaded. "
             "Use Meta's original file, or save the weights alone."

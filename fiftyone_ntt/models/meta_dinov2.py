@@ -54,7 +54,8 @@ def _translate(key: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
     if fused:
         layer, module, kind = fused.groups()
         names = _PARTS[module]
-        for name, part in zip(names, tensor.chunk(len(names))):
+        # a tensor of a wrong shape may give fewer parts: the missing ones show in the model
+        for name, part in zip(names, tensor.chunk(len(names)), strict=False):
             yield f"encoder.layer.{layer}.{name}.{kind}", part
         return
     for pattern, replacement in _RENAMES:

@@ -33,7 +33,7 @@ _LARGE_WIDTH = 144
 _SIDE = 1024
 
 _TRUNK_BLOCK = re.compile(r"image_encoder\.trunk\.blocks\.(\d+)\.")
-_POINT_EMBEDDING = re.compile(r"sam_prompt_encoder\.point_embeddings\.(\d+)\.weight")
+_POINT_EMBEDDING = re.compile(r"sam_prompt_encoder\.point_embeddings\.\d\.weight")
 _POSITIONS = "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 _MLP_LAYER = re.compile(r"(.+)\.layers\.(\d+)\.(weight|bias)")
 
@@ -76,11 +76,11 @@ def convert(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
 
 def _join_point_embeddings(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The four prompt kinds' `[1, C]` (negative, positive, two box corners) as one `[4, C]`."""
-    joined = dict(state)
-    numbers = sorted(int(m[1]) for m in map(_POINT_EMBEDDING.fullmatch, state) if m)
-    rows = [joined.pop(f"sam_prompt_encoder.point_embeddings.{i}.weight") for i in numbers]
-    if rows:
-        joined["sam_prompt_encoder.point_embed.weight"] = torch.cat(rows)
+    keys = sorted(key for key in state if _POINT_EMBEDDING.fullmatch(key))
+    if len({state[key].shape for key in keys}) != 1:
+        return dict(state)  # damaged: the loose rows show when the model is filled
+    joined = {key: tensor for key, tensor in state.items() if key not in keys}
+    joined["sam_prompt_encoder.point_embed.weight"] = torch.cat([state[key] for key in keys])
     return joined
 
 

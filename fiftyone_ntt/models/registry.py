@@ -103,8 +103,8 @@ _SETS = (
 )
 
 _DEMO = (
-    ModelEntry("demo", "encoder", str(_DEMO_WEIGHTS / "encoder"), 0.0, 0),
-    ModelEntry("demo", "segmenter", str(_DEMO_WEIGHTS / "segmenter"), 0.0, 0),
+    ModelEntry("demo", "encoder", str(_DEMO_WEIGHTS / "encoder"), 0.9, 0),
+    ModelEntry("demo", "segmenter", str(_DEMO_WEIGHTS / "segmenter"), 1.7, 0),
 )
 
 

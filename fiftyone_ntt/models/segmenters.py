@@ -27,8 +27,8 @@ class ImageFeatures:
 
 
 class TransformersSegmenter:
-    """`Segmenter` over `Sam2Model` and models with its parts (`get_image_features`,
-    `prompt_encoder`, `mask_decoder`), as `EdgeTamModel` and `Sam3TrackerModel` have them.
+    """`Segmenter` over `Sam2Model`, or over a model with the same parts: `get_image_features` with
+    the coarsest level last, `prompt_encoder` and `mask_decoder`.
 
     The parts are called one by one, so that an image is embedded once for all its prompts.
 

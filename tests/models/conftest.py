@@ -1,0 +1,48 @@
+"""Golden models and images, and a model cache that no test inherits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fiftyone_ntt.models import clear_model_cache, load_encoder, load_segmenter
+from fiftyone_ntt.models.encoders import TransformersEncoder
+from fiftyone_ntt.models.segmenters import TransformersSegmenter
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache() -> Iterator[None]:
+    clear_model_cache()
+    yield
+    clear_model_cache()
+
+
+@pytest.fixture(scope="module")
+def encoder() -> TransformersEncoder:
+    return load_encoder(GOLDEN / "dinov2_tiny.pth")
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> TransformersSegmenter:
+    return load_segmenter(GOLDEN / "sam2_tiny.pt")
+
+
+def square_image(scene: str, side: int = 256) -> Tensor:
+    """A golden image as the segmenter takes it (method 1), float32 `[1, 3, side, side]`."""
+    image = Image.open(GOLDEN / "images" / f"{scene}.png").convert("RGB").resize((side, side))
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def encoder_input(scene: str) -> Tensor:
+    """A golden image as the encoder takes it (method 1), float32 `[1, 3, 518, 518]`."""
+    return torch.nn.functional.interpolate(
+        square_image(scene), size=(518, 518), mode="bicubic", align_corners=False
+    )
