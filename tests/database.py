@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -101,9 +102,11 @@ class PrivateDatabase:
         command += ["--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket"]
         command += ["--wiredTigerCacheSizeGB", "0.25"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
-        # Where it exists, it ends the server also when the tests are killed.
+        # Ends the server also when the tests are killed: strictly, when the starting thread ends.
         setpriv = shutil.which("setpriv")
-        return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else command
+        if setpriv is None or threading.current_thread() is not threading.main_thread():
+            return command
+        return [setpriv, "--pdeathsig", "KILL", *command]
 
     def _wait(self) -> None:
         assert self._process is not None
