@@ -19,7 +19,14 @@ if TYPE_CHECKING:
         load_segmenter,
         resolve_device,
     )
-    from .registry import ModelEntry, ModelSet, is_available, list_model_sets, list_models
+    from .registry import (
+        ModelEntry,
+        ModelSet,
+        describe_models,
+        is_available,
+        list_model_sets,
+        list_models,
+    )
     from .segmenters import TransformersSegmenter
 
 _HOMES = {
@@ -29,6 +36,7 @@ _HOMES = {
     "TransformersEncoder": "encoders",
     "TransformersSegmenter": "segmenters",
     "clear_model_cache": "loading",
+    "describe_models": "registry",
     "is_available": "registry",
     "list_model_sets": "registry",
     "list_models": "registry",
@@ -45,6 +53,7 @@ __all__ = [
     "TransformersEncoder",
     "TransformersSegmenter",
     "clear_model_cache",
+    "describe_models",
     "is_available",
     "list_model_sets",
     "list_models",

@@ -40,5 +40,5 @@ def weights_identity(model: nn.Module, name: str, settings: Mapping[str, Any]) -
 def _tensor_digest(tensor: Tensor) -> bytes:
     plain = tensor.detach().to("cpu", torch.float32).contiguous()
     digest = hashlib.sha256(str(tuple(plain.shape)).encode())
-    digest.update(memoryview(plain.view(-1).view(torch.uint8).numpy()))
+    digest.update(plain.view(-1).view(torch.uint8).numpy().data)
     return digest.digest()

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
+from ..core.protocols import Encoder, Segmenter
 from ..errors import ModelError
 from . import meta_checkpoints
 from .encoders import TransformersEncoder
@@ -21,6 +22,7 @@ from .registry import (
     find_model,
     find_model_set,
     has_weights,
+    list_models,
     unknown_model_error,
 )
 from .segmenters import TransformersSegmenter
@@ -36,11 +38,20 @@ _cache_lock = threading.RLock()
 
 @dataclass(frozen=True)
 class Models:
-    """An encoder and a segmenter, loaded, on one device."""
+    """An encoder and a segmenter, loaded, on one device.
+
+    Attributes:
+        name: the set's, or `encoder + segmenter` where they were chosen one by one.
+        encoder_spec: what gives the same encoder again when passed to `load_encoder`: a name, a
+            hub repository or an absolute path; empty if the encoder was not made by this module.
+        segmenter_spec: likewise, for `load_segmenter`.
+    """
 
     name: str
-    encoder: TransformersEncoder
-    segmenter: TransformersSegmenter
+    encoder: Encoder
+    segmenter: Segmenter
+    encoder_spec: str = ""
+    segmenter_spec: str = ""
 
 
 def load_models(
@@ -67,17 +78,15 @@ def load_models(
     Raises:
         ModelError: a model is unknown, cannot be fetched or read, or the device is not there.
     """
-    if encoder is None or segmenter is None:
-        chosen = find_model_set(name)
-        name = name if encoder is None and segmenter is None else ""
-        encoder = encoder or chosen.encoder
-        segmenter = segmenter or chosen.segmenter
-    else:
-        name = ""
+    is_set = encoder is None and segmenter is None
+    encoder_spec = _lasting(find_model_set(name).encoder if encoder is None else encoder)
+    segmenter_spec = _lasting(find_model_set(name).segmenter if segmenter is None else segmenter)
     return Models(
-        name=name or f"{fspath(encoder)} + {fspath(segmenter)}",
-        encoder=load_encoder(encoder, device),
-        segmenter=load_segmenter(segmenter, device, add_no_memory_embedding),
+        name=name if is_set else f"{encoder_spec} + {segmenter_spec}",
+        encoder=load_encoder(encoder_spec, device),
+        segmenter=load_segmenter(segmenter_spec, device, add_no_memory_embedding),
+        encoder_spec=encoder_spec,
+        segmenter_spec=segmenter_spec,
     )
 
 
@@ -156,6 +165,13 @@ def _locate(spec: ModelSpec, kind: Kind) -> str:
     if _REPOSITORY.fullmatch(text):
         return text
     raise unknown_model_error(text, kind)
+
+
+def _lasting(spec: ModelSpec) -> str:
+    """`spec`, made absolute if it is a path, so that it still holds in another folder."""
+    path = Path(spec).expanduser()
+    named = any(entry.name == fspath(spec) for entry in list_models())
+    return str(path.resolve()) if path.exists() and not named else fspath(spec)
 
 
 def _read(source: str, kind: Kind) -> PreTrainedModel:

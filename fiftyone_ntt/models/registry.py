@@ -94,12 +94,19 @@ _SEGMENTERS = tuple(
 )
 
 _SETS = (
-    ModelSet("paper", "dinov2-large", "sam2-hiera-large", "the published method's models"),
-    ModelSet("large", "dinov2-large", "sam2.1-hiera-large", "the most accurate"),
-    ModelSet("base", "dinov2-base", "sam2.1-hiera-base-plus", "a good half of the cost"),
-    ModelSet("small", "dinov2-small", "sam2.1-hiera-small", "for a CPU or a small GPU"),
-    ModelSet("tiny", "dinov2-small", "sam2.1-hiera-tiny", "the quickest with real weights"),
-    ModelSet("demo", "demo", "demo", "tiny bundled weights for trying out; no download"),
+    ModelSet(
+        "paper",
+        "dinov2-large",
+        "sam2-hiera-large",
+        "the published method's models; 521 M parameters",
+    ),
+    ModelSet(
+        "large", "dinov2-large", "sam2.1-hiera-large", "the same with SAM 2.1; 521 M parameters"
+    ),
+    ModelSet("base", "dinov2-base", "sam2.1-hiera-base-plus", "160 M parameters"),
+    ModelSet("small", "dinov2-small", "sam2.1-hiera-small", "61 M parameters"),
+    ModelSet("tiny", "dinov2-small", "sam2.1-hiera-tiny", "the smallest released; 54 M parameters"),
+    ModelSet("demo", "demo", "demo", "bundled weights for generated scenes, for trying out"),
 )
 
 _DEMO = (
@@ -175,6 +182,23 @@ def is_available(entry: ModelEntry) -> bool:
         for file in ("config.json", *WEIGHT_FILES)
     ]
     return found[0] and any(found[1:])
+
+
+def describe_models() -> str:
+    """The named sets and models as text for people, with what is already on this machine."""
+    lines = ["Sets (encoder + segmenter):"]
+    lines += [f"  {s.name:<7}{s.encoder} + {s.segmenter}: {s.description}" for s in _SETS]
+    for kind in ("encoder", "segmenter"):
+        lines += ["", f"{kind.capitalize()}s:"]
+        lines += [_describe(entry) for entry in list_models(kind)]
+    return "\n".join(lines)
+
+
+def _describe(entry: ModelEntry) -> str:
+    size = "bundled" if entry.is_bundled else f"{entry.download_mb:.0f} MB"
+    here = "here" if is_available(entry) else "missing" if entry.is_bundled else "not fetched"
+    parameters = f"{entry.parameters_millions:.1f} M"
+    return f"  {entry.name:<29}{parameters:>9}{size:>9}  {here:<12}{entry.licence}"
 
 
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")

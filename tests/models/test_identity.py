@@ -43,7 +43,7 @@ def test_the_number_format_on_the_way_does_not_matter() -> None:
         (layer(seed=1), {"a": 1}),
         (layer(), {"a": 2}),
         (nn.Linear(5, 3, bias=False), {"a": 1}),
-        (nn.Sequential(layer(), nn.Linear(1, 0)), {"a": 1}),
+        (nn.Sequential(layer(), nn.Embedding(0, 1)), {"a": 1}),
     ],
     ids=["weights", "settings", "tensors", "empty tensor"],
 )

@@ -58,11 +58,21 @@ def test_models_of_ones_own() -> None:
     assert loaded.segmenter.identity == load_segmenter(str(SEGMENTER)).identity
 
 
+def test_the_specs_of_ones_own_models_hold_in_another_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(GOLDEN)
+    loaded = load_models(encoder="dinov2_tiny.pth", segmenter=SEGMENTER)
+    monkeypatch.chdir(tmp_path)
+    again = load_models(encoder=loaded.encoder_spec, segmenter=loaded.segmenter_spec)
+    assert again == loaded
+
+
 def test_a_set_by_name(demo_weights: Path) -> None:
     load_encoder(ENCODER).model.save_pretrained(demo_weights / "encoder")
     load_segmenter(SEGMENTER).model.save_pretrained(demo_weights / "segmenter")
     loaded = load_models("demo")
-    assert loaded.name == "demo"
+    assert (loaded.name, loaded.encoder_spec, loaded.segmenter_spec) == ("demo",) * 3
     assert loaded.encoder.identity == load_encoder(ENCODER).identity
     assert loaded.segmenter.identity == load_segmenter(SEGMENTER).identity
 

@@ -116,6 +116,17 @@ def test_availability_follows_the_local_cache(
     assert registry.is_available(entry)
 
 
+def test_the_description_names_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    lines = registry.describe_models().splitlines()
+    for model_set in registry.list_model_sets():
+        assert any(line.split()[:1] == [model_set.name] for line in lines)
+    for entry in registry.list_models():
+        (line,) = [x for x in lines if x.split()[:1] == [entry.name] and "Apache-2.0" in x][:1]
+        assert entry.is_bundled or "not fetched" in line
+    assert max(map(len, lines)) <= 100
+
+
 def test_bundled_weights_are_available_when_their_folder_is_whole(tmp_path: Path) -> None:
     assert not registry.has_weights(tmp_path)
     (tmp_path / "config.json").write_text("{}")
