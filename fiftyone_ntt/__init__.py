@@ -28,7 +28,23 @@ _HOMES = {
     "segment": "fiftyone_ntt.dataset.segmentation",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = [
+    "MemoryBank",
+    "NttError",
+    "ReferenceSegmenter",
+    "__version__",
+    "boxes_to_masks",
+    "build_memory_bank",
+    "delete_memory_bank",
+    "evaluate",
+    "list_memory_banks",
+    "load_memory_bank",
+    "load_models",
+    "rename_memory_bank",
+    "sample_references",
+    "save_memory_bank",
+    "segment",
+]
 
 if TYPE_CHECKING:
     from fiftyone_ntt.core.bank import MemoryBank

@@ -124,11 +124,13 @@ def _add_install(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from fiftyone_ntt.demo.run import run_curve, run_demo
-
     if options.curve:
+        from fiftyone_ntt.demo.curve import run_curve
+
         run_curve()
     else:
+        from fiftyone_ntt.demo.run import run_demo
+
         run_demo(
             shots=options.shots, seed=options.seed, output=options.output, app=not options.no_app
         )

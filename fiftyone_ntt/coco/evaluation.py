@@ -60,9 +60,16 @@ def evaluate_results(results: str | Path, targets: str | Path) -> CocoScores:
             f"{results} has results for images that {targets} does not list: "
             f"{sorted(strangers)[:5]}. Evaluate against the targets the results were made for."
         )
+    return score(json.loads(Path(targets).read_text(encoding="utf-8")), predictions)
+
+
+def score(truth: dict[str, Any], predictions: list[dict[str, Any]]) -> CocoScores:
+    """Average precision of COCO results against the content of a COCO annotation file."""
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(targets))
-        return CocoScores(_scores(truth, predictions, "segm"), _scores(truth, predictions, "bbox"))
+        index = COCO()
+        index.dataset = truth
+        index.createIndex()
+        return CocoScores(_scores(index, predictions, "segm"), _scores(index, predictions, "bbox"))
 
 
 def _read_results(path: Path) -> list[dict[str, Any]]:

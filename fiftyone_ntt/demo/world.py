@@ -1,0 +1,58 @@
+"""The demo's dataset: generated scenes of classes the demo models have never seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import fiftyone as fo
+
+from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+
+DATASET = "fiftyone-ntt-demo"
+GROUND_TRUTH = "ground_truth"
+CANDIDATE = "candidate"
+"""Sample tag of the scenes that references are drawn from."""
+TARGET = "target"
+"""Sample tag of the scenes to segment; none of them ever holds a reference."""
+
+CANDIDATES = 50
+TARGETS = 60
+_FIRST_SEED = 1_000_000  # far from the seeds of the training scenes
+
+
+def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:
+    """Draw the demo's scenes and load them into FiftyOne, replacing an earlier demo dataset.
+
+    Args:
+        folder: where the pictures are written, as PNG.
+        name: of the dataset.
+
+    Returns:
+        110 scenes of 256 x 256 px with exact instance masks in `ground_truth`: 50 tagged
+        `candidate`, to draw references from, and 60 tagged `target`.
+    """
+    folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = [_sample(folder, index) for index in range(CANDIDATES + TARGETS)]
+    dataset = fo.Dataset(name, overwrite=True)
+    dataset.add_samples(samples, progress=False)
+    dataset.compute_metadata(progress=False)
+    return dataset
+
+
+def _sample(folder: Path, index: int) -> fo.Sample:
+    scene = generate_scene(NOVEL_CLASSES, seed=_FIRST_SEED + index)
+    path = folder / f"scene_{index:03d}.png"
+    cv2.imwrite(str(path), cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR))
+    tag = CANDIDATE if index < CANDIDATES else TARGET
+    return fo.Sample(filepath=str(path), tags=[tag], **{GROUND_TRUTH: _labels(scene)})
+
+
+def _labels(scene: Scene) -> fo.Detections:
+    return fo.Detections(
+        detections=[
+            fo.Detection.from_mask(mask, label=label)
+            for mask, label in zip(scene.masks, scene.labels, strict=True)
+        ]
+    )
