@@ -21,8 +21,11 @@ from fiftyone_ntt.plugin import PLUGIN_NAME
 DEFINITION = "fiftyone.yml"
 ENTRY = "__init__.py"
 
-STUB = '''\
-"""Written by `fiftyone-ntt install-plugin`: the plugin itself is the package fiftyone-ntt."""
+MARK = '"""Written by `fiftyone-ntt install-plugin`'
+"""How the stub of every version of this package begins."""
+
+STUB = f'''\
+{MARK}: the plugin itself is the package fiftyone-ntt."""
 from fiftyone_ntt.plugin import register as register
 '''
 
@@ -100,7 +103,7 @@ def _ours(path: Path) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
     if path.name == ENTRY:
-        return path.read_text(encoding="utf-8", errors="replace") == STUB
+        return path.read_text(encoding="utf-8", errors="replace").startswith(MARK)
     return path.name == DEFINITION and _read_definition(path).get("name") == PLUGIN_NAME
 
 

@@ -161,11 +161,15 @@ def test_installing_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_installing_over_another_version_updates_it(tmp_path: Path) -> None:
-    definition = install_plugin(tmp_path) / "fiftyone.yml"
+    folder = install_plugin(tmp_path)
+    entry, definition = folder / "__init__.py", folder / "fiftyone.yml"
+    stub = entry.read_text()
+    entry.write_text(stub.replace("import register", "import another"))
     definition.write_text(definition.read_text().replace(fiftyone_ntt.__version__, "0.0.1"))
 
     install_plugin(tmp_path)
 
+    assert entry.read_text() == stub
     assert yaml.safe_load(definition.read_text())["version"] == fiftyone_ntt.__version__
 
 
