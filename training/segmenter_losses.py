@@ -105,29 +105,36 @@ class DenseHeads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maps = nn.ModuleList(nn.Conv2d(WIDTH, 6, 1) for _ in range(2))
-        self.key = nn.Conv2d(WIDTH, CODE, 1)
+        self.maps = nn.ModuleList(nn.Linear(WIDTH, 6) for _ in range(2))
+        self.key = nn.Linear(WIDTH, CODE)
         self.queries = nn.ModuleList(
             nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, CODE + 1))
             for _ in range(2)
         )
 
     def forward(self, features: Features, prompts: Prompts, shares: Tensor) -> Tensor:
-        levels = (features.pyramid[0], features.pyramid[2])
         loss = torch.zeros(())
-        keys = self.key(levels[0]).flatten(2)
+        levels = (features.pyramid[0], features.pyramid[2])
+        keys = self.key(_tokens(levels[0])).transpose(1, 2)
         weight = prompts.on_object / prompts.on_object.sum().clamp(min=1)
-        where = prompts.points.unsqueeze(2) + 0.5
-        where = 2 * where / (4 * MASK_SIDE) - 1
+        rows = torch.arange(len(shares)).unsqueeze(1)
         targets = dense_targets(shares)
         for level, head, query in zip(levels, self.maps, self.queries, strict=True):
-            loss = loss + dense_loss(head(level), targets[:, :, :: 64 // level.shape[-1]])
-            local = F.grid_sample(level, where, align_corners=False).squeeze(-1).transpose(1, 2)
-            code = query(local)
+            side = level.shape[-1]
+            tokens = _tokens(level)
+            maps = head(tokens).transpose(1, 2).unflatten(2, (side, side))
+            loss = loss + dense_loss(maps, targets)
+            column, row = ((prompts.points + 0.5) * side / (4 * MASK_SIDE)).long().unbind(-1)
+            code = query(tokens[rows, row * side + column])
             logits = code[..., :CODE] @ keys + code[..., CODE:]
-            logits = logits.view(*logits.shape[:2], MASK_SIDE, MASK_SIDE)
+            logits = logits.unflatten(2, (MASK_SIDE, MASK_SIDE))
             loss = loss + (mask_loss(logits, prompts.targets) * weight).sum()
         return loss
+
+
+def _tokens(level: Tensor) -> Tensor:
+    """Maps ``[B, C, h, w]`` as tokens ``[B, h * w, C]``."""
+    return level.flatten(2).transpose(1, 2)
 
 
 def dense_targets(shares: Tensor) -> Tensor:
@@ -149,8 +156,9 @@ def dense_targets(shares: Tensor) -> Tensor:
 
 
 def dense_loss(maps: Tensor, targets: Tensor) -> Tensor:
-    """Loss of predicted maps ``[B, 6, g, g]`` against targets strided along rows only."""
-    targets = targets[..., :: targets.shape[-1] // maps.shape[-1]]
+    """Loss of predicted maps ``[B, 6, g, g]`` against every so many cells of the targets."""
+    stride = targets.shape[-1] // maps.shape[-1]
+    targets = targets[:, :, ::stride, ::stride]
     binary = F.binary_cross_entropy_with_logits(maps[:, :2], targets[:, :2])
     inside = (targets[:, :1] > 0.5).float()
     distance = F.smooth_l1_loss(10 * maps[:, 2:], 10 * targets[:, 2:], reduction="none")

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Sam2Config, Sam2Model
+from transformers.models.sam2.modeling_sam2 import Sam2Attention
 
 SIDE = 256
 STRIDE = 16
@@ -80,7 +81,7 @@ def _head_order(width: int, heads: int) -> Tensor:
 
 
 @torch.no_grad()
-def _locate(attention: nn.Module, gain: float) -> None:
+def _locate(attention: Sam2Attention, gain: float) -> None:
     """Make queries and keys near copies of their input, ``sqrt(gain)`` each.
 
     The dot product of two position codes then peaks where the positions agree, so that a prompt
@@ -95,7 +96,7 @@ def _locate(attention: nn.Module, gain: float) -> None:
 
 
 @torch.no_grad()
-def _share_prompt(attention: nn.Module) -> None:
+def _share_prompt(attention: Sam2Attention) -> None:
     """First self-attention: every output token starts with a share of the point's position."""
     _locate(attention, 1.0)
     width = attention.v_proj.in_features
@@ -220,9 +221,11 @@ def _paint(model: Sam2Model, features: Features, tokens: Tensor, image: Tensor) 
 def point_tokens(model: Sam2Model, points: Tensor) -> Tensor:
     """Prompt tokens of positive points ``[B, P, 2]`` (x, y in pixels), each alone."""
     labels = torch.ones(points.shape[:2], dtype=torch.int32).unsqueeze(-1)
-    return model.prompt_encoder._embed_points(points.unsqueeze(2), labels, pad=True)
+    tokens: Tensor = model.prompt_encoder._embed_points(points.unsqueeze(2), labels, pad=True)
+    return tokens
 
 
 def box_tokens(model: Sam2Model, boxes: Tensor) -> Tensor:
     """Prompt tokens of boxes ``[B, P, 4]`` (x1, y1, x2, y2 in pixels)."""
-    return model.prompt_encoder._embed_boxes(boxes)
+    tokens: Tensor = model.prompt_encoder._embed_boxes(boxes)
+    return tokens

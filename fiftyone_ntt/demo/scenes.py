@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -78,7 +78,7 @@ class Outline:
     holes: tuple[Floats, ...] = ()
 
 
-def _points(x: object, y: object) -> Floats:
+def _points(x: ArrayLike, y: ArrayLike) -> Floats:
     return np.stack(np.broadcast_arrays(x, y), axis=-1).astype(np.float32)
 
 
@@ -86,7 +86,7 @@ def _angles(count: int = 72, start: float = 0.0, stop: float = 2 * np.pi) -> NDA
     return np.linspace(start, stop, count, endpoint=False)
 
 
-def _polar(radius: Callable[[NDArray[np.float64]], object], count: int = 120) -> Floats:
+def _polar(radius: Callable[[NDArray[np.float64]], ArrayLike], count: int = 120) -> Floats:
     angle = _angles(count)
     distance = np.asarray(radius(angle))
     return _points(distance * np.cos(angle), distance * np.sin(angle))
@@ -224,7 +224,7 @@ def _dots(p: Pattern) -> Floats:
     row = scale * p.y + p.phase
     column = scale * p.x + p.phase + 0.5 * (np.floor(row) % 2)
     distance = np.hypot(column - np.floor(column) - 0.5, row - np.floor(row) - 0.5)
-    return (0.5 - 0.5 * np.tanh(16 * (distance - 0.31))).astype(np.float32)
+    return np.asarray(0.5 - 0.5 * np.tanh(16 * (distance - 0.31)), np.float32)
 
 
 def _gradient(p: Pattern) -> Floats:
@@ -307,7 +307,8 @@ class Sprite:
 def _rgb(hue: float, saturation: float, value: float) -> Floats:
     """RGB in 0..1, float32 ``[3]``, of a hue in degrees and a saturation and value in 0..1."""
     hsv = np.array([[[hue % 360, np.clip(saturation, 0, 1), np.clip(value, 0, 1)]]], np.float32)
-    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.float32)[0, 0]
+    rgb: Floats = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.float32)[0, 0]
+    return rgb
 
 
 def _noise(rng: np.random.Generator, cells: int, size: int) -> Floats:
