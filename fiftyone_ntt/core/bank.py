@@ -162,7 +162,7 @@ class MemoryBank:
         counts = refs.patch_counts[others][:, None]
         rest = (refs.patch_means[others] * counts).sum(axis=0) / counts.sum()
         cosine = normalise(refs.patch_means[row]) @ normalise(rest.astype(np.float32))
-        return np.array([(cosine + 1) / 2], dtype=np.float32)
+        return np.array([min((cosine + 1) / 2, 1)], dtype=np.float32)
 
     def class_counts(self) -> dict[str, int]:
         """References per class."""

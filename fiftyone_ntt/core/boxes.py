@@ -12,6 +12,9 @@ from fiftyone_ntt.core.geometry import decode_mask, encode_logits, squash
 from fiftyone_ntt.core.protocols import Segmenter
 from fiftyone_ntt.core.windows import Box
 
+_BOXES_PER_BATCH = 64
+"""Boxes decoded at once: keeps the decoder's memory flat on crowded images."""
+
 
 def mask_from_box(image: NDArray[np.uint8], box: Box, segmenter: Segmenter) -> NDArray[np.bool_]:
     """The segmenter's mask of one box; the box itself where that mask is empty.
@@ -38,8 +41,11 @@ def masks_from_boxes(
     scale = torch.tensor([segmenter.side / size[1], segmenter.side / size[0]]).repeat(2)
     square = squash(image, segmenter.side).to(segmenter.device)
     embedding = segmenter.embed(square[None])[0]
-    logits, _ = segmenter.decode_boxes(embedding, (corners * scale).to(segmenter.device))
-    masks = [decode_mask(rle) for rle in encode_logits(logits, size)]
+    masks = [
+        decode_mask(rle)
+        for prompts in (corners * scale).to(segmenter.device).split(_BOXES_PER_BATCH)
+        for rle in encode_logits(segmenter.decode_boxes(embedding, prompts)[0], size)
+    ]
     return [
         mask if mask.any() else _box_area(box, size) for mask, box in zip(masks, boxes, strict=True)
     ]

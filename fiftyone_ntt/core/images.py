@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from fiftyone_ntt.errors import InputError
+
+# What Pillow's readers raise on damaged files; RuntimeError comes from its AVIF reader.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
 
 
 def read_image(path: str | Path, *, oriented: bool) -> NDArray[np.uint8]:
@@ -31,7 +34,7 @@ def read_image(path: str | Path, *, oriented: bool) -> NDArray[np.uint8]:
             return np.asarray(_to_rgb(image))
     except FileNotFoundError as error:
         raise InputError(f"image {path}: no such file. Check the path.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except _DAMAGED as error:
         raise InputError(
             f"image {path} cannot be read: {error}. Replace the file, or leave the image out."
         ) from error
@@ -46,4 +49,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         # Pillow clips 16-bit samples when it converts them; the high byte is the picture.
         samples = np.asarray(image).astype(np.int64) >> 8
         image = Image.fromarray(samples.clip(0, 255).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers of unknown range")
     return image.convert("RGB")

@@ -15,6 +15,7 @@ from fiftyone_ntt.core.bank import (
     join_reference_sets,
 )
 from fiftyone_ntt.core.boxes import mask_from_box
+from fiftyone_ntt.core.matching import require_encoder
 from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.statistics import principal_components, spherical_kmeans
 from fiftyone_ntt.core.windows import Reference, window_input
@@ -84,7 +85,12 @@ def with_negatives(
     encoder: Encoder,
     segmenter: Segmenter | None = None,
 ) -> MemoryBank:
-    """The bank with its negative references replaced by `negatives`; see `build_bank`."""
+    """The bank with its negative references replaced by `negatives`; see `build_bank`.
+
+    Raises:
+        ModelError: the bank was made with another encoder.
+    """
+    require_encoder(bank, encoder)
     rows, notes = _encode_negatives(bank.classes, negatives, encoder, segmenter)
     return replace(bank, negatives=rows, notes=(*bank.notes, *notes))
 

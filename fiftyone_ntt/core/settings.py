@@ -32,16 +32,9 @@ class ProposalSettings:
     prompts_per_batch: int = 64
 
     def __post_init__(self) -> None:
-        if self.points_per_side < 1:
-            raise InputError(
-                f"points_per_side is {self.points_per_side}: the grid needs at least 1 point per "
-                "side. Pass a positive number; the paper uses 32."
-            )
-        if self.prompts_per_batch < 1:
-            raise InputError(
-                f"prompts_per_batch is {self.prompts_per_batch}: at least 1 prompt must be decoded "
-                "at once. Pass a positive number; 64 suits most machines."
-            )
+        _require_count("points_per_side", self.points_per_side, usual=32)
+        _require_count("prompts_per_batch", self.prompts_per_batch, usual=64)
+        _require_share("iou_threshold", self.iou_threshold, paper=0.4)
 
 
 @dataclass(frozen=True)
@@ -64,11 +57,25 @@ class MatchSettings:
     confidence_threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.max_instances < 1:
+        _require_count("max_instances", self.max_instances, usual=100)
+        _require_count("candidates_per_instance", self.candidates_per_instance, usual=8)
+        _require_share("nms_threshold", self.nms_threshold, paper=0.5)
+        _require_share("confidence_threshold", self.confidence_threshold, paper=0.0)
+        if not self.negative_temperature > 0:
             raise InputError(
-                f"max_instances is {self.max_instances}: no instance could be output. Pass a "
-                "positive number; the paper uses 100."
+                f"negative_temperature is {self.negative_temperature}, but scores are divided by "
+                "it. Pass a number above 0; the paper uses 0.8."
             )
+
+
+def _require_count(name: str, value: int, usual: int) -> None:
+    if value < 1:
+        raise InputError(f"{name} is {value}, but it must be at least 1. Usual is {usual}.")
+
+
+def _require_share(name: str, value: float, paper: float) -> None:
+    if not 0 <= value <= 1:  # NaN fails this too
+        raise InputError(f"{name} is {value}, but it must lie in 0..1. The paper uses {paper}.")
 
 
 def check_mode(mode: str) -> Mode:

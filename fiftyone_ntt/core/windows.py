@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
@@ -91,7 +92,7 @@ def window_input(reference: Reference, side: int, grid: int) -> WindowInput:
 
     The mask is resized bilinearly to the encoder's square, then by nearest neighbour to the token
     grid, which keeps fractional weights. A mask too small to survive that counts on the
-    token under its centre of mass.
+    token under its centre of mass. A box that shows nothing of its mask gives way to the mask's.
 
     Args:
         reference: with a mask.
@@ -101,32 +102,47 @@ def window_input(reference: Reference, side: int, grid: int) -> WindowInput:
     Raises:
         InputError: the mask has no pixel.
     """
-    if reference.mask is None or not reference.mask.any():
+    mask = reference.mask
+    if mask is None or not mask.any():
         raise InputError(
             f"reference {reference.id} has an empty mask, so it shows nothing of its class. "
             "Redraw or remove this reference."
         )
-    left, top, right, bottom = reference_window(reference.box, reference.image.shape[:2])
-    crop = image_tensor(reference.image[top:bottom, left:right])
-    mask = image_tensor(reference.mask[top:bottom, left:right, None] * np.uint8(255))[None]
-    smooth = F.interpolate(mask, size=(side, side), mode="bilinear", align_corners=False)
+    notes = []
+    left, top, right, bottom = reference_window(reference.box, mask.shape)
+    if not mask[top:bottom, left:right].any():
+        left, top, right, bottom = reference_window(_mask_box(mask), mask.shape)
+        notes.append("has a mask outside its box; the mask's own box is used")
+    shown = mask[top:bottom, left:right]
+    smooth = F.interpolate(
+        torch.from_numpy(shown.astype(np.float32))[None, None],
+        size=(side, side),
+        mode="bilinear",
+        align_corners=False,
+    )
     weights = F.interpolate(smooth, size=(grid, grid), mode="nearest")[0, 0]
-    note = None
     if not weights.any():
-        weights = _centre_patch(reference.mask, (left, top, right, bottom), weights)
-        note = (
-            f"reference {reference.id} is smaller than a patch of its window; the patch under its "
-            "centre stands for it"
+        weights = _centre_patch(shown, grid)
+        notes.append(
+            "is smaller than a patch of its window; the patch under its centre stands for it"
         )
+    note = f"reference {reference.id} {', and '.join(notes)}" if notes else None
+    crop = image_tensor(reference.image[top:bottom, left:right])
     return WindowInput(resize_bicubic(crop, side), weights, note)
 
 
-def _centre_patch(mask: NDArray[np.bool_], window: Window, weights: Tensor) -> Tensor:
-    left, top, right, bottom = window
-    rows, columns = np.nonzero(mask)
-    grid = weights.shape[0]
-    row = int((rows.mean() + 0.5 - top) / (bottom - top) * grid)
-    column = int((columns.mean() + 0.5 - left) / (right - left) * grid)
-    weights = weights.clone()
-    weights[min(max(row, 0), grid - 1), min(max(column, 0), grid - 1)] = 1.0
+def _mask_box(mask: NDArray[np.bool_]) -> Box:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+
+
+def _centre_patch(mask: NDArray[np.bool_], grid: int) -> Tensor:
+    """Weight 1 on the token under the centre of mass of a window's mask, `[g, g]`."""
+    row, column = (
+        int((pixels.mean() + 0.5) / length * grid)
+        for pixels, length in zip(np.nonzero(mask), mask.shape, strict=True)
+    )
+    weights = torch.zeros(grid, grid)
+    weights[row, column] = 1.0
     return weights

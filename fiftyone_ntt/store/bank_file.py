@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from safetensors.numpy import save as save_tensors
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.store.atomic import write_atomically
 
 FORMAT = "fiftyone-ntt memory bank"
 VERSION = 1
@@ -27,19 +26,13 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def save_bank(bank: MemoryBank, path: str | Path) -> Path:
-    """Write a bank to `path`, replacing the file only once it is complete."""
+    """Write a bank to `path`, replacing the file only once it is complete.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(bank_bytes(bank))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    write_atomically(path, bank_bytes(bank))
     return path
 
 
@@ -50,9 +43,16 @@ def load_bank(path: str | Path) -> MemoryBank:
         StoreError: no such file, not a bank, corrupt, or of another format version.
     """
     path = Path(path)
-    if not path.is_file():
-        raise StoreError(f"memory bank {path}: no such file. Check the path.")
-    return bank_from_bytes(path.read_bytes(), str(path))
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise StoreError(f"memory bank {path}: no such file. Check the path.") from error
+    except OSError as error:
+        raise StoreError(
+            f"memory bank {path} cannot be read: {error.strerror or error}. Check the path and "
+            "its permissions."
+        ) from error
+    return bank_from_bytes(data, str(path))
 
 
 def bank_bytes(bank: MemoryBank) -> bytes:
@@ -61,7 +61,6 @@ def bank_bytes(bank: MemoryBank) -> bytes:
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "checksum": _checksum(arrays),
         "classes": bank.classes,
         "references": bank.references.ids,
         "negatives": bank.negatives.ids,
@@ -70,6 +69,7 @@ def bank_bytes(bank: MemoryBank) -> bytes:
         "name": bank.name,
         "notes": bank.notes,
     }
+    header["checksum"] = _checksum(header, arrays)
     return save_tensors(arrays, {_HEADER: json.dumps(header, sort_keys=True)})
 
 
@@ -88,7 +88,7 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
         arrays = load_tensors(data)
     except (SafetensorError, ValueError) as error:
         raise _corrupt(origin, str(error)) from error
-    if _checksum(arrays) != header.get("checksum"):
+    if _checksum(header, arrays) != header.get("checksum"):
         raise _corrupt(origin, "its checksum does not match its content")
     try:
         return MemoryBank(
@@ -103,15 +103,15 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
             name=header["name"],
             notes=tuple(header["notes"]),
         )
-    except KeyError as error:
-        raise _corrupt(origin, f"it lacks {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise _corrupt(origin, f"its content does not fit together ({error!r})") from error
 
 
 def _read_header(data: bytes, origin: str) -> dict[str, Any]:
     size = int.from_bytes(data[:8], "little")
     try:
         header = json.loads(data[8 : 8 + size])["__metadata__"][_HEADER]
-        content: dict[str, Any] = json.loads(header)
+        content: dict[str, Any] = dict(json.loads(header))
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{origin} is not a memory bank, or its beginning is damaged. Pass a file written by "
@@ -155,8 +155,10 @@ def _reference_set(part: str, ids: list[str], arrays: Arrays) -> ReferenceSet:
     return ReferenceSet(ids=tuple(ids), **columns)
 
 
-def _checksum(arrays: Arrays) -> str:
-    digest = hashlib.sha256()
+def _checksum(header: dict[str, Any], arrays: Arrays) -> str:
+    """Of everything in the file but the checksum itself."""
+    words = {key: value for key, value in header.items() if key != "checksum"}
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
         digest.update(arrays[name].tobytes())

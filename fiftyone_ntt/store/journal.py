@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.store.atomic import cannot_write, write_atomically
+
+_HEAD = b'{"fiftyone-ntt journal": 1, "run": '
 
 
 class Journal:
     """Appends one JSON record per finished item; a later run of the same identity reads them back.
 
-    The last line of a killed run may be cut short: it is dropped, and its item done again.
+    A killed run or machine may leave its last lines cut short or damaged: from the first such line
+    on they are dropped, and their items done again.
 
     Args:
         path: the journal's file; made on the first `append`.
@@ -26,36 +30,67 @@ class Journal:
 
     def __init__(self, path: Path, identity: str) -> None:
         self._path = path
-        self._head = json.dumps({"fiftyone-ntt journal": 1, "run": identity}) + "\n"
-        self.records = list(self._read()) if path.exists() else []
+        self._head = _HEAD + json.dumps(identity).encode() + b"}\n"
+        self.records = self._read() if path.exists() else []
 
-    def _read(self) -> Iterator[Any]:
-        head, *lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-        if head != self._head and head.endswith("\n"):
-            raise StoreError(
-                f"{self._path} holds the unfinished work of a run with other references, models "
-                "or settings. Repeat that run to finish it, or delete the file to give it up."
+    def _read(self) -> list[Any]:
+        head, *lines = _lines(self._path)
+        if head != self._head and not _is_cut_head(head):
+            holds = (
+                "the unfinished work of a run with other images, references, models or settings. "
+                "Repeat that run to finish it, or delete the file to give it up."
+                if head.startswith(_HEAD)
+                else "something else than the journal of a run. Move it, or choose another output."
             )
-        whole = [line for line in lines if line.endswith("\n")]
+            raise StoreError(f"{self._path} holds {holds}")
+        records = list(_whole_records(lines))
         # Appending must go on after the last whole line.
-        self._rewrite([self._head, *whole])
-        return map(json.loads, whole)
-
-    def _rewrite(self, lines: list[str]) -> None:
-        draft = self._path.with_name(self._path.name + ".part")
-        draft.write_text("".join(lines), encoding="utf-8")
-        os.replace(draft, self._path)
+        write_atomically(self._path, b"".join([self._head, *lines[: len(records)]]))
+        return records
 
     def append(self, record: Any) -> None:
-        """Write one finished item's record, durably."""
-        with self._path.open("a", encoding="utf-8") as file:
-            if file.tell() == 0:
-                file.write(self._head)
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Write one finished item's record, durably.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab") as file:
+                if file.tell() == 0:
+                    file.write(self._head)
+                file.write(json.dumps(record).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
         self.records.append(record)
 
     def remove(self) -> None:
         """Delete the file: its content now lies in the output."""
         self._path.unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().splitlines(keepends=True) or [b""]
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read: {error.strerror or error}. Move it, or choose another output."
+        ) from error
+
+
+def _is_cut_head(head: bytes) -> bool:
+    """Whether a run was killed while it wrote its head: no record was lost with it."""
+    return not head.endswith(b"\n") and (head.startswith(_HEAD) or _HEAD.startswith(head))
+
+
+def _whole_records(lines: list[bytes]) -> Iterator[Any]:
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return
+        if not line.endswith(b"\n"):
+            return
+        yield record
