@@ -1,0 +1,87 @@
+"""Which changes make another run."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
+from fiftyone_ntt.store.identity import run_identity
+from tests.store.test_bank_file import example, rows_of
+
+
+def identity(bank: MemoryBank | None = None, **changes: Any) -> str:
+    values: dict[str, Any] = {
+        "segmenter": "sam2:1",
+        "mode": "paper",
+        "proposal_settings": ProposalSettings(),
+        "match_settings": MatchSettings(),
+    }
+    return run_identity(bank or example(), **(values | changes))
+
+
+def test_equal_runs_are_equal() -> None:
+    assert identity() == identity()
+    assert len(identity()) == 16
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segmenter": "sam2:2"},
+        {"mode": "sharper"},
+        {"proposal_settings": ProposalSettings(points_per_side=31)},
+        {"proposal_settings": ProposalSettings(iou_threshold=0.41)},
+        {"match_settings": MatchSettings(nms_threshold=0.51)},
+        {"match_settings": MatchSettings(max_instances=99)},
+        {"match_settings": MatchSettings(candidates_per_instance=7)},
+        {"match_settings": MatchSettings(negative_temperature=0.7)},
+        {"match_settings": MatchSettings(confidence_threshold=0.1)},
+    ],
+)
+def test_settings_that_decide_results_count(changes: dict[str, Any]) -> None:
+    assert identity(**changes) != identity()
+
+
+def test_every_setting_was_tried() -> None:
+    assert [field.name for field in dataclasses.fields(ProposalSettings)] == [
+        "points_per_side",
+        "iou_threshold",
+        "prompts_per_batch",
+    ]
+    assert len(dataclasses.fields(MatchSettings)) == 5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classes": ("bird", "boat")},
+        {"references": rows_of(4, 7)},
+        {"references": rows_of(6, 0)},
+        {"negatives": rows_of(2, 1)},
+        {"encoder": "dinov2:xyz"},
+    ],
+)
+def test_the_banks_content_counts(changes: dict[str, Any]) -> None:
+    assert identity(dataclasses.replace(example(), **changes)) != identity()
+
+
+def test_one_number_of_the_bank_counts() -> None:
+    bank = example()
+    prototypes = bank.references.prototypes.copy()
+    prototypes[2, 3] = np.nextafter(prototypes[2, 3], np.float32(9))
+    references = dataclasses.replace(bank.references, prototypes=prototypes)
+    assert identity(dataclasses.replace(bank, references=references)) != identity()
+
+
+@pytest.mark.parametrize("changes", [{"name": "x"}, {"notes": ()}, {"models": {}}])
+def test_what_decides_nothing_does_not_count(changes: dict[str, Any]) -> None:
+    assert identity(dataclasses.replace(example(), **changes)) == identity()
+
+
+def test_the_batch_does_not_count() -> None:
+    assert identity(proposal_settings=ProposalSettings(prompts_per_batch=3)) == identity()
