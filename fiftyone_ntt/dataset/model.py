@@ -7,13 +7,10 @@ from typing import Any
 
 import fiftyone.core.labels as fol
 import fiftyone.core.models as fom
-import fiftyone.utils.torch as fout
 import numpy as np
-from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
-from fiftyone_ntt.dataset.images import read_image
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.segmentation import Pipeline
 from fiftyone_ntt.models.loading import Models
@@ -32,17 +29,6 @@ class ReferenceSegmenterConfig:
     filter_classes: set[str] | None = None
 
 
-class RgbGetItem(fout.GetItem):  # type: ignore[misc]
-    """Reads a sample's image as `segment` does; picklable, for worker processes."""
-
-    @property
-    def required_keys(self) -> list[str]:
-        return ["filepath"]
-
-    def __call__(self, sample: dict[str, Any]) -> NDArray[np.uint8]:
-        return read_image(sample["filepath"])
-
-
 class ReferenceSegmenter(
     fom.SupportsGetItem,  # type: ignore[misc]
     fom.TorchModelMixin,  # type: ignore[misc]
@@ -52,6 +38,7 @@ class ReferenceSegmenter(
 
     Gives the detections that `segment` gives. `segment` is the better choice for large runs: it
     can be resumed, and reports failures per image, where `apply_model` skips a failing batch.
+    FiftyOne's `apply_model` needs torchvision (`pip install torchvision`); `segment` does not.
 
     Args:
         bank: the classes and their references.
@@ -123,7 +110,11 @@ class ReferenceSegmenter(
         """Images of different sizes stay a list."""
         return batch
 
-    def build_get_item(self, field_mapping: dict[str, str] | None = None) -> RgbGetItem:
+    def build_get_item(self, field_mapping: dict[str, str] | None = None) -> Any:
+        """What reads a sample's image, here or in a worker process."""
+        # FiftyOne's torch utilities need torchvision, which nothing else here does.
+        from fiftyone_ntt.dataset.get_item import RgbGetItem
+
         return RgbGetItem(field_mapping=field_mapping)
 
     def predict(self, image: Any) -> fol.Detections:

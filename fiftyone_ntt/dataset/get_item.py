@@ -1,0 +1,22 @@
+"""How FiftyOne's data loaders read an image for the model; needs torchvision, as they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.utils.torch as fout
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.dataset.images import read_image
+
+
+class RgbGetItem(fout.GetItem):  # type: ignore[misc]
+    """Reads a sample's image as `segment` does; picklable, for worker processes."""
+
+    @property
+    def required_keys(self) -> list[str]:
+        return ["filepath"]
+
+    def __call__(self, sample: dict[str, Any]) -> NDArray[np.uint8]:
+        return read_image(sample["filepath"])

@@ -1,0 +1,161 @@
+"""The few-shot protocol's choice of references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fiftyone as fo
+import numpy as np
+import pytest
+from PIL import Image
+
+from fiftyone_ntt import sample_references
+from fiftyone_ntt.errors import InputError
+
+WIDTH, HEIGHT = 400, 300
+
+
+def box(x: float, y: float, w: float, h: float, label: str = "a", **more: object) -> fo.Detection:
+    relative = [x / WIDTH, y / HEIGHT, w / WIDTH, h / HEIGHT]
+    return fo.Detection(label=label, bounding_box=relative, **more)
+
+
+def fill(dataset: fo.Dataset, detections: list[list[fo.Detection]], folder: str = "/data") -> None:
+    metadata = fo.ImageMetadata(width=WIDTH, height=HEIGHT)
+    dataset.add_samples(
+        [
+            fo.Sample(
+                filepath=f"{folder}/{i}.png",
+                metadata=metadata.copy(),
+                ground_truth=fo.Detections(detections=found),
+            )
+            for i, found in enumerate(detections)
+        ],
+        progress=False,
+    )
+
+
+def many(seed: int = 0) -> list[list[fo.Detection]]:
+    rng = np.random.default_rng(seed)
+    return [
+        [
+            box(*map(float, rng.integers((10, 10, 32, 32), (200, 150, 150, 120))), label=label)
+            for label in rng.choice(["a", "b", "c"], 4)
+        ]
+        for _ in range(12)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("detection", "qualifies"),
+    [
+        (box(10, 10, 32, 32), True),
+        (box(9, 10, 32, 32), False),
+        (box(10, 9, 32, 32), False),
+        (box(WIDTH - 42, HEIGHT - 42, 32, 32), True),
+        (box(WIDTH - 41, 50, 32, 32), False),
+        (box(50, HEIGHT - 41, 32, 32), False),
+        (box(50, 50, 31, 60), False),
+        (box(50, 50, 60, 31), False),
+        (box(50, 50, 60, 60, iscrowd=1), False),
+        (box(50, 50, 60, 60, iscrowd=0), True),
+    ],
+)
+def test_which_labels_qualify(dataset, detection, qualifies):
+    fill(dataset, [[box(100, 100, 50, 50, label="other"), detection]])
+    found = sample_references(dataset, "ground_truth", shots=5)
+    assert found.counts == {"a": int(qualifies), "other": 1}
+
+
+def test_tags_labels_and_samples_one_per_image(dataset):
+    fill(dataset, many())
+    found = sample_references(dataset, "ground_truth", shots=3, tag="ref")
+    assert found.counts == {"a": 3, "b": 3, "c": 3} and found.short == {}
+    tagged = dataset.select_labels(tags="ref")
+    rows = list(zip(*tagged.values(["id", "ground_truth.detections.label"]), strict=True))
+    for name in "abc":
+        assert sum(labels.count(name) for _, labels in rows) == 3
+        assert all(labels.count(name) <= 1 for _, labels in rows)
+    assert set(dataset.match_tags("ref").values("id")) == {sample_id for sample_id, _ in rows}
+    chosen = {i for ids in found.label_ids.values() for i in ids}
+    assert set(tagged.values("ground_truth.detections.id", unwind=True)) == chosen
+
+
+def picture(dataset: fo.Dataset, tag: str) -> set:
+    rows = dataset.select_labels(tags=tag).values(
+        ["filepath", "ground_truth.detections.bounding_box"]
+    )
+    return {
+        (Path(path).name, *map(tuple, boxes)) for path, boxes in zip(*rows, strict=True) if boxes
+    }
+
+
+def test_the_same_choice_on_another_machine(dataset):
+    """Other ids, another folder, another order of samples; another seed chooses others."""
+    fill(dataset, many())
+    sample_references(dataset, "ground_truth", shots=3)
+    other = fo.Dataset()
+    fill(other, many(), folder="/elsewhere/images")
+    shuffled = other.shuffle(seed=5)
+    sample_references(shuffled, "ground_truth", shots=3)
+    assert picture(other, "reference") == picture(dataset, "reference")
+    sample_references(other, "ground_truth", shots=3, seed=34, tag="second")
+    assert picture(other, "second") != picture(dataset, "reference")
+    other.delete()
+
+
+def test_a_class_is_chosen_alike_with_and_without_others(dataset):
+    fill(dataset, many())
+    alone = sample_references(dataset, "ground_truth", shots=3, classes=["b"], tag="alone")
+    together = sample_references(dataset, "ground_truth", shots=3)
+    assert alone.label_ids["b"] == together.label_ids["b"]
+
+
+def test_more_shots_extend_the_choice(dataset):
+    fill(dataset, many())
+    few = sample_references(dataset, "ground_truth", shots=1)
+    more = sample_references(dataset, "ground_truth", shots=3)
+    assert all(set(few.label_ids[name]) < set(more.label_ids[name]) for name in "abc")
+
+
+def test_repeating_and_replacing(dataset):
+    fill(dataset, many())
+    first = sample_references(dataset, "ground_truth", shots=2)
+    assert sample_references(dataset, "ground_truth", shots=2) == first
+    with pytest.raises(InputError, match=r"already tagged 'reference'.*overwrite=True"):
+        sample_references(dataset, "ground_truth", shots=2, seed=1)
+    second = sample_references(dataset, "ground_truth", shots=2, seed=1, overwrite=True)
+    tagged = dataset.select_labels(tags="reference")
+    assert tagged.count("ground_truth.detections") == sum(second.counts.values()) == 6
+
+
+def test_too_few_are_told(dataset):
+    fill(dataset, [[box(50, 50, 60, 60)], [box(50, 50, 60, 60, label="b"), box(0, 0, 5, 5, "c")]])
+    found = sample_references(dataset, "ground_truth", shots=2)
+    assert found.short == {"a": 1, "b": 1, "c": 0}
+    expected = "2 references of 3 classes tagged 'reference'; fewer than 2: a 1, b 1, c 0"
+    assert str(found) == expected
+
+
+def test_sizes_come_from_the_files_where_there_are_no_metadata(dataset, tmp_path):
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "a.png")
+    labels = fo.Detections(detections=[box(50, 50, 60, 60)])
+    dataset.add_sample(fo.Sample(filepath=str(tmp_path / "a.png"), ground_truth=labels))
+    assert sample_references(dataset, "ground_truth", shots=1).counts == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shots": 0}, "shots is 0"),
+        ({"classes": ["z"]}, "shows: z. Classes there: a"),
+        ({"min_size": 1000}, "no label .* qualifies.*1000 px"),
+        ({"label_field": "boxes"}, "no field 'boxes'"),
+    ],
+)
+def test_errors(dataset, options, message):
+    fill(dataset, [[box(50, 50, 60, 60)]])
+    arguments = {"samples": dataset, "label_field": "ground_truth", "shots": 1} | options
+    with pytest.raises(InputError, match=message):
+        sample_references(**arguments)
+    assert dataset.count_label_tags() == {}
