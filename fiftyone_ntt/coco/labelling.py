@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +19,10 @@ from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.matching import match, require_encoder
 from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.prototypes import build_bank
-from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings
+from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings, check_mode
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.atomic import require_no_folder, write_atomically
 from fiftyone_ntt.store.identity import run_identity
 from fiftyone_ntt.store.journal import Journal
 
@@ -103,10 +103,11 @@ def segment_folder(
     Raises:
         InputError: a malformed file, or a class of the bank that `targets` has no category for.
         ModelError: the bank was made with another encoder.
-        StoreError: the journal beside `output` is another run's.
+        StoreError: `output` cannot be written, or the journal beside it is another run's.
     """
     require_encoder(bank, models.encoder)
     output = Path(output)
+    require_no_folder(output)
     file = read_coco(targets)
     run = _Run(
         models,
@@ -115,9 +116,10 @@ def segment_folder(
         match_settings or MatchSettings(),
         _category_ids(file, bank),
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(output.with_name(output.name + ".journal"), run.identity(mode))
-    done = {record["image_id"]: record["results"] for record in journal.records}
+    journal = Journal(
+        output.with_name(output.name + ".journal"), run.identity(check_mode(mode), Path(images))
+    )
+    done = _finished(journal, file)
     resumed, failures = len(done), {}
     pending = [record for key, record in file.images.items() if key not in done]
     for count, (record, image) in enumerate(_prefetched(pending, Path(images)), start=1):
@@ -125,11 +127,11 @@ def segment_folder(
             failures[record["file_name"]] = str(image)
         else:
             done[record["id"]] = run.results(image, record["id"])
-            journal.append({"image_id": record["id"], "results": done[record["id"]]})
+            journal.append({"image": _key(record), "results": done[record["id"]]})
         if progress:
             progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
-    _write_json(output, ordered)
+    write_atomically(output, json.dumps(ordered).encode())
     journal.remove()
     return FolderReport(len(file.images), resumed, len(ordered), failures)
 
@@ -144,9 +146,11 @@ class _Run:
     match_settings: MatchSettings
     category_ids: list[int]
 
-    def identity(self, mode: Mode) -> str:
+    def identity(self, mode: Mode, images: Path) -> str:
+        """Of everything that decides the results, with where the images lie."""
         segmenter = self.models.segmenter.identity
-        return run_identity(self.bank, segmenter, mode, self.proposal_settings, self.match_settings)
+        run = run_identity(self.bank, segmenter, mode, self.proposal_settings, self.match_settings)
+        return f"{run} of {images.resolve()} as {self.category_ids}"
 
     def results(self, image: NDArray[np.uint8], image_id: int) -> list[dict[str, Any]]:
         proposals = propose(
@@ -188,7 +192,16 @@ def _prefetched(
             yield record, loaded
 
 
-def _write_json(path: Path, content: Any) -> None:
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(draft, path)
+def _finished(journal: Journal, file: CocoFile) -> dict[int, list[dict[str, Any]]]:
+    """Results by image id of the images that an interrupted run finished and `file` lists."""
+    results = {tuple(record["image"]): record["results"] for record in journal.records}
+    return {
+        image_id: results[tuple(_key(record))]
+        for image_id, record in file.images.items()
+        if tuple(_key(record)) in results
+    }
+
+
+def _key(record: dict[str, Any]) -> list[Any]:
+    """Which image a result is of: the id alone may name another one in an edited file."""
+    return [record["id"], record["file_name"]]

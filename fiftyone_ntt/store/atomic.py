@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -15,10 +16,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         StoreError: the file cannot be written, with the system's reason.
     """
+    require_no_folder(path)
     # A draft of its own for every writer, made with the permissions any other file would get.
     draft = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        require_no_folder(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("xb") as file:
             file.write(content)
@@ -28,7 +29,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def require_no_folder(path: Path) -> None:

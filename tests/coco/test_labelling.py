@@ -1,0 +1,233 @@
+"""A folder from end to end with the toy models: order, resuming, failures, refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from fiftyone_ntt.coco.labelling import FolderReport, build_bank_from_coco, segment_folder
+from fiftyone_ntt.coco.results import coco_results
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.matching import match
+from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
+from fiftyone_ntt.errors import InputError, ModelError, StoreError
+from tests.coco.files import annotation, content, rectangle, write, write_images
+from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, toy_models
+
+IMAGES = [5, 2, 9, 1]
+FEW_POINTS = ProposalSettings(points_per_side=6, iou_threshold=0.3)
+
+
+class Folder:
+    """References, targets and images in a temporary folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.images = write_images(root / "images", [1, 2, 5, 9])
+        self.references = write(root / "refs.json", content([1, 2], self.annotations()))
+        self.targets = write(root / "targets.json", content(IMAGES))
+        self.output = root / "out" / "results.json"
+        self.journal = root / "out" / "results.json.journal"
+
+    @staticmethod
+    def annotations() -> list[dict[str, Any]]:
+        return [
+            annotation(10, 1, 7, **rectangle(5, 5, 20, 15)),
+            annotation(11, 2, 3, bbox=[20, 10, 25, 20]),
+            annotation(12, 1, 3, **rectangle(30, 10, 20, 20)),
+        ]
+
+    def bank(self) -> MemoryBank:
+        return build_bank_from_coco(self.images, self.references, toy_models())
+
+    def segment(self, **options: Any) -> FolderReport:
+        values = {
+            "images": self.images,
+            "targets": self.targets,
+            "bank": options.pop("bank", None) or self.bank(),
+            "models": toy_models(),
+            "output": self.output,
+            "proposal_settings": FEW_POINTS,
+        }
+        return segment_folder(**(values | options))
+
+    def results(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.output.read_text())
+        return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_the_bank_of_a_file(folder: Folder) -> None:
+    bank = folder.bank()
+    assert bank.classes == ("boat", "bird")
+    assert bank.references.ids == ("11", "12", "10")
+    assert bank.class_counts() == {"boat": 2, "bird": 1}
+    negatives = write(folder.root / "negatives.json", content([1], folder.annotations()[:1]))
+    with_negatives = build_bank_from_coco(folder.images, folder.references, toy_models(), negatives)
+    assert with_negatives.negatives.classes.tolist() == [1]
+
+
+def test_results_are_those_of_the_method_in_file_order(folder: Folder) -> None:
+    report = folder.segment()
+    bank, expected = folder.bank(), []
+    for key in IMAGES:
+        image = read_image(folder.images / f"image-{key}.png", oriented=False)
+        found = match(propose(image, ToySegmenter(), ToyEncoder(), FEW_POINTS), bank)
+        expected += coco_results(found, key, [3, 7])
+    assert folder.results() == json.loads(json.dumps(expected))
+    assert report == FolderReport(images=4, resumed=0, detections=len(expected), failures={})
+    assert {row["image_id"] for row in expected} == set(IMAGES)
+    assert os.listdir(folder.output.parent) == ["results.json"]
+
+
+def test_rows_are_consistent(folder: Folder) -> None:
+    folder.segment()
+    rows = folder.results()
+    for row in rows:
+        mask = coco_mask.decode(row["segmentation"])
+        assert mask.shape == (40, 60)
+        ys, xs = np.nonzero(mask)
+        box = [xs.min(), ys.min(), xs.max() - xs.min(), ys.max() - ys.min()]
+        assert row["bbox"] == box
+        assert 0 < row["score"] <= 1
+        assert row["category_id"] in (3, 7)
+    for key in IMAGES:
+        scores = [row["score"] for row in rows if row["image_id"] == key]
+        assert scores == sorted(scores, reverse=True)
+    positions = [IMAGES.index(row["image_id"]) for row in rows]
+    assert positions == sorted(positions)
+
+
+class Killed(Exception):
+    """Stands for the death of the process."""
+
+
+def kill_after(count: int) -> Any:
+    def progress(done: int, total: int) -> None:
+        if done == count:
+            raise Killed
+
+    return progress
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_a_killed_run_is_continued_to_the_same_file(folder: Folder, count: int) -> None:
+    folder.segment()
+    whole = folder.output.read_bytes()
+    folder.output.unlink()
+    with pytest.raises(Killed):
+        folder.segment(progress=kill_after(count))
+    assert not folder.output.exists()
+    with folder.journal.open("ab") as file:
+        file.write(b'{"image": [9, "ima')  # killed while writing
+    segmenter, seen = ToySegmenter(), []
+    report = folder.segment(
+        models=toy_models(segmenter=segmenter), progress=lambda done, total: seen.append(done)
+    )
+    assert report.resumed == count
+    assert segmenter.embedded == 4 - count
+    assert seen == list(range(count + 1, 5))
+    assert folder.output.read_bytes() == whole
+    assert not folder.journal.exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"proposal_settings": ProposalSettings(points_per_side=5)},
+        {"match_settings": MatchSettings(max_instances=3)},
+        {"models": toy_models(segmenter=ToySegmenter("toy-segmenter:2"))},
+    ],
+)
+def test_another_runs_journal_is_refused(folder: Folder, options: dict[str, Any]) -> None:
+    with pytest.raises(Killed):
+        folder.segment(progress=kill_after(2))
+    with pytest.raises(StoreError, match=r"results.json.journal holds the unfinished work"):
+        folder.segment(**options)
+    assert folder.segment().resumed == 2
+
+
+def test_a_journal_of_other_categories_or_images_is_refused(folder: Folder) -> None:
+    with pytest.raises(Killed):
+        folder.segment(progress=kill_after(2))
+    other = write(folder.root / "other.json", content(IMAGES, None, {1: "bird", 2: "boat"}))
+    with pytest.raises(StoreError, match=r"other images"):
+        folder.segment(targets=other)
+    with pytest.raises(StoreError, match=r"other images"):
+        folder.segment(images=write_images(folder.root / "elsewhere", IMAGES))
+
+
+def test_an_id_that_now_names_another_image_is_done_again(folder: Folder) -> None:
+    swapped = content(IMAGES)
+    swapped["images"][0]["file_name"] = "image-1.png"
+    swapped["images"][3]["file_name"] = "image-5.png"
+    other = write(folder.root / "swapped.json", swapped)
+    folder.segment(targets=other)
+    expected = folder.output.read_bytes()
+    with pytest.raises(Killed):
+        folder.segment(progress=kill_after(2))
+    assert folder.segment(targets=other).resumed == 1
+    assert folder.output.read_bytes() == expected
+
+
+def test_images_may_be_added_and_removed_before_continuing(folder: Folder) -> None:
+    with pytest.raises(Killed):
+        folder.segment(progress=kill_after(2))
+    fewer = write(folder.root / "fewer.json", content([2, 1]))
+    report = folder.segment(targets=fewer)
+    assert (report.images, report.resumed) == (2, 1)
+    assert {row["image_id"] for row in folder.results()} == {1, 2}
+
+
+def test_unreadable_images_are_reported_and_do_not_stop(folder: Folder) -> None:
+    (folder.images / "image-2.png").write_bytes(b"no image")
+    (folder.images / "image-1.png").unlink()
+    bank = build_bank_from_coco(
+        write_images(folder.root / "sources", [1, 2]), folder.references, toy_models()
+    )
+    seen = []
+    report = folder.segment(bank=bank, progress=lambda *state: seen.append(state))
+    assert list(report.failures) == ["image-2.png", "image-1.png"]
+    assert "image-2.png cannot be read" in report.failures["image-2.png"]
+    assert "no such file" in report.failures["image-1.png"]
+    assert {row["image_id"] for row in folder.results()} == {5, 9}
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_nothing_found_anywhere_is_an_empty_file(folder: Folder) -> None:
+    report = folder.segment(models=toy_models(segmenter=BlindSegmenter()))
+    assert report == FolderReport(4, 0, 0, {})
+    assert folder.results() == []
+
+
+def test_what_does_not_fit_is_refused_before_any_work(folder: Folder) -> None:
+    with pytest.raises(ModelError, match=r"made with the encoder toy-encoder:1, not with toy:2"):
+        folder.segment(models=toy_models(ToyEncoder("toy:2")))
+    strange = write(folder.root / "strange.json", content(IMAGES, None, {1: "cat", 3: "boat"}))
+    with pytest.raises(InputError, match=r"has no category for the bank's classes bird. Add"):
+        folder.segment(targets=strange)
+    with pytest.raises(InputError, match=r"mode 'fast' is unknown"):
+        folder.segment(mode="fast")
+    with pytest.raises(StoreError, match=r"is a folder. Pass the path of a file"):
+        folder.segment(output=folder.root)
+    assert not folder.output.parent.exists()
+
+
+def test_an_old_output_stays_until_the_new_one_is_complete(folder: Folder) -> None:
+    folder.output.parent.mkdir()
+    folder.output.write_text("old")
+    with pytest.raises(Killed):
+        folder.segment(progress=kill_after(3))
+    assert folder.output.read_text() == "old"
