@@ -29,7 +29,8 @@ import json, sys
 from pathlib import Path
 
 def holds_package(folder):
-    return (Path(folder) / "fiftyone_ntt").is_dir()
+    # An editable install's site-packages hold a folder of that name too, with data alone.
+    return (Path(folder) / "fiftyone_ntt" / "__init__.py").is_file()
 
 if {hide_package}:
     sys.path[:] = [folder for folder in sys.path if not holds_package(folder)]
