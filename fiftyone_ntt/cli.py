@@ -149,6 +149,7 @@ def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.labelling import segment_folder
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 
+    bank = _given_bank(options)
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
     match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
@@ -156,7 +157,7 @@ def _segment(options: argparse.Namespace) -> int:
     report = segment_folder(
         options.images,
         options.targets,
-        _bank_of(options, models),
+        bank or _bank_from_references(options, models),
         models,
         options.output,
         mode=mode,
@@ -171,7 +172,8 @@ def _segment(options: argparse.Namespace) -> int:
     return SOME_IMAGES_FAILED if report.failures else 0
 
 
-def _bank_of(options: argparse.Namespace, models: Models) -> MemoryBank:
+def _given_bank(options: argparse.Namespace) -> MemoryBank | None:
+    """The bank of `--bank`, None with `--references`; before models are loaded for nothing."""
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.errors import InputError
 
@@ -180,7 +182,7 @@ def _bank_of(options: argparse.Namespace, models: Models) -> MemoryBank:
             "segmenting needs either --references FILE or --bank FILE, and not both. Pass one."
         )
     if options.bank is None:
-        return _bank_from_references(options, models)
+        return None
     if options.negatives is not None:
         raise InputError(
             "--negatives goes with --references: a bank holds its negatives already. Pass "
@@ -212,10 +214,13 @@ def _load_models(options: argparse.Namespace) -> Models:
 def _progress_bar(title: str) -> Progress:
     from tqdm import tqdm
 
-    bar = tqdm(desc=title, unit="image")
+    bar = None
 
     def update(done: int, total: int) -> None:
-        bar.total = total
+        nonlocal bar
+        # Only now: an error before the first image is not mixed with a bar.
+        if bar is None:
+            bar = tqdm(desc=title, unit="image", total=total, initial=done - 1)
         bar.update(done - bar.n)
         if done == total:
             bar.close()

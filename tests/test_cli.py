@@ -1,0 +1,260 @@
+"""The command: help without torch, exit statuses, messages, and its flows with the toy models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fiftyone_ntt
+from fiftyone_ntt.cli import main
+from tests.coco.files import annotation, content, rectangle, write, write_images
+from tests.core.toy_models import toy_models
+
+COMMANDS = ["demo", "build", "segment", "evaluate", "models", "install-plugin"]
+ROOT = Path(fiftyone_ntt.__file__).parents[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with images, refs.json and targets.json; the named models are toys."""
+
+    def load(name: str = "paper", **_: Any) -> Any:
+        return toy_models()
+
+    monkeypatch.setattr("fiftyone_ntt.models.loading.load_models", load)
+    write_images(tmp_path / "images", [1, 2, 5])
+    rows = [
+        annotation(1, 1, 7, **rectangle(5, 5, 20, 15)),
+        annotation(2, 2, 3, **rectangle(20, 10, 25, 20)),
+    ]
+    write(tmp_path / "refs.json", content([1, 2], rows))
+    write(tmp_path / "targets.json", content([1, 2, 5]))
+    return tmp_path
+
+
+def build(folder: Path, *more: str) -> list[str]:
+    common = ["build", "--images", str(folder / "images"), "--references"]
+    return [*common, str(folder / "refs.json"), "--output", str(folder / "bank"), *more]
+
+
+def segment(folder: Path, *more: str, source: str = "references") -> list[str]:
+    file = {"references": "refs.json", "bank": "bank"}[source]
+    return [
+        *("segment", "--images", str(folder / "images"), f"--{source}", str(folder / file)),
+        *("--targets", str(folder / "targets.json"), "--points-per-side", "5"),
+        *("--output", str(folder / "results.json"), *more),
+    ]
+
+
+def assert_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    """Status 2, and one line on stderr that says `message`."""
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("fiftyone-ntt: ")
+    assert message in output.err
+    assert "Traceback" not in output.err
+
+
+@pytest.mark.slow
+def test_help_needs_neither_torch_nor_fiftyone() -> None:
+    program = f"""
+import sys
+from fiftyone_ntt.cli import main
+for command in {COMMANDS!r} + [None]:
+    try:
+        main([command, "--help"] if command else ["--help"])
+    except SystemExit as end:
+        assert end.code == 0
+heavy = {{"torch", "fiftyone", "transformers", "numpy", "PIL", "pycocotools"}} & set(sys.modules)
+sys.exit(f"imported {{heavy}}" if heavy else 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in COMMANDS:
+        assert f"usage: fiftyone-ntt {command}" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_users_error_in_a_process_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fiftyone_ntt.cli", "evaluate"]
+    command += ["--results", str(tmp_path / "none.json"), "--targets", str(tmp_path / "none.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("fiftyone-ntt: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.strip() == fiftyone_ntt.__version__
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["segment"], ["build", "--output", "x"]])
+def test_incomplete_commands_show_their_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "usage: fiftyone-ntt" in capsys.readouterr().err
+
+
+def test_build_then_segment_equals_segment(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(segment(folder)) == 0
+    direct = (folder / "results.json").read_bytes()
+    assert f"{folder / 'results.json'}: {len(json.loads(direct))} instances in 3 of 3 images" in (
+        capsys.readouterr().out
+    )
+    assert main(build(folder)) == 0
+    assert "boat x 1, bird x 1" in capsys.readouterr().out
+    assert main(segment(folder, source="bank")) == 0
+    assert (folder / "results.json").read_bytes() == direct
+    assert len(json.loads(direct)) > 0
+
+
+def test_negatives_change_the_results_and_belong_to_the_bank(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    negatives = ("--negatives", str(folder / "negs.json"))
+    assert main(segment(folder)) == 0
+    plain = (folder / "results.json").read_bytes()
+    write(folder / "negs.json", content([1, 2, 5], json.loads(plain)))
+    assert main(segment(folder, *negatives)) == 0
+    lowered = (folder / "results.json").read_bytes()
+    assert lowered != plain
+    assert main(build(folder, *negatives)) == 0
+    assert main(segment(folder, source="bank")) == 0
+    assert (folder / "results.json").read_bytes() == lowered
+    capsys.readouterr()
+    assert_refused(capsys, segment(folder, *negatives, source="bank"), "--negatives goes with")
+
+
+def test_evaluating_the_results(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(segment(folder)) == 0
+    write(folder / "truth.json", content([1, 2, 5], json.loads(refs(folder))["annotations"]))
+    capsys.readouterr()
+    command = ["evaluate", "--results", str(folder / "results.json")]
+    assert main([*command, "--targets", str(folder / "truth.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["AP", "masks", "boxes"]
+    assert_refused(capsys, [*command, "--targets", str(folder / "targets.json")], "no annotations")
+
+
+def refs(folder: Path) -> str:
+    return (folder / "refs.json").read_text()
+
+
+def test_images_that_fail_give_status_3(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "images" / "image-5.png").write_bytes(b"no image")
+    assert main(segment(folder)) == 3
+    output = capsys.readouterr()
+    assert "in 2 of 3 images" in output.out
+    assert "fiftyone-ntt: skipped image" in output.err
+    assert "image-5.png cannot be read" in output.err
+
+
+def test_notes_of_references_are_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        annotation(4, 1, 7, bbox=[0, 0, 60, 40], segmentation=[[9, 9, 10, 9, 10, 10, 9, 10]]),
+        annotation(5, 2, 3, **rectangle(20, 10, 25, 20)),
+    ]
+    write(folder / "refs.json", content([1, 2], rows))
+    assert main(build(folder)) == 0
+    assert "fiftyone-ntt: reference 4 is smaller than a patch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        (["--mode", "fast"], "mode 'fast' is unknown. Use one of: 'paper'"),
+        (["--points-per-side", "0"], "points_per_side is 0"),
+        (["--points-per-side", "-4"], "points_per_side is -4"),
+        (["--confidence-threshold", "50"], "confidence_threshold is 50.0"),
+        (["--confidence-threshold", "nan"], "confidence_threshold is nan"),
+        (["--targets", "none.json"], "none.json: no such file"),
+        (["--bank", "bank"], "either --references FILE or --bank FILE, and not both"),
+        (["--output", "."], "is a folder"),
+    ],
+)
+def test_wrong_options_of_segment(
+    folder: Path, more: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_refused(capsys, segment(folder, *more), message)
+    assert not (folder / "results.json").exists()
+
+
+def test_neither_references_nor_bank(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["segment", "--images", str(folder), "--targets", "t.json", "--output", "o.json"]
+    assert_refused(capsys, command, "either --references FILE or --bank FILE, and not both")
+
+
+def test_options_are_checked_before_models_are_loaded(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: Any, **__: Any) -> Any:
+        raise AssertionError("models were loaded")
+
+    monkeypatch.setattr("fiftyone_ntt.models.loading.load_models", load)
+    for more in (["--bank", "x"], ["--mode", "x"], ["--points-per-side", "0"]):
+        assert main(segment(folder, *more)) == 2
+    assert main(segment(folder, source="bank")) == 2  # there is no such bank
+    assert "bank: no such file" in capsys.readouterr().err
+
+
+def test_points_per_side_is_a_whole_number(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(segment(folder, "--points-per-side", "many"))
+    assert end.value.code == 2
+    assert "invalid int value: 'many'" in capsys.readouterr().err
+
+
+def test_a_damaged_bank(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(build(folder)) == 0
+    capsys.readouterr()
+    content_of_bank = bytearray((folder / "bank").read_bytes())
+    content_of_bank[-3] ^= 4
+    (folder / "bank").write_bytes(content_of_bank)
+    assert_refused(capsys, segment(folder, source="bank"), "is corrupt: its checksum")
+
+
+def test_a_bank_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_refused(capsys, build(folder, "--output", str(folder)), "is a folder")
+    below_a_file = str(folder / "refs.json" / "bank")
+    assert_refused(capsys, build(folder, "--output", below_a_file), "cannot be written")
+
+
+def test_an_interrupted_run_says_how_to_go_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fiftyone_ntt.coco.labelling.segment_folder", interrupt)
+    assert main(segment(folder)) == 130
+    assert "run the same command to go on" in capsys.readouterr().err
+
+
+def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    assert "paper" in capsys.readouterr().out
+
+
+def test_an_unknown_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from fiftyone_ntt.models.loading import load_encoder
+
+    with pytest.raises(fiftyone_ntt.NttError):
+        load_encoder("nothing-of-that-name")
