@@ -19,6 +19,8 @@ _HOMES = {
     "build_memory_bank": "fiftyone_ntt.dataset.building",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
     "evaluate": "fiftyone_ntt.dataset.evaluation",
+    "export_coco": "fiftyone_ntt.dataset.coco_export",
+    "import_coco": "fiftyone_ntt.dataset.coco_import",
     "list_memory_banks": "fiftyone_ntt.dataset.banks",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
@@ -37,6 +39,8 @@ __all__ = [
     "build_memory_bank",
     "delete_memory_bank",
     "evaluate",
+    "export_coco",
+    "import_coco",
     "list_memory_banks",
     "load_memory_bank",
     "load_models",
@@ -57,6 +61,8 @@ if TYPE_CHECKING:
     )
     from fiftyone_ntt.dataset.boxes import boxes_to_masks
     from fiftyone_ntt.dataset.building import build_memory_bank
+    from fiftyone_ntt.dataset.coco_export import export_coco
+    from fiftyone_ntt.dataset.coco_import import import_coco
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.sampling import sample_references

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,41 @@ from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.errors import InputError
 
 Record = dict[str, Any]
+RecordKind = Literal[
+    "malformed entry",
+    "duplicate id",
+    "duplicate file",
+    "missing image",
+    "image size",
+    "unknown image",
+    "unknown category",
+    "unreadable segmentation",
+    "empty segmentation",
+    "mask size",
+    "box outside the image",
+]
+
+
+class RecordError(InputError):
+    """One image, category or annotation of a COCO file that cannot be used.
+
+    Attributes:
+        kind: what is wrong with it.
+    """
+
+    def __init__(self, kind: RecordKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+OnBadRecord = Callable[[RecordError], None]
+"""What to do about a record that cannot be used: raise the error, or keep it and go on without
+the record."""
+
+
+def refuse(error: RecordError) -> None:
+    """Raise the error of a bad record: the strict `OnBadRecord`."""
+    raise error
 
 
 @dataclass(frozen=True)
@@ -31,25 +66,33 @@ class CocoFile:
         images: by image id, in file order.
         categories: name by category id, in the order of the ids.
         annotations: in file order; none in a file that only lists images.
+        category_records: the categories as the file has them, in file order.
     """
 
     path: Path
     images: dict[int, Record]
     categories: dict[int, str]
     annotations: list[Record]
+    category_records: list[Record]
 
 
-def read_coco(path: str | Path) -> CocoFile:
+def read_coco(path: str | Path, on_bad_record: OnBadRecord = refuse) -> CocoFile:
     """Read a COCO annotation file.
 
+    Args:
+        path: of the JSON file.
+        on_bad_record: called for each record that cannot be used, which is then left out.
+
     Raises:
-        InputError: no such file, not JSON, no images or categories, duplicate ids or names, an
-            annotation of an unknown image or category.
+        InputError: no such file, not JSON, no images or categories, several categories of one
+            name.
+        RecordError: an `InputError` too, unless `on_bad_record` does otherwise: duplicate ids, an
+            entry without its fields, an annotation of an unknown image or category.
     """
     path = Path(path)
     content = _read_json(path)
-    images = _by_id(path, content, "images", "file_name", (int, str))
-    categories = _by_id(path, content, "categories", "name", (int,))
+    images = _by_id(path, content, "images", "file_name", (int, str), on_bad_record)
+    categories = _by_id(path, content, "categories", "name", (int,), on_bad_record)
     names = {key: categories[key]["name"] for key in sorted(categories)}
     doubled = {name for name, count in Counter(names.values()).items() if count > 1}
     if doubled:
@@ -59,9 +102,14 @@ def read_coco(path: str | Path) -> CocoFile:
     annotations = content.get("annotations") or []
     if not isinstance(annotations, list):
         raise InputError(f"{path}: 'annotations' is no list. Pass a COCO annotation file.")
+    usable = []
     for annotation in annotations:
-        _check_annotation(path, annotation, images, names)
-    return CocoFile(path, images, names, annotations)
+        try:
+            _check_annotation(path, annotation, images, names)
+            usable.append(annotation)
+        except RecordError as error:
+            on_bad_record(error)
+    return CocoFile(path, images, names, usable, list(categories.values()))
 
 
 def _read_json(path: Path) -> Record:
@@ -82,7 +130,12 @@ def _read_json(path: Path) -> Record:
 
 
 def _by_id(
-    path: Path, content: Record, section: str, required: str, id_types: tuple[type, ...]
+    path: Path,
+    content: Record,
+    section: str,
+    required: str,
+    id_types: tuple[type, ...],
+    on_bad_record: OnBadRecord,
 ) -> dict[int, Record]:
     records = content.get(section)
     if not isinstance(records, list) or not records:
@@ -94,15 +147,20 @@ def _by_id(
             and isinstance(record.get("id"), id_types)
             and isinstance(record.get(required), str)
         ):
-            raise InputError(
+            problem = RecordError(
+                "malformed entry",
                 f"{path}: an entry of {section!r} lacks an 'id' or {required!r} of the right type: "
-                f"{record}. Complete the entry."
+                f"{record}. Complete the entry.",
             )
-        if record["id"] in table:
-            raise InputError(
-                f"{path}: id {record['id']} occurs twice in {section!r}. Ids must be unique."
+            on_bad_record(problem)
+        elif record["id"] in table:
+            problem = RecordError(
+                "duplicate id",
+                f"{path}: id {record['id']} occurs twice in {section!r}. Ids must be unique.",
             )
-        table[record["id"]] = record
+            on_bad_record(problem)
+        else:
+            table[record["id"]] = record
     return table
 
 
@@ -110,28 +168,34 @@ def _check_annotation(
     path: Path, annotation: Any, images: dict[int, Record], categories: dict[int, str]
 ) -> None:
     if not isinstance(annotation, dict):
-        raise InputError(f"{path}: an annotation is no object: {annotation}. Remove it.")
+        raise RecordError(
+            "malformed entry", f"{path}: an annotation is no object: {annotation}. Remove it."
+        )
     name = f"{path}: annotation {annotation.get('id')}"
     image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
     if not isinstance(image_id, (int, str)) or image_id not in images:
-        raise InputError(
+        raise RecordError(
+            "unknown image",
             f"{name} is of image {image_id!r}, which the file does not list. Add the image or "
-            "remove the annotation."
+            "remove the annotation.",
         )
     if not isinstance(category_id, int) or category_id not in categories:
-        raise InputError(
+        raise RecordError(
+            "unknown category",
             f"{name} is of category {category_id!r}, which the file does not list. Add the "
-            "category or remove the annotation."
+            "category or remove the annotation.",
         )
     box = annotation.get("bbox")
     if box and not _is_box(box):
-        raise InputError(
+        raise RecordError(
+            "malformed entry",
             f"{name} has the bbox {box}, which is not [x, y, width, height] in numbers. Correct or "
-            "remove it."
+            "remove it.",
         )
     if not box and not annotation.get("segmentation"):
-        raise InputError(
-            f"{name} has neither a segmentation nor a bbox [x, y, width, height]. Add one of them."
+        raise RecordError(
+            "malformed entry",
+            f"{name} has neither a segmentation nor a bbox [x, y, width, height]. Add one of them.",
         )
 
 
@@ -189,15 +253,24 @@ def _box(annotation: Record, mask: NDArray[np.bool_] | None) -> tuple[float, flo
 
 
 def _mask(name: str, segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_] | None:
-    if not segmentation:
-        return None
-    mask = decode_mask(segmentation_rle(name, segmentation, size))
-    if mask.shape != size:
-        raise InputError(
-            f"annotation {name}: its segmentation is {mask.shape[1]} x {mask.shape[0]} px but its "
-            f"image is {size[1]} x {size[0]} px. Re-export it at the image's size."
+    return decode_mask(image_rle(name, segmentation, size)) if segmentation else None
+
+
+def image_rle(name: str, segmentation: Any, size: tuple[int, int]) -> RLE:
+    """`segmentation_rle` of an annotation whose image is known to be of `size`.
+
+    Raises:
+        RecordError: it cannot be read, or is drawn at another size.
+    """
+    rle = segmentation_rle(name, segmentation, size)
+    height, width = rle["size"]
+    if (height, width) != size:
+        raise RecordError(
+            "mask size",
+            f"annotation {name}: its segmentation is {width} x {height} px but its image is "
+            f"{size[1]} x {size[0]} px. Re-export it at the image's size.",
         )
-    return mask
+    return rle
 
 
 def segmentation_rle(name: str, segmentation: Any, size: tuple[int, int]) -> RLE:
@@ -209,7 +282,7 @@ def segmentation_rle(name: str, segmentation: Any, size: tuple[int, int]) -> RLE
         size: height and width that polygons are drawn on, as pycocotools does.
 
     Raises:
-        InputError: it cannot be read.
+        RecordError: it cannot be read.
     """
     try:
         rle: RLE = segmentation
@@ -219,9 +292,10 @@ def segmentation_rle(name: str, segmentation: Any, size: tuple[int, int]) -> RLE
             rle = coco_mask.frPyObjects(segmentation, *segmentation["size"])
         _require_whole(rle)
     except Exception as error:  # pycocotools raises plain Exception for most malformed input
-        raise InputError(
-            f"annotation {name}: its segmentation cannot be read: {error}. Use polygons or COCO "
-            "run-length encoding."
+        raise RecordError(
+            "unreadable segmentation",
+            f"annotation {name}: its segmentation cannot be read: {error}. Use polygons of at "
+            "least three points or COCO run-length encoding.",
         ) from error
     return rle
 

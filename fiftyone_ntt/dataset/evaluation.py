@@ -13,7 +13,12 @@ import numpy as np
 from fiftyone import ViewField as F
 
 from fiftyone_ntt.dataset.evaluation_run import save_evaluation
-from fiftyone_ntt.dataset.fields import check_samples, check_whole_images, label_field_type
+from fiftyone_ntt.dataset.fields import (
+    check_confidences,
+    check_samples,
+    check_whole_images,
+    label_field_type,
+)
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
@@ -207,20 +212,9 @@ def _check(
             f"eval_key {eval_key!r} is not a valid key. Use letters, digits and underscores, not "
             "starting with a digit, as in 'ntt'."
         )
-    _check_confidences(samples, pred_field)
+    check_confidences(samples, pred_field)
     for field in (pred_field, gt_field) if masks else ():
         _check_masks(samples, field)
-
-
-def _check_confidences(samples: foc.SampleCollection, field: str) -> None:
-    total, given = samples.count(f"{field}.detections"), 0
-    if samples.get_field(f"{field}.detections.confidence") is not None:
-        given = samples.count(f"{field}.detections.confidence")
-    if given < total:
-        raise InputError(
-            f"{total - given} of {total} detections in field {field!r} have no confidence, so they "
-            "cannot be ranked. Give each a `confidence`, or evaluate another field."
-        )
 
 
 def _check_masks(samples: foc.SampleCollection, field: str) -> None:

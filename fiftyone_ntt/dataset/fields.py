@@ -92,17 +92,42 @@ def _usable_fields(samples: foc.SampleCollection, allowed: LabelTypes, names: st
     return f"Pass one of its {names} fields: {', '.join(usable)}."
 
 
-def check_new_field(dataset: fo.Dataset, field: str) -> None:
-    """Accept `field` as a place for detections: absent, or a field of Detections.
+def check_confidences(samples: foc.SampleCollection, field: str) -> None:
+    """Check that every detection can be ranked.
 
     Raises:
-        InputError: not a plain name, FiftyOne's own, or of another type.
+        InputError: some have no confidence.
+    """
+    total, given = samples.count(f"{field}.detections"), 0
+    if samples.get_field(f"{field}.detections.confidence") is not None:
+        given = samples.count(f"{field}.detections.confidence")
+    if given < total:
+        raise InputError(
+            f"{total - given} of {total} detections in field {field!r} have no confidence, so they "
+            "cannot be ranked. Give each a `confidence`, or evaluate another field."
+        )
+
+
+def check_field_name(field: str) -> None:
+    """Accept `field` as a name.
+
+    Raises:
+        InputError: not a plain name.
     """
     if not isinstance(field, str) or not field.isidentifier():
         raise InputError(
             f"{field!r} cannot name a field for detections. Use letters, digits and underscores, "
             "not starting with a digit, as in 'predictions'."
         )
+
+
+def check_new_field(dataset: fo.Dataset, field: str) -> None:
+    """Accept `field` as a place for detections: absent, or a field of Detections.
+
+    Raises:
+        InputError: not a plain name, FiftyOne's own, or of another type.
+    """
+    check_field_name(field)
     found = dataset.get_field(field)
     if found is None:
         return

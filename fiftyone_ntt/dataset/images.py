@@ -54,6 +54,15 @@ def image_size(path: str | Path) -> tuple[int, int]:
         raise _unreadable(path, error) from error
 
 
+def known_size(path: str, height: int | None, width: int | None) -> tuple[int, int]:
+    """Height and width from a sample's metadata or, where it has none, from its file.
+
+    Raises:
+        InputError: no metadata, and the file is missing or not an image.
+    """
+    return (height, width) if height and width else image_size(path)
+
+
 def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _WIDE_GRAY:
         # Pillow would clip 16 bits at 255; the upper byte is what viewers show.

@@ -1,0 +1,112 @@
+"""A FiftyOne detection in COCO's terms: run lengths, box and area in pixels.
+
+What a label remembers of the COCO file it came from (its attribute `coco_source`) counts only as
+long as its mask and box are those of the import: an edited label is taken as it is drawn.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone.core.labels as fol
+import numpy as np
+
+from fiftyone_ntt.coco.instances import Instance
+from fiftyone_ntt.core.geometry import RLE, decode_mask, encode_masks
+from fiftyone_ntt.dataset.masks import Size, detection_mask, pixel_box
+from fiftyone_ntt.errors import InputError
+
+ID = "coco_id"
+"""Attribute (and sample field) of the id in the COCO file."""
+CROWD = "iscrowd"
+SOURCE = "coco_source"
+INFO = "coco"
+"""Key of `dataset.info`: per imported field its `categories` and the folder of its `images`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What COCO says of an instance's place.
+
+    Attributes:
+        rle: run lengths at image size; None for a box alone.
+        box: x, y, width, height in pixels.
+        area: in pixels.
+    """
+
+    rle: RLE | None
+    box: Sequence[float]
+    area: float
+
+
+def detection_shape(detection: fol.Detection, size: Size) -> Shape:
+    """Mask, box and area of a detection; box and area are the COCO file's if it came from one.
+
+    Args:
+        detection: with a mask or a box alone.
+        size: the image's height and width.
+
+    Raises:
+        InputError: the mask's file cannot be read, or the box lies outside the image.
+    """
+    drawn = _drawn(detection, size)
+    source = detection.get_attribute_value(SOURCE, None)
+    if isinstance(source, Mapping) and source.get("shape") == _fingerprint(drawn):
+        return Shape(drawn.rle, list(source["bbox"]), source["area"])
+    return drawn
+
+
+def _drawn(detection: fol.Detection, size: Size) -> Shape:
+    try:
+        mask = detection_mask(detection, size)
+    except InputError as error:
+        raise InputError(f"label {detection.id}: {error}") from error
+    box = pixel_box(detection.bounding_box, size)
+    if mask is None:
+        return Shape(None, box, box[2] * box[3])
+    return Shape(encode_masks(mask[None])[0], box, float(np.count_nonzero(mask)))
+
+
+def _fingerprint(shape: Shape) -> int:
+    counts = shape.rle["counts"] if shape.rle else b""
+    return zlib.crc32(counts + repr([float(value) for value in shape.box]).encode())
+
+
+def instance_detection(
+    instance: Instance, size: Size, label: str, key: Any, position: int
+) -> fol.Detection:
+    """The detection of a COCO annotation, which `detection_shape` takes apart again.
+
+    Args:
+        instance: the annotation's shape.
+        size: the image's height and width.
+        label: name of its category.
+        key: its id, or None if it has none.
+        position: its place in the file.
+    """
+    attributes = {"label": label, CROWD: instance.crowd} | ({} if key is None else {ID: key})
+    if instance.rle is None:
+        x, y, w, h = instance.box
+        box = [x / size[1], y / size[0], w / size[1], h / size[0]]
+        detection = fol.Detection(bounding_box=box, **attributes)
+    else:
+        detection = fol.Detection.from_mask(decode_mask(instance.rle), **attributes)
+    detection[SOURCE] = {
+        "position": position,
+        "bbox": instance.box,
+        "area": instance.area,
+        "shape": _fingerprint(_drawn(detection, size)),
+    }
+    return detection
+
+
+def result_fields(shape: Shape) -> dict[str, Any]:
+    """`bbox` and, with a mask, `segmentation` of a shape, ready for JSON."""
+    fields: dict[str, Any] = {"bbox": list(shape.box)}
+    if shape.rle is not None:
+        counts = shape.rle["counts"].decode("ascii")
+        fields["segmentation"] = {"size": list(shape.rle["size"]), "counts": counts}
+    return fields

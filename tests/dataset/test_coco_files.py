@@ -1,0 +1,313 @@
+"""COCO in and out: nothing is lost on the way, and every mistake has a name."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fiftyone as fo
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.coco.reading import RecordError
+from fiftyone_ntt.errors import InputError
+from tests.dataset.coco_files import CATEGORIES, generated
+
+
+@pytest.fixture
+def name() -> Any:
+    chosen = f"test-{uuid4().hex}"
+    yield chosen
+    if fo.dataset_exists(chosen):
+        fo.delete_dataset(chosen)
+
+
+def write(path: Path, data: Any) -> Path:
+    path.write_text(json.dumps(data))
+    return path
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def coco(path: Path) -> COCO:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(path))
+
+
+def small(folder: Path) -> dict[str, Any]:
+    """Two images of 60 x 40 px, one annotation each."""
+    for key in (1, 2):
+        Image.new("RGB", (60, 40)).save(folder / f"{key}.png")
+    entries = [{"id": key, "file_name": f"{key}.png", "height": 40, "width": 60} for key in (1, 2)]
+    rows = [
+        {
+            "id": 10 + key,
+            "image_id": key,
+            "category_id": 9,
+            "bbox": [4.5, 5, 10, 10],
+            "segmentation": [[4.5, 5, 14.5, 5, 14.5, 15, 4.5, 15]],
+            "iscrowd": 0,
+            "area": 100,
+        }
+        for key in (1, 2)
+    ]
+    return {"images": entries, "categories": copy.deepcopy(CATEGORIES), "annotations": rows}
+
+
+def test_a_round_trip_of_1000_annotations_changes_nothing(tmp_path: Path, name: str) -> None:
+    data = generated(tmp_path / "images")
+    path = write(tmp_path / "in.json", data)
+    report = ntt.import_coco(tmp_path / "images", path, name, progress=False)
+    assert (report.images, report.annotations, report.skipped) == (40, 1000, ())
+    report.dataset.reload()
+    out = tmp_path / "out.json"
+    exported = ntt.export_coco(report.dataset, "ground_truth", out, progress=False)
+    assert (exported.images, exported.annotations) == (40, 1000)
+
+    found, before, after = read(out), coco(path), coco(out)
+    assert found["images"] == data["images"]
+    assert found["categories"] == data["categories"]
+    assert len(found["annotations"]) == 1000
+    crowds = 0
+    for old, new in zip(data["annotations"], found["annotations"], strict=True):
+        for key in ("id", "image_id", "category_id", "iscrowd"):
+            assert new[key] == old[key]
+        crowds += new["iscrowd"]
+        if old["segmentation"]:
+            theirs = before.annToRLE(before.anns[old["id"]])
+            canonical = coco_mask.encode(coco_mask.decode(theirs))
+            assert new["segmentation"]["counts"].encode() == canonical["counts"]
+            assert after.annToRLE(after.anns[old["id"]])["size"] == theirs["size"]
+            box, area = coco_mask.toBbox(theirs).tolist(), float(coco_mask.area(theirs))
+            assert new["bbox"] == old.get("bbox", box)
+            assert new["area"] == old.get("area", area)
+        else:
+            assert "segmentation" not in new
+            assert (new["bbox"], new["area"]) == (old["bbox"], old["area"])
+    assert crowds > 100
+
+    again = tmp_path / "again.json"
+    second = ntt.import_coco(tmp_path / "images", out, f"{name}-2", progress=False)
+    ntt.export_coco(second.dataset, "ground_truth", again, progress=False)
+    second.dataset.delete()
+    assert again.read_bytes() == out.read_bytes()
+
+
+def test_what_the_dataset_holds(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "in.json", small(tmp_path))
+    dataset = ntt.import_coco(tmp_path, path, name, "truth", progress=False).dataset
+    assert dataset.persistent
+    assert dataset.classes["truth"] == ["zebra", "boat", "ant"]
+    assert dataset.values("coco_id") == [1, 2]
+    assert dataset.values("metadata.width") == [60, 60]
+    [label] = dataset.first()["truth"].detections
+    assert (label.label, label.iscrowd, label.coco_id) == ("zebra", False, 11)
+    assert dataset.get_field("truth.detections.coco_id") is not None
+    rle = coco_mask.merge(
+        coco_mask.frPyObjects(small(tmp_path)["annotations"][0]["segmentation"], 40, 60)
+    )
+    whole = np.zeros((40, 60), bool)
+    x, y, w, h = np.round(np.array(label.bounding_box) * (60, 40, 60, 40)).astype(int)
+    whole[y : y + h, x : x + w] = label.mask
+    np.testing.assert_array_equal(whole, coco_mask.decode(rle).astype(bool))
+
+
+def test_images_without_annotations(tmp_path: Path, name: str) -> None:
+    data = small(tmp_path)
+    del data["annotations"]
+    report = ntt.import_coco(tmp_path, write(tmp_path / "in.json", data), name, progress=False)
+    assert (report.images, report.annotations) == (2, 0)
+    out = tmp_path / "out.json"
+    ntt.export_coco(report.dataset, "ground_truth", out, progress=False)
+    assert read(out)["annotations"] == []
+    assert read(out)["images"] == data["images"]
+
+
+def test_a_second_file_joins_the_images_of_the_first(tmp_path: Path, name: str) -> None:
+    data = small(tmp_path)
+    path = write(tmp_path / "in.json", data)
+    dataset = ntt.import_coco(tmp_path, path, name, "one", progress=False).dataset
+    other = copy.deepcopy(data)
+    other["annotations"] = other["annotations"][:1]
+    other["categories"] = [{"id": 9, "name": "horse"}]
+    second = write(tmp_path / "second.json", other)
+    ntt.import_coco(tmp_path, second, dataset, "two", progress=False)
+    assert len(dataset) == 2
+    assert dataset.distinct("two.detections.label") == ["horse"]
+    ntt.export_coco(dataset, "one", tmp_path / "one.json", progress=False)
+    assert read(tmp_path / "one.json")["categories"] == CATEGORIES
+    with pytest.raises(InputError, match=r"'one' of 2 of these 2 images .* already holds labels"):
+        ntt.import_coco(tmp_path, path, dataset, "one")
+    with pytest.raises(InputError, match=r"there already is a dataset"):
+        ntt.import_coco(tmp_path, path, name)
+    other["images"][0]["id"] = other["annotations"][0]["image_id"] = 77
+    with pytest.raises(InputError, match=r"has the id 1 in .* but 77 in this file"):
+        ntt.import_coco(tmp_path, write(second, other), dataset, "three")
+
+
+def test_an_edited_label_is_exported_as_it_is_drawn(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "in.json", small(tmp_path))
+    dataset = ntt.import_coco(tmp_path, path, name, progress=False).dataset
+    sample = dataset.first()
+    sample.ground_truth.detections[0].mask[2:5, 2:5] = False
+    sample.ground_truth.detections.append(fo.Detection(label="new", bounding_box=[0, 0, 0.5, 0.5]))
+    sample.save()
+    ntt.export_coco(dataset, "ground_truth", tmp_path / "out.json", progress=False)
+    edited, untouched, new = read(tmp_path / "out.json")["annotations"]
+    rle = edited["segmentation"]
+    assert edited["area"] == coco_mask.area({**rle, "counts": rle["counts"].encode()}) == 91
+    assert edited["bbox"] == [5, 5, 10, 10]
+    assert untouched["area"] == 100 and untouched["bbox"] == [4.5, 5, 10, 10]
+    assert new == {
+        "id": 13,
+        "image_id": 1,
+        "category_id": 45,
+        "bbox": [0, 0, 30, 20],
+        "area": 600,
+        "iscrowd": 0,
+    }
+    assert read(tmp_path / "out.json")["categories"][-1] == {"id": 45, "name": "new"}
+
+
+def with_predictions(dataset: fo.Dataset) -> None:
+    """A field `predictions`: the true masks, with confidences."""
+    for number, sample in enumerate(dataset.iter_samples(autosave=True, progress=False)):
+        sample["predictions"] = fo.Detections(
+            detections=[
+                fo.Detection(
+                    label=label.label,
+                    bounding_box=label.bounding_box,
+                    mask=label.mask,
+                    confidence=0.5 + number / 10,
+                )
+                for label in sample.ground_truth.detections
+            ]
+        )
+
+
+def test_results_have_the_ids_of_the_imported_categories(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "in.json", small(tmp_path))
+    dataset = ntt.import_coco(tmp_path, path, name, progress=False).dataset
+    with_predictions(dataset)
+    out = tmp_path / "results.json"
+    report = ntt.export_coco(dataset, "predictions", out, results=True, progress=False)
+    assert str(report) == f"{out}: 2 instances of 2 images"
+    first, second = read(out)
+    assert (first["image_id"], first["category_id"], first["score"]) == (1, 9, 0.5)
+    assert (second["image_id"], second["category_id"], second["score"]) == (2, 9, 0.6)
+    assert first["bbox"] == [5, 5, 10, 10]
+    assert set(first) == {"image_id", "category_id", "score", "bbox", "segmentation"}
+    truth = coco(path)
+    assert first["segmentation"]["counts"].encode() == truth.annToRLE(truth.anns[11])["counts"]
+
+
+def test_export_of_what_was_never_imported(dataset: fo.Dataset, tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.png")
+    box = fo.Detection(label="b", bounding_box=[0, 0, 0.5, 0.5], iscrowd=True)
+    mask = fo.Detection.from_mask(np.eye(40, 60, dtype=bool), label="a")
+    sample = fo.Sample(
+        filepath=str(tmp_path / "a.png"), truth=fo.Detections(detections=[box, mask])
+    )
+    dataset.add_sample(sample)
+    ntt.export_coco(dataset, "truth", tmp_path / "out.json", progress=False)
+    found = read(tmp_path / "out.json")
+    assert found["images"] == [{"id": 1, "file_name": "a.png", "height": 40, "width": 60}]
+    assert found["categories"] == [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
+    assert [row["id"] for row in found["annotations"]] == [1, 2]
+    assert [row["iscrowd"] for row in found["annotations"]] == [1, 0]
+    with pytest.raises(InputError, match=r"2 of 2 detections in field 'truth' have no confidence"):
+        ntt.export_coco(dataset, "truth", tmp_path / "out.json", results=True)
+    with pytest.raises(InputError, match=r"'other' was not imported.*none was"):
+        ntt.export_coco(dataset, "truth", tmp_path / "out.json", categories="other")
+
+
+def change(section: str, index: int = 0, **fields: Any) -> Any:
+    def apply(data: dict[str, Any]) -> None:
+        data[section][index].update(fields)
+
+    return apply
+
+
+RLE = {"size": [40, 61], "counts": [0, 40 * 61]}
+MISTAKES = [
+    ("missing image", change("images", file_name="none.png"), r"none.png cannot be read"),
+    ("unknown image", change("annotations", image_id=8), r"of image 8, which the file does not"),
+    ("empty segmentation", change("annotations", segmentation=[[]]), r"has no pixel at 60 x 40"),
+    (
+        "empty segmentation",
+        change("annotations", segmentation=[[1, 1, 1.1, 1, 1.1, 1.1]]),
+        r"annotation 11: its segmentation has no pixel",
+    ),
+    ("empty segmentation", change("annotations", segmentation=[], bbox=[1, 1, 0, 4]), r"no area"),
+    ("box outside the image", change("annotations", bbox=[50, 5, 12, 9]), r"reaches outside"),
+    ("box outside the image", change("annotations", bbox=[-3, 5, 12, 9]), r"reaches outside"),
+    ("unknown category", change("annotations", category_id=5), r"of category 5, which the file"),
+    ("mask size", change("annotations", segmentation=RLE), r"is 61 x 40 px but its image is 60"),
+    ("duplicate id", change("annotations", 1, id=11), r"id 11 occurs twice in 'annotations'"),
+    ("duplicate id", change("images", 1, id=1), r"id 1 occurs twice in 'images'"),
+    ("duplicate id", change("categories", 1, id=9), r"id 9 occurs twice in 'categories'"),
+    ("duplicate file", change("images", 1, file_name="1.png"), r"images 1 and 2 are both 1.png"),
+    ("image size", change("images", width=61), r"states 61 x 40 px, but .*1.png shows 60 x 40"),
+    ("unreadable segmentation", change("annotations", segmentation=[[1, 2]]), r"cannot be read"),
+    ("malformed entry", change("annotations", id=[1]), r"has the id \[1\]"),
+    ("malformed entry", change("annotations", bbox=[1, 2]), r"has the bbox \[1, 2\]"),
+]
+
+
+@pytest.mark.parametrize(("kind", "mistake", "message"), MISTAKES, ids=[m[2] for m in MISTAKES])
+def test_mistakes_are_named_or_skipped(
+    tmp_path: Path, name: str, kind: str, mistake: Any, message: str
+) -> None:
+    data = small(tmp_path)
+    mistake(data)
+    path = write(tmp_path / "in.json", data)
+    with pytest.raises(RecordError, match=message) as caught:
+        ntt.import_coco(tmp_path, path, name, progress=False)
+    assert caught.value.kind == kind
+    assert not fo.dataset_exists(name)
+
+    report = ntt.import_coco(tmp_path, path, name, on_error="skip", progress=False)
+    assert report.counts[kind] >= 1
+    assert str(report.skipped[0]) == str(caught.value)
+    assert f"left out {len(report.skipped)}: {kind}" in str(report)
+    total = len(data["annotations"])
+    lost = [error for error in report.skipped if "annotation" in str(error)]
+    assert report.annotations == total - len(lost)
+    assert report.dataset.count("ground_truth.detections") == report.annotations
+    out = tmp_path / "out.json"
+    ntt.export_coco(report.dataset, "ground_truth", out, progress=False)
+    assert len(read(out)["annotations"]) == report.annotations
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_turned_image_is_not_guessed_about(tmp_path: Path, name: str, orientation: int) -> None:
+    data = small(tmp_path)
+    picture = Image.new("RGB", (60, 40))
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / "1.png", exif=exif)
+    path = write(tmp_path / "in.json", data)
+    with pytest.raises(RecordError) as caught:
+        ntt.import_coco(tmp_path, path, name, progress=False)
+    assert caught.value.kind == "image size"
+
+
+def test_wrong_arguments(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "in.json", small(tmp_path))
+    with pytest.raises(InputError, match=r"on_error is 'ignore'. Pass 'raise' or 'skip'"):
+        ntt.import_coco(tmp_path, path, name, on_error="ignore")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"'a b' cannot name a field"):
+        ntt.import_coco(tmp_path, path, name, "a b")
+    with pytest.raises(InputError, match=r"none.json: no such file"):
+        ntt.import_coco(tmp_path, tmp_path / "none.json", name)
