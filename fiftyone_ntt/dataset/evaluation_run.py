@@ -84,6 +84,7 @@ def _matched(
     fields = (config.gt_field, config.pred_field)
     for sample in samples.select_fields(list(fields)).iter_samples():
         copies = {field: fouc._copy_labels(sample[field]) for field in fields}
+        copies.update({name: sample[name] for name in ("filepath", "metadata")})
         found = method.evaluate(copies, eval_key=key)
         notes = {field: _notes(copies[field], key) for field in fields}
         yield sample.id, found, _SampleOutcome(foud._tally_matches(found), notes)

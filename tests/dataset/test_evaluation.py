@@ -50,15 +50,18 @@ def add_random(dataset: fo.Dataset, images: int = 6, seed: int = 0) -> None:
         samples.append(
             fo.Sample(
                 filepath=f"/nowhere/{index}.png",
+                metadata=fo.ImageMetadata(width=WIDTH, height=HEIGHT),
                 truth=fo.Detections(detections=truth),
                 predictions=fo.Detections(detections=predicted),
             )
         )
-    samples.append(fo.Sample(filepath="/nowhere/no_predictions.png", truth=samples[0].truth.copy()))
-    samples.append(
-        fo.Sample(filepath="/nowhere/no_truth.png", predictions=samples[0].predictions.copy())
-    )
-    samples.append(fo.Sample(filepath="/nowhere/nothing.png"))
+    for name, fields in (
+        ("no_predictions", {"truth": samples[0].truth.copy()}),
+        ("no_truth", {"predictions": samples[0].predictions.copy()}),
+        ("nothing", {}),
+    ):
+        size = fo.ImageMetadata(width=WIDTH, height=HEIGHT)
+        samples.append(fo.Sample(filepath=f"/nowhere/{name}.png", metadata=size, **fields))
     dataset.add_samples(samples, progress=False)
 
 
@@ -119,7 +122,13 @@ def test_saves_what_fiftyone_saves(labelled, view, use_masks, compute_mAP):
     )
     kind = "masks" if use_masks else "boxes"
     found = evaluate(
-        samples, "predictions", "truth", eval_key="ours", iou=kind, compute_mAP=compute_mAP
+        samples,
+        "predictions",
+        "truth",
+        eval_key="ours",
+        iou=kind,
+        method="fiftyone",
+        compute_mAP=compute_mAP,
     )
     key = "ours" if use_masks else "ours_boxes"
     assert found.eval_keys == (key,)
