@@ -24,6 +24,7 @@ _HOMES = {
     "list_memory_banks": "fiftyone_ntt.dataset.banks",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
+    "mine_negatives": "fiftyone_ntt.dataset.negatives",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
@@ -44,6 +45,7 @@ __all__ = [
     "list_memory_banks",
     "load_memory_bank",
     "load_models",
+    "mine_negatives",
     "rename_memory_bank",
     "sample_references",
     "save_memory_bank",
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.coco_import import import_coco
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
+    from fiftyone_ntt.dataset.negatives import mine_negatives
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
     from fiftyone_ntt.errors import NttError

@@ -173,6 +173,12 @@ class MemoryBank:
         """The same bank under another name."""
         return replace(self, name=name)
 
+    def without_negatives(self) -> MemoryBank:
+        """The same bank as it was before it got negative references."""
+        removed = tuple(f"reference {name} " for name in self.negatives.ids)
+        notes = tuple(note for note in self.notes if not note.startswith(removed))
+        return replace(self, negatives=ReferenceSet.empty(self.width), notes=notes)
+
     def save(self, path: str | Path) -> Path:
         """Write the bank to one safetensors file anyone can load; see `load`."""
         # The file format lives one room further out; only these two conveniences reach for it.
