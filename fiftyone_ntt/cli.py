@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(_command(commands, "build", _build, "build a memory bank from COCO references"))
     _add_segment(_command(commands, "segment", _segment, "segment the images of a COCO file"))
     _add_evaluate(_command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
+    _add_import(_command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
+    _add_export(_command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
     _command(commands, "models", _models, "list the named models and which are downloaded")
     _add_install(
         _command(
@@ -117,6 +119,23 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, required=True, help="output of `segment`")
     parser.add_argument("--targets", type=Path, required=True, help="COCO file with ground truth")
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
+    parser.add_argument("--annotations", type=Path, required=True, help="COCO file")
+    parser.add_argument("--dataset", required=True, help="name of the new FiftyOne dataset")
+    parser.add_argument("--field", default="ground_truth", help="of the labels")
+    parser.add_argument(
+        "--skip-errors", action="store_true", help="leave out and list what cannot be used"
+    )
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", required=True, help="name of a FiftyOne dataset")
+    parser.add_argument("--field", default="ground_truth", help="of the labels")
+    parser.add_argument("--results", action="store_true", help="write COCO results, with scores")
+    parser.add_argument("--output", type=Path, required=True, help="COCO file, .json")
 
 
 def _add_install(parser: argparse.ArgumentParser) -> None:
@@ -232,6 +251,36 @@ def _evaluate(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.evaluation import evaluate_results
 
     print(evaluate_results(options.results, options.targets))
+    return 0
+
+
+def _import_coco(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.dataset.coco_import import import_coco
+
+    report = import_coco(
+        options.images,
+        options.annotations,
+        options.dataset,
+        options.field,
+        on_error="skip" if options.skip_errors else "raise",
+    )
+    print(report)
+    return 0
+
+
+def _export_coco(options: argparse.Namespace) -> int:
+    import fiftyone as fo
+
+    from fiftyone_ntt.dataset.coco_export import export_coco
+    from fiftyone_ntt.errors import InputError
+
+    if not fo.dataset_exists(options.dataset):
+        raise InputError(
+            f"there is no dataset {options.dataset!r}. FiftyOne knows: "
+            f"{', '.join(fo.list_datasets()) or 'none'}."
+        )
+    dataset = fo.load_dataset(options.dataset)
+    print(export_coco(dataset, options.field, options.output, results=options.results))
     return 0
 
 

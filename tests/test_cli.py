@@ -15,7 +15,10 @@ from fiftyone_ntt.cli import main
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import toy_models
 
-COMMANDS = ["demo", "build", "segment", "evaluate", "models", "install-plugin"]
+COMMANDS = [
+    *("demo", "build", "segment", "evaluate", "import-coco", "export-coco", "models"),
+    "install-plugin",
+]
 ROOT = Path(fiftyone_ntt.__file__).parents[1]
 
 
@@ -258,3 +261,31 @@ def test_an_unknown_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     with pytest.raises(fiftyone_ntt.NttError):
         load_encoder("nothing-of-that-name")
+
+
+def test_coco_in_and_out(folder: Path, dataset: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"{dataset.name}-coco"
+    data = json.loads((folder / "refs.json").read_text())
+    data["annotations"].append({**data["annotations"][0], "id": 9, "category_id": 8})
+    write(folder / "refs.json", data)
+    images, annotations = str(folder / "images"), str(folder / "refs.json")
+    options = ["import-coco", "--images", images, "--annotations", annotations, "--dataset", name]
+    assert_refused(capsys, options, "annotation 9 is of category 8")
+    assert_refused(
+        capsys,
+        ["export-coco", "--dataset", name, "--output", str(folder / "out.json")],
+        f"there is no dataset '{name}'",
+    )
+    assert main([*options, "--skip-errors"]) == 0
+    assert "left out 1: unknown category 1" in capsys.readouterr().out
+    out = folder / "out.json"
+    try:
+        assert main(["export-coco", "--dataset", name, "--output", str(out)]) == 0
+    finally:
+        import fiftyone as fo
+
+        fo.delete_dataset(name)
+    assert capsys.readouterr().out.endswith(f"{out}: 2 instances of 2 images\n")
+    rows = json.loads(out.read_text())["annotations"]
+    assert [row["id"] for row in rows] == [1, 2]
+    assert [row["bbox"] for row in rows] == [[5, 5, 20, 15], [20, 10, 25, 20]]

@@ -15,8 +15,8 @@ import fiftyone.core.labels as fol
 import numpy as np
 
 from fiftyone_ntt.coco.instances import Instance
-from fiftyone_ntt.core.geometry import RLE, decode_mask, encode_masks
-from fiftyone_ntt.dataset.masks import Size, detection_mask, pixel_box
+from fiftyone_ntt.core.geometry import RLE, decode_mask, encode_crop
+from fiftyone_ntt.dataset.masks import Size, detection_crop, pixel_box
 from fiftyone_ntt.errors import InputError
 
 ID = "coco_id"
@@ -61,13 +61,14 @@ def detection_shape(detection: fol.Detection, size: Size) -> Shape:
 
 def _drawn(detection: fol.Detection, size: Size) -> Shape:
     try:
-        mask = detection_mask(detection, size)
+        placed = detection_crop(detection, size)
     except InputError as error:
         raise InputError(f"label {detection.id}: {error}") from error
     box = pixel_box(detection.bounding_box, size)
-    if mask is None:
+    if placed is None:
         return Shape(None, box, box[2] * box[3])
-    return Shape(encode_masks(mask[None])[0], box, float(np.count_nonzero(mask)))
+    crop, corner = placed
+    return Shape(encode_crop(crop, corner, size), box, float(np.count_nonzero(crop)))
 
 
 def _fingerprint(shape: Shape) -> int:

@@ -59,6 +59,27 @@ def detection_mask(detection: fol.Detection, size: Size) -> NDArray[np.bool_] | 
     Raises:
         InputError: the mask's file cannot be read, or the box lies outside the image.
     """
+    placed = detection_crop(detection, size)
+    if placed is None:
+        return None
+    crop, (top, left) = placed
+    mask = np.zeros(size, dtype=bool)
+    mask[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
+    return mask
+
+
+def detection_crop(
+    detection: fol.Detection, size: Size
+) -> tuple[NDArray[np.bool_], tuple[int, int]] | None:
+    """`detection_mask` without the empty rest of the image.
+
+    Returns:
+        bool `[h, w]` and its top and left in the image, which it does not reach out of; None for a
+        box alone.
+
+    Raises:
+        InputError: the mask's file cannot be read, or the box lies outside the image.
+    """
     instance = _instance_mask(detection)
     if instance is None:
         return None
@@ -66,14 +87,11 @@ def detection_mask(detection: fol.Detection, size: Size) -> NDArray[np.bool_] | 
     left, top, right, bottom = round(x), round(y), round(x + w), round(y + h)
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     instance = _resized(instance, (bottom - top, right - left))
-    inner = (slice(max(top, 0), min(bottom, size[0])), slice(max(left, 0), min(right, size[1])))
-    mask = np.zeros(size, dtype=bool)
-    if inner[0].start >= inner[0].stop or inner[1].start >= inner[1].stop:
+    rows = slice(max(-top, 0), min(bottom, size[0]) - top)
+    columns = slice(max(-left, 0), min(right, size[1]) - left)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
         raise InputError("its box lies outside the image. Correct or remove this label.")
-    rows = slice(inner[0].start - top, inner[0].stop - top)
-    columns = slice(inner[1].start - left, inner[1].stop - left)
-    mask[inner] = instance[rows, columns]
-    return mask
+    return instance[rows, columns], (top + rows.start, left + columns.start)
 
 
 def _instance_mask(detection: fol.Detection) -> NDArray[np.bool_] | None:

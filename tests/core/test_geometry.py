@@ -13,6 +13,7 @@ from fiftyone_ntt.core import geometry
 from fiftyone_ntt.core.geometry import (
     box_iou,
     decode_mask,
+    encode_crop,
     encode_logits,
     encode_masks,
     image_tensor,
@@ -195,3 +196,18 @@ def test_rle_boxes_of_masks_at_every_border() -> None:
         masks[index, row, column] = True
     boxes = rle_boxes(encode_masks(masks)).tolist()
     assert boxes == [[0, 0, 0, 0], [8, 0, 8, 0], [0, 5, 0, 5], [8, 5, 8, 5]]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_encoding_a_window_equals_encoding_the_whole_mask(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size = tuple(rng.integers(1, 30, 2).tolist())
+    top, left = (int(rng.integers(0, side)) for side in size)
+    h, w = (
+        int(rng.integers(1, side - low + 1)) for side, low in zip(size, (top, left), strict=True)
+    )
+    share = (0, 0.5, 1)[seed % 3]
+    crop = rng.random((h, w)) < share
+    whole = np.zeros(size, bool)
+    whole[top : top + h, left : left + w] = crop
+    assert encode_crop(crop, (top, left), size) == encode_masks(whole[None])[0]
