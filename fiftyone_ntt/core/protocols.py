@@ -71,8 +71,8 @@ class Segmenter(Protocol):
             iou_threshold: points whose highest predicted IoU is not above it are left out.
 
         Returns:
-            rows of the points kept, int64 `[N]`, rising; their highest predicted IoU, float32 `[N]`;
-            and the mask logits it was predicted for, float32 `[N, m, m]`.
+            rows of the points kept, int64 `[N]`, rising; their highest predicted IoU, float32
+            `[N]`; and the mask logits it was predicted for, float32 `[N, m, m]`.
         """
         ...
 

@@ -1,6 +1,7 @@
 """The two-way mask decoder of the SAM 2 family, rearranged to prompt one image many times.
 
-It computes what transformers' `Sam2MaskDecoder` computes, with the same weights, up to rounding, but
+It computes what transformers' `Sam2MaskDecoder` computes, with the same weights and up to rounding,
+but
 
 - projections of the image's tokens, the same for every prompt in the first layer, are made once
   per image;
@@ -142,9 +143,7 @@ def _read_shared(attention: Any, image: PreparedImage, queries: Tensor) -> Tenso
     """Prompt tokens `[P, n, D]` attend to image tokens that are the same for all prompts."""
     count, width = queries.shape[:2]
     query = _heads(attention.q_proj(queries).flatten(0, 1), attention)
-    mixed = F.scaled_dot_product_attention(
-        query, image.keys, image.values, scale=attention.scaling
-    )
+    mixed = F.scaled_dot_product_attention(query, image.keys, image.values, scale=attention.scaling)
     out: Tensor = attention.o_proj(_joined(mixed).view(count, width, -1))
     return out
 
