@@ -166,6 +166,7 @@ def _build(options: argparse.Namespace) -> int:
 
 def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.labelling import segment_folder
+    from fiftyone_ntt.core.pipeline import Pipeline
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 
     bank = _given_bank(options)
@@ -173,15 +174,19 @@ def _segment(options: argparse.Namespace) -> int:
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
     match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
     models = _load_models(options)
+    pipeline = Pipeline(
+        bank or _bank_from_references(options, models),
+        models.encoder,
+        models.segmenter,
+        mode,
+        proposal_settings,
+        match_settings,
+    )
     report = segment_folder(
         options.images,
         options.targets,
-        bank or _bank_from_references(options, models),
-        models,
+        pipeline,
         options.output,
-        mode=mode,
-        proposal_settings=proposal_settings,
-        match_settings=match_settings,
         progress=_progress_bar("segmenting"),
     )
     done = report.images - len(report.failures)

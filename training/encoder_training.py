@@ -20,11 +20,12 @@ PATCH = 14
 GRID = SIDE // PATCH
 WIDTH = 128
 HEADS = 4
-#: Where the four heads of each block look at first, in patches, and how sharply.
+#: Channels that hold a patch's place at first; as many as a head has.
+PLACE = WIDTH // HEADS
+#: Where the four heads of each block look at first, in patches.
 _CROSS = torch.tensor([[0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]])
 _DIAGONAL = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
 STEPS = (_CROSS, _DIAGONAL, 2 * _CROSS, 2 * _DIAGONAL)
-LOCALITY = (2.2, 2.0, 1.8, 1.5)
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class EncoderPlan:
     """How long to train; the defaults made the bundled weights. A batch is ``scenes`` scenes and as
     many windows, each zoomed onto one object as references are."""
 
-    steps: int = 5000
+    steps: int = 3000
     scenes: int = 8
     rate: float = 1e-3
-    warm_up: int = 200
+    warm_up: int = 100
     seed: int = 2
     checkpoint_every: int = 500
 
@@ -62,28 +63,83 @@ def build_encoder(seed: int) -> Dinov2Model:
     return model
 
 
+@torch.no_grad()
+def start_from_patches(model: Dinov2Model, pixels: Tensor) -> None:
+    """Start the patch embedding as the whitened principal components of real patches, and the first
+    MLP as local energies of them.
+
+    Random filters answer to little but a patch's mean colour, so texture is learned late; here
+    every channel left free by the position code starts with unit variance and its own meaning.
+    ``pixels`` are pictures ``[B, 3, 252, 252]``.
+    """
+    patches = F.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
+    mean = patches.mean(0)
+    variance, axes = torch.linalg.eigh(torch.cov((patches - mean).T))
+    free = WIDTH - PLACE
+    spread = variance[-free:].clamp(min=1e-3 * float(variance[-1])).sqrt()
+    axes = axes[:, -free:]
+    filters = (axes / spread).T
+    projection = model.embeddings.patch_embeddings.projection
+    projection.weight.zero_()
+    projection.weight[:free] = filters.view(free, 3, PATCH, PATCH)
+    projection.bias.zero_()
+    projection.bias[:free] = -filters @ mean
+    _start_energies(model.encoder.layer[0], _waves() @ axes * spread)
+
+
+def _waves() -> Tensor:
+    """Windowed waves over a patch, ``[96, 2, 588]``: 3 colour axes x 4 frequencies x 8 directions,
+    each as a cosine and a sine."""
+    axis = torch.arange(PATCH, dtype=torch.float32) - (PATCH - 1) / 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    window = torch.exp(-(x.square() + y.square()) / (2 * 4.5**2))
+    waves = []
+    for color in ((1.0, 1.0, 1.0), (1.0, -1.0, 0.0), (0.5, 0.5, -1.0)):
+        for turns in (1.0, 1.6, 2.4, 3.4):
+            for angle in torch.arange(8) * math.pi / 8:
+                phase = 2 * math.pi * turns / PATCH * (x * angle.cos() + y * angle.sin())
+                pair = torch.stack([phase.cos(), phase.sin()]) * window
+                waves.append(torch.einsum("c,phw->pchw", torch.tensor(color), pair).flatten(1))
+    return torch.stack(waves)
+
+
+def _start_energies(layer: nn.Module, waves: Tensor) -> None:
+    """Make the MLP add each wave's energy, whatever its phase: the sum of GELU(x) and GELU(-x) over
+    cosine and sine. ``waves`` are ``[96, 2, 96]``, in the free channels of the embedding."""
+    rows = 1.5 * F.normalize(waves, dim=-1)
+    rows = torch.stack([rows, -rows], dim=2).flatten(0, 2)
+    layer.mlp.fc1.weight[: len(rows)] = 0.0
+    layer.mlp.fc1.weight[: len(rows), : rows.shape[1]] = rows
+    mix = torch.randn(WIDTH, len(waves)) / len(waves) ** 0.5
+    mix[-PLACE:] = 0.0
+    layer.mlp.fc2.weight[:, : len(rows)] = mix.repeat_interleave(4, dim=1)
+    layer.mlp.fc2.bias.copy_(-1.06 * mix.sum(1))  # 1.06: what they are on average
+    layer.attention.o_proj.weight.mul_(0.3)
+
+
 def _look_around(model: Dinov2Model) -> None:
     """Start as a convolution would: each head of a block looks at one neighbour of every patch.
 
-    The position embeddings become sines and cosines of random frequencies, a pair per two channels,
-    and queries and keys near copies of them, the queries turned by the step to the neighbour. Their
-    product peaks at that neighbour. Learning to find neighbours first took most of the training.
+    The last channels of the position embeddings become sines and cosines of random frequencies, and
+    queries and keys read just those, the queries turned by the step to the neighbour. Their product
+    peaks at that neighbour.
     """
-    pairs = WIDTH // 2
-    frequency = torch.randn(pairs, 2)
+    frequency = torch.randn(PLACE // 2, 2)
     axis = torch.arange(GRID, dtype=torch.float32)
     place = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).view(-1, 2)
     phase = place @ frequency.T
-    code = torch.stack([phase.sin(), phase.cos()], dim=-1).flatten(1)
-    model.embeddings.position_embeddings.zero_()
-    model.embeddings.position_embeddings[0, 1:] = code
-    for index, layer in enumerate(model.encoder.layer):
-        attention = layer.attention
-        turn = (frequency.view(HEADS, -1, 2) * STEPS[index].unsqueeze(1)).sum(-1).flatten()
-        query = torch.block_diag(*[_rotation(float(angle)) for angle in turn])
-        for projection, weight in ((attention.q_proj, query), (attention.k_proj, torch.eye(WIDTH))):
-            noise = 0.03 * torch.randn(WIDTH, WIDTH)
-            projection.weight.copy_(LOCALITY[index] * weight + noise)
+    code = 2 * torch.stack([phase.sin(), phase.cos()], dim=-1).flatten(1)
+    model.embeddings.position_embeddings.normal_(std=0.02)
+    model.embeddings.position_embeddings[0, 1:, -PLACE:] = code
+    for layer, steps in zip(model.encoder.layer, STEPS, strict=True):
+        turns = [torch.block_diag(*map(_rotation, (frequency @ step).tolist())) for step in steps]
+        still = [torch.eye(PLACE)] * HEADS
+        for projection, weights in (
+            (layer.attention.q_proj, turns),
+            (layer.attention.k_proj, still),
+        ):
+            projection.weight.normal_(std=0.03)
+            projection.weight[:, -PLACE:] += torch.cat(weights)
 
 
 def _rotation(angle: float) -> Tensor:
@@ -151,6 +207,31 @@ def patch_labels(shares: Tensor, attributes: Tensor) -> Tensor:
     return torch.where((share > 0.6).unsqueeze(-1), labels, -100)
 
 
+def edge_statistics(pixels: Tensor) -> Tensor:
+    """How strong edges are around each patch and how far they agree, ``[B, 324, 14]``.
+
+    With g the gradient as a complex number of length m, the means of m, g^2 / m and g^4 / m^3 over
+    1, 3 and 5 patches: the lengths of the last two tell stripes (large, large) from checks (small,
+    large) and dots (small, small), whatever their direction. Stated outright because a network
+    takes long to find features that ignore phase and direction. The first five columns are the
+    plain means of one patch; everything is in units of 0.1.
+    """
+    along = pixels[:, :, 1:-1, 2:] - pixels[:, :, 1:-1, :-2]
+    across = pixels[:, :, 2:, 1:-1] - pixels[:, :, :-2, 1:-1]
+    square = torch.complex(along, across).square()
+    length = square.abs().sum(1, keepdim=True).sqrt().clamp(min=1e-4)
+    twice = square.sum(1, keepdim=True) / length
+    fourfold = twice.square() / length
+    parts = (length, twice.real, twice.imag, fourfold.real, fourfold.imag)
+    maps = F.avg_pool2d(F.pad(torch.cat(parts, dim=1), (1, 1, 1, 1)), PATCH)
+    columns = [maps]
+    for reach in (1, 3, 5):
+        near = F.avg_pool2d(maps, reach, 1, reach // 2, count_include_pad=False)
+        columns += [near[:, :1], near[:, 1:3].norm(dim=1, keepdim=True)]
+        columns += [near[:, 3:].norm(dim=1, keepdim=True)]
+    return 10 * torch.cat(columns, dim=1).flatten(2).transpose(1, 2)
+
+
 class AttributeHeads(nn.Module):
     """Throw-away cosine classifiers for shape, texture and colour, each with a background class.
 
@@ -205,15 +286,19 @@ class Trainee(nn.Module):
         self.model = build_encoder(seed)
         self.patch_heads = AttributeHeads()
         self.object_heads = AttributeHeads()
+        self.edge_head = nn.Linear(WIDTH, 14)
 
     def forward(self, pixels: Tensor, shares: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the accuracy on whole objects per attribute ``[3]``."""
-        tokens = patch_tokens(self.model, pixels)
+        output = self.model(pixel_values=pixels, output_hidden_states=True)
+        tokens = output.last_hidden_state[:, 1:]
+        edges = F.layer_norm(output.hidden_states[2][:, 1:].float(), (WIDTH,))
+        edge_loss = F.smooth_l1_loss(self.edge_head(edges).float(), edge_statistics(pixels))
         labels = patch_labels(shares, attributes)
         loss, _ = self.patch_heads(tokens.flatten(0, 1), labels.flatten(0, 1))
         features, kinds = pooled(tokens, shares, attributes)
         object_loss, right = self.object_heads(features, kinds)
-        return loss + 0.5 * object_loss + 5 * similarity_loss(features, kinds), right
+        return loss + 0.5 * object_loss + 5 * similarity_loss(features, kinds) + edge_loss, right
 
 
 def rate_at(plan: EncoderPlan, step: int) -> float:
@@ -250,6 +335,8 @@ def train_encoder(plan: EncoderPlan, data: SceneData, folder: Path) -> Dinov2Mod
     """Train, or go on from the checkpoint in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     trainee = Trainee(plan.seed)
+    rng = np.random.default_rng(plan.seed)
+    start_from_patches(trainee.model, two_scales(*draw_batch(data, 64, rng)[:2], rng)[0])
     optimizer = torch.optim.AdamW(
         trainee.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.02
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ from fiftyone_ntt.coco.reading import CocoFile, read_coco, references_by_class
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
-from fiftyone_ntt.core.matching import match, require_encoder
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
-from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings, check_mode
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_no_folder, write_atomically
-from fiftyone_ntt.store.identity import run_identity
+from fiftyone_ntt.store.identity import ingredients_hash, run_ingredients
 from fiftyone_ntt.store.journal import Journal
 
 Progress = Callable[[int, int], None]
@@ -75,13 +73,9 @@ def build_bank_from_coco(
 def segment_folder(
     images: str | Path,
     targets: str | Path,
-    bank: MemoryBank,
-    models: Models,
+    pipeline: Pipeline,
     output: str | Path,
     *,
-    mode: Mode = "paper",
-    proposal_settings: ProposalSettings | None = None,
-    match_settings: MatchSettings | None = None,
     progress: Progress | None = None,
 ) -> FolderReport:
     """Segment the images a COCO file lists and write COCO results.
@@ -92,42 +86,32 @@ def segment_folder(
     Args:
         images: folder of the images.
         targets: COCO file whose `images` are segmented; its annotations are not looked at.
-        bank: whose class names are category names of `targets`.
-        models: the encoder that made the bank, and a segmenter.
+        pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete.
-        mode: of matching.
-        proposal_settings: the paper's when None.
-        match_settings: the paper's when None.
         progress: called with images done and images in all.
 
     Raises:
         InputError: a malformed file, or a class of the bank that `targets` has no category for.
-        ModelError: the bank was made with another encoder.
         StoreError: `output` cannot be written, or the journal beside it is another run's.
     """
-    require_encoder(bank, models.encoder)
     output = Path(output)
     require_no_folder(output)
     file = read_coco(targets)
-    run = _Run(
-        models,
-        bank,
-        proposal_settings or ProposalSettings(),
-        match_settings or MatchSettings(),
-        _category_ids(file, bank),
-    )
+    category_ids = _category_ids(file, pipeline.bank)
     journal = Journal(
-        output.with_name(output.name + ".journal"), run.identity(check_mode(mode), Path(images))
+        output.with_name(output.name + ".journal"),
+        _identity(pipeline, Path(images), category_ids),
     )
     done = _finished(journal, file)
     resumed, failures = len(done), {}
     pending = [record for key, record in file.images.items() if key not in done]
-    for count, (record, image) in enumerate(_prefetched(pending, Path(images)), start=1):
-        if isinstance(image, InputError):
-            failures[record["file_name"]] = str(image)
-        else:
-            done[record["id"]] = run.results(image, record["id"])
+    loaded = prefetched(pending, lambda record: _read(Path(images), record))
+    for count, (record, image) in enumerate(loaded, start=1):
+        try:
+            done[record["id"]] = coco_results(pipeline(image.result()), record["id"], category_ids)
             journal.append({"image": _key(record), "results": done[record["id"]]})
+        except InputError as error:
+            failures[record["file_name"]] = str(error)
         if progress:
             progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
@@ -136,29 +120,14 @@ def segment_folder(
     return FolderReport(len(file.images), resumed, len(ordered), failures)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What is the same for all images of a run."""
+def _identity(pipeline: Pipeline, images: Path, category_ids: list[int]) -> str:
+    """Of everything that decides the results, with where the images lie."""
+    run = ingredients_hash(run_ingredients(pipeline))
+    return f"{run} of {images.resolve()} as {category_ids}"
 
-    models: Models
-    bank: MemoryBank
-    proposal_settings: ProposalSettings
-    match_settings: MatchSettings
-    category_ids: list[int]
 
-    def identity(self, mode: Mode, images: Path) -> str:
-        """Of everything that decides the results, with where the images lie."""
-        segmenter = self.models.segmenter.identity
-        run = run_identity(self.bank, segmenter, mode, self.proposal_settings, self.match_settings)
-        return f"{run} of {images.resolve()} as {self.category_ids}"
-
-    def results(self, image: NDArray[np.uint8], image_id: int) -> list[dict[str, Any]]:
-        proposals = propose(
-            image, self.models.segmenter, self.models.encoder, self.proposal_settings
-        )
-        return coco_results(
-            match(proposals, self.bank, self.match_settings), image_id, self.category_ids
-        )
+def _read(folder: Path, record: dict[str, Any]) -> NDArray[np.uint8]:
+    return read_image(folder / record["file_name"], oriented=False)
 
 
 def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
@@ -170,26 +139,6 @@ def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
             "to its 'categories', or build a bank without them."
         )
     return [ids[name] for name in bank.classes]
-
-
-def _prefetched(
-    records: list[dict[str, Any]], folder: Path
-) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8] | InputError]]:
-    """Each record with its image, read while the one before is being segmented."""
-
-    def load(record: dict[str, Any]) -> NDArray[np.uint8] | InputError:
-        try:
-            return read_image(folder / record["file_name"], oriented=False)
-        except InputError as error:
-            return error
-
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        upcoming = [reader.submit(load, record) for record in records[:2]]
-        for index, record in enumerate(records):
-            loaded = upcoming.pop(0).result()
-            if index + 2 < len(records):
-                upcoming.append(reader.submit(load, records[index + 2]))
-            yield record, loaded
 
 
 def _finished(journal: Journal, file: CocoFile) -> dict[int, list[dict[str, Any]]]:

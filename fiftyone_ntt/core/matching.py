@@ -56,10 +56,11 @@ def require_encoder(bank: MemoryBank, encoder: Encoder) -> None:
         ModelError: the bank was made with another encoder.
     """
     if bank.encoder != encoder.identity:
+        name = f"memory bank {bank.name!r}" if bank.name else "the memory bank"
         raise ModelError(
-            f"the memory bank was made with the encoder {bank.encoder}, not with "
-            f"{encoder.identity}: their features cannot be compared. Use the same encoder, or "
-            "rebuild the bank with this one."
+            f"{name} was made with the encoder {bank.encoder}, not with {encoder.identity}: their "
+            "features cannot be compared. Use the models it was made with "
+            f"({bank.models.get('name', 'unnamed')}), or rebuild it with these."
         )
 
 

@@ -10,6 +10,8 @@ from fiftyone_ntt.core.geometry import RLE
 
 Floats = NDArray[np.float32]
 
+_STRIP = 32
+
 
 def merged_scores(
     masks: list[RLE], labels: NDArray[np.int64], features: Floats, scores: Floats
@@ -40,9 +42,13 @@ def merged_scores(
 
 def _penalties(masks: list[RLE], features: Floats) -> Floats:
     # Intersection over the row's own area is what pycocotools computes against "crowds"; its
-    # bounding-box culling makes disjoint masks free.
-    covered = np.asarray(coco_mask.iou(masks, masks, [1] * len(masks)))
+    # bounding-box culling makes disjoint masks free. In strips, as rows need no masks after them.
+    covered = np.zeros((len(masks), len(masks)))
+    for start in range(0, len(masks), _STRIP):
+        stop = start + _STRIP
+        before = masks[:stop]
+        covered[start:stop, :stop] = coco_mask.iou(masks[start:stop], before, [1] * len(before))
     alike = np.clip(features @ features.T, 0, None)
-    before = np.tril(covered * alike, k=-1)
-    penalties: Floats = np.minimum(before.max(axis=1), 1).astype(np.float32)
+    shares = np.tril(covered * alike, k=-1)
+    penalties: Floats = np.minimum(shares.max(axis=1), 1).astype(np.float32)
     return penalties

@@ -97,13 +97,24 @@ def _prompt_grid(
     prompts, ious, logits = [], [], []
     for start in range(0, len(points), settings.prompts_per_batch):
         batch = points[start : start + settings.prompts_per_batch]
-        batch_logits, batch_ious = segmenter.decode_points(embedding, batch)
-        best_ious, best = batch_ious.max(dim=1)
-        kept = torch.nonzero(best_ious > settings.iou_threshold)[:, 0]
-        prompts.append(start + kept)
-        ious.append(best_ious[kept])
-        logits.append(batch_logits[kept, best[kept]])
+        rows, *best = segmenter.decode_best(embedding, batch, settings.iou_threshold)
+        prompts.append(start + rows)
+        ious.append(best[0])
+        logits.append(best[1])
     return torch.cat(prompts), torch.cat(ious), torch.cat(logits)
+
+
+def keep_best(logits: Tensor, ious: Tensor, iou_threshold: float) -> tuple[Tensor, Tensor, Tensor]:
+    """What `Segmenter.decode_best` returns, chosen from all outputs (method 4).
+
+    Args:
+        logits: float32 `[P, k, m, m]`.
+        ious: float32 `[P, k]`.
+        iou_threshold: prompts whose highest IoU is not above it are left out.
+    """
+    best_ious, best = ious.max(dim=1)
+    rows = torch.nonzero(best_ious > iou_threshold)[:, 0]
+    return rows, best_ious[rows], logits[rows, best[rows]]
 
 
 def pool_features(tokens: Tensor, inside: Tensor) -> Tensor:

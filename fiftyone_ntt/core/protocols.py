@@ -59,16 +59,20 @@ class Segmenter(Protocol):
         """One embedding per image of `images`, float32 `[B, 3, S, S]`, RGB in 0..1."""
         ...
 
-    def decode_points(self, embedding: ImageEmbedding, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The multimask outputs of one positive point each.
+    def decode_best(
+        self, embedding: ImageEmbedding, points: Tensor, iou_threshold: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The best of the multimask outputs of one positive point each, where it is good enough.
 
         Args:
             embedding: one image's, from `embed`.
             points: float32 `[P, 2]`, x and y in the segmenter's pixels, as its prompt encoder takes
                 them (SAM 2's adds half a pixel of its own).
+            iou_threshold: points whose highest predicted IoU is not above it are left out.
 
         Returns:
-            mask logits float32 `[P, 3, m, m]` and predicted IoUs float32 `[P, 3]`.
+            rows of the points kept, int64 `[N]`, rising; their highest predicted IoU, float32
+            `[N]`; and the mask logits it was predicted for, float32 `[N, m, m]`.
         """
         ...
 

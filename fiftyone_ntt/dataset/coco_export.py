@@ -13,6 +13,7 @@ import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 
 from fiftyone_ntt.coco.reading import Record
+from fiftyone_ntt.core.images import known_size
 from fiftyone_ntt.dataset.coco_labels import (
     CROWD,
     ID,
@@ -22,7 +23,6 @@ from fiftyone_ntt.dataset.coco_labels import (
     result_fields,
 )
 from fiftyone_ntt.dataset.fields import check_confidences, check_whole_images, label_field_type
-from fiftyone_ntt.dataset.images import known_size
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.atomic import write_atomically

@@ -23,9 +23,9 @@ from fiftyone_ntt.coco.reading import (
     read_coco,
     refuse,
 )
+from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.dataset.coco_labels import CROWD, ID, INFO, instance_detection
 from fiftyone_ntt.dataset.fields import check_field_name, check_new_field
-from fiftyone_ntt.dataset.images import image_size
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 

@@ -11,9 +11,9 @@ import fiftyone.utils.eval.coco as fouc
 import fiftyone.utils.eval.detection as foud
 
 from fiftyone_ntt.coco.scorer import Candidate, Pair, Scorer, Scores
+from fiftyone_ntt.core.images import known_size
 from fiftyone_ntt.dataset.coco_labels import ID, detection_shape
 from fiftyone_ntt.dataset.fields import label_field_type
-from fiftyone_ntt.dataset.images import known_size
 from fiftyone_ntt.errors import InputError
 
 _URI = "fiftyone_ntt"

@@ -8,7 +8,7 @@ import fiftyone.utils.torch as fout
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.dataset.images import read_image
+from fiftyone_ntt.core.images import read_image
 
 
 class RgbGetItem(fout.GetItem):  # type: ignore[misc]
@@ -19,4 +19,4 @@ class RgbGetItem(fout.GetItem):  # type: ignore[misc]
         return ["filepath"]
 
     def __call__(self, sample: dict[str, Any]) -> NDArray[np.uint8]:
-        return read_image(sample["filepath"])
+        return read_image(sample["filepath"], oriented=True)

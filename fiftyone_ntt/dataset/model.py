@@ -10,9 +10,10 @@ import fiftyone.core.models as fom
 import numpy as np
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
+from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.settings import ProposalSettings, check_mode
+from fiftyone_ntt.dataset.detections import match_detections
 from fiftyone_ntt.dataset.model_choice import models_of_bank
-from fiftyone_ntt.dataset.segmentation import Pipeline
 from fiftyone_ntt.models.loading import Models
 
 
@@ -29,16 +30,23 @@ class ReferenceSegmenterConfig:
     filter_classes: set[str] | None = None
 
 
-class ReferenceSegmenter(
-    fom.SupportsGetItem,  # type: ignore[misc]
-    fom.TorchModelMixin,  # type: ignore[misc]
-    fom.Model,  # type: ignore[misc]
-):
+def _model_bases() -> tuple[type, ...]:
+    """FiftyOne's data loaders, which read images in worker processes, need torchvision. Where it
+    is absent or does not fit torch, `apply_model` reads the images itself."""
+    try:
+        import fiftyone.utils.torch  # noqa: F401
+    except Exception:  # a torchvision built for another torch raises errors of any kind
+        return (fom.Model,)
+    return (fom.SupportsGetItem, fom.TorchModelMixin, fom.Model)
+
+
+class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
     """A memory bank as a FiftyOne model.
 
     Gives the detections that `segment` gives. `segment` is the better choice for large runs: it
     can be resumed, and reports failures per image, where `apply_model` skips a failing batch.
-    FiftyOne's `apply_model` needs torchvision (`pip install torchvision`); `segment` does not.
+    With torchvision installed, FiftyOne reads images in worker processes (`num_workers`); without,
+    it reads them one by one.
 
     Args:
         bank: the classes and their references.
@@ -68,12 +76,13 @@ class ReferenceSegmenter(
     ) -> None:
         self.config = ReferenceSegmenterConfig(confidence_thresh)
         self._preprocess = False
+        chosen = models_of_bank(bank, models, device)
         self._pipeline = Pipeline(
             bank,
-            models_of_bank(bank, models, device),
-            ProposalSettings(points_per_side=points_per_side),
-            MatchSettings(),
+            chosen.encoder,
+            chosen.segmenter,
             check_mode(mode),
+            ProposalSettings(points_per_side=points_per_side),
         )
 
     @property
@@ -119,7 +128,7 @@ class ReferenceSegmenter(
 
     def predict(self, image: Any) -> fol.Detections:
         """Detections of one RGB image, uint8 `[H, W, 3]` or a PIL image."""
-        found = self._pipeline.detect(np.asarray(image))
+        found = match_detections(self._pipeline(np.asarray(image)), self._pipeline.bank)
         least, classes = self.config.confidence_thresh, self.config.filter_classes
         kept = [
             detection

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.matching import require_encoder
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models.loading import Models, load_models
-from fiftyone_ntt.models.registry import find_model_set
 
 
 def resolve_models(models: str | Models, device: str = "cpu") -> Models:
@@ -22,14 +22,7 @@ def models_of_bank(
         ModelError: the bank names none, or the encoder is not the one that made the bank.
     """
     chosen = _reload(bank, device) if models is None else resolve_models(models, device)
-    if chosen.encoder.identity != bank.encoder:
-        made_with = bank.models.get("name")
-        hint = f"Pass models={made_with!r}" if made_with else "Pass the models it was built with"
-        raise ModelError(
-            f"memory bank {bank.name!r} was built with encoder {bank.encoder}, but the models "
-            f"passed have {chosen.encoder.identity}: their features cannot be compared. {hint}, "
-            "or rebuild the bank with these models."
-        )
+    require_encoder(bank, chosen.encoder)
     return chosen
 
 
@@ -37,16 +30,10 @@ def model_specs(models: Models) -> dict[str, str]:
     """What a bank keeps of the models that made it, so that `models_of_bank` can load them again.
 
     Returns:
-        `name`, `encoder` and `segmenter`; the latter two only where `load_models` knows them.
+        `name`, and `encoder` and `segmenter` where `load_models` made them.
     """
-    try:
-        named = find_model_set(models.name)
-        return {"name": named.name, "encoder": named.encoder, "segmenter": named.segmenter}
-    except ModelError:
-        # Models given one by one are named "encoder + segmenter" by `load_models`.
-        encoder, joint, segmenter = models.name.partition(" + ")
-        specs = {"encoder": encoder, "segmenter": segmenter} if joint else {}
-        return {"name": models.name, **specs}
+    specs = {"encoder": models.encoder_spec, "segmenter": models.segmenter_spec}
+    return {"name": models.name, **{role: spec for role, spec in specs.items() if spec}}
 
 
 def _reload(bank: MemoryBank, device: str) -> Models:

@@ -10,14 +10,13 @@ import fiftyone.core.labels as fol
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.geometry import decode_mask
-from fiftyone_ntt.core.matching import match
+from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.mining import FalsePositive, false_positives, worst
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prototypes import with_negatives
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.dataset.fields import check_whole_images, label_field_type
-from fiftyone_ntt.dataset.images import read_image
 from fiftyone_ntt.dataset.masks import pixel_box
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
@@ -79,13 +78,14 @@ def mine_negatives(
         )
     loaded = models_of_bank(bank, models, device)
     settings = ProposalSettings(points_per_side=points_per_side)
+    detect = Pipeline(bank, loaded.encoder, loaded.segmenter, proposal_settings=settings)
     kept: list[FalsePositive] = []
     with progress_steps(len(samples), progress) as advance:
         for sample in samples.select_fields(gt_field).iter_samples():
-            image = read_image(sample.filepath)
-            found = match(propose(image, loaded.segmenter, loaded.encoder, settings), bank)
+            image = read_image(sample.filepath, oriented=True)
             boxes, labels = _truth(sample[gt_field], bank.classes, image.shape[:2])
-            wrong = false_positives(found, boxes, labels, (sample.id, sample.filepath))
+            source = (sample.id, sample.filepath)
+            wrong = false_positives(detect(image), boxes, labels, source)
             # Thinned out as it goes, so that no more masks are held than are needed.
             kept = worst([*kept, *wrong], per_class)
             advance()
@@ -120,4 +120,4 @@ class _Negatives:
             x1, y1, x2, y2 = item.box.tolist()
             box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
             name = f"{sample_id}-{item.label}-{rank}"
-            yield Reference(name, read_image(path), box, decode_mask(item.mask))
+            yield Reference(name, read_image(path, oriented=True), box, decode_mask(item.mask))

@@ -10,9 +10,9 @@ import fiftyone.core.labels as fol
 import numpy as np
 from numpy.typing import NDArray
 
+from fiftyone_ntt.core.images import image_size, read_image
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.dataset.fields import check_samples, label_field_type
-from fiftyone_ntt.dataset.images import image_size, read_image
 from fiftyone_ntt.dataset.masks import detection_mask, pixel_box, points_box, polyline_mask
 from fiftyone_ntt.errors import InputError
 
@@ -46,7 +46,7 @@ class ClassReferences:
         wanted = {entry.label_id for entry in self.entries}
         ids = list(dict.fromkeys(entry.sample_id for entry in self.entries))
         for sample in self.samples.select(ids).select_fields(self.field).iter_samples():
-            image = read_image(sample.filepath)
+            image = read_image(sample.filepath, oriented=True)
             for label in labels_of(sample[self.field]):
                 if label.id in wanted:
                     yield _reference(label, image, sample.filepath)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,8 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
+
+from fiftyone_ntt.store.identity import ingredients_hash
 
 PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
 
@@ -37,8 +37,7 @@ class RunRecord:
     @property
     def key(self) -> str:
         """Run key: `ntt_<field>_` and eight hexadecimal digits of the ingredients' hash."""
-        text = json.dumps(dict(self.ingredients), sort_keys=True)
-        return f"ntt_{self.field}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        return f"ntt_{self.field}_{ingredients_hash(dict(self.ingredients))[:8]}"
 
     def write(self, detections: Mapping[str, fol.Detections]) -> None:
         """Write the detections of some samples, given by id."""

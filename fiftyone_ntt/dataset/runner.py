@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import fiftyone as fo
@@ -18,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pymongo.errors import ConnectionFailure
 
+from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.dataset.fields import declare_detections
-from fiftyone_ntt.dataset.images import read_image
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.run_record import RunRecord
 from fiftyone_ntt.errors import InputError, NttError
@@ -163,7 +163,7 @@ def _work_through(
     chunk: dict[str, fol.Detections] = {}
     try:
         with progress_steps(len(todo), progress) as advance:
-            for sample_id, image in _prefetched(todo):
+            for (sample_id, _), image in prefetched(todo, _read):
                 try:
                     detections = compute(sample_id, image.result())
                     detections["run"] = record.key
@@ -178,18 +178,8 @@ def _work_through(
         _write(record, chunk, tally)
 
 
-def _prefetched(
-    todo: list[tuple[str, str]],
-) -> Iterator[tuple[str, Future[NDArray[np.uint8]]]]:
-    """Each sample's image, read while the one before it is worked on."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        ahead = reader.submit(read_image, todo[0][1]) if todo else None
-        for index, (sample_id, _) in enumerate(todo):
-            current, ahead = ahead, None
-            if index + 1 < len(todo):
-                ahead = reader.submit(read_image, todo[index + 1][1])
-            assert current is not None
-            yield sample_id, current
+def _read(item: tuple[str, str]) -> NDArray[np.uint8]:
+    return read_image(item[1], oriented=True)
 
 
 def _write(record: RunRecord, chunk: dict[str, fol.Detections], tally: _Tally) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from fiftyone import ViewField as F
 from numpy.typing import NDArray
 
+from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.windows import Box
 from fiftyone_ntt.dataset.fields import check_whole_images, label_field_type
-from fiftyone_ntt.dataset.images import image_size
 from fiftyone_ntt.dataset.masks import Size, pixel_box
 from fiftyone_ntt.errors import InputError
 

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict, dataclass, replace
-from typing import Any
-
 import fiftyone.core.collections as foc
-import fiftyone.core.labels as fol
-import numpy as np
-from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.matching import match
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 from fiftyone_ntt.dataset.banks import load_memory_bank
 from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_detections
@@ -23,7 +15,7 @@ from fiftyone_ntt.dataset.progress import Progress
 from fiftyone_ntt.dataset.run_record import RunRecord
 from fiftyone_ntt.dataset.runner import SegmentReport, run_over
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.bank_file import bank_bytes
+from fiftyone_ntt.store.identity import run_ingredients
 
 METHOD = "ntt_segment"
 """What marks a custom run as a segmentation: `dataset.list_runs(method=METHOD)`."""
@@ -83,18 +75,20 @@ def segment(
     check_new_field(dataset, label_field)
     if isinstance(bank, str):
         bank = load_memory_bank(dataset, bank)
+    chosen = models_of_bank(bank, models, device)
     pipeline = Pipeline(
         bank,
-        models_of_bank(bank, models, device),
+        chosen.encoder,
+        chosen.segmenter,
+        check_mode(mode),
         ProposalSettings(points_per_side=points_per_side),
         MatchSettings(confidence_threshold=confidence_thresh),
-        check_mode(mode),
     )
     record = RunRecord(
         dataset,
         label_field,
         METHOD,
-        ingredients=pipeline.ingredients(),
+        ingredients=run_ingredients(pipeline),
         notes={"bank": bank.name, "classes": list(bank.classes)},
     )
     ids, paths = samples.values(["id", "filepath"])
@@ -102,41 +96,9 @@ def segment(
         record,
         ids,
         paths,
-        lambda _, image: pipeline.detect(image, record.key),
+        lambda _, image: match_detections(pipeline(image), pipeline.bank, record.key),
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,
         progress=progress,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Pipeline:
-    """An image to detections: the method with everything that decides its result."""
-
-    bank: MemoryBank
-    models: Models
-    proposal_settings: ProposalSettings
-    match_settings: MatchSettings
-    mode: str
-
-    def detect(self, image: NDArray[np.uint8], run: str | None = None) -> fol.Detections:
-        """Detections of an RGB image, uint8 `[H, W, 3]`; see `match_detections`."""
-        proposals = propose(
-            image, self.models.segmenter, self.models.encoder, self.proposal_settings
-        )
-        return match_detections(match(proposals, self.bank, self.match_settings), self.bank, run)
-
-    def ingredients(self) -> dict[str, Any]:
-        """JSON values that decide the detections of any image; the bank counts by its content."""
-        content = replace(self.bank, name="", models={}, notes=())
-        proposal_settings = asdict(self.proposal_settings)
-        del proposal_settings["prompts_per_batch"]  # decides memory and speed only
-        return {
-            "bank_hash": hashlib.sha256(bank_bytes(content)).hexdigest(),
-            "encoder": self.models.encoder.identity,
-            "segmenter": self.models.segmenter.identity,
-            "mode": self.mode,
-            "proposal_settings": proposal_settings,
-            "match_settings": asdict(self.match_settings),
-        }

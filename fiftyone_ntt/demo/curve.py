@@ -87,7 +87,7 @@ class DemoWorld:
         tag = f"{REFERENCE}-{shots}-{seed}"
         ntt.sample_references(self.candidates, GROUND_TRUTH, shots=shots, seed=seed, tag=tag)
         return ntt.build_memory_bank(
-            self.candidates, GROUND_TRUTH, label_tags=tag, models=self.models
+            self.candidates, GROUND_TRUTH, label_tags=tag, models=self.models, progress=False
         )
 
     def evaluate(self, bank: MemoryBank) -> CocoScores:
@@ -107,7 +107,10 @@ class DemoWorld:
             for detection in sample[GROUND_TRUTH].detections:
                 annotations.append(self._annotation(detection, size, image_id, len(annotations)))
         return {
-            "images": [{"id": image_id} for image_id in range(len(samples))],
+            "images": [
+                {"id": index, "height": sample.metadata.height, "width": sample.metadata.width}
+                for index, sample in enumerate(samples)
+            ],
             "categories": [{"id": key, "name": name} for name, key in self._category_ids.items()],
             "annotations": annotations,
         }

@@ -63,10 +63,12 @@ def save_overlay(
     pictures = []
     for sample in samples.limit(count):
         image = read_image(sample.filepath, oriented=True)
+        size = (image.shape[0], image.shape[1])
         instances = [
-            Instance(detection_mask(detection, image.shape[:2]), detection.label, detection.label)
+            Instance(mask, detection.label, detection.label)
             for detection in sample[PREDICTIONS].detections
             if detection.confidence >= confidence_thresh
+            and (mask := detection_mask(detection, size)) is not None
         ]
         pictures.append(draw_instances(image, instances, colours))
     return save_sheet(path, pictures, columns=4)

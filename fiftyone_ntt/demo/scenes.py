@@ -270,10 +270,10 @@ PALETTES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]
 NOVEL_CLASSES: tuple[ObjectClass, ...] = (
     ObjectClass("striped fish", "fish", "striped", ("orange", "blue")),
     ObjectClass("spotted fish", "fish", "spotted", ("orange", "purple")),
-    ObjectClass("spotted mushroom", "mushroom", "spotted", ("red", "purple")),
-    ObjectClass("checkered kite", "kite", "checkered", ("red", "teal")),
+    ObjectClass("spotted mushroom", "mushroom", "spotted", ("red", "teal")),
+    ObjectClass("checkered kite", "kite", "checkered", ("red", "purple")),
     ObjectClass("speckled leaf", "leaf", "speckled", ("green", "yellow")),
-    ObjectClass("striped star", "star", "striped", ("yellow", "blue")),
+    ObjectClass("striped star", "star", "striped", ("yellow", "pink")),
     ObjectClass("shaded heart", "heart", "shaded", ("pink", "red")),
     ObjectClass("ringed disc", "disc", "ringed", ("teal", "green")),
 )

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from .identity import weights_identity
+from .mask_decoding import PreparedImage, decode_best, prepare_image
 from .preprocessing import normalise
 
 
@@ -20,10 +21,15 @@ class ImageFeatures:
     Attributes:
         embedding: float32 `[1, C, h, w]`, the coarsest level.
         details: the finer levels, finest first, `[1, C / 8, 4h, 4w]` and `[1, C / 4, 2h, 2w]`.
+        prepared: what all point prompts of the image share.
     """
 
     embedding: Tensor
     details: tuple[Tensor, ...]
+    prepared: PreparedImage
+
+
+_NO_PROMPTS = dict.fromkeys(("input_points", "input_labels", "input_boxes", "input_masks"))
 
 
 class TransformersSegmenter:
@@ -69,33 +75,40 @@ class TransformersSegmenter:
         levels = [_as_map(level) for level in output.fpn_hidden_states]
         if self.add_no_memory_embedding:
             levels[-1] = levels[-1] + self.model.no_memory_embedding.view(1, -1, 1, 1)
-        return [
-            ImageFeatures(
-                embedding=levels[-1][i : i + 1],
-                details=tuple(level[i : i + 1] for level in levels[:-1]),
-            )
-            for i in range(len(images))
-        ]
+        return [self._features([level[i : i + 1] for level in levels]) for i in range(len(images))]
 
-    def decode_points(self, embedding: ImageFeatures, points: Tensor) -> tuple[Tensor, Tensor]:
-        """The multimask outputs of one positive point each.
+    def _features(self, levels: list[Tensor]) -> ImageFeatures:
+        *details, embedding = levels
+        no_mask = self.model.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
+        prepared = prepare_image(
+            self.model.mask_decoder, embedding + no_mask, tuple(details), self._positions
+        )
+        return ImageFeatures(embedding, tuple(details), prepared)
 
-        All points are decoded in one batch: memory grows with `P`, so the caller splits them.
+    @torch.no_grad()
+    def decode_best(
+        self, embedding: ImageFeatures, points: Tensor, iou_threshold: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The best of the multimask outputs of one positive point each, where it is good enough.
+
+        Equal to choosing from the model's own outputs up to rounding, and several times faster:
+        see `mask_decoding`.
 
         Args:
             embedding: one image's, from `embed`.
-            points: float32 `[P, 2]`, pixel indices x, y in `0..S - 1`; the model itself adds half
-                a pixel (the method's grid brings another half, see `point_grid`).
+            points: float32 `[P, 2]`; memory grows with `P`, so the caller splits them.
+            iou_threshold: points whose highest predicted IoU is not above it are left out.
 
         Returns:
-            mask logits float32 `[P, 3, m, m]` and predicted IoUs float32 `[P, 3]`; the
-            single-mask token's output is not among them.
+            rows kept `[N]`, their predicted IoUs `[N]` and mask logits `[N, m, m]`.
         """
         points = points.to(self.device, torch.float32)
         labels = torch.ones(1, len(points), 1, dtype=torch.int32, device=self.device)
         prompts = {"input_points": points[None, :, None], "input_labels": labels}
-        return self._decode(embedding, prompts, len(points), multimask=True)
+        sparse, _ = self.model.prompt_encoder(**{**_NO_PROMPTS, **prompts})
+        return decode_best(self.model.mask_decoder, embedding.prepared, sparse[0], iou_threshold)
 
+    @torch.no_grad()
     def decode_boxes(self, embedding: ImageFeatures, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """The single-mask output of one box each; where the model's configuration says so, an
         unstable one is replaced by the best of the multimask outputs.
@@ -107,31 +120,20 @@ class TransformersSegmenter:
         Returns:
             mask logits float32 `[P, m, m]` and predicted IoUs float32 `[P]`.
         """
+        if not len(boxes):  # the decoder cannot reshape an empty batch
+            empty = torch.zeros(0, self.mask_side, self.mask_side, device=self.device)
+            return empty, empty[:, 0, 0]
         boxes = boxes.to(self.device, torch.float32)
-        prompts = {"input_boxes": boxes[None]}
-        logits, ious = self._decode(embedding, prompts, len(boxes), multimask=False)
-        return logits[:, 0], ious[:, 0]
-
-    @torch.no_grad()
-    def _decode(
-        self, embedding: ImageFeatures, prompts: dict[str, Tensor], count: int, multimask: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Mask logits `[P, k, m, m]` and IoUs `[P, k]`, k = 3 or 1, of `count` = P prompts."""
-        if count == 0:  # the decoder cannot reshape an empty batch
-            outputs = self.model.mask_decoder.num_multimask_outputs if multimask else 1
-            empty = torch.zeros(0, outputs, self.mask_side, self.mask_side, device=self.device)
-            return empty, empty[:, :, 0, 0]
-        absent = dict.fromkeys(("input_points", "input_labels", "input_boxes", "input_masks"))
-        sparse, dense = self.model.prompt_encoder(**{**absent, **prompts})
+        sparse, dense = self.model.prompt_encoder(**{**_NO_PROMPTS, "input_boxes": boxes[None]})
         logits, ious, *_ = self.model.mask_decoder(
             image_embeddings=embedding.embedding,
             image_positional_embeddings=self._positions,
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
-            multimask_output=multimask,
+            multimask_output=False,
             high_resolution_features=list(embedding.details),
         )
-        return logits[0].float(), ious[0].float()
+        return logits[0, :, 0].float(), ious[0, :, 0].float()
 
 
 def _as_map(level: Tensor) -> Tensor:

@@ -5,38 +5,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from typing import Any
 
-from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings
+from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.store.bank_file import bank_bytes
 
 
-def run_identity(
-    bank: MemoryBank,
-    segmenter: str,
-    mode: Mode,
-    proposal_settings: ProposalSettings,
-    match_settings: MatchSettings,
-) -> str:
-    """Hash of what decides a run's predictions; equal runs may continue each other.
+def run_ingredients(pipeline: Pipeline) -> dict[str, Any]:
+    """JSON values that decide the instances a pipeline finds on any image.
 
-    Args:
-        bank: its content counts, its name does not; it names its encoder.
-        segmenter: identity of the segmenter.
-        mode: of the run.
-        proposal_settings: all but `prompts_per_batch`, which changes only speed.
-        match_settings: all of them.
-
-    Returns:
-        16 hexadecimal digits.
+    The bank counts by its content, not by its name; `prompts_per_batch` decides only speed.
     """
-    content = dataclasses.replace(bank, name="", models={}, notes=())
-    settings = {
-        "segmenter": segmenter,
-        "mode": mode,
-        "propose": dataclasses.asdict(dataclasses.replace(proposal_settings, prompts_per_batch=1)),
-        "match": dataclasses.asdict(match_settings),
+    content = dataclasses.replace(pipeline.bank, name="", models={}, notes=())
+    proposal_settings = dataclasses.asdict(pipeline.proposal_settings)
+    del proposal_settings["prompts_per_batch"]
+    return {
+        "bank_hash": hashlib.sha256(bank_bytes(content)).hexdigest(),
+        "encoder": pipeline.encoder.identity,
+        "segmenter": pipeline.segmenter.identity,
+        "mode": pipeline.mode,
+        "proposal_settings": proposal_settings,
+        "match_settings": dataclasses.asdict(pipeline.match_settings),
     }
-    digest = hashlib.sha256(bank_bytes(content))
-    digest.update(json.dumps(settings, sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+
+
+def ingredients_hash(ingredients: dict[str, Any]) -> str:
+    """Hexadecimal hash of JSON values, whatever the order of their keys; equal for equal runs."""
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()

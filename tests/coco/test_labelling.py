@@ -16,6 +16,7 @@ from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.matching import match
+from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import InputError, ModelError, StoreError
@@ -49,15 +50,17 @@ class Folder:
         return build_bank_from_coco(self.images, self.references, toy_models())
 
     def segment(self, **options: Any) -> FolderReport:
-        values = {
-            "images": self.images,
-            "targets": self.targets,
-            "bank": options.pop("bank", None) or self.bank(),
-            "models": toy_models(),
-            "output": self.output,
-            "proposal_settings": FEW_POINTS,
-        }
-        return segment_folder(**(values | options))
+        models = options.pop("models", None) or toy_models()
+        pipeline = Pipeline(
+            options.pop("bank", None) or self.bank(),
+            models.encoder,
+            models.segmenter,
+            options.pop("mode", "paper"),
+            proposal_settings=options.pop("proposal_settings", FEW_POINTS),
+            match_settings=options.pop("match_settings", MatchSettings()),
+        )
+        values = {"images": self.images, "targets": self.targets, "output": self.output}
+        return segment_folder(**(values | options), pipeline=pipeline)
 
     def results(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.output.read_text())

@@ -207,5 +207,5 @@ def test_a_segmentation_of_another_size(tmp_path: Path) -> None:
 def test_a_missing_image_is_named_while_iterating(tmp_path: Path) -> None:
     path = write(tmp_path / "refs.json", GOOD)
     groups = references_by_class(read_coco(path), tmp_path)
-    with pytest.raises(InputError, match=r"image-1.png: no such file"):
+    with pytest.raises(InputError, match=r"image-1.png.*no such file"):
         list(groups["bird"])

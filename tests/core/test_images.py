@@ -73,12 +73,12 @@ def test_orientation_only_when_asked_for(tmp_path: Path, orientation: int) -> No
 
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none.png: no such file"):
+    with pytest.raises(InputError, match=r"none.png.*no such file"):
         read_image(tmp_path / "none.png", oriented=False)
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty.png").touch()
     for path in (tmp_path / "text.png", tmp_path / "empty.png", tmp_path):
-        with pytest.raises(InputError, match=r"cannot be read.*Replace the file"):
+        with pytest.raises(InputError, match=r"cannot be read"):
             read_image(path, oriented=False)
 
 
@@ -91,7 +91,7 @@ def test_floating_point_pixels_are_refused_not_blackened(tmp_path: Path) -> None
 def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path, Image.fromarray(COLOURS))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(InputError, match="too large"):
+    with pytest.raises(InputError, match="MAX_IMAGE_PIXELS"):
         read_image(path, oriented=False)
 
 

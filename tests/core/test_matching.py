@@ -83,6 +83,14 @@ def test_match_describes_each_instance() -> None:
     np.testing.assert_array_equal(decode_mask(found.masks[0]), masks[1])
 
 
+def test_the_nearest_reference_is_one_of_the_labels_class() -> None:
+    rows = [[0.8, 0.6, 0], [0.8, -0.6, 0], [0.95, 0, 0.31], [-0.5, 0, 0.87]]
+    bank = toy_bank(("a", "b"), reference_rows(rows, [0, 0, 1, 1]))
+    found = match(toy_proposals(squares((0, 0, 3, 3)), [0.9], [[1, -0.1, 0]]), bank)
+    assert found.labels.tolist() == [0]
+    assert found.nearest.tolist() == [1]  # though the third is nearer
+
+
 def test_suppression_goes_by_predicted_iou_not_by_similarity() -> None:
     masks = squares((0, 0, 10, 10), (0, 0, 10, 11))
     proposals = toy_proposals(masks, [0.9, 0.8], [[0.8, 0.6], [1, 0]])

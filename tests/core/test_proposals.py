@@ -87,6 +87,12 @@ def assert_equal(found: Proposals, expected: Proposals) -> None:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
+def test_an_iou_at_the_threshold_is_not_above_it() -> None:
+    white = np.full((9, 9, 3), 255, np.uint8)  # the toy is sure by exactly 1
+    settings = ProposalSettings(points_per_side=2, iou_threshold=1.0)
+    assert len(propose(white, ToySegmenter(), ToyEncoder(), settings)) == 0
+
+
 def test_nothing_found_is_a_result() -> None:
     found = propose(scene(0), BlindSegmenter(), ToyEncoder(), ProposalSettings(points_per_side=4))
     assert len(found) == 0

@@ -21,7 +21,7 @@ def reference(seed: int, box: Box = (10, 8, 30, 20), *, masked: bool = True) -> 
     mask = np.zeros(image.shape[:2], bool)
     x, y, width, height = map(int, box)
     mask[y : y + height, x : x + width] = True
-    mask[y : y + 3, x : x + 3] = False
+    mask &= np.random.default_rng(seed).random(mask.shape) < 0.6  # so weights are fractions
     return Reference(f"ref-{seed}", image, box, mask if masked else None)
 
 

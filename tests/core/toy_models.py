@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.core.proposals import Proposals
+from fiftyone_ntt.core.proposals import Proposals, keep_best
 from fiftyone_ntt.models.loading import Models
 
 
@@ -49,6 +49,11 @@ class ToySegmenter:
         assert images.shape[1:] == (3, self.side, self.side)
         self.embedded += len(images)
         return list(images.mean(dim=1))
+
+    def decode_best(
+        self, embedding: Any, points: Tensor, iou_threshold: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return keep_best(*self.decode_points(embedding, points), iou_threshold)
 
     def decode_points(self, embedding: Any, points: Tensor) -> tuple[Tensor, Tensor]:
         self.batches.append(len(points))

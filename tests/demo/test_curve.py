@@ -1,0 +1,53 @@
+"""The demo models segment classes they never saw, from references, and only from the right ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fiftyone_ntt import MemoryBank, load_models
+from fiftyone_ntt.demo.curve import SEEDS, DemoWorld
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoWorld]:
+    folder = tmp_path_factory.mktemp("demo")
+    world = DemoWorld(folder, load_models("demo"), "test-demo-curve")
+    yield world
+    world.dataset.delete()
+
+
+@pytest.fixture(scope="module")
+def mask_ap50(world: DemoWorld) -> dict[int, float]:
+    """By number of references per class, the mean over seeds."""
+    return {
+        shots: float(
+            np.mean([world.evaluate(world.bank(shots, seed)).masks["AP50"] for seed in SEEDS])
+        )
+        for shots in (1, 5)
+    }
+
+
+def shuffled(bank: MemoryBank, seed: int) -> MemoryBank:
+    """The same references under each other's labels."""
+    classes = np.random.default_rng(seed).permutation(bank.references.classes)
+    return replace(bank, references=replace(bank.references, classes=classes))
+
+
+def test_five_references_per_class_suffice(mask_ap50: dict[int, float]) -> None:
+    assert mask_ap50[5] >= 0.60
+
+
+def test_more_references_help(mask_ap50: dict[int, float]) -> None:
+    assert mask_ap50[5] >= mask_ap50[1] + 0.05
+
+
+def test_the_labels_are_what_counts(world: DemoWorld, mask_ap50: dict[int, float]) -> None:
+    banks = [shuffled(world.bank(5, seed), seed) for seed in SEEDS]
+    wrong = np.mean([world.evaluate(bank).masks["AP50"] for bank in banks])
+    assert wrong <= 0.05

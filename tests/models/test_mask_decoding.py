@@ -1,0 +1,65 @@
+"""The rearranged decoder against transformers' own, on random weights of several shapes."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import torch
+from transformers import Sam2Model
+
+from fiftyone_ntt.core.proposals import keep_best
+from fiftyone_ntt.models.meta_sam2 import sam2_config
+from fiftyone_ntt.models.segmenters import TransformersSegmenter
+
+from .conftest import GOLDEN
+from .plain_decoding import decode_points
+
+POINTS = torch.rand(23, 2, generator=torch.Generator().manual_seed(1)) * 255
+
+
+def random_segmenter(seed: int, **decoder: Any) -> TransformersSegmenter:
+    config = copy.deepcopy(json.loads((GOLDEN / "sam2_tiny.json").read_text()))
+    config["mask_decoder_config"].update(decoder)
+    torch.manual_seed(seed)
+    model = Sam2Model(sam2_config(config))
+    for parameter in model.parameters():  # biases and norms too: transformers starts them at 0, 1
+        torch.nn.init.normal_(parameter, std=0.15)
+    return TransformersSegmenter(model)
+
+
+@pytest.mark.parametrize(
+    ("seed", "decoder"),
+    [
+        (0, {}),
+        (1, {"num_attention_heads": 2, "attention_downsample_rate": 1}),
+        (2, {"num_hidden_layers": 3, "mlp_dim": 96}),
+        (3, {"num_multimask_outputs": 2}),
+    ],
+)
+def test_equals_choosing_among_all_outputs(seed: int, decoder: dict[str, Any]) -> None:
+    segmenter = random_segmenter(seed, **decoder)
+    embedding = segmenter.embed(torch.rand(1, 3, 256, 256))[0]
+    logits, ious = decode_points(segmenter, embedding, POINTS)
+    best = ious.max(dim=1).values.sort().values[3:-3]
+    gap = int(best.diff().argmax())  # rounding must not move an IoU across the threshold
+    threshold = float(best[gap : gap + 2].mean())
+    rows, best_ious, best_logits = keep_best(logits, ious, threshold)
+    assert 0 < len(rows) < len(POINTS)
+    found = segmenter.decode_best(embedding, POINTS, threshold)
+    torch.testing.assert_close(found[0], rows)
+    torch.testing.assert_close(found[1], best_ious, atol=1e-6, rtol=1e-5)
+    scale = float(best_logits.abs().max())
+    torch.testing.assert_close(found[2], best_logits, atol=1e-5 * scale, rtol=1e-4)
+
+
+@pytest.mark.parametrize("threshold", [2.0, -1.0])
+def test_none_and_all_pass(threshold: float) -> None:
+    segmenter = random_segmenter(4)
+    embedding = segmenter.embed(torch.rand(1, 3, 256, 256))[0]
+    rows, ious, logits = segmenter.decode_best(embedding, POINTS, threshold)
+    expected = 0 if threshold > 1 else len(POINTS)
+    assert (len(rows), len(ious), logits.shape) == (expected, expected, (expected, 64, 64))
+    assert rows.tolist() == list(range(expected))
