@@ -1,27 +1,23 @@
-"""COCO average precision of a results file, by pycocotools."""
+"""COCO average precision of a results file."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from fiftyone_ntt.coco.reading import Record, read_coco, segmentation_rle
+from fiftyone_ntt.coco.scorer import METRICS, RECALLS, Candidate, Scorer
 from fiftyone_ntt.errors import InputError
-
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 
 
 @dataclass(frozen=True)
 class CocoScores:
-    """Average precision in 0..1 by metric name (`METRICS`).
+    """Average precision and recall in 0..1 by name (`METRICS` and `RECALLS`).
 
     -1 where no object of that size exists, and for masks if not every annotation has one.
     """
@@ -83,22 +79,21 @@ def score(truth: Record, predictions: list[Record]) -> CocoScores:
     """
     sizes = {image["id"]: image for image in truth["images"]}
     annotations = [
-        _truth_row(annotation, index, sizes[annotation["image_id"]])
-        for index, annotation in enumerate(truth["annotations"], start=1)
+        _truth_row(annotation, sizes[annotation["image_id"]]) for annotation in truth["annotations"]
     ]
     results = [_result_row(row, index) for index, row in enumerate(predictions, start=1)]
     drawn = all("segmentation" in annotation for annotation in annotations)
     return CocoScores(
-        masks=_scores(truth, annotations, results, "segm")
+        masks=_scores(truth, annotations, results, "masks")
         if drawn
-        else dict.fromkeys(METRICS, -1.0),
-        boxes=_scores(truth, annotations, results, "bbox"),
+        else dict.fromkeys((*METRICS, *RECALLS), -1.0),
+        boxes=_scores(truth, annotations, results, "boxes"),
     )
 
 
-def _truth_row(annotation: Record, index: int, image: Record) -> Record:
-    """With all that pycocotools asks for; ids count from 1, as it takes 0 for "not found"."""
-    row = {"iscrowd": 0, **annotation, "id": index}
+def _truth_row(annotation: Record, image: Record) -> Record:
+    """With run lengths, box, area and crowd flag, whatever the file leaves out."""
+    row = {"iscrowd": 0, **annotation}
     if not row.get("segmentation"):
         row.pop("segmentation", None)
         return {"area": row["bbox"][2] * row["bbox"][3], **row}
@@ -126,7 +121,7 @@ def _size(name: str, segmentation: Any, image: Record) -> tuple[int, int]:
 def _result_row(row: Record, index: int) -> Record:
     name = f"of result {index}"
     rle = segmentation_rle(name, row["segmentation"], _size(name, row["segmentation"], {"id": 0}))
-    return {**row, "id": index, "iscrowd": 0, "segmentation": rle}
+    return {**row, "area": None, "iscrowd": 0, "segmentation": rle}
 
 
 def _read_results(path: Path) -> list[Record]:
@@ -145,23 +140,33 @@ def _read_results(path: Path) -> list[Record]:
 
 
 def _scores(
-    truth: Record, annotations: list[Record], results: list[Record], kind: Literal["segm", "bbox"]
+    truth: Record, annotations: list[Record], results: list[Record], kind: Literal["masks", "boxes"]
 ) -> dict[str, float]:
-    # Not `loadRes`: it fails on no results, and sizes masks by the area of their boxes.
-    for row in results:
+    scorer = Scorer(kind)
+    rows = _by_image(annotations), _by_image(results)
+    for key in sorted(image["id"] for image in truth["images"]):
+        true, found = ([_candidate(row, kind) for row in part[key]] for part in rows)
+        scorer.add(true, found)
+    return scorer.scores().metrics
+
+
+def _by_image(rows: list[Record]) -> dict[Any, list[Record]]:
+    groups: dict[Any, list[Record]] = defaultdict(list)
+    for row in rows:
+        groups[row["image_id"]].append(row)
+    return groups
+
+
+def _candidate(row: Record, kind: Literal["masks", "boxes"]) -> Candidate:
+    area = row.get("area")
+    if area is None:  # of a result, which COCO sizes by what it is scored by
         box_area = row["bbox"][2] * row["bbox"][3]
-        row["area"] = float(coco_mask.area(row["segmentation"])) if kind == "segm" else box_area
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_index(truth, annotations), _index(truth, results), kind)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return {name: float(value) for name, value in zip(METRICS, evaluation.stats, strict=False)}
-
-
-def _index(truth: Record, rows: list[Record]) -> COCO:
-    index = COCO()
-    # Copies: pycocotools writes into the rows.
-    index.dataset = {**truth, "annotations": [dict(row) for row in rows]}
-    index.createIndex()
-    return index
+        area = float(coco_mask.area(row["segmentation"])) if kind == "masks" else box_area
+    return Candidate(
+        label=str(row["category_id"]),
+        rle=row.get("segmentation"),
+        box=row["bbox"],
+        area=area,
+        crowd=bool(row["iscrowd"]),
+        score=row.get("score", 0.0),
+    )
