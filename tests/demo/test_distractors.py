@@ -124,6 +124,6 @@ def test_mined_negatives_against_look_alikes(difference: str) -> None:
         negative.append(average_precision(mined(bank, labelled, models), targets))
     print(f"\nlook-alikes of another {difference}: mask AP {np.round(plain, 3)} without")
     print(f"and {np.round(negative, 3)} with mined negatives")
-    # The README says what they gain with these models: nothing that can be told from the draw of
-    # the references. They must not cost much either.
+    # The README says what they gain: something against one kind of look-alike, nothing against the
+    # other. They must not cost much either.
     assert np.mean(negative) > np.mean(plain) - 0.03
