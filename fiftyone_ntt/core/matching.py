@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.bank import MemoryBank, normalise
+from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.geometry import RLE, nms, rle_boxes
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
@@ -86,7 +86,7 @@ def class_similarity(
         plain: Floats = np.clip(features @ bank.prototypes.T, 0, None)
         return plain
     positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
-    to_negatives = np.clip(features @ normalise(bank.negatives.prototypes).T, 0, None)
+    to_negatives = np.clip(features @ bank.unit_negatives.T, 0, None)
     negative = np.zeros_like(positive)
     for column, index in enumerate(bank.negatives.classes):
         negative[:, index] = np.maximum(negative[:, index], to_negatives[:, column])
@@ -155,7 +155,7 @@ def _described(
     single = len(bank.classes) == 1
     runners_up = np.full(len(rows), -1) if single else ranked[:, 1]
     second = np.zeros(len(rows), np.float32) if single else similarity[rows, runners_up]
-    to_references = features[rows] @ normalise(bank.references.prototypes).T
+    to_references = features[rows] @ bank.unit_references.T
     of_other_class = bank.references.classes[None, :] != labels[:, None]
     nearest = np.where(of_other_class, -np.inf, to_references).argmax(axis=1)
     return Match(
