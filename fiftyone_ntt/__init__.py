@@ -22,6 +22,7 @@ _HOMES = {
     "list_memory_banks": "fiftyone_ntt.dataset.banks",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
+    "relabel": "fiftyone_ntt.dataset.relabelling",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
@@ -40,6 +41,7 @@ __all__ = [
     "list_memory_banks",
     "load_memory_bank",
     "load_models",
+    "relabel",
     "rename_memory_bank",
     "sample_references",
     "save_memory_bank",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.building import build_memory_bank
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
+    from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
     from fiftyone_ntt.errors import NttError

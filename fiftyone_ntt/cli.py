@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(_command(commands, "build", _build, "build a memory bank from COCO references"))
     _add_segment(_command(commands, "segment", _segment, "segment the images of a COCO file"))
     _add_evaluate(_command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
+    _add_store(_command(commands, "store", _store, "look after the stored proposals"))
     _command(commands, "models", _models, "list the named models and which are downloaded")
     _add_install(
         _command(
@@ -117,6 +118,16 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, required=True, help="output of `segment`")
     parser.add_argument("--targets", type=Path, required=True, help="COCO file with ground truth")
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["info", "verify", "prune"],
+        help="what it holds; delete damaged files; delete the least recently used ones",
+    )
+    parser.add_argument("--folder", type=Path, help="default: the store that `segment` uses")
+    parser.add_argument("--limit-gb", type=float, help="what `prune` leaves, in GB")
 
 
 def _add_install(parser: argparse.ArgumentParser) -> None:
@@ -237,6 +248,20 @@ def _evaluate(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.evaluation import evaluate_results
 
     print(evaluate_results(options.results, options.targets))
+    return 0
+
+
+def _store(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, describe
+
+    store = default_store() if options.folder is None else ProposalStore(options.folder)
+    if options.limit_gb is not None:
+        store.limit = round(options.limit_gb * 10**9)
+    if options.action == "info":
+        print(describe(store))
+        return 0
+    deleted = store.verify() if options.action == "verify" else store.evict()
+    print(f"{store.folder}: {len(deleted)} files deleted")
     return 0
 
 
