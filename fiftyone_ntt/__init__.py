@@ -25,6 +25,7 @@ _HOMES = {
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
+    "relabel": "fiftyone_ntt.dataset.relabelling",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
@@ -46,6 +47,7 @@ __all__ = [
     "load_memory_bank",
     "load_models",
     "mine_negatives",
+    "relabel",
     "rename_memory_bank",
     "sample_references",
     "save_memory_bank",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import mine_negatives
+    from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
     from fiftyone_ntt.errors import NttError

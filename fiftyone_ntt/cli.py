@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(_command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
     _add_import(_command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
     _add_export(_command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
+    _add_store(_command(commands, "store", _store, "look after the stored proposals"))
     _command(commands, "models", _models, "list the named models and which are downloaded")
     _add_install(
         _command(
@@ -136,6 +137,16 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--field", default="ground_truth", help="of the labels")
     parser.add_argument("--results", action="store_true", help="write COCO results, with scores")
     parser.add_argument("--output", type=Path, required=True, help="COCO file, .json")
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=["info", "verify", "prune"],
+        help="what it holds; delete damaged files; delete the least recently used ones",
+    )
+    parser.add_argument("--folder", type=Path, help="default: the store that `segment` uses")
+    parser.add_argument("--limit-gb", type=float, help="what `prune` leaves, in GB")
 
 
 def _add_install(parser: argparse.ArgumentParser) -> None:
@@ -286,6 +297,20 @@ def _export_coco(options: argparse.Namespace) -> int:
         )
     dataset = fo.load_dataset(options.dataset)
     print(export_coco(dataset, options.field, options.output, results=options.results))
+    return 0
+
+
+def _store(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, describe
+
+    store = default_store() if options.folder is None else ProposalStore(options.folder)
+    if options.limit_gb is not None:
+        store.limit = round(options.limit_gb * 10**9)
+    if options.action == "info":
+        print(describe(store))
+        return 0
+    deleted = store.verify() if options.action == "verify" else store.evict()
+    print(f"{store.folder}: {len(deleted)} files deleted")
     return 0
 
 

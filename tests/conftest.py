@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 # The test models are tiny: more threads than this only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", str(min(4, os.cpu_count() or 1)))
+
+_STORE = tempfile.TemporaryDirectory(prefix="fiftyone-ntt-tests-store-")
+os.environ["FIFTYONE_NTT_PROPOSALS"] = _STORE.name
 
 _DATABASE = database.isolate()
 

@@ -116,6 +116,22 @@ def coverage_figures(model: Sam2Model, scenes: Sequence[Scene]) -> dict[str, flo
     }
 
 
+@torch.no_grad()
+def box_figures(model: Sam2Model, scenes: Sequence[Scene]) -> dict[str, float]:
+    """Mean IoU of the single mask that the object's own box gives."""
+    values: list[float] = []
+    for scene in scenes:
+        masks = torch.from_numpy(scene.masks)
+        output = model(
+            pixel_values=to_pixels(scene.image[None]),
+            input_boxes=mask_boxes(masks)[None],
+            multimask_output=False,
+        )
+        found = enlarge(output.pred_masks[0, :, 0], masks.shape[-1])
+        values += pairwise_iou(found, masks).diagonal().tolist()
+    return {"box_iou": round(float(np.mean(values)), 3)}
+
+
 # ---------------------------------------------------------------------------- few-shot AP
 
 

@@ -33,8 +33,8 @@ class SegmenterPlan:
     half as much a step; then everything learns together.
     """
 
-    steps: int = 6000
-    dense_steps: int = 1200
+    steps: int = 3800
+    dense_steps: int = 700
     batch: int = 8
     object_points: int = 12
     background_points: int = 4
@@ -42,7 +42,7 @@ class SegmenterPlan:
     rate: float = 8e-4
     warm_up: int = 100
     seed: int = 1
-    checkpoint_every: int = 250
+    checkpoint_every: int = 125
 
 
 def rate_at(plan: SegmenterPlan, step: int) -> float:

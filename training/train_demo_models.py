@@ -15,7 +15,13 @@ from pathlib import Path
 
 import torch
 from encoder_training import EncoderPlan, train_encoder
-from evaluate import coverage_figures, few_shot_figures, novel_scenes
+from evaluate import (
+    TARGET_SEEDS,
+    box_figures,
+    coverage_figures,
+    few_shot_figures,
+    novel_scenes,
+)
 from safetensors.torch import save_file
 from scene_data import SceneData, prepare_scenes
 from segmenter_training import SegmenterPlan, train_segmenter
@@ -59,7 +65,8 @@ def measure(weights: Path) -> dict[str, float]:
     """The figures of a pair of saved models, on classes and scenes that no training saw."""
     segmenter = Sam2Model.from_pretrained(weights / "segmenter", dtype=torch.float32).eval()
     encoder = Dinov2Model.from_pretrained(weights / "encoder", dtype=torch.float32).eval()
-    figures = coverage_figures(segmenter, novel_scenes(range(10_000, 10_080)))
+    scenes = novel_scenes(TARGET_SEEDS)
+    figures = {**coverage_figures(segmenter, scenes), **box_figures(segmenter, scenes)}
     return {**figures, **few_shot_figures(segmenter, encoder)}
 
 

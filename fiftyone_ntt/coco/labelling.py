@@ -122,7 +122,7 @@ def segment_folder(
 
 def _identity(pipeline: Pipeline, images: Path, category_ids: list[int]) -> str:
     """Of everything that decides the results, with where the images lie."""
-    run = ingredients_hash(run_ingredients(pipeline))
+    run = ingredients_hash(run_ingredients(pipeline.matcher, rounded=False))
     return f"{run} of {images.resolve()} as {category_ids}"
 
 

@@ -143,6 +143,16 @@ class MemoryBank:
         return normalise(self.references.foreground_means(len(self.classes)))
 
     @cached_property
+    def unit_references(self) -> Floats:
+        """Reference prototypes scaled to length 1, `[R, C]`."""
+        return normalise(self.references.prototypes)
+
+    @cached_property
+    def unit_negatives(self) -> Floats:
+        """Negative references' prototypes scaled to length 1."""
+        return normalise(self.negatives.prototypes)
+
+    @cached_property
     def leave_one_out(self) -> Floats:
         """How well each reference agrees with the others of its class, `[R]` in 0..1 (method 3).
 

@@ -148,13 +148,12 @@ def nms(
     """
     order = np.argsort(-ranks, kind="stable")
     boxes, classes = boxes[order], classes[order]
+    rivals = (box_iou(boxes, boxes) > threshold) & (classes[:, None] == classes[None, :])
+    np.fill_diagonal(rivals, False)
     alive = np.ones(len(order), dtype=bool)
-    for i in range(len(order)):
-        if not alive[i]:
-            continue
-        rivals = i + 1 + np.flatnonzero(alive[i + 1 :] & (classes[i + 1 :] == classes[i]))
-        overlap = box_iou(boxes[i : i + 1], boxes[rivals])[0]
-        alive[rivals[overlap > threshold]] = False
+    for row, suppressed in enumerate(rivals):
+        if alive[row]:
+            alive[row:] &= ~suppressed[row:]
     kept: NDArray[np.int64] = order[alive]
     return kept
 

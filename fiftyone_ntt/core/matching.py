@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.bank import MemoryBank, normalise
+from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.geometry import RLE, nms, rle_boxes
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
-from fiftyone_ntt.core.protocols import Encoder
 from fiftyone_ntt.core.settings import MatchSettings
 from fiftyone_ntt.errors import ModelError
 
@@ -49,17 +48,21 @@ class Match:
         return len(self.labels)
 
 
-def require_encoder(bank: MemoryBank, encoder: Encoder) -> None:
+def require_encoder(bank: MemoryBank, encoder: str) -> None:
     """Check that a bank's prototypes can be compared with an encoder's tokens.
+
+    Args:
+        bank: names the encoder it was made with.
+        encoder: identity of the encoder to be used.
 
     Raises:
         ModelError: the bank was made with another encoder.
     """
-    if bank.encoder != encoder.identity:
+    if bank.encoder != encoder:
         name = f"memory bank {bank.name!r}" if bank.name else "the memory bank"
         raise ModelError(
-            f"{name} was made with the encoder {bank.encoder}, not with {encoder.identity}: their "
-            "features cannot be compared. Use the models it was made with "
+            f"{name} was made with the encoder {bank.encoder}, not with {encoder}: their features "
+            "cannot be compared. Use the models it was made with "
             f"({bank.models.get('name', 'unnamed')}), or rebuild it with these."
         )
 
@@ -83,7 +86,7 @@ def class_similarity(
         plain: Floats = np.clip(features @ bank.prototypes.T, 0, None)
         return plain
     positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
-    to_negatives = np.clip(features @ normalise(bank.negatives.prototypes).T, 0, None)
+    to_negatives = np.clip(features @ bank.unit_negatives.T, 0, None)
     negative = np.zeros_like(positive)
     for column, index in enumerate(bank.negatives.classes):
         negative[:, index] = np.maximum(negative[:, index], to_negatives[:, column])
@@ -106,7 +109,7 @@ def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None
     settings = settings or MatchSettings()
     similarity = class_similarity(proposals.features, bank, settings)
     candidates = _suppressed(proposals, similarity, settings)
-    masks = proposals.encode(candidates)
+    masks = [proposals.masks[index] for index in candidates]
     labels = similarity[candidates].argmax(axis=1)
     scores = merged_scores(
         masks, labels, proposals.features[candidates], similarity[candidates, labels]
@@ -152,7 +155,7 @@ def _described(
     single = len(bank.classes) == 1
     runners_up = np.full(len(rows), -1) if single else ranked[:, 1]
     second = np.zeros(len(rows), np.float32) if single else similarity[rows, runners_up]
-    to_references = features[rows] @ normalise(bank.references.prototypes).T
+    to_references = features[rows] @ bank.unit_references.T
     of_other_class = bank.references.classes[None, :] != labels[:, None]
     nearest = np.where(of_other_class, -np.inf, to_references).argmax(axis=1)
     return Match(

@@ -30,7 +30,8 @@ def merged_scores(
         mask that is empty, and where the penalty reaches 1.
     """
     merged = scores.copy()
-    areas = np.asarray(coco_mask.area(masks)) if masks else np.zeros(0)
+    # One by one: pycocotools 2.0.11 under NumPy 2 fails on a list of more than 255.
+    areas = np.array([coco_mask.area(mask) for mask in masks])
     merged[areas == 0] = 0
     for label in np.unique(labels):
         members = np.flatnonzero((labels == label) & (areas > 0))

@@ -1,4 +1,4 @@
-"""An image to labelled instances: the method with everything that decides its result."""
+"""An image to labelled instances: the method's two halves, with all that decides the result."""
 
 from __future__ import annotations
 
@@ -9,9 +9,38 @@ from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import Match, match, require_encoder
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, propose
 from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings, check_mode
+
+
+@dataclass(frozen=True, eq=False)
+class Matcher:
+    """The cheap half: proposals, fresh or stored, to labelled instances. Holds no network.
+
+    Attributes:
+        bank: made with the setup's encoder.
+        setup: what the proposals are made with.
+        mode: of the method.
+        match_settings: the paper's by default.
+
+    Raises:
+        InputError: there is no such mode.
+        ModelError: the bank was made with another encoder.
+    """
+
+    bank: MemoryBank
+    setup: ProposalSetup
+    mode: Mode = "paper"
+    match_settings: MatchSettings = field(default_factory=MatchSettings)
+
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+        require_encoder(self.bank, self.setup.encoder)
+
+    def __call__(self, proposals: Proposals) -> Match:
+        """The labelled instances of one image's proposals."""
+        return match(proposals, self.bank, self.match_settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +54,7 @@ class Pipeline:
         mode: of the method.
         proposal_settings: the paper's by default.
         match_settings: the paper's by default.
+        matcher: its cheap half.
 
     Raises:
         InputError: there is no such mode.
@@ -37,12 +67,19 @@ class Pipeline:
     mode: Mode = "paper"
     proposal_settings: ProposalSettings = field(default_factory=ProposalSettings)
     match_settings: MatchSettings = field(default_factory=MatchSettings)
+    matcher: Matcher = field(init=False)
 
     def __post_init__(self) -> None:
-        check_mode(self.mode)
-        require_encoder(self.bank, self.encoder)
+        setup = ProposalSetup(
+            self.encoder.identity, self.segmenter.identity, self.proposal_settings
+        )
+        matcher = Matcher(self.bank, setup, self.mode, self.match_settings)
+        object.__setattr__(self, "matcher", matcher)
+
+    def propose(self, image: NDArray[np.uint8]) -> Proposals:
+        """The proposals of one RGB image, uint8 `[H, W, 3]`."""
+        return propose(image, self.segmenter, self.encoder, self.proposal_settings)
 
     def __call__(self, image: NDArray[np.uint8]) -> Match:
         """The labelled instances of one RGB image, uint8 `[H, W, 3]`."""
-        proposals = propose(image, self.segmenter, self.encoder, self.proposal_settings)
-        return match(proposals, self.bank, self.match_settings)
+        return self.matcher(self.propose(image))

@@ -26,6 +26,21 @@ from fiftyone_ntt.core.protocols import Encoder, ImageEmbedding, Segmenter
 from fiftyone_ntt.core.settings import ProposalSettings
 
 
+@dataclass(frozen=True)
+class ProposalSetup:
+    """What decides an image's proposals besides its pixels.
+
+    Attributes:
+        encoder: identity of the encoder.
+        segmenter: identity of the segmenter.
+        settings: of the proposals.
+    """
+
+    encoder: str
+    segmenter: str
+    settings: ProposalSettings
+
+
 @dataclass(frozen=True, eq=False)
 class Proposals:
     """The proposals of one image, in the order of their prompts.
@@ -34,25 +49,20 @@ class Proposals:
         image_size: the image's height and width.
         prompts: int64 `[N]`, which point of the grid each came from.
         ious: float32 `[N]`, predicted IoU.
-        logits: float32 `[N, m, m]`, mask logits; inside is > 0.
-        boxes: int64 `[N, 4]`, inclusive extrema at `m`: x1, y1, x2, y2.
+        boxes: int64 `[N, 4]`, inclusive extrema at the masks' own side `m`: x1, y1, x2, y2.
         features: float32 `[N, C]`, unit mean token inside each mask; zeros for an empty mask.
+        masks: `N` run-length encodings at image size (method 7), possibly empty.
     """
 
     image_size: tuple[int, int]
     prompts: NDArray[np.int64]
     ious: NDArray[np.float32]
-    logits: Tensor
     boxes: NDArray[np.int64]
     features: NDArray[np.float32]
+    masks: list[RLE]
 
     def __len__(self) -> int:
         return len(self.ious)
-
-    def encode(self, indices: NDArray[np.int64]) -> list[RLE]:
-        """Masks at image size of the proposals at `indices` (method 7)."""
-        rows = torch.from_numpy(indices).to(self.logits.device)
-        return encode_logits(self.logits[rows], self.image_size)
 
 
 def propose(
@@ -75,24 +85,30 @@ def propose(
     settings = settings or ProposalSettings()
     square = squash(image, segmenter.side)
     embedding = segmenter.embed(square[None].to(segmenter.device))[0]
-    prompts, ious, logits = _prompt_grid(embedding, segmenter, settings)
+    prompts, ious, logits = prompt_grid(embedding, segmenter, settings)
     inside = logits > 0
     tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
     features = pool_features(tokens.to(inside.device), inside)
+    size = (image.shape[0], image.shape[1])
     return Proposals(
-        image_size=(image.shape[0], image.shape[1]),
+        image_size=size,
         prompts=prompts.cpu().numpy(),
         ious=ious.cpu().numpy(),
-        logits=logits,
         boxes=mask_boxes(inside).cpu().numpy(),
         features=features.cpu().numpy(),
+        masks=encode_logits(logits, size),
     )
 
 
-def _prompt_grid(
+def prompt_grid(
     embedding: ImageEmbedding, segmenter: Segmenter, settings: ProposalSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Kept prompts' indices `[N]`, IoUs `[N]` and logits `[N, m, m]`."""
+    """Prompt every point of the grid (method 4).
+
+    Returns:
+        of the prompts kept: indices int64 `[N]`, predicted IoUs float32 `[N]`, mask logits float32
+        `[N, m, m]`.
+    """
     points = point_grid(settings.points_per_side, segmenter.side).to(segmenter.device)
     prompts, ious, logits = [], [], []
     for start in range(0, len(points), settings.prompts_per_batch):

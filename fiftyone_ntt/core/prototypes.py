@@ -90,7 +90,7 @@ def with_negatives(
     Raises:
         ModelError: the bank was made with another encoder.
     """
-    require_encoder(bank, encoder)
+    require_encoder(bank, encoder.identity)
     rows, notes = _encode_negatives(bank.classes, negatives, encoder, segmenter)
     return replace(bank, negatives=rows, notes=(*bank.notes, *notes))
 

@@ -118,6 +118,11 @@ def load_memory_bank(samples: foc.SampleCollection, name: str) -> MemoryBank:
     return bank_from_bytes(content, origin).renamed(name)
 
 
+def resolve_bank(dataset: fo.Dataset, bank: MemoryBank | str) -> MemoryBank:
+    """A bank as it is, or the one saved under a name."""
+    return load_memory_bank(dataset, bank) if isinstance(bank, str) else bank
+
+
 def list_memory_banks(samples: foc.SampleCollection) -> list[BankSummary]:
     """Summaries of the banks on a dataset, by name; their arrays are not loaded.
 

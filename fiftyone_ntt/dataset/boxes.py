@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import fiftyone.core.collections as foc
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core.boxes import masks_from_boxes
+from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images, label_field_type
 from fiftyone_ntt.dataset.masks import pixel_box
 from fiftyone_ntt.dataset.model_choice import resolve_models
@@ -85,6 +87,7 @@ def boxes_to_masks(
         record,
         ids,
         paths,
+        partial(read_image, oriented=True),
         compute,
         attributes={"box_id": fof.StringField},
         overwrite=overwrite,

@@ -22,7 +22,7 @@ def models_of_bank(
         ModelError: the bank names none, or the encoder is not the one that made the bank.
     """
     chosen = _reload(bank, device) if models is None else resolve_models(models, device)
-    require_encoder(bank, chosen.encoder)
+    require_encoder(bank, chosen.encoder.identity)
     return chosen
 
 

@@ -10,14 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
-import numpy as np
-from numpy.typing import NDArray
 from pymongo.errors import ConnectionFailure
 
-from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.dataset.fields import declare_detections
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
@@ -26,8 +24,7 @@ from fiftyone_ntt.errors import InputError, NttError
 
 logger = logging.getLogger(__name__)
 
-Compute = Callable[[str, NDArray[np.uint8]], fol.Detections]
-"""Sample id and RGB image, uint8 `[H, W, 3]`, to its detections."""
+Loaded = TypeVar("Loaded")
 
 _SHOWN = 5
 
@@ -79,7 +76,8 @@ def run_over(
     record: RunRecord,
     ids: Sequence[str],
     paths: Sequence[str],
-    compute: Compute,
+    load: Callable[[str], Loaded],
+    compute: Callable[[str, Loaded], fol.Detections],
     *,
     attributes: Mapping[str, type[fo.Field]],
     overwrite: bool,
@@ -92,7 +90,9 @@ def run_over(
         record: the run; its field is written to.
         ids: sample ids.
         paths: their image files.
-        compute: called once per image that is still to do, in this thread.
+        load: called with an image's path, in another thread, while the one before is computed.
+        compute: called with a sample's id and what `load` returned, once per image that is still
+            to do, in this thread.
         attributes: of the detections, declared on the dataset's schema before any is written.
         overwrite: replace detections of other origins.
         chunk_size: images per write; what a crash can lose.
@@ -113,7 +113,7 @@ def run_over(
     if ids:
         declare_detections(record.dataset, record.field, attributes)
         with record.running(lambda: (len(ids) - len(todo) + tally.written, tally.failures)):
-            _work_through(record, todo, compute, tally, chunk_size, progress)
+            _work_through(record, todo, load, compute, tally, chunk_size, progress)
     return SegmentReport(
         run=record.key,
         field=record.field,
@@ -155,7 +155,8 @@ def _to_do(
 def _work_through(
     record: RunRecord,
     todo: list[tuple[str, str]],
-    compute: Compute,
+    load: Callable[[str], Loaded],
+    compute: Callable[[str, Loaded], fol.Detections],
     tally: _Tally,
     chunk_size: int,
     progress: Progress,
@@ -163,9 +164,9 @@ def _work_through(
     chunk: dict[str, fol.Detections] = {}
     try:
         with progress_steps(len(todo), progress) as advance:
-            for (sample_id, _), image in prefetched(todo, _read):
+            for (sample_id, _), loaded in prefetched(todo, lambda item: load(item[1])):
                 try:
-                    detections = compute(sample_id, image.result())
+                    detections = compute(sample_id, loaded.result())
                     detections["run"] = record.key
                     chunk[sample_id] = detections
                 except Exception as error:
@@ -176,10 +177,6 @@ def _work_through(
                 advance()
     finally:
         _write(record, chunk, tally)
-
-
-def _read(item: tuple[str, str]) -> NDArray[np.uint8]:
-    return read_image(item[1], oriented=True)
 
 
 def _write(record: RunRecord, chunk: dict[str, fol.Detections], tally: _Tally) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fiftyone as fo
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
-from fiftyone_ntt.dataset.banks import load_memory_bank
+from fiftyone_ntt.dataset.banks import resolve_bank
 from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_detections
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress
+from fiftyone_ntt.dataset.proposing import ProposalSource, StoreChoice, resolve_store
 from fiftyone_ntt.dataset.run_record import RunRecord
 from fiftyone_ntt.dataset.runner import SegmentReport, run_over
 from fiftyone_ntt.models.loading import Models
@@ -31,6 +33,7 @@ def segment(
     mode: str = "paper",
     points_per_side: int = 32,
     confidence_thresh: float = 0.0,
+    store: StoreChoice = True,
     overwrite: bool = False,
     chunk_size: int = 16,
     progress: Progress = None,
@@ -53,6 +56,9 @@ def segment(
         mode: `"paper"`, the published method.
         points_per_side: prompts per row and column of the grid.
         confidence_thresh: leave out detections below this confidence, 0..1.
+        store: where to keep the images' proposals, from which `relabel` and later runs start: True
+            for the default store (`~/.fiftyone-ntt/proposals`, or where the environment variable
+            `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none.
         overwrite: replace detections that did not come from this run.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
@@ -73,8 +79,7 @@ def segment(
     check_whole_images(samples, "segmenting")
     dataset = samples._root_dataset
     check_new_field(dataset, label_field)
-    if isinstance(bank, str):
-        bank = load_memory_bank(dataset, bank)
+    bank = resolve_bank(dataset, bank)
     chosen = models_of_bank(bank, models, device)
     pipeline = Pipeline(
         bank,
@@ -84,21 +89,43 @@ def segment(
         ProposalSettings(points_per_side=points_per_side),
         MatchSettings(confidence_threshold=confidence_thresh),
     )
-    record = RunRecord(
-        dataset,
-        label_field,
-        METHOD,
-        ingredients=run_ingredients(pipeline),
-        notes={"bank": bank.name, "classes": list(bank.classes)},
-    )
+    source = ProposalSource(pipeline, resolve_store(store))
+    matcher = pipeline.matcher
+    record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
     ids, paths = samples.values(["id", "filepath"])
-    return run_over(
+    report = run_over(
         record,
         ids,
         paths,
-        lambda _, image: match_detections(pipeline(image), pipeline.bank, record.key),
+        source.load,
+        lambda _, loaded: match_detections(
+            matcher(source.proposals(loaded)), matcher.bank, record.key
+        ),
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,
         progress=progress,
+    )
+    if source.store is not None and report.written:
+        source.store.evict()
+    return report
+
+
+def segmentation_record(
+    dataset: fo.Dataset, label_field: str, matcher: Matcher, *, rounded: bool
+) -> RunRecord:
+    """The record of a segmentation, whether its proposals are computed or stored.
+
+    Args:
+        dataset: written to.
+        label_field: written to.
+        matcher: decides the detections.
+        rounded: whether the proposals pass through a store.
+    """
+    return RunRecord(
+        dataset,
+        label_field,
+        METHOD,
+        ingredients=run_ingredients(matcher, rounded=rounded),
+        notes={"bank": matcher.bank.name, "classes": list(matcher.bank.classes)},
     )

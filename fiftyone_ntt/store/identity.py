@@ -7,25 +7,30 @@ import hashlib
 import json
 from typing import Any
 
-from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.store.bank_file import bank_bytes
 
 
-def run_ingredients(pipeline: Pipeline) -> dict[str, Any]:
-    """JSON values that decide the instances a pipeline finds on any image.
+def run_ingredients(matcher: Matcher, *, rounded: bool) -> dict[str, Any]:
+    """JSON values that decide the instances a run finds on any image.
 
     The bank counts by its content, not by its name; `prompts_per_batch` decides only speed.
+
+    Args:
+        matcher: of the run.
+        rounded: whether features pass through a proposal store, which rounds them.
     """
-    content = dataclasses.replace(pipeline.bank, name="", models={}, notes=())
-    proposal_settings = dataclasses.asdict(pipeline.proposal_settings)
+    content = dataclasses.replace(matcher.bank, name="", models={}, notes=())
+    proposal_settings = dataclasses.asdict(matcher.setup.settings)
     del proposal_settings["prompts_per_batch"]
     return {
         "bank_hash": hashlib.sha256(bank_bytes(content)).hexdigest(),
-        "encoder": pipeline.encoder.identity,
-        "segmenter": pipeline.segmenter.identity,
-        "mode": pipeline.mode,
+        "encoder": matcher.setup.encoder,
+        "segmenter": matcher.setup.segmenter,
+        "mode": matcher.mode,
         "proposal_settings": proposal_settings,
-        "match_settings": dataclasses.asdict(pipeline.match_settings),
+        "match_settings": dataclasses.asdict(matcher.match_settings),
+        "rounded": rounded,
     }
 
 

@@ -165,6 +165,6 @@ def test_nothing_found_and_nothing_alike_are_results() -> None:
 
 
 def test_another_encoder_is_refused() -> None:
-    require_encoder(TWO, ToyEncoder())
+    require_encoder(TWO, "toy-encoder:1")
     with pytest.raises(ModelError, match="made with the encoder toy-encoder:1, not with toy:9"):
-        require_encoder(TWO, ToyEncoder("toy:9"))
+        require_encoder(TWO, "toy:9")

@@ -94,3 +94,10 @@ def test_the_scores_given_stay_as_they_are() -> None:
     masks = encode_masks(np.ones((2, 5, 5), bool))
     merged_scores(masks, np.zeros(2, int), np.eye(2, dtype=np.float32) + 0.1, scores)
     assert scores.tolist() == [1, 1]
+
+
+def test_as_many_masks_as_the_paper_merges() -> None:
+    masks = np.eye(800, dtype=bool).reshape(800, 20, 40)
+    features = np.ones((800, 1), np.float32)
+    labels, scores = np.zeros(800, np.int64), np.full(800, 0.5, np.float32)
+    assert merged_scores(encode_masks(masks), labels, features, scores).tolist() == [0.5] * 800

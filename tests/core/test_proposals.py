@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fiftyone_ntt.core.geometry import point_grid, resize_bicubic, squash
+from fiftyone_ntt.core.geometry import encode_logits, point_grid, resize_bicubic, squash
 from fiftyone_ntt.core.proposals import Proposals, pool_features, propose
 from fiftyone_ntt.core.settings import ProposalSettings
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, scene
@@ -58,13 +58,12 @@ def test_propose_against_the_method_written_out() -> None:
     assert 0 < len(expected) < 36
     assert found.prompts.tolist() == [point for point, _ in expected]
     assert {best for _, best in expected} == {1}  # the toy is surest of the middle disc
-    for row, (point, best) in enumerate(expected):
-        torch.testing.assert_close(found.logits[row], logits[point, best])
-        assert found.ious[row] == pytest.approx(ious[point, best].item())
+    kept = torch.stack([logits[point, best] for point, best in expected])
+    expected_ious = [ious[point, best].item() for point, best in expected]
+    assert found.ious.tolist() == pytest.approx(expected_ious)
+    assert found.masks == encode_logits(kept, (40, 60))
     tokens = encoder.encode(resize_bicubic(square, 32)[None])[0]
-    torch.testing.assert_close(
-        torch.from_numpy(found.features), pool_features(tokens, found.logits > 0)
-    )
+    torch.testing.assert_close(torch.from_numpy(found.features), pool_features(tokens, kept > 0))
     assert found.image_size == (40, 60)
 
 
@@ -82,7 +81,7 @@ def test_the_batch_need_not_divide_the_points(points_per_side: int, batch: int) 
 
 
 def assert_equal(found: Proposals, expected: Proposals) -> None:
-    torch.testing.assert_close(found.logits, expected.logits)
+    assert found.masks == expected.masks
     for name in ("prompts", "ious", "boxes", "features"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
@@ -96,10 +95,9 @@ def test_an_iou_at_the_threshold_is_not_above_it() -> None:
 def test_nothing_found_is_a_result() -> None:
     found = propose(scene(0), BlindSegmenter(), ToyEncoder(), ProposalSettings(points_per_side=4))
     assert len(found) == 0
-    assert found.logits.shape == (0, 16, 16)
     assert found.features.shape == (0, 6)
     assert found.boxes.shape == (0, 4)
-    assert found.encode(np.zeros(0, np.int64)) == []
+    assert found.masks == []
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1)])
@@ -108,7 +106,7 @@ def test_one_pixel_and_one_row_images(size: tuple[int, int]) -> None:
     found = propose(image, ToySegmenter(), ToyEncoder(), ProposalSettings(points_per_side=3))
     assert len(found) == 9
     assert found.image_size == size
-    assert [tuple(rle["size"]) for rle in found.encode(np.arange(9))] == [size] * 9
+    assert [tuple(rle["size"]) for rle in found.masks] == [size] * 9
 
 
 def test_the_image_is_embedded_once() -> None:

@@ -137,15 +137,15 @@ def toy_proposals(
     masks: NDArray[np.bool_], ious: list[float], features: list[list[float]]
 ) -> Proposals:
     """Proposals of an image of the masks' own size, so that nothing is resampled."""
-    from fiftyone_ntt.core.geometry import mask_boxes
+    from fiftyone_ntt.core.geometry import encode_masks, mask_boxes
 
     inside = torch.from_numpy(masks)
-    rows = np.array(features, np.float32)
+    rows = np.array(features, np.float32).reshape(len(features), -1 if features else 6)
     return Proposals(
         image_size=(masks.shape[1], masks.shape[2]),
         prompts=np.arange(len(masks)),
         ious=np.array(ious, np.float32),
-        logits=inside.float() * 2 - 1,
         boxes=mask_boxes(inside).numpy(),
         features=rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12),
+        masks=encode_masks(masks) if len(masks) else [],
     )

@@ -44,7 +44,7 @@ def rows(dataset: fo.Dataset, field: str) -> list:
 
 @pytest.mark.parametrize("options", [{}, {"batch_size": 3}])
 def test_gives_what_segment_gives(scenes: fo.Dataset, bank: MemoryBank, options: dict) -> None:
-    segment(scenes, bank, "ours", models=MODELS)
+    segment(scenes, bank, "ours", models=MODELS, store=False)
     scenes.apply_model(ReferenceSegmenter(bank, MODELS), "theirs", progress=False, **options)
     assert rows(scenes, "theirs") == rows(scenes, "ours")
 
@@ -58,9 +58,9 @@ def test_images_of_different_sizes_share_a_batch(scenes: fo.Dataset, bank: Memor
 
 
 def test_thresholds_and_classes(scenes: fo.Dataset, bank: MemoryBank) -> None:
-    segment(scenes, bank, "ours", models=MODELS)
+    segment(scenes, bank, "ours", models=MODELS, store=False)
     limit = float(np.median(scenes.values("ours.detections.confidence", unwind=True)))
-    segment(scenes, bank, "confident", models=MODELS, confidence_thresh=limit)
+    segment(scenes, bank, "confident", models=MODELS, confidence_thresh=limit, store=False)
     model = ReferenceSegmenter(bank, MODELS)
     scenes.apply_model(model, "theirs", confidence_thresh=limit, progress=False)
     assert rows(scenes, "theirs") == rows(scenes, "confident")
@@ -107,7 +107,7 @@ def test_with_fiftyones_data_loaders(scenes: fo.Dataset, bank: MemoryBank, tmp_p
         file = tmp_path / "modules" / "torchvision" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
-    segment(scenes, bank, "ours", models=MODELS)
+    segment(scenes, bank, "ours", models=MODELS, store=False)
     arguments = [scenes.name, bank.save(tmp_path / "bank"), ROOT, tmp_path / "modules"]
     child = subprocess.run(
         [sys.executable, "-c", WITH_LOADERS, *arguments],

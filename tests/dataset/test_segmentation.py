@@ -198,7 +198,7 @@ def test_an_unreadable_image_is_reported_and_the_others_done(scenes, bank):
     report = segment(scenes, bank, models=MODELS)
     assert report.written == 4
     assert set(report.failures) == {broken.id, missing.id}
-    assert "there is no such file" in report.failures[missing.id]
+    assert "No such file" in report.failures[missing.id]
     assert broken.filepath in report.failures[broken.id]
     assert "2 failed" in str(report) and broken.id in str(report)
     assert scenes.exists("predictions", False).values("id") == [broken.id, missing.id]
@@ -211,14 +211,14 @@ def test_detections_too_large_for_the_database_are_reported(scenes, bank, monkey
     huge = scenes.skip(1).first()
     work_through = runner._work_through
 
-    def with_one_huge_result(record, todo, compute, *rest):
-        def big(sample_id, image):
-            found = compute(sample_id, image)
+    def with_one_huge_result(record, todo, load, compute, *rest):
+        def big(sample_id, loaded):
+            found = compute(sample_id, loaded)
             if sample_id == huge.id:
                 found.detections[0]["ballast"] = "x" * 17_000_000
             return found
 
-        work_through(record, todo, big, *rest)
+        work_through(record, todo, load, big, *rest)
 
     monkeypatch.setattr(runner, "_work_through", with_one_huge_result)
     report = segment(scenes, bank, models=MODELS)

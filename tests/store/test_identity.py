@@ -19,7 +19,7 @@ from tests.store.test_bank_file import example, rows_of
 def identity(bank: MemoryBank | None = None, segmenter: str = "sam2:1", **changes: Any) -> str:
     bank = bank or example()
     pipeline = Pipeline(bank, ToyEncoder(bank.encoder), ToySegmenter(segmenter), **changes)
-    return ingredients_hash(run_ingredients(pipeline))
+    return ingredients_hash(run_ingredients(pipeline.matcher, rounded=False))
 
 
 def test_equal_runs_are_equal() -> None:

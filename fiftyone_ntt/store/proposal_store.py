@@ -1,0 +1,252 @@
+"""Proposals on disk: computed once per image, kept for every bank that comes.
+
+One folder per setup (models and settings), in it one sealed file per image, named by the hash of
+the image file's content. Files are written whole, so several processes may share a store; one that
+is damaged or foreign counts as absent and is computed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.geometry import RLE
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.errors import InputError, StoreError
+from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.sealed import Arrays, SealedFormat
+
+logger = logging.getLogger(__name__)
+
+FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
+"""Environment variable that moves the default store."""
+
+_FORMAT = SealedFormat(
+    "proposal file",
+    version=1,
+    source="a proposal store",
+    remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
+)
+_SETUP_FILE = "setup.json"
+
+DEFAULT_LIMIT = 100 * 10**9
+"""Bytes: a hundred and fifty thousand images with the paper's models."""
+
+
+def default_store() -> ProposalStore:
+    """The store in `~/.fiftyone-ntt/proposals`, or where `FIFTYONE_NTT_PROPOSALS` says."""
+    folder = os.environ.get(FOLDER_VARIABLE) or Path.home() / ".fiftyone-ntt" / "proposals"
+    return ProposalStore(folder)
+
+
+def image_hash(path: str | Path) -> str:
+    """Hash of an image file's content: 32 hexadecimal digits.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
+    except OSError as error:
+        raise InputError(
+            f"image {path} cannot be read: {error.strerror or error}. Restore the file, or leave "
+            "the image out."
+        ) from error
+
+
+@dataclass(frozen=True)
+class StoredSetup:
+    """What a store holds of one setup.
+
+    Attributes:
+        setup: the models and settings.
+        images: how many images it holds proposals of.
+        bytes: what they take on disk.
+    """
+
+    setup: ProposalSetup
+    images: int
+    bytes: int
+
+
+class ProposalStore:
+    """Proposals by image content and setup.
+
+    Features are kept in half precision, which halves a file and moves a cosine by about 1e-5; the
+    rest is exact. A proposal takes two bytes per feature and about 150 for its mask, box and IoU:
+    with 1,024-wide features and 300 proposals, 0.7 MB an image.
+
+    Args:
+        folder: made on the first write.
+        limit: bytes that `evict` leaves.
+    """
+
+    def __init__(self, folder: str | Path, limit: int = DEFAULT_LIMIT) -> None:
+        self.folder = Path(folder).expanduser()
+        self.limit = limit
+
+    def get(self, setup: ProposalSetup, image: str) -> Proposals | None:
+        """The proposals of the image with this hash; None if absent, damaged or foreign."""
+        path = self._path(setup, image)
+        try:
+            found = _read(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            return None
+        except (StoreError, OSError) as error:
+            logger.warning("%s", error)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)  # `evict` removes what was not used for longest
+        return found
+
+    def put(self, setup: ProposalSetup, image: str, proposals: Proposals) -> Proposals:
+        """Keep an image's proposals.
+
+        Returns:
+            What `get` will give: the features are rounded.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        folder = self._setup_folder(setup)
+        if not (folder / _SETUP_FILE).exists():
+            description = json.dumps(dataclasses.asdict(setup), indent=1)
+            write_atomically(folder / _SETUP_FILE, description.encode())
+        write_atomically(self._path(setup, image), _bytes_of(proposals))
+        return rounded(proposals)
+
+    def setups(self) -> list[StoredSetup]:
+        """What the store holds, by setup."""
+        found = []
+        for description in sorted(self.folder.glob(f"*/{_SETUP_FILE}")):
+            sizes = [path.stat().st_size for path in _files(description.parent)]
+            found.append(StoredSetup(_read_setup(description), len(sizes), sum(sizes)))
+        return found
+
+    def verify(self) -> list[Path]:
+        """Read every file, and delete those that are damaged or foreign.
+
+        Returns:
+            the files deleted.
+        """
+        deleted = []
+        for path in _files(self.folder):
+            try:
+                _read(path.read_bytes(), str(path))
+            except StoreError:
+                path.unlink(missing_ok=True)
+                deleted.append(path)
+        return deleted
+
+    def evict(self) -> list[Path]:
+        """Delete what was not used for longest, until the store takes at most `limit` bytes.
+
+        Returns:
+            the files deleted.
+        """
+        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in _files(self.folder)]
+        excess = sum(size for _, size, _ in files) - self.limit
+        deleted = []
+        for _, size, path in sorted(files):
+            if excess <= 0:
+                break
+            path.unlink(missing_ok=True)
+            deleted.append(path)
+            excess -= size
+        return deleted
+
+    def _setup_folder(self, setup: ProposalSetup) -> Path:
+        text = json.dumps(_deciding(setup), sort_keys=True)
+        return self.folder / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _path(self, setup: ProposalSetup, image: str) -> Path:
+        # Two levels: a folder of a million files is slow to list.
+        return self._setup_folder(setup) / image[:2] / f"{image}.safetensors"
+
+
+def describe(store: ProposalStore) -> str:
+    """What a store holds, as text for people."""
+    lines = [f"{store.folder}"]
+    for found in store.setups():
+        setup, average = found.setup, found.bytes / max(found.images, 1) / 1000
+        lines += [
+            f"  {found.images} images, {found.bytes / 10**6:.1f} MB ({average:.0f} kB an image): "
+            f"{setup.segmenter}, {setup.encoder}, {setup.settings.points_per_side} points per side"
+        ]
+    return "\n".join(lines) if len(lines) > 1 else f"{store.folder}: empty"
+
+
+def rounded(proposals: Proposals) -> Proposals:
+    """Proposals with their features as a store keeps them."""
+    features = proposals.features.astype(np.float16).astype(np.float32)
+    return dataclasses.replace(proposals, features=features)
+
+
+def _deciding(setup: ProposalSetup) -> dict[str, Any]:
+    settings = dataclasses.replace(setup.settings, prompts_per_batch=1)
+    return dataclasses.asdict(dataclasses.replace(setup, settings=settings))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return folder.glob("**/*.safetensors")
+
+
+def _read_setup(path: Path) -> ProposalSetup:
+    try:
+        content = json.loads(path.read_text())
+        settings = ProposalSettings(**content.pop("settings"))
+        return ProposalSetup(**content, settings=settings)
+    except (ValueError, TypeError, KeyError) as error:
+        raise _FORMAT.corrupt(str(path), repr(error)) from error
+
+
+def _bytes_of(proposals: Proposals) -> bytes:
+    counts = [np.frombuffer(mask["counts"], dtype=np.uint8) for mask in proposals.masks]
+    arrays: Arrays = {
+        "prompts": proposals.prompts.astype(np.int32),
+        "ious": proposals.ious,
+        "boxes": proposals.boxes.astype(np.int16),
+        "features": proposals.features.astype(np.float16),
+        "mask_bytes": np.concatenate([np.zeros(0, np.uint8), *counts]),
+        "mask_lengths": np.array([len(part) for part in counts], dtype=np.int32),
+    }
+    return _FORMAT.seal({"image_size": proposals.image_size}, arrays)
+
+
+def _read(data: bytes, origin: str) -> Proposals:
+    content, arrays = _FORMAT.unseal(data, origin)
+    try:
+        height, width = content["image_size"]
+        return Proposals(
+            image_size=(height, width),
+            prompts=arrays["prompts"].astype(np.int64),
+            ious=arrays["ious"],
+            boxes=arrays["boxes"].astype(np.int64),
+            features=arrays["features"].astype(np.float32),
+            masks=_masks(arrays["mask_bytes"], arrays["mask_lengths"], (height, width)),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise _FORMAT.corrupt(origin, repr(error)) from error
+
+
+def _masks(
+    content: NDArray[np.uint8], lengths: NDArray[np.int32], size: tuple[int, int]
+) -> list[RLE]:
+    ends = np.cumsum(lengths)
+    text = content.tobytes()
+    return [
+        {"size": list(size), "counts": text[end - length : end]}
+        for end, length in zip(ends.tolist(), lengths.tolist(), strict=True)
+    ]

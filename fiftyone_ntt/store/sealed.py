@@ -1,0 +1,97 @@
+"""Arrays and JSON in one safetensors file that says what it is and notices any damage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from fiftyone_ntt.errors import StoreError
+
+Arrays = dict[str, NDArray[Any]]
+
+_HEADER = "fiftyone_ntt"
+
+
+@dataclass(frozen=True)
+class SealedFormat:
+    """A kind of file.
+
+    Attributes:
+        name: the kind, as users call it: "memory bank".
+        version: raised when the content changes; other versions are refused.
+        source: what makes such files, for messages.
+        remedy: what to do about a damaged one, for messages.
+    """
+
+    name: str
+    version: int
+    source: str
+    remedy: str
+
+    @property
+    def _title(self) -> str:
+        return f"fiftyone-ntt {self.name}"
+
+    def seal(self, content: dict[str, Any], arrays: Arrays) -> bytes:
+        """The file of some JSON values and contiguous arrays; equal input gives equal bytes."""
+        header = {**content, "format": self._title, "version": self.version}
+        header["checksum"] = _checksum(header, arrays)
+        return save_tensors(arrays, {_HEADER: json.dumps(header, sort_keys=True)})
+
+    def unseal(self, data: bytes, origin: str) -> tuple[dict[str, Any], Arrays]:
+        """JSON values and arrays of a file.
+
+        Args:
+            data: as made by `seal`.
+            origin: where the bytes come from, for messages.
+
+        Raises:
+            StoreError: of another kind or version, or damaged.
+        """
+        header = self._read_header(data, origin)
+        try:
+            arrays = load_tensors(data)
+        except (SafetensorError, ValueError) as error:
+            raise self.corrupt(origin, str(error)) from error
+        if _checksum(header, arrays) != header.get("checksum"):
+            raise self.corrupt(origin, "its checksum does not match its content")
+        return header, arrays
+
+    def corrupt(self, origin: str, reason: str) -> StoreError:
+        """What to tell the user of a damaged file."""
+        return StoreError(f"{self.name} {origin} is corrupt: {reason}. {self.remedy}")
+
+    def _read_header(self, data: bytes, origin: str) -> dict[str, Any]:
+        size = int.from_bytes(data[:8], "little")
+        try:
+            header = json.loads(data[8 : 8 + size])["__metadata__"][_HEADER]
+            content: dict[str, Any] = dict(json.loads(header))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{origin} is not a {self.name}, or its beginning is damaged. Pass a file written "
+                f"by {self.source}."
+            ) from error
+        if content.get("format") != self._title or content.get("version") != self.version:
+            raise StoreError(
+                f"{origin} is {content.get('format')!r} of version {content.get('version')}, but "
+                f"this version of fiftyone-ntt reads {self._title!r} version {self.version}. "
+                "Rebuild it, or use the version of fiftyone-ntt that wrote it."
+            )
+        return content
+
+
+def _checksum(header: dict[str, Any], arrays: Arrays) -> str:
+    """Of everything in the file but the checksum itself."""
+    words = {key: value for key, value in header.items() if key != "checksum"}
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()

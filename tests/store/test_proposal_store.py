@@ -1,0 +1,163 @@
+"""Proposals on disk: exact but for rounded features, whole or absent, shared, bounded."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.store.proposal_store import (
+    ProposalStore,
+    default_store,
+    describe,
+    image_hash,
+    rounded,
+)
+from tests.core.toy_models import toy_proposals
+
+SETUP = ProposalSetup("encoder:1", "segmenter:1", ProposalSettings())
+
+
+def example(seed: int = 0, count: int = 5) -> Proposals:
+    random = np.random.default_rng(seed)
+    masks = random.random((count, 20, 30)) > 0.5
+    masks[:1] = False  # one empty mask
+    ious, features = random.random(count), random.normal(size=(count, 6))
+    return toy_proposals(masks, ious.tolist(), features.reshape(-1, 6).tolist())
+
+
+def assert_equal(found: Proposals | None, expected: Proposals) -> None:
+    assert found is not None
+    for field in dataclasses.fields(Proposals):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        if isinstance(other, np.ndarray):
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+        else:
+            assert [*one] == [*other]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 300])
+def test_what_was_put_is_got(tmp_path: Path, count: int) -> None:
+    store, proposals = ProposalStore(tmp_path), example(count=count)
+    kept = store.put(SETUP, "ab" * 16, proposals)
+    assert_equal(kept, rounded(proposals))
+    assert_equal(store.get(SETUP, "ab" * 16), kept)
+    assert np.abs(kept.features - proposals.features).max(initial=0) < 5e-4
+
+
+def test_absent_is_none(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path / "none yet")
+    assert store.get(SETUP, "ab" * 16) is None
+    assert store.setups() == []
+    assert describe(store).endswith("empty")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(SETUP, encoder="encoder:2"),
+        dataclasses.replace(SETUP, segmenter="segmenter:2"),
+        dataclasses.replace(SETUP, settings=ProposalSettings(points_per_side=31)),
+        dataclasses.replace(SETUP, settings=ProposalSettings(iou_threshold=0.5)),
+    ],
+)
+def test_setups_are_kept_apart(tmp_path: Path, other: ProposalSetup) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "ab" * 16, example(0))
+    assert store.get(other, "ab" * 16) is None
+    store.put(other, "ab" * 16, example(1))
+    assert_equal(store.get(SETUP, "ab" * 16), rounded(example(0)))
+    assert {found.setup for found in store.setups()} == {SETUP, other}
+    assert [found.images for found in store.setups()] == [1, 1]
+
+
+def test_the_batch_is_not_part_of_the_setup(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "ab" * 16, example())
+    other = dataclasses.replace(SETUP, settings=ProposalSettings(prompts_per_batch=1))
+    assert store.get(other, "ab" * 16) is not None
+
+
+def test_damage_anywhere_is_absence(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "ab" * 16, example())
+    (path,) = tmp_path.glob("**/*.safetensors")
+    data = path.read_bytes()
+    for position in range(0, len(data), 37):
+        flipped = bytearray(data)
+        flipped[position] ^= 1
+        for damaged in (bytes(flipped), data[:position]):
+            path.write_bytes(damaged)
+            assert store.get(SETUP, "ab" * 16) is None
+    store.put(SETUP, "ab" * 16, example())
+    assert store.get(SETUP, "ab" * 16) is not None
+
+
+def test_verify_deletes_damaged_files_only(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    for key in ("aa" * 16, "bb" * 16, "cc" * 16):
+        store.put(SETUP, key, example())
+    damaged = next(tmp_path.glob("*/bb/*.safetensors"))
+    damaged.write_bytes(b"something else")
+    assert store.verify() == [damaged]
+    assert store.verify() == []
+    assert [found.images for found in store.setups()] == [2]
+
+
+def test_evict_deletes_what_was_not_used_for_longest(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    keys = [f"{index}{index}" * 16 for index in range(4)]
+    for age, key in enumerate(keys):
+        store.put(SETUP, key, example())
+        path = next(tmp_path.glob(f"**/{key}.safetensors"))
+        os.utime(path, (1000 + age, 1000 + age))
+    size = path.stat().st_size
+    assert store.get(SETUP, keys[0]) is not None  # which is a use
+    assert store.evict() == []
+    store.limit = 2 * size
+    assert [path.stem for path in store.evict()] == [keys[1], keys[2]]
+    assert store.get(SETUP, keys[0]) is not None and store.get(SETUP, keys[3]) is not None
+
+
+def test_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
+    def work(seed: int) -> bool:
+        store = ProposalStore(tmp_path)
+        kept = [store.put(SETUP, "ab" * 16, example(seed)) for _ in range(5)]
+        found = store.get(SETUP, "ab" * 16)
+        return found is not None and len(found) == len(kept[0])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(work, range(16)))
+    assert not list(tmp_path.glob("**/*.part"))
+
+
+def test_images_are_known_by_content(tmp_path: Path) -> None:
+    one, same, other = (tmp_path / name for name in ("one", "same", "other"))
+    one.write_bytes(b"pixels")
+    same.write_bytes(b"pixels")
+    other.write_bytes(b"pixels.")
+    assert image_hash(one) == image_hash(same) != image_hash(other)
+    with pytest.raises(InputError, match=r"none cannot be read: No such file.*Restore the file"):
+        image_hash(tmp_path / "none")
+
+
+def test_the_default_store_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path))
+    assert default_store().folder == tmp_path
+    monkeypatch.delenv("FIFTYONE_NTT_PROPOSALS")
+    assert default_store().folder == Path.home() / ".fiftyone-ntt" / "proposals"
+
+
+def test_description(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "ab" * 16, example())
+    text = describe(store)
+    assert "1 images" in text and "encoder:1" in text and "32 points per side" in text
