@@ -24,6 +24,10 @@ def register(plugin: Any) -> None:
         plugin: the `fiftyone.plugins.context.PluginContext` that asks
     """
     _warn_of_other_version(plugin.plugin_definition)
+    from fiftyone_ntt.plugin.registry import OPERATORS
+
+    for operator in OPERATORS:
+        plugin.register(operator)
 
 
 def _warn_of_other_version(definition: Any) -> None:
