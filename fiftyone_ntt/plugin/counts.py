@@ -6,26 +6,46 @@ dataset from being scanned each time.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 from fiftyone.operators import execution_cache
 
+T = TypeVar("T")
 
-@execution_cache(prompt_scoped=True, residency="ephemeral")  # type: ignore[untyped-decorator]
+
+def once_per_prompt(function: Callable[..., T]) -> Callable[..., T]:
+    """Keep what a function of the context and plain values returns while a form is open.
+
+    Without a prompt (a call from the SDK, a scheduled run) nothing is kept: FiftyOne's cache
+    would then hand the value to every later call in this process, of whatever dataset.
+    """
+    cached = execution_cache(prompt_scoped=True, residency="ephemeral")(function)
+
+    @wraps(function)
+    def wrapper(ctx: Any, *values: Any) -> T:
+        result: T = function(ctx, *values) if ctx.prompt_id is None else cached(ctx, *values)
+        return result
+
+    return wrapper
+
+
+@once_per_prompt
 def label_tags(ctx: Any, field: str) -> dict[str, int]:
     """Label tags in a field of the dataset, and on how many labels each is."""
     return dict(ctx.dataset.count_values(f"{labels_path(ctx.dataset, field)}.tags"))
 
 
-@execution_cache(prompt_scoped=True, residency="ephemeral")  # type: ignore[untyped-decorator]
+@once_per_prompt
 def sample_tags(ctx: Any) -> dict[str, int]:
     """Sample tags of the dataset, and on how many samples each is."""
     return dict(ctx.dataset.count_sample_tags())
 
 
-@execution_cache(prompt_scoped=True, residency="ephemeral")  # type: ignore[untyped-decorator]
+@once_per_prompt
 def target_size(ctx: Any, target: str | None, empty_field: str | None = None) -> int:
     """Samples of the form's target view; with `empty_field` only those with nothing in it."""
     samples = ctx.target_view()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from fiftyone.operators import execution_cache
-
 from fiftyone_ntt.models import is_available, list_model_sets, list_models
+from fiftyone_ntt.plugin.counts import once_per_prompt
 from fiftyone_ntt.plugin.form import Form
 
 TORCH = ("torch", "transformers")
@@ -52,7 +51,7 @@ def choose_device(form: Form) -> str | None:
     return form.choice("device", "Device", _DEVICES, default="auto")
 
 
-@execution_cache(prompt_scoped=True, residency="ephemeral")  # type: ignore[untyped-decorator]
+@once_per_prompt
 def missing_megabytes(ctx: Any) -> dict[str, float]:
     """For each named set, what has to be downloaded; -1 where nothing has.
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiftyone.operators import execution_cache
-
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.plugin.counts import label_tags, labels_path, sample_tags
+from fiftyone_ntt.plugin.counts import label_tags, labels_path, once_per_prompt, sample_tags
 from fiftyone_ntt.plugin.form import Form
 
 LABEL_TAG, SAMPLE_TAG, VIEW = "label_tag", "sample_tag", "view"
@@ -65,7 +63,7 @@ def source_samples(ctx: Any, field: str, source: str, tag: str | None) -> tuple[
     )
 
 
-@execution_cache(prompt_scoped=True, residency="ephemeral")  # type: ignore[untyped-decorator]
+@once_per_prompt
 def source_counts(ctx: Any, field: str, source: str, tag: str | None) -> dict[str, int]:
     """References per class that a source has."""
     samples, ids = source_samples(ctx, field, source, tag)

@@ -167,3 +167,10 @@ def test_a_keystroke_scans_nothing(
     monkeypatch.setattr(fo.DatasetView, "aggregate", lambda *_, **__: scans.append(1))
     open_form("build_memory_bank", scenes, {"name": "ab"}, **prompt)
     assert scans == []
+
+
+def test_without_a_prompt_nothing_is_kept(bank: Any, scenes: fo.Dataset) -> None:
+    params = {"name": "x", "source": "label_tag"}
+    open_form("build_memory_bank", scenes, params)
+    scenes.untag_labels("reference")
+    assert "no 'label_tag'" in problems(open_form("build_memory_bank", scenes, params))["source"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import fiftyone as fo
 import fiftyone.operators as foo
@@ -28,7 +29,7 @@ def messages(name: str, dataset: fo.Dataset, params: dict, **request: Any) -> li
     from fiftyone.operators.executor import Executor
 
     operator = foo.get_operator(f"{PLUGIN_NAME}/{name}")
-    given = {"dataset_name": dataset.name, "params": params, "prompt_id": "1", **request}
+    given = {"dataset_name": dataset.name, "params": params, "prompt_id": uuid4().hex, **request}
     ctx = ExecutionContext(given, Executor(), operator_uri=operator.uri)
     return [(m.body.operator_uri, m.body.params) for m in operator.execute(ctx)]
 
@@ -183,7 +184,9 @@ def test_leaving_the_app_stops_the_work(uri: Any, scenes: fo.Dataset) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
     operator = foo.get_operator(uri("segment_with_memory_bank"))
     params = {"bank": "colours", "points_per_side": 16}
-    ctx = ExecutionContext({"dataset_name": scenes.name, "params": params, "prompt_id": "1"})
+    ctx = ExecutionContext(
+        {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
+    )
     from fiftyone.operators.executor import Executor
 
     ctx.executor = Executor()
