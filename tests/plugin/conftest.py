@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.dataset.colour_models import colour_models
 
     monkeypatch.setattr(
-        "fiftyone_ntt.dataset.model_choice.load_models", lambda *_, **__: colour_models("demo")
+        "fiftyone_ntt.dataset.model_choice.load_models",
+        lambda *_, **__: replace(colour_models("demo"), encoder_spec="demo", segmenter_spec="demo"),
     )
 
 
