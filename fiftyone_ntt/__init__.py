@@ -30,6 +30,7 @@ _HOMES = {
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
+    "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
     "segment": "fiftyone_ntt.dataset.segmentation",
@@ -56,6 +57,7 @@ __all__ = [
     "memory_bank_name_problem",
     "merge_memory_banks",
     "rename_memory_bank",
+    "review_memory_bank",
     "sample_references",
     "save_memory_bank",
     "segment",
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         export_memory_bank,
         import_memory_bank,
         merge_memory_banks,
+        review_memory_bank,
     )
     from fiftyone_ntt.dataset.banks import (
         delete_memory_bank,

@@ -9,6 +9,7 @@ import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.bank_merging import merge_banks
+from fiftyone_ntt.core.bank_review import BankReview, review_bank
 from fiftyone_ntt.dataset.banks import (
     BankSummary,
     check_bank_name,
@@ -52,6 +53,17 @@ def merge_memory_banks(
     check_bank_name(samples._root_dataset, new_name, overwrite=False)
     merged = merge_banks([load_memory_bank(samples, name) for name in wanted])
     return save_memory_bank(samples, merged, new_name)
+
+
+def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:
+    """What in a bank of a dataset to look at again; computed from the bank alone, without models.
+
+    Example:
+        >>> review = ntt.review_memory_bank(dataset, "boats")  # doctest: +SKIP
+        >>> [found.marks for found in review.references if found.marks]  # doctest: +SKIP
+        [('weak', 'closer to bird')]
+    """
+    return review_bank(load_memory_bank(samples, name))
 
 
 def export_memory_bank(

@@ -25,12 +25,14 @@ class Outcome:
         result: JSON values, the operator's result.
         warning: what they should look at, if anything.
         panel: name of a panel to open on it, if any.
+        deselect: clear the App's selection, which would otherwise be the next form's target.
     """
 
     message: str
     result: dict[str, Any] = field(default_factory=dict)
     warning: str | None = None
     panel: str | None = None
+    deselect: bool = False
 
 
 class NttOperator(foo.Operator):  # type: ignore[misc]
@@ -118,7 +120,10 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             )
         except NttError as error:
             yield _show_error(ctx, error)
+            yield ctx.ops.set_progress(label=str(error))
         else:
+            # The progress stays on the screen until the user closes it.
+            yield ctx.ops.set_progress(progress=1.0, label=outcome.message)
             yield from _messages(ctx, outcome)
 
 
@@ -135,6 +140,9 @@ def required(params: dict[str, Any], name: str) -> Any:
 
 def _messages(ctx: Any, outcome: Outcome) -> Iterator[Any]:
     yield ctx.ops.reload_dataset()
+    if outcome.deselect:
+        yield ctx.ops.clear_selected_labels()
+        yield ctx.ops.clear_selected_samples()
     if outcome.panel is not None:
         yield ctx.ops.open_panel(outcome.panel, layout="horizontal")
     yield ctx.ops.notify(outcome.message, variant="success")

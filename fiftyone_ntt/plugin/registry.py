@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fiftyone_ntt.plugin.bank_panel import MemoryBankPanel
 from fiftyone_ntt.plugin.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
@@ -21,3 +22,5 @@ OPERATORS = (
     ManageMemoryBanks,
     DeleteRunPredictions,
 )
+
+PANELS = (MemoryBankPanel,)

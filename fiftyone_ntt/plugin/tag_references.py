@@ -56,7 +56,8 @@ class TagReferences(NttOperator):
         samples, _ = source_samples(ctx, field, source, None)
         counts = ntt.tag_references(samples, field, label_ids=ids or None, tag=tag)
         total = sum(counts.values())
-        return Outcome(f"{total} labels tagged {tag!r}: {listed(counts)}.", {"counts": counts})
+        message = f"{total} labels tagged {tag!r}: {listed(counts)}."
+        return Outcome(message, {"counts": counts}, deselect=True)
 
     def __call__(self, samples: Any, label_field: str, **options: Any) -> dict[str, int]:
         """`fiftyone_ntt.tag_references`, which see."""

@@ -76,9 +76,9 @@ def look_up(plugins_dir: Path, *, hide_package: bool) -> dict[str, Any]:
 
 
 def listed_operators() -> list[str]:
-    """What `fiftyone.yml` promises."""
-    names: list[str] = yaml.safe_load((CHECKOUT / "fiftyone.yml").read_text())["operators"]
-    return names
+    """What `fiftyone.yml` promises; panels are operators too."""
+    definition = yaml.safe_load((CHECKOUT / "fiftyone.yml").read_text())
+    return [*definition["operators"], *definition["panels"]]
 
 
 def test_the_stub_is_found_and_loads(tmp_path: Path, private_database: PrivateDatabase) -> None:

@@ -10,7 +10,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 import yaml
-from fiftyone.operators.executor import ExecutionContext, ExecutionError
+from fiftyone.operators.executor import ExecutionContext, ExecutionError, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin import PLUGIN_NAME
@@ -26,8 +26,6 @@ def run(uri: Any, name: str, dataset: fo.Dataset, params: dict, **ctx: Any) -> A
 
 def messages(name: str, dataset: fo.Dataset, params: dict, **request: Any) -> list[tuple]:
     """What a generator operator sends to the App: operator and parameters."""
-    from fiftyone.operators.executor import Executor
-
     operator = foo.get_operator(f"{PLUGIN_NAME}/{name}")
     given = {"dataset_name": dataset.name, "params": params, "prompt_id": uuid4().hex, **request}
     ctx = ExecutionContext(given, Executor(), operator_uri=operator.uri)
@@ -143,7 +141,8 @@ def test_progress_and_outcome_in_the_app(uri: Any, scenes: fo.Dataset) -> None:
     assert names[:2] == ["set_progress", "set_progress"]
     assert sent[0][1]["label"] == "Preparing"
     assert "of 6 images" in sent[1][1]["label"]
-    assert names[-2:] == ["reload_dataset", "notify"]
+    assert names[-3:] == ["set_progress", "reload_dataset", "notify"]
+    assert sent[-3][1]["progress"] == 1 and "18 detections" in sent[-3][1]["label"]
     assert "18 detections in 6 of 6 images" in sent[-1][1]["message"]
 
 
@@ -157,8 +156,8 @@ def test_evaluating_opens_the_panel(uri: Any, scenes: fo.Dataset) -> None:
 
 def test_errors_are_messages_in_the_app_and_errors_in_the_sdk(uri: Any, scenes: Any) -> None:
     params = {**BUILD, "source": "label_tag", "tag": "gone"}
-    assert messages("build_memory_bank", scenes, params)[-1][0] == "notify"
-    sent = messages("build_memory_bank", scenes, params)[-1][1]
+    assert messages("build_memory_bank", scenes, params)[-2][0] == "notify"
+    sent = messages("build_memory_bank", scenes, params)[-2][1]
     assert sent["variant"] == "error" and "no samples in this view" in sent["message"]
     with pytest.raises(ExecutionError, match="tag"):
         run(uri, "build_memory_bank", scenes, params)
@@ -167,7 +166,7 @@ def test_errors_are_messages_in_the_app_and_errors_in_the_sdk(uri: Any, scenes: 
 def test_a_bank_renamed_while_the_form_was_open(uri: Any, scenes: fo.Dataset) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
     ntt.rename_memory_bank(scenes, "colours", "renamed")
-    sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})[-1][1]
+    sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})[-2][1]
     assert sent["variant"] == "error" and "Pass one of: 'renamed'" in sent["message"]
 
 
@@ -187,14 +186,26 @@ def test_leaving_the_app_stops_the_work(uri: Any, scenes: fo.Dataset) -> None:
     ctx = ExecutionContext(
         {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
     )
-    from fiftyone.operators.executor import Executor
-
     ctx.executor = Executor()
     stream = operator.execute(ctx)
     next(stream), next(stream)
     stream.close()
     (record,) = ntt.list_prediction_runs(scenes).values()
     assert record["status"] == "FAILED" and "Run it again" in record["reason"]
+
+
+def test_a_field_deleted_while_a_run_is_going(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    operator = foo.get_operator(uri("segment_with_memory_bank"))
+    params = {"bank": "colours", "points_per_side": 8}
+    request = {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
+    stream = operator.execute(ExecutionContext(request, Executor()))
+    next(stream), next(stream)
+    scenes.delete_sample_field("predictions")
+    said = [message.body.params.get("message", "") for message in stream]
+    assert any("predictions" in text for text in said)
+    scenes.reload()
+    assert scenes.count("ground_truth.detections") == 18
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ import fiftyone.operators as foo
 from tests.plugin.forms import open_form, problems
 
 dataset = fo.Dataset()
-names = [op.name for op in foo.list_operators() if (op.plugin_name or "").startswith("@ntt/")]
+found = foo.list_operators(type="operator")
+names = [op.name for op in found if (op.plugin_name or "").startswith("@ntt/")]
 print(json.dumps({name: problems(open_form(name, dataset)) for name in names}))
 dataset.delete()
 """
