@@ -8,7 +8,7 @@ DEMO_ARGS ?= --no-app
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean distclean
+.PHONY: help setup demo test lint format pictures clean distclean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -33,6 +33,10 @@ lint: setup ## ruff and mypy
 format: setup ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+pictures: setup ## take the README's pictures of the App anew
+	$(VENV)/bin/python -m pytest -m app
+	$(VENV)/bin/python scripts/pictures.py
 
 clean: ## remove caches and build results
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

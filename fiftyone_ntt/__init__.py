@@ -18,18 +18,27 @@ _HOMES = {
     "boxes_to_masks": "fiftyone_ntt.dataset.boxes",
     "build_memory_bank": "fiftyone_ntt.dataset.building",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
+    "delete_run_predictions": "fiftyone_ntt.dataset.run_deletion",
+    "duplicate_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "evaluate": "fiftyone_ntt.dataset.evaluation",
     "export_coco": "fiftyone_ntt.dataset.coco_export",
+    "export_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "import_coco": "fiftyone_ntt.dataset.coco_import",
+    "import_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "list_memory_banks": "fiftyone_ntt.dataset.banks",
+    "list_prediction_runs": "fiftyone_ntt.dataset.run_deletion",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
+    "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
+    "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
+    "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
     "segment": "fiftyone_ntt.dataset.segmentation",
+    "tag_references": "fiftyone_ntt.dataset.tagging",
 }
 
 __all__ = [
@@ -40,26 +49,43 @@ __all__ = [
     "boxes_to_masks",
     "build_memory_bank",
     "delete_memory_bank",
+    "delete_run_predictions",
+    "duplicate_memory_bank",
     "evaluate",
     "export_coco",
+    "export_memory_bank",
     "import_coco",
+    "import_memory_bank",
     "list_memory_banks",
+    "list_prediction_runs",
     "load_memory_bank",
     "load_models",
+    "memory_bank_name_problem",
+    "merge_memory_banks",
     "mine_negatives",
     "relabel",
     "rename_memory_bank",
+    "review_memory_bank",
     "sample_references",
     "save_memory_bank",
     "segment",
+    "tag_references",
 ]
 
 if TYPE_CHECKING:
     from fiftyone_ntt.core.bank import MemoryBank
+    from fiftyone_ntt.dataset.bank_actions import (
+        duplicate_memory_bank,
+        export_memory_bank,
+        import_memory_bank,
+        merge_memory_banks,
+        review_memory_bank,
+    )
     from fiftyone_ntt.dataset.banks import (
         delete_memory_bank,
         list_memory_banks,
         load_memory_bank,
+        memory_bank_name_problem,
         rename_memory_bank,
         save_memory_bank,
     )
@@ -71,8 +97,10 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import mine_negatives
     from fiftyone_ntt.dataset.relabelling import relabel
+    from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
+    from fiftyone_ntt.dataset.tagging import tag_references
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models
 

@@ -5,6 +5,7 @@
 #   PYTHON     the Python to use (3.10 to 3.13); default: python3, else the newest such on the PATH
 #   TORCH      what to install for torch; default torch==2.13.0. Not used where .venv can import a
 #              torch already; empty leaves the choice to pip
+#   CHROMIUM   empty: do not install Debian's Chromium, which the browser tests drive
 #   VENV_ARGS  more arguments for `python -m venv`, for instance --system-site-packages
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -52,3 +53,18 @@ install --editable '.[dev]'
 
 # FiftyOne's database package comes without its server where MongoDB could not be downloaded.
 "$venv/bin/python" scripts/mongod.py
+
+# The browser tests drive Debian's Chromium: Playwright's own downloads are not needed.
+chromium_found() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+if [ "${CHROMIUM-install}" = install ] && ! chromium_found >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "setup: chromium, for the browser tests"
+        { apt-get update && apt-get install --yes --no-install-recommends chromium; } >/dev/null
+        chromium_found >/dev/null
+    else
+        echo "setup: no Chromium here, and only root on Debian can install one; the browser tests" \
+            "will fail. Install it, or leave them out: make test PYTEST_ARGS=\"-m 'not app'\"" >&2
+    fi
+fi

@@ -205,6 +205,22 @@ def check_bank_name(dataset: fo.Dataset, name: str, overwrite: bool) -> str:
     return new_key
 
 
+def memory_bank_name_problem(
+    samples: foc.SampleCollection, name: str, overwrite: bool = False
+) -> str | None:
+    """Why a bank cannot be saved under a name on a dataset, or None where it can.
+
+    Example:
+        >>> ntt.memory_bank_name_problem(dataset, "boats")  # doctest: +SKIP
+        "dataset 'harbour' already has a memory bank 'boats'. Pass ..."
+    """
+    try:
+        check_bank_name(samples._root_dataset, name, overwrite)
+    except InputError as error:
+        return str(error)
+    return None
+
+
 def _key_of(name: str) -> str:
     """FiftyOne's keys are identifiers: the name with other characters replaced."""
     if not isinstance(name, str) or not name.strip():

@@ -24,6 +24,10 @@ def register(plugin: Any) -> None:
         plugin: the `fiftyone.plugins.context.PluginContext` that asks
     """
     _warn_of_other_version(plugin.plugin_definition)
+    from fiftyone_ntt.plugin.registry import OPERATORS, PANELS
+
+    for part in (*OPERATORS, *PANELS):
+        plugin.register(part)
 
 
 def _warn_of_other_version(definition: Any) -> None:

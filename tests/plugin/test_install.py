@@ -39,7 +39,9 @@ from fiftyone.operators.registry import OperatorRegistry
 
 errors = [error for _ in range(2) for error in OperatorRegistry().list_errors()]
 import fiftyone_ntt
+found = OperatorRegistry().list_operators()
 print(json.dumps({{
+    "operators": [op.name for op in found if (op.plugin_name or "").startswith("@ntt/")],
     "plugins": [plugin.name for plugin in fop.list_plugins()],
     "versions": [plugin.version for plugin in fop.list_plugins()],
     "errors": errors,
@@ -73,6 +75,12 @@ def look_up(plugins_dir: Path, *, hide_package: bool) -> dict[str, Any]:
     return found
 
 
+def listed_operators() -> list[str]:
+    """What `fiftyone.yml` promises; panels are operators too."""
+    definition = yaml.safe_load((CHECKOUT / "fiftyone.yml").read_text())
+    return [*definition["operators"], *definition["panels"]]
+
+
 def test_the_stub_is_found_and_loads(tmp_path: Path, private_database: PrivateDatabase) -> None:
     folder = install_plugin(tmp_path)
 
@@ -81,6 +89,7 @@ def test_the_stub_is_found_and_loads(tmp_path: Path, private_database: PrivateDa
     assert folder == tmp_path / "@ntt" / "reference_segmentation"
     assert found["plugins"] == [PLUGIN_NAME]
     assert found["versions"] == [fiftyone_ntt.__version__]
+    assert found["operators"] == listed_operators()
     assert found["errors"] == []
 
 
@@ -98,6 +107,7 @@ def test_a_checkout_loads_without_the_package_installed(
 
     assert found["plugins"] == [PLUGIN_NAME]
     assert found["errors"] == []
+    assert found["operators"] == listed_operators()
     assert Path(found["package"]) == (folder / "fiftyone_ntt" / "__init__.py").resolve()
 
 
@@ -219,7 +229,8 @@ def test_another_version_in_the_plugins_folder_is_told_once(
 ) -> None:
     monkeypatch.setattr(plugin, "_warned_of", set())
     context = SimpleNamespace(
-        plugin_definition=SimpleNamespace(version="0.0.1", directory="/plugins/old")
+        plugin_definition=SimpleNamespace(version="0.0.1", directory="/plugins/old"),
+        register=lambda operator: None,
     )
 
     with caplog.at_level(logging.WARNING):

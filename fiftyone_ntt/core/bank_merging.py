@@ -1,0 +1,91 @@
+"""Several memory banks as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet, join_reference_sets
+from fiftyone_ntt.errors import InputError
+
+
+def merge_banks(banks: Sequence[MemoryBank]) -> MemoryBank:
+    """A bank with the classes and references of all `banks`, each reference once.
+
+    References with equal ids in one class are the same reference: the first is kept. The pictures'
+    statistics of a class that several banks have are those of the bank with most references of
+    it, because patches are not kept; a note says so. They decide no label.
+
+    Args:
+        banks: at least one, all of the same encoder.
+
+    Returns:
+        An unnamed bank; classes in the order in which they first occur; the models of the first.
+
+    Raises:
+        InputError: no banks, or of different encoders.
+    """
+    if not banks:
+        raise InputError("there are no memory banks to merge. Name at least two.")
+    first = banks[0]
+    for bank in banks[1:]:
+        if bank.encoder != first.encoder:
+            raise InputError(
+                f"memory bank {bank.name!r} was built with encoder {bank.encoder}, but "
+                f"{first.name!r} with {first.encoder}: their features cannot be compared. Rebuild "
+                "one of them with the models of the other."
+            )
+    classes = tuple(dict.fromkeys(name for bank in banks for name in bank.classes))
+    shared = [name for name in classes if sum(name in bank.classes for bank in banks) > 1]
+    notes = [note for bank in banks for note in bank.notes]
+    if shared:
+        notes.append(f"merged: the pictures of {', '.join(shared)} show one bank's patches only")
+    return replace(
+        first,
+        classes=classes,
+        references=_merged([(bank, bank.references) for bank in banks], classes),
+        negatives=_merged([(bank, bank.negatives) for bank in banks], classes),
+        statistics=_statistics(banks, classes),
+        name="",
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _merged(
+    parts: Sequence[tuple[MemoryBank, ReferenceSet]], classes: tuple[str, ...]
+) -> ReferenceSet:
+    moved = []
+    for bank, rows in parts:
+        table = np.array([classes.index(name) for name in bank.classes], dtype=np.int64)
+        moved.append(replace(rows, classes=table[rows.classes]))
+    joined = join_reference_sets(moved)
+    seen: dict[tuple[str, int], int] = {}
+    for row, key in enumerate(zip(joined.ids, joined.classes.tolist(), strict=True)):
+        seen.setdefault(key, row)
+    return _rows(joined, np.array(list(seen.values()), dtype=np.int64))
+
+
+def _rows(rows: ReferenceSet, chosen: np.ndarray) -> ReferenceSet:
+    return ReferenceSet(
+        ids=tuple(rows.ids[index] for index in chosen),
+        classes=rows.classes[chosen],
+        prototypes=rows.prototypes[chosen],
+        weights=rows.weights[chosen],
+        patch_means=rows.patch_means[chosen],
+        patch_counts=rows.patch_counts[chosen],
+    )
+
+
+def _statistics(banks: Sequence[MemoryBank], classes: tuple[str, ...]) -> PatchStatistics:
+    sources = []
+    for name in classes:
+        holders = [bank for bank in banks if name in bank.classes]
+        largest = max(holders, key=lambda bank: bank.class_counts()[name])
+        sources.append((largest.statistics, largest.classes.index(name)))
+    return PatchStatistics(
+        pca_mean=np.stack([found.pca_mean[index] for found, index in sources]),
+        pca_components=np.stack([found.pca_components[index] for found, index in sources]),
+        centres=np.stack([found.centres[index] for found, index in sources]),
+    )

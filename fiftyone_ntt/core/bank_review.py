@@ -1,0 +1,143 @@
+"""A look at a memory bank: weak, outlying and duplicate references, and confused classes.
+
+Works on the arrays of the bank alone; no model is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.bank import Floats, MemoryBank, normalise
+
+WEAK = 0.7
+"""References agreeing less than this with the others of their class, 0..1, are weak: 0.5 is no
+agreement at all."""
+DUPLICATE = 0.995
+"""References of one class with a higher cosine are near-duplicates: one of them is enough."""
+OUTLYING = 3.5
+"""Robust z-score below the class's median from which a reference is an outlier."""
+
+
+@dataclass(frozen=True)
+class ReferenceReview:
+    """One reference.
+
+    Attributes:
+        id: its label's id.
+        label: its class.
+        agreement: with the other references of its class, 0..1; NaN for the only one.
+        nearest_class: the class whose prototype it resembles most.
+        marks: what to look at: `weak`, `outlying`, `closer to <class>`, `near-duplicate of <id>`.
+    """
+
+    id: str
+    label: str
+    agreement: float
+    nearest_class: str
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class BankReview:
+    """A bank, looked at.
+
+    Attributes:
+        classes: of the bank.
+        similarity: float32 `[K, K]`, cosines between class prototypes.
+        confused: pairs of classes by falling cosine, most alike first.
+        references: one each, in the bank's order.
+        points: float32 `[R, 2]`, the references in the plane of their two principal components.
+    """
+
+    classes: tuple[str, ...]
+    similarity: Floats
+    confused: tuple[tuple[str, str, float], ...]
+    references: tuple[ReferenceReview, ...]
+    points: Floats
+
+
+def review_bank(bank: MemoryBank) -> BankReview:
+    """Look at a bank; see `BankReview`."""
+    similarity = bank.prototypes @ bank.prototypes.T
+    return BankReview(
+        classes=bank.classes,
+        similarity=similarity,
+        confused=_pairs(bank.classes, similarity),
+        references=_references(bank),
+        points=plane(normalise(bank.references.prototypes)),
+    )
+
+
+def plane(rows: Floats) -> Floats:
+    """Rows in the plane of their first two principal components, `[N, C]` to `[N, 2]`."""
+    centred = (rows - rows.mean(axis=0)).astype(np.float64)
+    left, scales, _ = np.linalg.svd(centred, full_matrices=False)
+    points = np.zeros((len(rows), 2), dtype=np.float32)
+    rank = min(2, len(scales))
+    points[:, :rank] = left[:, :rank] * scales[:rank]
+    return points
+
+
+def _pairs(classes: tuple[str, ...], similarity: Floats) -> tuple[tuple[str, str, float], ...]:
+    firsts, seconds = np.triu_indices(len(classes), k=1)
+    pairs = [
+        (classes[i], classes[j], float(similarity[i, j]))
+        for i, j in zip(firsts.tolist(), seconds.tolist(), strict=True)
+    ]
+    return tuple(sorted(pairs, key=lambda pair: -pair[2]))
+
+
+def _references(bank: MemoryBank) -> tuple[ReferenceReview, ...]:
+    units = normalise(bank.references.prototypes)
+    nearest = (units @ bank.prototypes.T).argmax(axis=1)
+    agreement = bank.leave_one_out
+    outliers = _outliers(agreement, bank.references.classes)
+    twins = _twins(units, bank.references.classes)
+    reviews = []
+    for row, label_id in enumerate(bank.references.ids):
+        own = int(bank.references.classes[row])
+        marks = ["weak"] if agreement[row] < WEAK else []
+        marks += ["outlying"] if outliers[row] else []
+        marks += [f"closer to {bank.classes[nearest[row]]}"] if nearest[row] != own else []
+        marks += [f"near-duplicate of {bank.references.ids[twins[row]]}"] if row in twins else []
+        reviews.append(
+            ReferenceReview(
+                id=label_id,
+                label=bank.classes[own],
+                agreement=float(agreement[row]),
+                nearest_class=bank.classes[nearest[row]],
+                marks=tuple(marks),
+            )
+        )
+    return tuple(reviews)
+
+
+def _outliers(agreement: Floats, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """References far below the others of their class; of fewer than 4, none can be told."""
+    found = np.zeros(len(agreement), dtype=bool)
+    for index in np.unique(classes):
+        rows = np.flatnonzero(classes == index)
+        if len(rows) < 4:
+            continue
+        values = agreement[rows]
+        median = np.median(values)
+        # 1.4826: the median deviation of a normal distribution in its standard deviations.
+        spread = 1.4826 * np.median(np.abs(values - median))
+        found[rows] = median - values > OUTLYING * max(float(spread), 1e-3)
+    return found
+
+
+def _twins(units: Floats, classes: NDArray[np.int64]) -> dict[int, int]:
+    """Row of each near-duplicate to the first of the rows it duplicates."""
+    twins: dict[int, int] = {}
+    for index in np.unique(classes):
+        rows = np.flatnonzero(classes == index)
+        alike = np.triu(units[rows] @ units[rows].T > DUPLICATE, k=1)
+        for position, row in enumerate(rows.tolist()):
+            earlier = np.flatnonzero(alike[:, position])
+            if len(earlier):
+                twins[row] = int(rows[earlier[0]])
+    return twins

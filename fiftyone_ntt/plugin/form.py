@@ -1,0 +1,151 @@
+"""An operator's form while someone fills it in: its fields, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone.core.fields as fof
+import fiftyone.core.labels as fol
+import fiftyone.operators.types as types
+
+
+class Form:
+    """Fields in the order they are added, with the values the user gave so far.
+
+    FiftyOne asks for the form anew at every change, so what is wrong is said as the user types.
+    No field is `required` in FiftyOne's sense: that refuses calls from the SDK that leave a
+    default to the operator, and gives no reason.
+
+    Attributes:
+        ctx: the operator's `ExecutionContext`.
+        inputs: the form as FiftyOne wants it.
+    """
+
+    def __init__(self, ctx: Any) -> None:
+        self.ctx = ctx
+        self.inputs = types.Object()
+
+    def text(self, name: str, label: str, default: str = "", **shown: Any) -> str:
+        """A line of text; returns what it holds, stripped."""
+        required = bool(shown.pop("required", True))
+        self.inputs.str(name, label=label, default=default or None, allow_empty=True, **shown)
+        if required and not self._value(name, default).strip():
+            self.reject(name, f"{label} is empty.")
+        return str(self._value(name, default)).strip()
+
+    def whole(self, name: str, label: str, default: int, low: int = 0, **shown: Any) -> int:
+        """A whole number of at least `low`."""
+        self.inputs.int(name, label=label, default=default, **shown)
+        value = self._value(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            self.reject(name, f"{label} must be a whole number of at least {low}.")
+            return default
+        return value
+
+    def share(self, name: str, label: str, default: float, **shown: Any) -> float:
+        """A number in 0..1."""
+        self.inputs.float(name, label=label, default=default, **shown)
+        value = self._value(name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            self.reject(name, f"{label} must be a number from 0 to 1.")
+            return default
+        return float(value)
+
+    def flag(self, name: str, label: str, default: bool = False, **shown: Any) -> bool:
+        """A checkbox."""
+        view = types.CheckboxView()
+        self.inputs.bool(name, label=label, default=default, view=view, **shown)
+        return bool(self._value(name, default))
+
+    def choice(
+        self,
+        name: str,
+        label: str,
+        options: Mapping[str, str],
+        default: str | None = None,
+        **shown: Any,
+    ) -> str | None:
+        """One of some values, shown by their labels; None where nothing (valid) is chosen."""
+        view = types.DropdownView()
+        for value, text in options.items():
+            view.add_choice(value, label=text)
+        # Not an enum: FiftyOne would say "Invalid enum value", not which value and what to do.
+        self.inputs.str(name, label=label, default=default, view=view, **shown)
+        value = self._value(name, default)
+        if value in options:
+            return str(value)
+        if value:
+            self.reject(name, f"there is no {value!r} here (any more). Choose another.")
+        else:
+            self.reject(name, f"{label}: choose one.")
+        return None
+
+    def several(self, name: str, label: str, options: Mapping[str, str], **shown: Any) -> list[str]:
+        """Some of some values."""
+        view = types.AutocompleteView(allow_user_input=False, allow_duplicates=False)
+        for value, text in options.items():
+            view.add_choice(value, label=text)
+        self.inputs.list(name, types.String(), label=label, default=[], view=view, **shown)
+        values = [str(value) for value in self._value(name, [])]
+        unknown = [value for value in values if value not in options]
+        if unknown:
+            self.reject(name, f"there is no {unknown[0]!r} here (any more). Remove it.")
+        return values
+
+    def note(self, name: str, label: str, text: str = "") -> None:
+        """Something to read."""
+        self.inputs.view(name, types.Notice(label=label, description=text))
+
+    def warn(self, name: str, label: str, text: str = "") -> None:
+        """Something to read before going on."""
+        self.inputs.view(name, types.Warning(label=label, description=text))
+
+    def stop(self, name: str, label: str, text: str) -> None:
+        """What keeps the operator from running at all."""
+        prop = self.inputs.view(name, types.Error(label=label, description=text))
+        prop.invalid, prop.error_message = True, f"{label}. {text}"
+
+    def reject(self, name: str, reason: str) -> None:
+        """Show `reason` beside a field and refuse to run until it is mended."""
+        prop = self.inputs.get_property(name)
+        prop.invalid, prop.error_message = True, reason[:1].upper() + reason[1:]
+
+    def label_field(
+        self,
+        name: str,
+        label: str,
+        kinds: tuple[type[fol.Label], ...] = (fol.Detections,),
+        prefer: str = "",
+        **shown: Any,
+    ) -> str | None:
+        """A label field of the dataset; says so where there is none."""
+        fields = label_fields(self.ctx.dataset, kinds)
+        default = prefer if prefer in fields else next(iter(fields), None)
+        chosen = self.choice(name, label, {field: field for field in fields}, default, **shown)
+        if not fields:
+            names = " or ".join(kind.__name__ for kind in kinds)
+            self.reject(name, f"this dataset has no field of {names}. Add or import labels first.")
+        return chosen
+
+    def _value(self, name: str, default: Any) -> Any:
+        value = self.ctx.params.get(name)
+        return default if value is None else value
+
+
+def label_fields(dataset: Any, kinds: tuple[type[fol.Label], ...]) -> list[str]:
+    """Names of the sample fields that hold one of these kinds of labels."""
+    schema = dataset.get_field_schema(ftype=fof.EmbeddedDocumentField)
+    return [name for name, field in schema.items() if issubclass(field.document_type, kinds)]
+
+
+def field_problem(dataset: Any, name: str, taken_by: str | None = None) -> str | None:
+    """Why detections cannot be written to a field of this name, or None."""
+    if not name.isidentifier():
+        return "use letters, digits and underscores, not starting with a digit."
+    if name == taken_by:
+        return f"{name!r} is the field that is read. Choose another name."
+    field = dataset.get_field(name)
+    if field is not None and name not in label_fields(dataset, (fol.Detections,)):
+        return f"{name!r} holds something else than detections. Choose another name."
+    return None

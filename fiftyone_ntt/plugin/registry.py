@@ -1,0 +1,26 @@
+"""All that the plugin registers; `fiftyone.yml` lists the same names."""
+
+from __future__ import annotations
+
+from fiftyone_ntt.plugin.bank_panel import MemoryBankPanel
+from fiftyone_ntt.plugin.boxes_to_masks import BoxesToMasks
+from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
+from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
+from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
+from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
+from fiftyone_ntt.plugin.sample_references import SampleReferences
+from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
+from fiftyone_ntt.plugin.tag_references import TagReferences
+
+OPERATORS = (
+    SampleReferences,
+    TagReferences,
+    BuildMemoryBank,
+    SegmentWithMemoryBank,
+    EvaluatePredictions,
+    BoxesToMasks,
+    ManageMemoryBanks,
+    DeleteRunPredictions,
+)
+
+PANELS = (MemoryBankPanel,)

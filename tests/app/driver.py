@@ -1,0 +1,119 @@
+"""What a person does in the App, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class App:
+    """The App in a browser's tab.
+
+    Attributes:
+        page: Playwright's page.
+        pictures: folder of the screenshots.
+    """
+
+    def __init__(self, page: Any, pictures: Path) -> None:
+        self.page = page
+        self.pictures = pictures
+
+    def picture(self, name: str) -> Path:
+        """A screenshot of the whole window."""
+        path = self.pictures / f"{name}.png"
+        self.page.screenshot(path=str(path))
+        return path
+
+    @property
+    def form(self) -> Any:
+        """The open form."""
+        return self.page.locator("[data-cy=operators-prompt-modal]")
+
+    def open_form(self, label: str) -> Any:
+        """Open an operator's form through the operator browser."""
+        self.close_form()
+        # Not the button above the grid: it hides when panels leave it little room.
+        self.page.keyboard.press("`")
+        search = self.page.locator("[data-cy=operators-browser-search] input")
+        search.or_(self.page.locator("input[data-cy=operators-browser-search]")).first.fill(label)
+        browser = self.page.locator("[data-cy=operators-browser]")
+        browser.get_by_text(label, exact=True).first.click()
+        self.form.wait_for()
+        return self.form
+
+    def close_form(self) -> None:
+        """Leave whatever form is open."""
+        if self.form.count():
+            self.page.keyboard.press("Escape")
+            self.form.first.wait_for(state="detached")
+
+    def field(self, label: str) -> Any:
+        """The input under a label."""
+        return self.form.locator(
+            f'xpath=.//p[normalize-space()="{label}"]/following::input[1]'
+        ).first
+
+    def fill(self, label: str, value: str) -> None:
+        """Type into the input under a label."""
+        self.field(label).fill(value)
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose an option, by how its text begins, in the dropdown under a label."""
+        self.form.locator(
+            f'xpath=.//p[normalize-space()="{label}"]/following::*[@role="combobox"][1]'
+        ).first.click()
+        self.page.locator("[role=option]").filter(has_text=option).first.click()
+
+    def expect(self, text: str, timeout: float = 20) -> Any:
+        """Wait until a text is to be seen."""
+        found = self.page.get_by_text(text).first
+        found.wait_for(timeout=timeout * 1000)
+        return found
+
+    def execute(self) -> None:
+        """Press the form's button."""
+        self.form.get_by_role("button", name="Execute", exact=True).click()
+
+    def expect_done(self, text: str) -> None:
+        """Wait for an operator's closing words, and for its form to go."""
+        self.expect(text, timeout=60)
+        done = self.page.get_by_role("button", name="Done", exact=True)
+        if done.count():
+            done.click()
+        self.form.wait_for(state="detached")
+
+    def wait_until_executable(self) -> None:
+        """Wait until the form takes what was filled in."""
+        button = self.form.get_by_role("button", name="Execute", exact=True)
+        button.and_(self.page.locator(":not([disabled])")).wait_for()
+
+    def select_samples(self, count: int) -> None:
+        """Tick the boxes of the first samples in the grid."""
+        for index in range(count):
+            looker = self.page.locator("[data-cy=looker]").nth(index)
+            looker.hover()
+            looker.click(position={"x": 12, "y": 12})
+
+    def toggle_field(self, field: str) -> None:
+        """Draw, or stop drawing, the labels of a field."""
+        self.page.locator(f"[data-cy=checkbox-{field}]").first.click()
+
+    def grid_pixels(self) -> bytes:
+        """What the first thumbnail looks like."""
+        pixels: bytes = self.page.locator("[data-cy=looker]").first.screenshot()
+        return pixels
+
+    def open_panel(self, name: str) -> None:
+        """Open a panel through the plus beside the tabs."""
+        self.page.locator("[data-cy=new-panel-btn]").first.click()
+        self.page.locator(f"[data-cy=new-panel-option-{name}]").first.click()
+
+    def lasso(self, area: dict[str, float]) -> None:
+        """Draw around everything in a part of the page."""
+        left, top = area["x"] + 3, area["y"] + 3
+        right, bottom = left + area["width"] - 6, top + area["height"] - 6
+        self.page.mouse.move(left, top)
+        self.page.mouse.down()
+        for x, y in ((right, top), (right, bottom), (left, bottom), (left, top)):
+            self.page.mouse.move(x, y, steps=5)
+        self.page.mouse.up()

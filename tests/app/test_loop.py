@@ -1,0 +1,106 @@
+"""The loop most users know: tag, build, segment, look, evaluate. Its tests run in this order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import fiftyone_ntt as ntt
+from tests.app.driver import App
+
+BANK = "seaside"
+
+
+def test_tag_two_references(app: App, demo: Any) -> None:
+    app.select_samples(2)
+    app.open_form("Tag selection as references")
+    app.expect("references")
+    app.picture("tag")
+    app.execute()
+    app.expect_done("labels tagged 'reference'")
+    assert len(demo.match_tags("reference")) == 2
+    assert demo.count_label_tags("ground_truth") == {
+        "reference": demo[:2].count("ground_truth.detections")
+    }
+
+
+def test_build_a_memory_bank(app: App, demo: Any) -> None:
+    app.open_form("Build memory bank")
+    app.expect("Labels with a tag")
+    app.fill("Name", BANK)
+    app.choose("Models", "demo")
+    app.expect("on this machine")
+    app.wait_until_executable()
+    app.picture("build")
+    app.execute()
+    app.expect_done(f"Memory bank '{BANK}'")
+    demo.reload()
+    (bank,) = ntt.list_memory_banks(demo)
+    assert sum(bank.classes.values()) == demo[:2].count("ground_truth.detections")
+
+
+def test_segment_with_visible_progress(app: App, demo: Any) -> None:
+    app.open_form("Segment with memory bank")
+    app.fill("Points per side", "16")
+    app.fill("Confidence threshold", "0.5")
+    app.expect("12 images")
+    app.wait_until_executable()
+    app.picture("segment")
+    app.execute()
+    app.expect("of 12 images", timeout=60)
+    app.picture("progress")
+    app.expect_done("in 12 of 12 images")
+    demo.reload()
+    assert len(demo.exists("predictions")) == 12
+    assert demo.count("predictions.detections") > 0
+
+
+def test_predictions_are_drawn_in_the_grid(app: App) -> None:
+    field = app.page.locator("[data-cy=sidebar-field-predictions]").first
+    field.wait_for()
+    app.toggle_field("ground_truth")
+    app.page.wait_for_timeout(1500)
+    with_predictions = app.grid_pixels()
+    app.picture("grid")
+    app.toggle_field("predictions")
+    app.page.wait_for_timeout(1500)
+    assert app.grid_pixels() != with_predictions
+    app.toggle_field("predictions")
+
+
+def test_evaluation_opens_its_panel(app: App, demo: Any) -> None:
+    app.open_form("Evaluate predictions")
+    app.wait_until_executable()
+    app.picture("evaluate")
+    app.execute()
+    app.expect_done("Evaluated 10 images as ntt, ntt_boxes")
+    panel = app.page.locator("[data-cy=panel-content-model_evaluation_panel_builtin]")
+    panel.wait_for()
+    panel.get_by_text("ntt", exact=True).first.wait_for()
+    app.picture("evaluation_panel")
+    demo.reload()
+    assert demo.list_evaluations() == ["ntt", "ntt_boxes"]
+
+
+@pytest.mark.parametrize(
+    ("operator", "label", "value", "message"),
+    [
+        ("Sample references", "References per class", "0", "at least 1"),
+        ("Tag selection as references", "Tag", "", "Tag is empty"),
+        ("Build memory bank", "Name", BANK, "already has a memory bank"),
+        ("Segment with memory bank", "Output field", "1st", "letters, digits and underscores"),
+        ("Evaluate predictions", "Evaluation key", "a b", "letters, digits and underscores"),
+        ("Boxes to masks", "Output field", "a b", "letters, digits and underscores"),
+        ("Manage memory banks", "New name", BANK, "already has a memory bank"),
+        ("Delete a run's predictions", None, None, "This cannot be undone"),
+    ],
+)
+def test_forms_open_and_say_what_is_wrong(
+    app: App, operator: str, label: str | None, value: str, message: str
+) -> None:
+    form = app.open_form(operator)
+    if label is not None:
+        app.fill(label, value)
+    form.get_by_text(message).first.wait_for()
+    assert form.get_by_text("Traceback").count() == 0

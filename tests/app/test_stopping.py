@@ -1,0 +1,45 @@
+"""Closing the App in the middle of a run, as the server sees it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from typing import Any
+
+import fiftyone_ntt as ntt
+
+
+def test_a_closed_connection_stops_the_run_and_keeps_what_is_done(server: int, demo: Any) -> None:
+    ntt.build_memory_bank(demo[:2], "ground_truth", models="demo", name="left")
+    connection = http.client.HTTPConnection("127.0.0.1", server, timeout=60)
+    request = {
+        "operator_uri": "@ntt/reference_segmentation/segment_with_memory_bank",
+        "dataset_name": demo.name,
+        "prompt_id": "left",
+        "params": {"bank": "left", "label_field": "left", "points_per_side": 32},
+    }
+    connection.request(
+        "POST",
+        "/operators/execute/generator",
+        json.dumps(request),
+        {"Content-Type": "application/json"},
+    )
+    response = connection.getresponse()
+    while b"of 12 images" not in response.readline():
+        pass
+    response.close()
+    connection.close()
+
+    status, deadline = "", time.monotonic() + 60
+    while status not in ("FAILED", "COMPLETED") and time.monotonic() < deadline:
+        time.sleep(0.2)
+        demo.reload()
+        runs = ntt.list_prediction_runs(demo).values()
+        (status, reason, done) = next(
+            (run["status"], run["reason"], run["done"]) for run in runs if run["field"] == "left"
+        )
+
+    assert status == "FAILED"
+    assert "closed the connection" in reason
+    assert 1 <= done < 12

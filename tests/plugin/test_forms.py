@@ -1,0 +1,176 @@
+"""What the forms show, and what they say while someone types."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import uuid4
+
+import fiftyone as fo
+import pytest
+from bson import ObjectId
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.registry import OPERATORS
+from tests.plugin.forms import open_form, problems
+
+NAMES = [operator.NAME for operator in OPERATORS]
+
+
+@pytest.fixture
+def bank(uri: Any, scenes: fo.Dataset) -> Any:
+    return ntt.build_memory_bank(
+        scenes, "ground_truth", label_tags="reference", models="demo", name="colours"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "field", "reason"),
+    [
+        ("sample_references", {"shots": 0}, "shots", "at least 1"),
+        ("sample_references", {"tag": " "}, "tag", "empty"),
+        ("sample_references", {"label_field": "gone"}, "label_field", "no 'gone' here"),
+        ("tag_references", {}, "nothing", "Select labels"),
+        ("build_memory_bank", {"models": "demo"}, "name", "a name"),
+        ("build_memory_bank", {"name": "colours"}, "name", "already has a memory bank 'colours'"),
+        ("build_memory_bank", {"name": "x", "tag": "gone"}, "tag", "no 'gone' here"),
+        ("build_memory_bank", {"name": "x", "classes": ["cat"]}, "classes", "no 'cat' here"),
+        ("build_memory_bank", {"name": "x", "models": "paper"}, "models", "HF_HUB_OFFLINE"),
+        ("segment_with_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
+        ("segment_with_memory_bank", {"label_field": "1st"}, "label_field", "letters, digits"),
+        ("segment_with_memory_bank", {"label_field": "tags"}, "label_field", "something else"),
+        ("segment_with_memory_bank", {"confidence_thresh": 1.5}, "confidence_thresh", "0 to 1"),
+        ("segment_with_memory_bank", {"points_per_side": 0}, "points_per_side", "at least 1"),
+        ("segment_with_memory_bank", {"mode": "fast"}, "mode", "no 'fast'"),
+        ("evaluate_predictions", {"eval_key": "a b"}, "eval_key", "letters, digits"),
+        ("evaluate_predictions", {"gt_field": "ground_truth"}, "gt_field", "predictions' field"),
+        ("boxes_to_masks", {"mask_field": "ground_truth"}, "mask_field", "that is read"),
+        ("manage_memory_banks", {"new_name": "colours"}, "new_name", "already has"),
+        ("manage_memory_banks", {"action": "merge", "banks": ["colours"]}, "banks", "at least two"),
+        ("manage_memory_banks", {"action": "import", "path": "/no/file"}, "path", "no file"),
+        ("manage_memory_banks", {"action": "export", "path": "/no/dir/x"}, "path", "no folder"),
+        ("manage_memory_banks", {"action": "export", "path": "/tmp"}, "path", "is a folder"),
+        ("delete_run_predictions", {}, "run", "no run has written"),
+    ],
+)
+def test_reasons(bank: Any, scenes: fo.Dataset, name: str, params: dict, field: str, reason: str):
+    found = problems(open_form(name, scenes, params))
+    assert reason.lower() in found[field].lower()
+
+
+def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> None:
+    ntt.segment(scenes, bank, points_per_side=4)
+    selected = {"selected": [scenes.first().id]}
+    for name, params in {
+        "sample_references": {},
+        "tag_references": {},
+        "build_memory_bank": {"name": "new", "models": "demo"},
+        "segment_with_memory_bank": {},
+        "evaluate_predictions": {"pred_field": "predictions"},
+        "boxes_to_masks": {"models": "demo"},
+        "manage_memory_banks": {"new_name": "new"},
+        "delete_run_predictions": {},
+    }.items():
+        assert problems(open_form(name, scenes, params, **selected)) == {}, name
+
+
+def test_classes_are_counted_as_the_source_changes(bank: Any, scenes: fo.Dataset) -> None:
+    def note(**params: Any) -> str:
+        view = open_form("build_memory_bank", scenes, {"name": "x", **params})["counts"].view
+        return f"{view.label}: {view.description}"
+
+    assert note() == "6 references of 3 classes: blue 2, green 2, red 2"
+    assert note(source="view") == "18 references of 3 classes: blue 6, green 6, red 6"
+    assert note(classes=["red"]) == "2 references of 1 classes: red 2"
+
+
+def test_models_say_what_they_cost(bank: Any, scenes: fo.Dataset) -> None:
+    choices = open_form("build_memory_bank", scenes)["models"].view.choices
+    labels = {choice.value: choice.label for choice in choices}
+    assert "on this machine" in labels["demo"]
+    assert "downloads 2116 MB" in labels["paper"]
+
+
+def test_images_to_do_are_counted(bank: Any, scenes: fo.Dataset) -> None:
+    ntt.segment(scenes[:2], bank, points_per_side=4)
+
+    def note(**params: Any) -> str:
+        return str(open_form("segment_with_memory_bank", scenes, params)["images"].view.label)
+
+    assert note() == "6 images"
+    assert note(existing="empty") == "4 images"
+
+
+def test_a_dataset_without_labels_or_banks(uri: Any, dataset: fo.Dataset) -> None:
+    assert (
+        "no field of Detections" in problems(open_form("build_memory_bank", dataset))["label_field"]
+    )
+    assert "no memory bank" in problems(open_form("segment_with_memory_bank", dataset))["bank"]
+
+
+def test_videos_are_refused(uri: Any, dataset: fo.Dataset) -> None:
+    dataset.media_type = "video"
+    for name in NAMES:
+        assert "to_frames" in problems(open_form(name, dataset))["no_images"]
+
+
+@pytest.fixture(scope="module")
+def large() -> Any:
+    """10,000 samples of 3 labels: copies of one in the database, which is quick."""
+    dataset = fo.Dataset(f"large-{uuid4().hex}")
+    detections = [
+        fo.Detection(label=f"class {j}", bounding_box=[0.1, 0.1, 0.2, 0.2], tags=["reference"])
+        for j in range(3)
+    ]
+    dataset.add_sample(
+        fo.Sample(
+            "/images/1.jpg",
+            tags=["reference"],
+            ground_truth=fo.Detections(detections=detections),
+        )
+    )
+    document = dataset._sample_collection.find_one()
+    copies = [{**document, "_id": ObjectId(), "filepath": f"/images/{i}"} for i in range(9_999)]
+    dataset._sample_collection.insert_many(copies)
+    assert len(dataset) == 10_000
+    yield dataset
+    dataset.delete()
+
+
+def test_forms_open_quickly_on_10000_samples(uri: Any, large: Any, record_property: Any) -> None:
+    open_form("build_memory_bank", large)  # imports
+    figures = {}
+    for name in NAMES:
+        prompt = {"prompt_id": uuid4().hex, "selected": [large.first().id]}
+        figures[name] = [_milliseconds(name, large, prompt) for _ in range(2)]
+    for name, (opened, typed) in figures.items():
+        print(f"{name}: opens in {opened:.0f} ms, a keystroke {typed:.0f} ms")
+        record_property(name, f"{opened:.0f} ms")
+    # 300 ms is the aim on an idle machine; the bound leaves room for a busy one.
+    assert max(opened for opened, _ in figures.values()) < 1500
+    assert max(typed for _, typed in figures.values()) < 600
+
+
+def _milliseconds(name: str, dataset: Any, prompt: dict) -> float:
+    start = time.perf_counter()
+    open_form(name, dataset, {"name": "x"}, **prompt)
+    return 1000 * (time.perf_counter() - start)
+
+
+def test_a_keystroke_scans_nothing(
+    uri: Any, scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = {"prompt_id": uuid4().hex}
+    open_form("build_memory_bank", scenes, {"name": "a"}, **prompt)
+    scans = []
+    monkeypatch.setattr(fo.Dataset, "aggregate", lambda *_, **__: scans.append(1))
+    monkeypatch.setattr(fo.DatasetView, "aggregate", lambda *_, **__: scans.append(1))
+    open_form("build_memory_bank", scenes, {"name": "ab"}, **prompt)
+    assert scans == []
+
+
+def test_without_a_prompt_nothing_is_kept(bank: Any, scenes: fo.Dataset) -> None:
+    params = {"name": "x", "source": "label_tag"}
+    open_form("build_memory_bank", scenes, params)
+    scenes.untag_labels("reference")
+    assert "no 'label_tag'" in problems(open_form("build_memory_bank", scenes, params))["source"]

@@ -1,0 +1,268 @@
+"""Operators run as the SDK and the App run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import pytest
+import yaml
+from fiftyone.operators.executor import ExecutionContext, ExecutionError, Executor
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin import PLUGIN_NAME
+from fiftyone_ntt.plugin.registry import OPERATORS
+
+DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
+BUILD = {"name": "colours", "models": "demo", "source": "label_tag", "tag": "reference"}
+
+
+def run(uri: Any, name: str, dataset: fo.Dataset, params: dict, **ctx: Any) -> Any:
+    return foo.execute_operator(uri(name), {"dataset": dataset, "params": params, **ctx}).result
+
+
+def messages(name: str, dataset: fo.Dataset, params: dict, **request: Any) -> list[tuple]:
+    """What a generator operator sends to the App: operator and parameters."""
+    operator = foo.get_operator(f"{PLUGIN_NAME}/{name}")
+    given = {"dataset_name": dataset.name, "params": params, "prompt_id": uuid4().hex, **request}
+    ctx = ExecutionContext(given, Executor(), operator_uri=operator.uri)
+    return [(m.body.operator_uri, m.body.params) for m in operator.execute(ctx)]
+
+
+def test_all_are_listed_and_registered(uri: Any) -> None:
+    listed = yaml.safe_load(DEFINITION.read_text())["operators"]
+    assert listed == [operator.NAME for operator in OPERATORS]
+    registered = {op.name for op in foo.list_operators() if op.plugin_name == PLUGIN_NAME}
+    assert set(listed) <= registered
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_each_says_what_it_is(operator: Any) -> None:
+    config = operator().config
+    assert config.label != config.name and config.description and config.icon
+    assert config.risk_level.value in ("low", "medium", "high")
+    assert config.allow_immediate_execution and config.allow_delegated_execution
+    assert not vars(operator()).keys() - {"_builtin", "_plugin_secrets", "plugin_name"}
+
+
+def test_the_whole_loop(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    assert ntt.load_memory_bank(scenes, "colours").class_counts() == {
+        "blue": 2,
+        "green": 2,
+        "red": 2,
+    }
+    run(uri, "segment_with_memory_bank", scenes, {"bank": "colours", "points_per_side": 8})
+    assert scenes.count("predictions.detections") == 18
+    run(uri, "evaluate_predictions", scenes, {"eval_key": "first", "leave_out": "reference"})
+    assert scenes.list_evaluations() == ["first", "first_boxes"]
+    assert scenes.count("first_tp") == 4
+    (key,) = ntt.list_prediction_runs(scenes)
+    result = run(uri, "delete_run_predictions", scenes, {"run": key})
+    assert result == {"deleted": 18}
+    assert scenes.count("predictions.detections") == 0
+
+
+def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
+    params = {"shots": 1, "tag": "shot", "min_size": 1, "border": 0}
+    result = run(uri, "sample_references", scenes, params)
+    assert result == {"tag": "shot", "counts": {"blue": 1, "green": 1, "red": 1}}
+    assert scenes.count_label_tags("ground_truth")["shot"] == 3
+
+
+def test_tagging_selected_labels(uri: Any, scenes: fo.Dataset) -> None:
+    label = scenes.last().ground_truth.detections[0]
+    picked = [{"label_id": label.id, "sample_id": scenes.last().id, "field": "ground_truth"}]
+    result = run(uri, "tag_references", scenes, {"tag": "mine"}, selected_labels=picked)
+    assert result == {"counts": {label.label: 1}}
+    assert scenes.match_tags("mine").values("id") == [scenes.last().id]
+    assert scenes.count_label_tags("ground_truth")["mine"] == 1
+
+
+def test_tagging_selected_samples(uri: Any, scenes: fo.Dataset) -> None:
+    picked = [scenes.last().id]
+    result = run(uri, "tag_references", scenes, {"tag": "mine"}, selected=picked)
+    assert result == {"counts": {"blue": 1, "green": 1, "red": 1}}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"source": "label_tag", "tag": "reference"}, 6),
+        ({"source": "sample_tag", "tag": "reference"}, 6),
+        ({"source": "view"}, 18),
+        ({"source": "selected_samples"}, 3),
+        ({"source": "selected_labels"}, 1),
+    ],
+)
+def test_sources_of_references(uri: Any, scenes: fo.Dataset, source: dict, expected: int) -> None:
+    sample = scenes.last()
+    label = {"label_id": sample.ground_truth.detections[0].id, "sample_id": sample.id}
+    selection = {"selected": [sample.id], "selected_labels": [{**label, "field": "ground_truth"}]}
+    run(uri, "build_memory_bank", scenes, {**BUILD, **source}, **selection)
+    assert len(ntt.load_memory_bank(scenes, "colours").references) == expected
+
+
+def test_chosen_classes(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, {**BUILD, "classes": ["red"]})
+    assert ntt.load_memory_bank(scenes, "colours").classes == ("red",)
+
+
+def test_boxes_to_masks(uri: Any, scenes: fo.Dataset) -> None:
+    params = {"box_field": "ground_truth", "models": "demo"}
+    run(uri, "boxes_to_masks", scenes, params)
+    assert scenes.count("masks.detections") == 18
+
+
+def test_segmenting_a_selection(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    params = {"bank": "colours", "points_per_side": 8, "view_target": "SELECTED_SAMPLES"}
+    run(uri, "segment_with_memory_bank", scenes, params, selected=[scenes.last().id])
+    assert scenes.exists("predictions").values("id") == [scenes.last().id]
+
+
+def test_only_samples_without_predictions(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes[:2], "colours", points_per_side=4)
+    first = scenes.first().predictions.run
+    params = {"bank": "colours", "points_per_side": 8, "existing": "empty"}
+    run(uri, "segment_with_memory_bank", scenes, params)
+    runs = scenes.values("predictions.run")
+    assert runs[:2] == [first] * 2 and first not in runs[2:] and None not in runs[2:]
+
+
+def test_progress_and_outcome_in_the_app(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})
+    names = [name for name, _ in sent]
+    assert names[:2] == ["set_progress", "set_progress"]
+    assert sent[0][1]["label"] == "Preparing"
+    assert "of 6 images" in sent[1][1]["label"]
+    assert names[-3:] == ["set_progress", "reload_dataset", "notify"]
+    assert sent[-3][1]["progress"] == 1 and "18 detections" in sent[-3][1]["label"]
+    assert "18 detections in 6 of 6 images" in sent[-1][1]["message"]
+
+
+def test_evaluating_opens_the_panel(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes, "colours", points_per_side=8)
+    sent = dict(messages("evaluate_predictions", scenes, {"iou": "boxes"}))
+    assert sent["open_panel"]["name"] == "model_evaluation_panel_builtin"
+    assert "AP50 100.0" in sent["notify"]["message"]
+
+
+def test_errors_are_messages_in_the_app_and_errors_in_the_sdk(uri: Any, scenes: Any) -> None:
+    params = {**BUILD, "source": "label_tag", "tag": "gone"}
+    assert messages("build_memory_bank", scenes, params)[-2][0] == "notify"
+    sent = messages("build_memory_bank", scenes, params)[-2][1]
+    assert sent["variant"] == "error" and "no samples in this view" in sent["message"]
+    with pytest.raises(ExecutionError, match="tag"):
+        run(uri, "build_memory_bank", scenes, params)
+
+
+def test_a_bank_renamed_while_the_form_was_open(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.rename_memory_bank(scenes, "colours", "renamed")
+    sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})[-2][1]
+    assert sent["variant"] == "error" and "Pass one of: 'renamed'" in sent["message"]
+
+
+def test_unreadable_images_are_reported(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    Path(scenes.last().filepath).write_bytes(b"no image")
+    sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})
+    assert "1 failed" in sent[-2][1]["message"]
+    assert sent[-1][1]["variant"] == "warning"
+    assert "not an image" in sent[-1][1]["message"]
+
+
+def test_leaving_the_app_stops_the_work(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    operator = foo.get_operator(uri("segment_with_memory_bank"))
+    params = {"bank": "colours", "points_per_side": 16}
+    ctx = ExecutionContext(
+        {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
+    )
+    ctx.executor = Executor()
+    stream = operator.execute(ctx)
+    next(stream), next(stream)
+    stream.close()
+    (record,) = ntt.list_prediction_runs(scenes).values()
+    assert record["status"] == "FAILED" and "Run it again" in record["reason"]
+
+
+def test_a_field_deleted_while_a_run_is_going(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    operator = foo.get_operator(uri("segment_with_memory_bank"))
+    params = {"bank": "colours", "points_per_side": 8}
+    request = {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
+    stream = operator.execute(ExecutionContext(request, Executor()))
+    next(stream), next(stream)
+    scenes.delete_sample_field("predictions")
+    said = [message.body.params.get("message", "") for message in stream]
+    assert any("predictions" in text for text in said)
+    scenes.reload()
+    assert scenes.count("ground_truth.detections") == 18
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (
+            lambda op, ds: (
+                op("sample_references")(
+                    ds, "ground_truth", shots=1, min_size=1, border=0, tag="new"
+                ).counts
+            ),
+            {"blue": 1, "green": 1, "red": 1},
+        ),
+        (
+            lambda op, ds: op("tag_references")(ds[:1], "ground_truth"),
+            {"blue": 1, "green": 1, "red": 1},
+        ),
+        (
+            lambda op, ds: op("build_memory_bank")(ds, "ground_truth", models="demo").classes,
+            ("blue", "green", "red"),
+        ),
+        (
+            lambda op, ds: op("boxes_to_masks")(ds, "ground_truth", "m", models="demo").detections,
+            18,
+        ),
+    ],
+)
+def test_calling_returns_the_real_result(uri: Any, scenes: Any, call: Any, expected: Any) -> None:
+    assert call(lambda name: foo.get_operator(uri(name)), scenes) == expected
+
+
+def test_calling_the_rest_of_the_loop(uri: Any, scenes: fo.Dataset) -> None:
+    bank = ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
+    report = foo.get_operator(uri("segment_with_memory_bank"))(scenes, bank, "p")
+    assert report.detections == 18
+    results = foo.get_operator(uri("evaluate_predictions"))(scenes, "p", "ground_truth")
+    assert results.mask_map is not None
+    manage = foo.get_operator(uri("manage_memory_banks"))
+    assert manage(scenes, "rename", bank="colours", new_name="new") == {"name": "new"}
+    assert foo.get_operator(uri("delete_run_predictions"))(scenes, report.run) == 18
+
+
+def test_managing_banks(uri: Any, scenes: fo.Dataset, tmp_path: Path) -> None:
+    def act(action: str, **params: Any) -> Any:
+        return run(uri, "manage_memory_banks", scenes, {"action": action, **params})
+
+    for name in ("red", "blue"):
+        ntt.build_memory_bank(scenes, "ground_truth", models="demo", name=name, classes=[name])
+    act("merge", banks=["red", "blue"], new_name="both")
+    act("duplicate", bank="both", new_name="copy")
+    act("rename", bank="copy", new_name="twin")
+    act("export", bank="twin", path=str(tmp_path / "bank.safetensors"))
+    act("delete", bank="twin")
+    act("import", path=str(tmp_path / "bank.safetensors"), new_name="back")
+    assert {b.name: b.classes for b in ntt.list_memory_banks(scenes)} == {
+        "red": {"red": 6},
+        "blue": {"blue": 6},
+        "both": {"red": 6, "blue": 6},
+        "back": {"red": 6, "blue": 6},
+    }
