@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scene_data import ATTRIBUTES, MAX_OBJECTS, SceneData, draw_batch
 from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
+from transformers.models.dinov2.modeling_dinov2 import Dinov2Layer
 
 SIDE = 252
 PATCH = 14
@@ -103,7 +104,7 @@ def _waves() -> Tensor:
     return torch.stack(waves)
 
 
-def _start_energies(layer: nn.Module, waves: Tensor) -> None:
+def _start_energies(layer: Dinov2Layer, waves: Tensor) -> None:
     """Make the MLP add each wave's energy, whatever its phase: the sum of GELU(x) and GELU(-x) over
     cosine and sine. ``waves`` are ``[96, 2, 96]``, in the free channels of the embedding."""
     rows = 1.5 * F.normalize(waves, dim=-1)
