@@ -211,11 +211,11 @@ def _paint(model: Sam2Model, features: Features, tokens: Tensor, image: Tensor) 
     up = F.gelu(_double(decoder.upscale_conv2, up) + _blocks(features.fine, 2))
     heads = decoder.output_hypernetworks_mlps
     weights = torch.stack([head(tokens[:, :, i]) for i, head in enumerate(heads)], dim=2)
-    masks: Tensor = up.flatten(2, 7) @ weights.transpose(2, 3).to(up.dtype)
+    masks = up.flatten(2, 7) @ weights.transpose(2, 3).to(up.dtype)
     masks = masks.view(batch, prompts, GRID, GRID, 2, 2, 2, 2, -1)
-    return masks.permute(0, 1, 8, 2, 4, 6, 3, 5, 7).reshape(
-        batch, prompts, -1, MASK_SIDE, MASK_SIDE
-    )
+    masks = masks.permute(0, 1, 8, 2, 4, 6, 3, 5, 7)
+    painted: Tensor = masks.reshape(batch, prompts, -1, MASK_SIDE, MASK_SIDE)
+    return painted
 
 
 def point_tokens(model: Sam2Model, points: Tensor) -> Tensor:
