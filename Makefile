@@ -34,8 +34,9 @@ format: setup ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-pictures: setup ## take the README's pictures of the App anew
+pictures: setup ## take the README's pictures anew
 	$(VENV)/bin/python -m pytest -m app
+	$(VENV)/bin/fiftyone-ntt demo --no-app
 	$(VENV)/bin/python scripts/pictures.py
 
 clean: ## remove caches and build results

@@ -20,8 +20,8 @@ POINTS_PER_SIDE = 16
 """The scenes are small and their objects large: a quarter of the paper's prompts covers them."""
 
 NOTICE = """\
-These are the bundled demo models: tiny, trained on generated scenes for a few minutes, good for
-nothing else. For real images pass models="paper" (SAM 2 large + DINOv2 large), or a smaller set
+These are the bundled demo models: tiny, trained for an hour on generated scenes, good for nothing
+else. For real images pass models="paper" (SAM 2 large + DINOv2 large), or a smaller set
 from `fiftyone-ntt models`, to build_memory_bank."""
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from transformers import (
     PreTrainedModel,
     Sam2Model,
 )
+from transformers.utils import logging
 
 from ..errors import ModelError
 from .meta_sam2 import sam2_config
@@ -67,15 +69,16 @@ def load_folder(folder: Path) -> PreTrainedModel:
         )
     make_config, model_class = _CLASSES[model_type]
     try:
-        model, report = model_class.from_pretrained(
-            folder,
-            config=make_config(config),
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are in the report, with their names
-        )
+        with _without_progress_bar():
+            model, report = model_class.from_pretrained(
+                folder,
+                config=make_config(config),
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are in the report, with their names
+            )
     except Exception as error:  # whatever a damaged file or a hand-written config.json provokes
         raise ModelError(
             f"Cannot load the model in {folder}: {_one_line(error)}. Its files are damaged or do "
@@ -85,6 +88,18 @@ def load_folder(folder: Path) -> PreTrainedModel:
     missing = set(report["missing_keys"]) - _restore_twin(loaded, set(report["missing_keys"]))
     _check({**report, "missing_keys": missing}, folder, model_class.__name__)
     return loaded
+
+
+@contextmanager
+def _without_progress_bar() -> Iterator[None]:
+    """Reading a local file takes seconds; transformers' bar would tear those of the caller."""
+    was_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_shown:
+            logging.enable_progress_bar()
 
 
 def download(repository: str) -> Path:
