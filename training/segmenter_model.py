@@ -193,7 +193,8 @@ def _double(layer: nn.ConvTranspose2d, blocks: Tensor) -> Tensor:
     """The 2 x 2 transposed convolution as a matrix product: ``[..., C]`` to ``[..., 2, 2, D]``."""
     weight = layer.weight.permute(0, 2, 3, 1)
     doubled = blocks @ weight.flatten(1).to(blocks.dtype)
-    return doubled.unflatten(-1, weight.shape[1:]) + layer.bias
+    result: Tensor = doubled.unflatten(-1, weight.shape[1:]) + layer.bias
+    return result
 
 
 def _paint(model: Sam2Model, features: Features, tokens: Tensor, image: Tensor) -> Tensor:
