@@ -76,7 +76,7 @@ class App:
 
     def expect_done(self, text: str) -> None:
         """Wait for an operator's closing words, and for its form to go."""
-        self.expect(text, timeout=60)
+        self.expect(text, timeout=180)
         done = self.page.get_by_role("button", name="Done", exact=True)
         if done.count():
             done.click()
