@@ -91,6 +91,7 @@ def with_negatives(
         ModelError: the bank was made with another encoder.
     """
     require_encoder(bank, encoder.identity)
+    bank = bank.without_negatives()
     rows, notes = _encode_negatives(bank.classes, negatives, encoder, segmenter)
     return replace(bank, negatives=rows, notes=(*bank.notes, *notes))
 

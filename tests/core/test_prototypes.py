@@ -67,12 +67,15 @@ def test_equal_references_agree_fully_and_no_more() -> None:
     assert bank.leave_one_out.max() <= 1
 
 
-def test_a_tiny_reference_has_a_prototype_and_a_note() -> None:
+def speck() -> Reference:
     image = scene(5)
     mask = np.zeros(image.shape[:2], bool)
     mask[19, 33] = True
-    tiny = Reference("speck", image, (0.0, 0.0, 60.0, 40.0), mask)
-    bank = build_bank({"a": [tiny, reference(1)]}, ENCODER)
+    return Reference("speck", image, (0.0, 0.0, 60.0, 40.0), mask)
+
+
+def test_a_tiny_reference_has_a_prototype_and_a_note() -> None:
+    bank = build_bank({"a": [speck(), reference(1)]}, ENCODER)
     assert np.isfinite(bank.prototypes).all()
     assert len(bank.notes) == 1
     assert "speck" in bank.notes[0]
@@ -116,6 +119,13 @@ def test_negatives_are_kept_per_class() -> None:
     later = with_negatives(build_bank(groups, ENCODER), negatives, ENCODER)
     np.testing.assert_array_equal(later.negatives.prototypes, bank.negatives.prototypes)
     assert len(with_negatives(bank, {}, ENCODER).negatives) == 0
+
+
+def test_the_notes_of_replaced_negatives_go_with_them() -> None:
+    bank = build_bank({"a": [reference(1)]}, ENCODER, negatives={"a": [speck()]})
+    assert len(bank.notes) == 1
+    assert with_negatives(bank, {"a": [speck()]}, ENCODER).notes == bank.notes
+    assert with_negatives(bank, {"a": [reference(2)]}, ENCODER).notes == ()
 
 
 def test_negatives_of_another_encoder_are_refused() -> None:
