@@ -34,9 +34,15 @@ def mask_ap50(world: DemoWorld) -> dict[int, float]:
 
 
 def shuffled(bank: MemoryBank, seed: int) -> MemoryBank:
-    """The same references under each other's labels."""
-    classes = np.random.default_rng(seed).permutation(bank.references.classes)
-    return replace(bank, references=replace(bank.references, classes=classes))
+    """The same references under each other's labels, none under its own."""
+    right = bank.references.classes
+    random = np.random.default_rng(seed)
+    wrong = random.permutation(right)
+    while (kept := wrong == right).any():
+        # Each that kept its label swaps with a random other one.
+        first, second = np.flatnonzero(kept)[0], random.integers(len(right))
+        wrong[[first, second]] = wrong[[second, first]]
+    return replace(bank, references=replace(bank.references, classes=wrong))
 
 
 def test_five_references_per_class_suffice(mask_ap50: dict[int, float]) -> None:
