@@ -61,10 +61,10 @@ chromium_found() {
 if [ "${CHROMIUM-install}" = install ] && ! chromium_found >/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "setup: chromium, for the browser tests"
-        { apt-get update && apt-get install --yes --no-install-recommends chromium; } >/dev/null
-        chromium_found >/dev/null
-    else
+        { apt-get update && apt-get install --yes --no-install-recommends chromium; } >/dev/null ||
+            true # the demo and all other tests do without
+    fi
+    chromium_found >/dev/null ||
         echo "setup: no Chromium here, and only root on Debian can install one; the browser tests" \
             "will fail. Install it, or leave them out: make test PYTEST_ARGS=\"-m 'not app'\"" >&2
-    fi
 fi
