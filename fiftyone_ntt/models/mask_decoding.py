@@ -26,6 +26,9 @@ IOU_TOKEN = 1
 FIRST_MASK_TOKEN = 2
 """Output tokens: object score, IoU, then one per mask, the single-mask output first."""
 
+_CACHE_BYTES = 16 * 2**20
+"""4 prompts of 4096 x 256 tokens at once took a CPU half the time per prompt of 64 at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedImage:
@@ -88,6 +91,26 @@ def decode_best(
     Returns:
         rows of the kept prompts `[N]`, their IoUs `[N]` and mask logits `[N, 4s, 4s]`.
     """
+    at_once = _prompts_at_once(image)
+    parts = [
+        _decode_part(decoder, image, prompts[start : start + at_once], iou_threshold)
+        for start in range(0, len(prompts), at_once)
+    ]
+    rows = [start * at_once + part[0] for start, part in enumerate(parts)]
+    ious, masks = ([part[index] for part in parts] for index in (1, 2))
+    return torch.cat(rows), torch.cat(ious), torch.cat(masks)
+
+
+def _prompts_at_once(image: PreparedImage) -> int:
+    """On a CPU as many as keep the image tokens of all prompts in its caches; else all."""
+    if image.tokens.device.type != "cpu":
+        return 2**31
+    return max(1, _CACHE_BYTES // (image.tokens.numel() * image.tokens.element_size()))
+
+
+def _decode_part(
+    decoder: Any, image: PreparedImage, prompts: Tensor, iou_threshold: float
+) -> tuple[Tensor, Tensor, Tensor]:
     outputs = torch.cat(
         [decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight]
     )

@@ -11,6 +11,7 @@ import torch
 from transformers import Sam2Model
 
 from fiftyone_ntt.core.proposals import keep_best
+from fiftyone_ntt.models import mask_decoding
 from fiftyone_ntt.models.meta_sam2 import sam2_config
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
 
@@ -63,3 +64,16 @@ def test_none_and_all_pass(threshold: float) -> None:
     expected = 0 if threshold > 1 else len(POINTS)
     assert (len(rows), len(ious), logits.shape) == (expected, expected, (expected, 64, 64))
     assert rows.tolist() == list(range(expected))
+
+
+@pytest.mark.parametrize("size", [1, 5 * 256 * 64 * 4])
+def test_decoding_in_parts_is_the_same(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    segmenter = random_segmenter(5)
+    embedding = segmenter.embed(torch.rand(1, 3, 256, 256))[0]
+    whole = segmenter.decode_best(embedding, POINTS, -1.0)
+    monkeypatch.setattr(mask_decoding, "_CACHE_BYTES", size)
+    parts = segmenter.decode_best(embedding, POINTS, -1.0)
+    torch.testing.assert_close(parts[0], whole[0])
+    torch.testing.assert_close(parts[1], whole[1], atol=1e-6, rtol=1e-5)
+    scale = float(whole[2].abs().max())
+    torch.testing.assert_close(parts[2], whole[2], atol=1e-5 * scale, rtol=1e-4)
