@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.bank import Floats, MemoryBank, normalise
+from fiftyone_ntt.core.bank import Floats, MemoryBank
 
 WEAK = 0.7
 """References agreeing less than this with the others of their class, 0..1, are weak: 0.5 is no
@@ -67,7 +67,7 @@ def review_bank(bank: MemoryBank) -> BankReview:
         similarity=similarity,
         confused=_pairs(bank.classes, similarity),
         references=_references(bank),
-        points=plane(normalise(bank.references.prototypes)),
+        points=plane(bank.unit_references),
     )
 
 
@@ -91,7 +91,7 @@ def _pairs(classes: tuple[str, ...], similarity: Floats) -> tuple[tuple[str, str
 
 
 def _references(bank: MemoryBank) -> tuple[ReferenceReview, ...]:
-    units = normalise(bank.references.prototypes)
+    units = bank.unit_references
     nearest = (units @ bank.prototypes.T).argmax(axis=1)
     agreement = bank.leave_one_out
     outliers = _outliers(agreement, bank.references.classes)

@@ -191,26 +191,13 @@ def _encode_part(logits: Tensor, box: list[int], rows: Tensor, columns: Tensor) 
         @ cells
         @ columns[left:right, first_column:last_column].T
     )
-    return _encode_at((part > 0).cpu().numpy(), top, left, (len(rows), len(columns)))
+    return encode_crop((part > 0).cpu().numpy(), (top, left), (len(rows), len(columns)))
 
 
 def _reach(weights: Tensor) -> tuple[int, int]:
     """First and last + 1 of the rows of `weights` that are not all 0."""
     touched = torch.nonzero(weights.any(dim=1))[:, 0]
     return int(touched[0]), int(touched[-1]) + 1
-
-
-def _encode_at(part: NDArray[np.bool_], top: int, left: int, size: tuple[int, int]) -> RLE:
-    """The encoding of a mask of `size` that is `part` from row `top` and column `left` on."""
-    height, width = size
-    strip = np.zeros((part.shape[1], height), dtype=np.int8)  # run lengths go down the columns
-    strip[:, top : top + part.shape[0]] = part.T
-    changes = np.flatnonzero(np.diff(strip.ravel(), prepend=0, append=0)) + left * height
-    ends = np.append(changes, height * width)
-    counts = np.diff(ends, prepend=0)
-    plain = {"size": [height, width], "counts": counts[: len(counts) - (counts[-1] == 0)].tolist()}
-    encoding: RLE = coco_mask.frPyObjects(plain, height, width)
-    return encoding
 
 
 def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:

@@ -120,19 +120,6 @@ def prompt_grid(
     return torch.cat(prompts), torch.cat(ious), torch.cat(logits)
 
 
-def keep_best(logits: Tensor, ious: Tensor, iou_threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """What `Segmenter.decode_best` returns, chosen from all outputs (method 4).
-
-    Args:
-        logits: float32 `[P, k, m, m]`.
-        ious: float32 `[P, k]`.
-        iou_threshold: prompts whose highest IoU is not above it are left out.
-    """
-    best_ious, best = ious.max(dim=1)
-    rows = torch.nonzero(best_ious > iou_threshold)[:, 0]
-    return rows, best_ious[rows], logits[rows, best[rows]]
-
-
 def pool_features(tokens: Tensor, inside: Tensor) -> Tensor:
     """Mean interpolated token inside each mask, scaled to length 1 (method 5).
 

@@ -93,7 +93,7 @@ def mine_negatives(
         bank.classes[label]: _Negatives(tuple(item for item in kept if item.label == label))
         for label in dict.fromkeys(item.label for item in kept)
     }
-    return with_negatives(bank.without_negatives(), negatives, loaded.encoder)
+    return with_negatives(bank, negatives, loaded.encoder)
 
 
 def _truth(

@@ -162,13 +162,13 @@ def test_antialias_matters_for_an_image_smaller_than_the_masks() -> None:
 
 def test_encode_logits_computes_only_where_the_mask_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = []
-    encode_at = geometry._encode_at
+    encode = geometry.encode_crop
 
     def recording(part: NDArray[np.bool_], *place: Any) -> dict[str, Any]:
         parts.append(part.shape)
-        return encode_at(part, *place)
+        return encode(part, *place)
 
-    monkeypatch.setattr(geometry, "_encode_at", recording)
+    monkeypatch.setattr(geometry, "encode_crop", recording)
     logits = torch.full((3, 8, 8), -1.0)
     logits[0, 2:4, 5] = 1  # two rows and one column of a cell of 375 x 750 px
     logits[2] = 1

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.core.proposals import Proposals, keep_best
+from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.models.loading import Models
+from tests.choosing import keep_best
 
 
 class ToyEncoder:

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from fiftyone_ntt.core.proposals import keep_best
 from fiftyone_ntt.models.loading import Models
+from tests.choosing import keep_best
 from tests.dataset.scenes import BACKGROUND, COLOURS
 
 SIDE = 64

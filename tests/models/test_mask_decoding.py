@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import Sam2Model
 
-from fiftyone_ntt.core.proposals import keep_best
 from fiftyone_ntt.models import mask_decoding
 from fiftyone_ntt.models.meta_sam2 import sam2_config
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
+from tests.choosing import keep_best
 
 from .conftest import GOLDEN
 from .plain_decoding import decode_points
