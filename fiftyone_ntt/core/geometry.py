@@ -12,6 +12,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from fiftyone_ntt.core.run_lengths import encode_crop
+
 RLE = dict[str, Any]
 """A COCO run-length encoding: `{"size": [height, width], "counts": bytes}`."""
 
@@ -206,30 +208,6 @@ def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
     columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
     encodings: list[RLE] = coco_mask.encode(columns)
     return encodings
-
-
-def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """COCO run-length encoding of a mask that is empty outside a window of its image.
-
-    Args:
-        crop: bool `[h, w]`, the window, which lies inside the image.
-        corner: its top and left.
-        size: the image's height and width.
-
-    Returns:
-        What `encode_masks` gives of the whole mask; it never makes that, so it takes time in the
-        columns of the window alone.
-    """
-    (top, left), (height, width) = corner, size
-    columns = np.zeros((crop.shape[1], height), dtype=np.int8)
-    columns[:, top : top + crop.shape[0]] = crop.T
-    # COCO's runs go down the columns; the first is of 0s and may be empty, the last may not.
-    changes = np.flatnonzero(np.diff(columns.ravel(), prepend=0, append=0)) + left * height
-    runs = np.diff(changes, prepend=0, append=height * width).tolist()
-    if runs[-1] == 0:
-        runs.pop()
-    rle: RLE = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
-    return rle
 
 
 def decode_mask(rle: RLE) -> NDArray[np.bool_]:
