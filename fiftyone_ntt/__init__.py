@@ -15,6 +15,7 @@ _HOMES = {
     "MemoryBank": "fiftyone_ntt.core.bank",
     "NttError": "fiftyone_ntt.errors",
     "ReferenceSegmenter": "fiftyone_ntt.dataset.model",
+    "add_coco_metrics": "fiftyone_ntt.dataset.coco_metrics",
     "boxes_to_masks": "fiftyone_ntt.dataset.boxes",
     "build_memory_bank": "fiftyone_ntt.dataset.building",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
@@ -46,6 +47,7 @@ __all__ = [
     "NttError",
     "ReferenceSegmenter",
     "__version__",
+    "add_coco_metrics",
     "boxes_to_masks",
     "build_memory_bank",
     "delete_memory_bank",
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.building import build_memory_bank
     from fiftyone_ntt.dataset.coco_export import export_coco
     from fiftyone_ntt.dataset.coco_import import import_coco
+    from fiftyone_ntt.dataset.coco_metrics import add_coco_metrics
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import mine_negatives

@@ -100,6 +100,10 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
                 advance()
         self._order = _image_order(coco_ids)
 
+    def scores(self, classes: Sequence[str] | None = None) -> Scores:
+        """Scores of the images that `outcomes` told; of all classes when None."""
+        return self._scorer.scores(classes, self._order)
+
     def evaluate(self, sample_or_frame: Any, eval_key: str | None = None) -> list[Any]:
         """The matches of an image; objects on crowds are in none and get no verdict."""
         if self._asked is None:
@@ -125,7 +129,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
             return super().generate_results(
                 samples, matches, eval_key=eval_key, classes=classes, missing=missing
             )
-        scores = self._scorer.scores(classes, self._order)
+        scores = self.scores(classes)
         return fouc.COCODetectionResults(
             samples,
             self.config,
@@ -138,7 +142,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
             recall_sweep=scores.recall,
             thresholds=scores.thresholds,
             missing=missing,
-            custom_metrics=_metrics(scores),
+            custom_metrics=metric_entries(scores),
             backend=self,
         )
 
@@ -169,8 +173,8 @@ def _note(labels: fol.Detections | None, notes: Notes, key: str) -> None:
             label[name] = noted.get(name)
 
 
-def _metrics(scores: Scores) -> dict[str, Any]:
-    """As FiftyOne keeps custom metrics; those that are undefined are left out."""
+def metric_entries(scores: Scores) -> dict[str, Any]:
+    """Figures as FiftyOne's results keep custom metrics; those that are undefined are left out."""
     return {
         f"{_URI}/{name}": {
             "key": name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fiftyone_ntt.plugin.bank_panel import MemoryBankPanel
 from fiftyone_ntt.plugin.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
+from fiftyone_ntt.plugin.coco_metrics import CocoMetrics
 from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
@@ -22,5 +23,8 @@ OPERATORS = (
     ManageMemoryBanks,
     DeleteRunPredictions,
 )
+
+METRICS = (CocoMetrics,)
+"""Operators that FiftyOne calls while it evaluates."""
 
 PANELS = (MemoryBankPanel,)

@@ -180,9 +180,7 @@ def test_several_processes_find_what_one_does(dataset: fo.Dataset) -> None:
         add_random(dataset, images=5, seed=seed)
     rounded_confidences(dataset)
     alone, together = (
-        ntt.evaluate(
-            dataset, "predictions", "truth", eval_key=key, progress=False, workers=workers
-        )
+        ntt.evaluate(dataset, "predictions", "truth", eval_key=key, progress=False, workers=workers)
         for key, workers in (("alone", 1), ("together", 2))
     )
     for kind in ("masks", "boxes"):
@@ -209,9 +207,7 @@ print("AP", found.box_map)
 """
 
 
-def test_processes_do_not_run_the_user_s_script_again(
-    labelled: fo.Dataset, tmp_path: Path
-) -> None:
+def test_processes_do_not_run_the_user_s_script_again(labelled: fo.Dataset, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(UNGUARDED.format(name=labelled.name))
     run = subprocess.run(

@@ -14,7 +14,7 @@ from fiftyone.operators.executor import ExecutionContext, ExecutionError, Execut
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin import PLUGIN_NAME
-from fiftyone_ntt.plugin.registry import OPERATORS
+from fiftyone_ntt.plugin.registry import METRICS, OPERATORS
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 BUILD = {"name": "colours", "models": "demo", "source": "label_tag", "tag": "reference"}
@@ -34,7 +34,7 @@ def messages(name: str, dataset: fo.Dataset, params: dict, **request: Any) -> li
 
 def test_all_are_listed_and_registered(uri: Any) -> None:
     listed = yaml.safe_load(DEFINITION.read_text())["operators"]
-    assert listed == [operator.NAME for operator in OPERATORS]
+    assert listed == [operator.NAME for operator in (*OPERATORS, *METRICS)]
     registered = {op.name for op in foo.list_operators() if op.plugin_name == PLUGIN_NAME}
     assert set(listed) <= registered
 
