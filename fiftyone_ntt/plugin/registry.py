@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fiftyone_ntt.plugin.add_negatives import AddNegatives
 from fiftyone_ntt.plugin.bank_panel import MemoryBankPanel
 from fiftyone_ntt.plugin.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
@@ -17,6 +18,7 @@ OPERATORS = (
     SampleReferences,
     TagReferences,
     BuildMemoryBank,
+    AddNegatives,
     SegmentWithMemoryBank,
     EvaluatePredictions,
     BoxesToMasks,
