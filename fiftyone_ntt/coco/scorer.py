@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fiftyone_ntt.core.geometry import RLE
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.errors import InputError
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")

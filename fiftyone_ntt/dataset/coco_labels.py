@@ -15,7 +15,8 @@ import fiftyone.core.labels as fol
 import numpy as np
 
 from fiftyone_ntt.coco.instances import Instance
-from fiftyone_ntt.core.geometry import RLE, decode_mask, encode_crop
+from fiftyone_ntt.core.geometry import decode_mask, encode_crop
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.dataset.masks import Size, detection_crop, pixel_box
 from fiftyone_ntt.errors import InputError
 

@@ -9,7 +9,7 @@ from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import MatchSettings, check_mode
 from fiftyone_ntt.dataset.banks import resolve_bank
-from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_detections
+from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.progress import Progress
 from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store, stored_proposals
@@ -77,7 +77,7 @@ def relabel(
         ids,
         paths,
         lambda path: stored_proposals(proposals, setup, path),
-        lambda _, loaded: match_detections(matcher(loaded), bank, record.key),
+        lambda _, found: match_document(matcher(found), bank, found.image_size, record.key),
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,

@@ -17,6 +17,7 @@ import fiftyone.core.labels as fol
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.dataset.detections import Document
 from fiftyone_ntt.dataset.fields import declare_detections
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.run_record import RunRecord
@@ -77,7 +78,7 @@ def run_over(
     ids: Sequence[str],
     paths: Sequence[str],
     load: Callable[[str], Loaded],
-    compute: Callable[[str, Loaded], fol.Detections],
+    compute: Callable[[str, Loaded], fol.Detections | Document],
     *,
     attributes: Mapping[str, type[fo.Field]],
     overwrite: bool,
@@ -156,12 +157,12 @@ def _work_through(
     record: RunRecord,
     todo: list[tuple[str, str]],
     load: Callable[[str], Loaded],
-    compute: Callable[[str, Loaded], fol.Detections],
+    compute: Callable[[str, Loaded], fol.Detections | Document],
     tally: _Tally,
     chunk_size: int,
     progress: Progress,
 ) -> None:
-    chunk: dict[str, fol.Detections] = {}
+    chunk: dict[str, fol.Detections | Document] = {}
     try:
         with progress_steps(len(todo), progress) as advance:
             for (sample_id, _), loaded in prefetched(todo, lambda item: load(item[1])):
@@ -179,7 +180,7 @@ def _work_through(
         _write(record, chunk, tally)
 
 
-def _write(record: RunRecord, chunk: dict[str, fol.Detections], tally: _Tally) -> None:
+def _write(record: RunRecord, chunk: dict[str, fol.Detections | Document], tally: _Tally) -> None:
     """Write and empty `chunk`; a sample that cannot be written fails alone."""
     written = dict(chunk)
     try:
@@ -197,7 +198,7 @@ def _write(record: RunRecord, chunk: dict[str, fol.Detections], tally: _Tally) -
                 del written[sample_id]
     chunk.clear()
     tally.written += len(written)
-    tally.detections += sum(len(value.detections) for value in written.values())
+    tally.detections += sum(len(value["detections"]) for value in written.values())
 
 
 def _reason(error: Exception) -> str:

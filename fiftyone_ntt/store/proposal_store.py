@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import RLE
+from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import write_atomically
@@ -35,7 +36,7 @@ FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
 
 _FORMAT = SealedFormat(
     "proposal file",
-    version=1,
+    version=2,
     source="a proposal store",
     remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
 )
@@ -219,6 +220,9 @@ def _bytes_of(proposals: Proposals) -> bytes:
         "ious": proposals.ious,
         "boxes": proposals.boxes.astype(np.int16),
         "features": proposals.features.astype(np.float16),
+        "areas": proposals.overlaps.areas.astype(np.int32),
+        "pairs": proposals.overlaps.pairs.astype(np.int16),
+        "pixels": proposals.overlaps.pixels.astype(np.int32),
         "mask_bytes": np.concatenate([np.zeros(0, np.uint8), *counts]),
         "mask_lengths": np.array([len(part) for part in counts], dtype=np.int32),
     }
@@ -229,6 +233,9 @@ def _read(data: bytes, origin: str) -> Proposals:
     content, arrays = _FORMAT.unseal(data, origin)
     try:
         height, width = content["image_size"]
+        areas, pairs, pixels = (
+            arrays[name].astype(np.int64) for name in ("areas", "pairs", "pixels")
+        )
         return Proposals(
             image_size=(height, width),
             prompts=arrays["prompts"].astype(np.int64),
@@ -236,6 +243,7 @@ def _read(data: bytes, origin: str) -> Proposals:
             boxes=arrays["boxes"].astype(np.int64),
             features=arrays["features"].astype(np.float32),
             masks=_masks(arrays["mask_bytes"], arrays["mask_lengths"], (height, width)),
+            overlaps=Overlaps(areas, pairs, pixels),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise _FORMAT.corrupt(origin, repr(error)) from error

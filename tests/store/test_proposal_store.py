@@ -35,8 +35,11 @@ def example(seed: int = 0, count: int = 5) -> Proposals:
 
 def assert_equal(found: Proposals | None, expected: Proposals) -> None:
     assert found is not None
-    for field in dataclasses.fields(Proposals):
-        one, other = getattr(found, field.name), getattr(expected, field.name)
+    names = [field.name for field in dataclasses.fields(Proposals) if field.name != "overlaps"]
+    values = [(getattr(found, name), getattr(expected, name)) for name in names]
+    for name in ("areas", "pairs", "pixels"):
+        values.append((getattr(found.overlaps, name), getattr(expected.overlaps, name)))
+    for one, other in values:
         if isinstance(other, np.ndarray):
             assert one.dtype == other.dtype
             np.testing.assert_array_equal(one, other)
