@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from typing import Any
 
@@ -79,7 +78,12 @@ def _mask_bytes(mask: NDArray[np.bool_]) -> bytes:
 
     Compressed by its runs alone, four times faster than zlib's default and no larger for masks.
     """
-    with io.BytesIO() as file:
-        np.save(file, mask, allow_pickle=False)
-        compressor = zlib.compressobj(strategy=zlib.Z_RLE)
-        return compressor.compress(file.getbuffer()) + compressor.flush()
+    compressor = zlib.compressobj(strategy=zlib.Z_RLE)
+    return compressor.compress(_npy_header(mask.shape) + mask.tobytes()) + compressor.flush()
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    # NumPy's own writer takes as long as compressing a small mask; the format is fixed (NEP 1).
+    text = f"{{'descr': '|b1', 'fortran_order': False, 'shape': {shape}, }}"
+    padded = text.ljust(-(len(text) + 11) % 64 + len(text)) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode()
