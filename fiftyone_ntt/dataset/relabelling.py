@@ -88,10 +88,9 @@ def relabel(
 def _setup_of(store: ProposalStore, bank: MemoryBank, points_per_side: int) -> ProposalSetup:
     """The stored setup with the bank's encoder and this grid; the one of most images."""
     stored = [
-        found
-        for found in store.setups()
-        if found.setup.encoder == bank.encoder
-        and found.setup.settings.points_per_side == points_per_side
+        setup
+        for setup in store.setups()
+        if setup.encoder == bank.encoder and setup.settings.points_per_side == points_per_side
     ]
     if not stored:
         raise InputError(
@@ -99,4 +98,6 @@ def _setup_of(store: ProposalStore, bank: MemoryBank, points_per_side: int) -> P
             f"{points_per_side} points per side. Run `segment` on these samples once; it stores "
             "them."
         )
-    return max(stored, key=lambda found: found.images).setup
+    if len(stored) == 1:  # counting images lists their files
+        return stored[0]
+    return max(stored, key=lambda setup: store.usage(setup).images)

@@ -112,7 +112,7 @@ def segment(
         progress=progress,
     )
     if source.store is not None and report.written:
-        source.store.evict()
+        source.store.keep_within_limit()
     return report
 
 
