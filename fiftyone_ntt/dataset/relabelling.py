@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
@@ -9,7 +11,7 @@ from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import MatchSettings, check_mode
 from fiftyone_ntt.dataset.banks import resolve_bank
-from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_document
+from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.progress import Progress
 from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store, stored_proposals
@@ -72,16 +74,23 @@ def relabel(
     matcher = Matcher(bank, setup, check_mode(mode), match_settings)
     record = segmentation_record(dataset, label_field, matcher, rounded=True)
     ids, paths = samples.values(["id", "filepath"])
+
+    def load(path: str) -> Document:
+        found = stored_proposals(proposals, setup, path)
+        return match_document(matcher(found), bank, found.image_size, record.key)
+
     return run_over(
         record,
         ids,
         paths,
-        lambda path: stored_proposals(proposals, setup, path),
-        lambda _, found: match_document(matcher(found), bank, found.image_size, record.key),
+        load,
+        lambda _, document: document,
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,
         progress=progress,
+        # No network competes for the cores, and most of the work leaves Python to other threads.
+        ahead=os.cpu_count() or 1,
     )
 
 

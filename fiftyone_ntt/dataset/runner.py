@@ -84,6 +84,7 @@ def run_over(
     overwrite: bool,
     chunk_size: int,
     progress: Progress,
+    ahead: int = 1,
 ) -> SegmentReport:
     """Compute and write the detections of every image that does not have this run's yet.
 
@@ -98,6 +99,7 @@ def run_over(
         overwrite: replace detections of other origins.
         chunk_size: images per write; what a crash can lose.
         progress: see `progress_steps`.
+        ahead: images to load beyond the current one, in as many threads.
 
     Raises:
         InputError: a sample holds detections of another origin and `overwrite` is False; raised
@@ -114,7 +116,7 @@ def run_over(
     if ids:
         declare_detections(record.dataset, record.field, attributes)
         with record.running(lambda: (len(ids) - len(todo) + tally.written, tally.failures)):
-            _work_through(record, todo, load, compute, tally, chunk_size, progress)
+            _work_through(record, todo, load, compute, tally, chunk_size, progress, ahead)
     return SegmentReport(
         run=record.key,
         field=record.field,
@@ -161,11 +163,12 @@ def _work_through(
     tally: _Tally,
     chunk_size: int,
     progress: Progress,
+    ahead: int,
 ) -> None:
     chunk: dict[str, fol.Detections | Document] = {}
     try:
         with progress_steps(len(todo), progress) as advance:
-            for (sample_id, _), loaded in prefetched(todo, lambda item: load(item[1])):
+            for (sample_id, _), loaded in prefetched(todo, lambda item: load(item[1]), ahead):
                 try:
                     detections = compute(sample_id, loaded.result())
                     detections["run"] = record.key
