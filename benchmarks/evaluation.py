@@ -89,7 +89,7 @@ def image_objects(
 
 
 def coco_row(row: Row, image: int, pool: list[Any]) -> Row:
-    from fiftyone_ntt.core.geometry import encode_crop
+    from fiftyone_ntt.core.rle import encode_crop
 
     mask = pool[row["shape"]][0]
     rle = encode_crop(mask, (row["top"], row["left"]), (HEIGHT, WIDTH))

@@ -12,16 +12,14 @@ import contextlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.errors import InputError
-
-if TYPE_CHECKING:  # torch is not needed where scoring is all that is done
-    from fiftyone_ntt.core.geometry import RLE
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 RECALLS = ("AR1", "AR10", "AR100", "ARs", "ARm", "ARl")

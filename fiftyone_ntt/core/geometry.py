@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,10 +10,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from fiftyone_ntt.core.run_lengths import encode_crop
-
-RLE = dict[str, Any]
-"""A COCO run-length encoding: `{"size": [height, width], "counts": bytes}`."""
+from fiftyone_ntt.core.rle import RLE, encode_crop
 
 
 def image_tensor(image: NDArray[np.uint8]) -> Tensor:
@@ -119,9 +114,12 @@ def box_iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[
     Returns:
         float `[N, M]` in 0..1; 0 where both boxes have no area.
     """
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
+    sides = [
+        np.minimum(boxes[:, None, axis + 2], others[None, :, axis + 2])
+        - np.maximum(boxes[:, None, axis], others[None, :, axis])
+        for axis in (0, 1)
+    ]
+    intersection = np.clip(sides[0], 0, None) * np.clip(sides[1], 0, None)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     other_areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
     union = areas[:, None] + other_areas[None, :] - intersection
@@ -153,9 +151,9 @@ def nms(
     rivals = (box_iou(boxes, boxes) > threshold) & (classes[:, None] == classes[None, :])
     np.fill_diagonal(rivals, False)
     alive = np.ones(len(order), dtype=bool)
-    for row, suppressed in enumerate(rivals):
+    for row in np.flatnonzero(rivals.any(axis=1)):
         if alive[row]:
-            alive[row:] &= ~suppressed[row:]
+            alive[row:] &= ~rivals[row, row:]
     kept: NDArray[np.int64] = order[alive]
     return kept
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fiftyone_ntt.core.geometry import (
-    RLE,
     encode_logits,
     mask_boxes,
     point_grid,
@@ -22,7 +21,9 @@ from fiftyone_ntt.core.geometry import (
     resize_weights,
     squash,
 )
+from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
 from fiftyone_ntt.core.protocols import Encoder, ImageEmbedding, Segmenter
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 
 
@@ -52,6 +53,7 @@ class Proposals:
         boxes: int64 `[N, 4]`, inclusive extrema at the masks' own side `m`: x1, y1, x2, y2.
         features: float32 `[N, C]`, unit mean token inside each mask; zeros for an empty mask.
         masks: `N` run-length encodings at image size (method 7), possibly empty.
+        overlaps: of the masks.
     """
 
     image_size: tuple[int, int]
@@ -60,6 +62,7 @@ class Proposals:
     boxes: NDArray[np.int64]
     features: NDArray[np.float32]
     masks: list[RLE]
+    overlaps: Overlaps
 
     def __len__(self) -> int:
         return len(self.ious)
@@ -90,13 +93,15 @@ def propose(
     tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
     features = pool_features(tokens.to(inside.device), inside)
     size = (image.shape[0], image.shape[1])
+    masks = encode_logits(logits, size)
     return Proposals(
         image_size=size,
         prompts=prompts.cpu().numpy(),
         ious=ious.cpu().numpy(),
         boxes=mask_boxes(inside).cpu().numpy(),
         features=features.cpu().numpy(),
-        masks=encode_logits(logits, size),
+        masks=masks,
+        overlaps=mask_overlaps(masks),
     )
 
 

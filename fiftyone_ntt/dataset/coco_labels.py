@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fiftyone_ntt.core.run_lengths import encode_crop
+from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.dataset.masks import Crop, MaskedLabel, Size, detection_crop, pixel_box
 from fiftyone_ntt.errors import InputError
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import fiftyone.core.labels as fol
 
     from fiftyone_ntt.coco.instances import Instance
-    from fiftyone_ntt.core.geometry import RLE
 
 ID = "coco_id"
 """Attribute (and sample field) of the id in the COCO file."""

@@ -128,7 +128,10 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
 
     def predict(self, image: Any) -> fol.Detections:
         """Detections of one RGB image, uint8 `[H, W, 3]` or a PIL image."""
-        found = match_detections(self._pipeline(np.asarray(image)), self._pipeline.bank)
+        pixels = np.asarray(image)
+        found = match_detections(
+            self._pipeline(pixels), self._pipeline.bank, (pixels.shape[0], pixels.shape[1])
+        )
         least, classes = self.config.confidence_thresh, self.config.filter_classes
         kept = [
             detection

@@ -15,12 +15,13 @@ import fiftyone.core.labels as fol
 import numpy as np
 
 from fiftyone_ntt.core.bank import MemoryBank, negative_id
-from fiftyone_ntt.core.geometry import RLE, decode_mask, encode_masks, rle_boxes
+from fiftyone_ntt.core.geometry import decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.images import known_size, read_image
 from fiftyone_ntt.core.mining import FalsePositive, false_positives, worst
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import with_negatives
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Reference

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
@@ -9,7 +11,7 @@ from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import MatchSettings, check_mode
 from fiftyone_ntt.dataset.banks import resolve_bank
-from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_detections
+from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.progress import Progress
 from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store, stored_proposals
@@ -72,26 +74,32 @@ def relabel(
     matcher = Matcher(bank, setup, check_mode(mode), match_settings)
     record = segmentation_record(dataset, label_field, matcher, rounded=True)
     ids, paths = samples.values(["id", "filepath"])
+
+    def load(path: str) -> Document:
+        found = stored_proposals(proposals, setup, path)
+        return match_document(matcher(found), bank, found.image_size, record.key)
+
     return run_over(
         record,
         ids,
         paths,
-        lambda path: stored_proposals(proposals, setup, path),
-        lambda _, loaded: match_detections(matcher(loaded), bank, record.key),
+        load,
+        lambda _, document: document,
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,
         progress=progress,
+        # No network competes for the cores, and most of the work leaves Python to other threads.
+        ahead=os.cpu_count() or 1,
     )
 
 
 def _setup_of(store: ProposalStore, bank: MemoryBank, points_per_side: int) -> ProposalSetup:
     """The stored setup with the bank's encoder and this grid; the one of most images."""
     stored = [
-        found
-        for found in store.setups()
-        if found.setup.encoder == bank.encoder
-        and found.setup.settings.points_per_side == points_per_side
+        setup
+        for setup in store.setups()
+        if setup.encoder == bank.encoder and setup.settings.points_per_side == points_per_side
     ]
     if not stored:
         raise InputError(
@@ -99,4 +107,6 @@ def _setup_of(store: ProposalStore, bank: MemoryBank, points_per_side: int) -> P
             f"{points_per_side} points per side. Run `segment` on these samples once; it stores "
             "them."
         )
-    return max(stored, key=lambda found: found.images).setup
+    if len(stored) == 1:  # counting images lists their files
+        return stored[0]
+    return max(stored, key=lambda setup: store.usage(setup).images)

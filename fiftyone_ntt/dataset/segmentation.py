@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import fiftyone as fo
 import fiftyone.core.collections as foc
 
@@ -9,7 +11,7 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 from fiftyone_ntt.dataset.banks import resolve_bank
-from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_detections
+from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress
@@ -93,21 +95,24 @@ def segment(
     matcher = pipeline.matcher
     record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
     ids, paths = samples.values(["id", "filepath"])
+
+    def compute(_: str, loaded: Any) -> Document:
+        proposals = source.proposals(loaded)
+        return match_document(matcher(proposals), bank, proposals.image_size, record.key)
+
     report = run_over(
         record,
         ids,
         paths,
         source.load,
-        lambda _, loaded: match_detections(
-            matcher(source.proposals(loaded)), matcher.bank, record.key
-        ),
+        compute,
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,
         progress=progress,
     )
     if source.store is not None and report.written:
-        source.store.evict()
+        source.store.keep_within_limit()
     return report
 
 
