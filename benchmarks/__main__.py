@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--points-per-side", type=int, default=32)
     command.add_argument("--repeats", type=int, default=3)
     command.add_argument("--naive-batch", type=int, default=16, help="prompts at once, baseline")
+    command.add_argument("--precision", nargs="+", default=["float32"], help="and bfloat16")
     command.set_defaults(run=_compare)
     return parser
 
@@ -48,6 +49,7 @@ def _compare(options: argparse.Namespace) -> list[Report]:
             compare(
                 name,
                 options.device,
+                precisions=tuple(options.precision),
                 size=(96, 128) if options.quick else tuple(options.size),
                 points_per_side=4 if options.quick else options.points_per_side,
                 repeats=1 if options.quick else options.repeats,

@@ -7,6 +7,7 @@ passes, and a mask is a smooth blob that depends on its prompt.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models import meta_sam2
 from fiftyone_ntt.models.encoders import TransformersEncoder
 from fiftyone_ntt.models.loading import Models, load_models, resolve_device
+from fiftyone_ntt.models.precision import resolve_precision
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
 
 from .inputs import photo
@@ -29,21 +31,39 @@ _THRESHOLD = ProposalSettings().iou_threshold
 _SAMPLED = 12  # prompts per side that the share is set on
 
 
-def models_to_time(name: str, device: str, kept: float = 0.3) -> Models:
-    """The models of a named set, with random weights unless they are bundled.
+def models_to_time(
+    name: str, device: str, precisions: tuple[str, ...] = ("float32",), kept: float = 0.3
+) -> list[Models]:
+    """The models of a named set, once per precision, with random weights unless they are bundled.
 
     Args:
         name: one of `NAMES`.
         device: where they run.
+        precisions: "float32" or "bfloat16".
         kept: share of the prompts whose predicted IoU passes the paper's threshold, with random
             weights.
     """
     if name == "demo":
-        return load_models("demo", device=device)
-    torch.manual_seed(0)
+        return [load_models("demo", device=device, precision=kind) for kind in precisions]
     target = resolve_device(device)
-    segmenter = TransformersSegmenter(_random_segmenter(name), target)
-    _let_pass(segmenter, kept)
+    torch.manual_seed(0)
+    sam, dino = _random_segmenter(name, kept), _random_encoder(name)
+    return [_in_precision(name, dino, sam, target, kind) for kind in precisions]
+
+
+def _in_precision(
+    name: str, dino: PreTrainedModel, sam: PreTrainedModel, device: torch.device, precision: str
+) -> Models:
+    kind = resolve_precision(precision, device)
+    return Models(
+        name,
+        TransformersEncoder(copy.deepcopy(dino), device, kind),
+        TransformersSegmenter(copy.deepcopy(sam), device, precision=kind),
+        precision=kind,
+    )
+
+
+def _random_encoder(name: str) -> PreTrainedModel:
     width, layers, heads = _ENCODERS[name]
     config = Dinov2Config(
         hidden_size=width,
@@ -52,10 +72,10 @@ def models_to_time(name: str, device: str, kept: float = 0.3) -> Models:
         patch_size=14,
         image_size=518,
     )
-    return Models(name, TransformersEncoder(_spread(Dinov2Model(config)), target), segmenter)
+    return _spread(Dinov2Model(config))
 
 
-def _random_segmenter(name: str) -> PreTrainedModel:
+def _random_segmenter(name: str, kept: float) -> PreTrainedModel:
     model: Any = meta_sam2.build(meta_sam2.released_size(*_TRUNKS[name], (7, 7)))
     _spread(model)
     decoder = model.mask_decoder
@@ -65,6 +85,7 @@ def _random_segmenter(name: str) -> PreTrainedModel:
             convolution.weight.copy_(convolution.weight[:, :, :1, :1].expand_as(convolution.weight))
         for convolution in (decoder.conv_s0, decoder.conv_s1):
             convolution.weight.mul_(0.01)
+    _let_pass(TransformersSegmenter(model), kept)
     return model
 
 
@@ -81,8 +102,8 @@ def _let_pass(segmenter: TransformersSegmenter, kept: float) -> None:
     """Shift the predicted IoUs so that a share `kept` of a grid of prompts passes."""
     head = segmenter.model.mask_decoder.iou_prediction_head.proj_out
     image = squash(photo((480, 640), seed=0), segmenter.side)
-    embedding = segmenter.embed(image[None].to(segmenter.device))[0]
-    points = point_grid(_SAMPLED, segmenter.side).to(segmenter.device)
+    embedding = segmenter.embed(image[None])[0]
+    points = point_grid(_SAMPLED, segmenter.side)
     ious = segmenter.decode_best(embedding, points, -1.0)[1]
-    shift = torch.logit(torch.tensor(_THRESHOLD)) - torch.logit(ious.cpu()).quantile(1 - kept)
-    head.bias.add_(shift.to(head.bias.device))
+    shift = torch.logit(torch.tensor(_THRESHOLD)) - torch.logit(ious).quantile(1 - kept)
+    head.bias.add_(shift)

@@ -18,6 +18,7 @@ from fiftyone_ntt.core.geometry import RLE
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.models.loading import Models
 
 from .architectures import models_to_time
 from .inputs import bank_of_features, photo
@@ -46,46 +47,57 @@ def compare(
     name: str,
     device: str,
     *,
+    precisions: tuple[str, ...] = ("float32",),
     size: tuple[int, int] = (480, 640),
     points_per_side: int = 32,
     repeats: int = 3,
     batch: int = 16,
 ) -> Report:
-    """Time both programs on one image, in turns, and compare what they find.
+    """Time the baseline in float32 and the package on one image, in turns; compare what they find.
 
     Args:
         name: of the models, see `architectures`.
-        device: of both.
+        device: of all.
+        precisions: that the package runs in.
         size: of the image, height and width.
         points_per_side: prompts per row of the grid.
-        repeats: runs of each; medians are reported. One more of ours goes before, to warm up.
+        repeats: runs of each; medians are reported. One more of the package's goes before.
         batch: prompts that the baseline decodes at once.
     """
-    models = models_to_time(name, device)
     image = photo(size, seed=1)
     settings = ProposalSettings(points_per_side=points_per_side)
+    plain, *models = models_to_time(name, device, ("float32", *precisions))
+    pipelines = [_pipeline(of_precision, size, settings) for of_precision in models]
+    baseline = NaivePipeline(
+        plain.segmenter,  # type: ignore[arg-type]
+        plain.encoder,  # type: ignore[arg-type]
+        pipelines[0].bank,
+        points_per_side=points_per_side,
+        batch=batch,
+    )
+    sides, naive_side = [Side() for _ in pipelines], Side()
+    for _ in range(repeats):
+        found = [
+            time_pipeline(pipeline, image, side)
+            for pipeline, side in zip(pipelines, sides, strict=True)
+        ]
+        expected = _time_naive(baseline, image, naive_side)
+    title = f"{name} models, {size[1]} x {size[0]} px, {points_per_side**2} prompts, {device}"
+    notes = []
+    for kind, pipeline, side, instances in zip(precisions, pipelines, sides, found, strict=True):
+        count = len(pipeline.propose(image))
+        notes.append(f"{kind}: {count} proposals. {agreement(instances, expected)}")
+        notes.append(_share_of_peak(pipeline, image, side, kind))
+    return Report(title, _rows(dict(zip(precisions, sides, strict=True)), naive_side), notes)
+
+
+def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings) -> Pipeline:
+    """With a bank of another image's features."""
     proposals = proposals_module.propose(
         photo(size, seed=0), models.segmenter, models.encoder, settings
     )
     bank = bank_of_features(proposals.features, _CLASSES, _SHOTS, models.encoder.identity)
-    pipeline = Pipeline(bank, models.encoder, models.segmenter, proposal_settings=settings)
-    naive = NaivePipeline(
-        models.segmenter,  # type: ignore[arg-type]
-        models.encoder,  # type: ignore[arg-type]
-        bank,
-        points_per_side=points_per_side,
-        batch=batch,
-    )
-    fast_side, naive_side = Side(), Side()
-    for _ in range(repeats):
-        found = time_pipeline(pipeline, image, fast_side)
-        expected = _time_naive(naive, image, naive_side)
-    title = (
-        f"{name} models, {size[1]} x {size[0]} px, {points_per_side**2} prompts, {device}, "
-        f"{len(pipeline.propose(image))} proposals, {len(found)} instances"
-    )
-    notes = [agreement(found, expected), _share_of_peak(pipeline, image, fast_side)]
-    return Report(title, _rows(fast_side, naive_side), notes)
+    return Pipeline(bank, models.encoder, models.segmenter, proposal_settings=settings)
 
 
 def fast_stages(pipeline: Pipeline) -> list[Target]:
@@ -124,15 +136,17 @@ def _time_naive(naive: NaivePipeline, image: NDArray[np.uint8], side: Side) -> F
     return found
 
 
-def _rows(fast: Side, naive: Side) -> list[Row]:
-    rows = [_row(stage, naive.stage(stage), fast.stage(stage)) for stage in naive.stages[0]]
-    rows.append(_row("all (s)", median(naive.totals), median(fast.totals)))
-    rows.append(_row("peak memory (MB)", naive.peak, fast.peak))
+def _rows(sides: dict[str, Side], naive: Side) -> list[Row]:
+    stages = {stage: naive.stage(stage) for stage in naive.stages[0]}
+    stages |= {"all (s)": median(naive.totals), "peak memory (MB)": naive.peak}
+    rows: list[Row] = [{"stage": stage, "naive": value} for stage, value in stages.items()]
+    for kind, side in sides.items():
+        values = [side.stage(stage) for stage in naive.stages[0]]
+        values += [median(side.totals), side.peak]
+        for row, value in zip(rows, values, strict=True):
+            row[kind] = value
+            row[f"naive / {kind}"] = row["naive"] / max(value, 1e-9)
     return rows
-
-
-def _row(stage: str, naive: float, fast: float) -> Row:
-    return {"stage": stage, "naive": naive, "fast": fast, "ratio": naive / max(fast, 1e-9)}
 
 
 def agreement(found: Match, expected: Found) -> str:
@@ -169,14 +183,15 @@ def _ious(mask: RLE, others: list[RLE]) -> NDArray[np.float64]:
     return np.array([coco_mask.iou([mask], [other], [0])[0, 0] for other in others])
 
 
-def _share_of_peak(pipeline: Pipeline, image: NDArray[np.uint8], side: Side) -> str:
+def _share_of_peak(pipeline: Pipeline, image: NDArray[np.uint8], side: Side, precision: str) -> str:
     device: Any = pipeline.segmenter.device
     with FlopCounterMode(display=False) as counter:
         pipeline.propose(image)
     flops = counter.get_total_flops()
-    rate, peak = flops / median(side.totals), matrix_throughput(device, torch.float32)
+    rate = flops / median(side.totals)
+    peak = matrix_throughput(device, getattr(torch, precision))
     return (
-        f"Ours: {1 / median(side.totals):.3g} images/s, {flops / 1e12:.3g} TFLOP an image at "
-        f"{rate / 1e12:.3g} TFLOP/s, {100 * rate / peak:.0f} % of a large matrix product's "
+        f"{precision}: {1 / median(side.totals):.3g} images/s, {flops / 1e12:.3g} TFLOP an image "
+        f"at {rate / 1e12:.3g} TFLOP/s, {100 * rate / peak:.0f} % of a large matrix product's "
         f"{peak / 1e12:.3g}."
     )

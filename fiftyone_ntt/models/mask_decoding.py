@@ -17,6 +17,7 @@ but
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .batching import fitting, in_batches
+
 IOU_TOKEN = 1
 FIRST_MASK_TOKEN = 2
 """Output tokens: object score, IoU, then one per mask, the single-mask output first."""
@@ -32,6 +35,10 @@ FIRST_MASK_TOKEN = 2
 _PROMPTS_AT_ONCE = 4
 _TILE_BYTES = 2 * 2**20
 """On a CPU, of the image tokens of all prompts at once: they should stay in a core's own cache."""
+
+_ROWS_PER_TOKEN = 16
+"""More than decoding a prompt takes per image token, in rows `D` wide: the tokens before and after
+a layer, with positions, and what they are upscaled to, which is twice as wide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +76,16 @@ class PreparedImage:
     prompts_at_once: int
 
 
+def in_precision(decoder: Any, dtype: torch.dtype) -> Any:
+    """A `Sam2MaskDecoder` that computes in `dtype`, except for the predicted IoUs: proposals are
+    ranked by them, and rounding would make many equal. The given one if that is its type."""
+    if decoder.iou_token.weight.dtype == dtype:
+        return decoder
+    converted = copy.deepcopy(decoder).to(dtype)
+    converted.iou_prediction_head.to(decoder.iou_token.weight.dtype)
+    return converted
+
+
 def prepare_image(
     decoder: Any, embedding: Tensor, details: tuple[Tensor, ...], positions: Tensor
 ) -> PreparedImage:
@@ -80,12 +97,13 @@ def prepare_image(
         details: finest first, `[1, D / 8, 4s, 4s]` and `[1, D / 4, 2s, 2s]`.
         positions: `[1, D, s, s]`.
     """
-    tokens = embedding[0].flatten(1).T.contiguous()
-    position_tokens = positions[0].flatten(1).T.contiguous()
+    dtype = decoder.iou_token.weight.dtype
+    tokens = embedding[0].flatten(1).T.to(dtype).contiguous()
+    position_tokens = positions[0].flatten(1).T.to(dtype).contiguous()
     placed = tokens + position_tokens
     first = decoder.transformer.layers[0]
     reading, writing = first.cross_attn_token_to_image, first.cross_attn_image_to_token
-    fine, middle = details
+    fine, middle = (level.to(dtype) for level in details)
     middle = _in_token_order(middle, levels=1) + decoder.upscale_conv1.bias
     fine = _in_token_order(fine, levels=2) + decoder.upscale_conv2.bias
     at_once, length = _sizes(tokens)
@@ -105,11 +123,14 @@ def prepare_image(
 
 
 def _sizes(tokens: Tensor) -> tuple[int, int]:
-    """Prompts to decode at once, and the length of a tile: all of both, except on a CPU."""
+    """Prompts to decode at once, and the length of a tile.
+
+    A CPU works on what fits its caches, a GPU on what fits its memory.
+    """
+    row = tokens.shape[1] * tokens.element_size()
     if tokens.device.type != "cpu":
-        return 2**31, len(tokens)
-    row = tokens.shape[1] * tokens.element_size() * _PROMPTS_AT_ONCE
-    return _PROMPTS_AT_ONCE, max(1, _TILE_BYTES // row)
+        return fitting(tokens.device, _ROWS_PER_TOKEN * row * len(tokens)), len(tokens)
+    return _PROMPTS_AT_ONCE, max(1, _TILE_BYTES // (row * _PROMPTS_AT_ONCE))
 
 
 def decode_best(
@@ -125,15 +146,18 @@ def decode_best(
 
     Returns:
         rows of the kept prompts `[N]`, their IoUs `[N]` and mask logits `[N, 4s, 4s]`.
+
+    Raises:
+        ModelError: memory does not suffice for one prompt.
     """
-    at_once = image.prompts_at_once
-    parts = [
-        _decode_part(decoder, image, prompts[start : start + at_once], iou_threshold)
-        for start in range(0, len(prompts), at_once)
-    ]
-    rows = [start * at_once + part[0] for start, part in enumerate(parts)]
-    ious, masks = ([part[index] for part in parts] for index in (1, 2))
-    return torch.cat(rows), torch.cat(ious), torch.cat(masks)
+
+    def part(start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+        rows, *best = _decode_part(decoder, image, prompts[start:stop], iou_threshold)
+        return start + rows, best[0], best[1]
+
+    parts = in_batches(len(prompts), image.prompts_at_once, part, "prompts")
+    rows, ious, masks = (torch.cat(column) for column in zip(*parts, strict=True))
+    return rows, ious, masks
 
 
 def _decode_part(
@@ -142,6 +166,7 @@ def _decode_part(
     outputs = torch.cat(
         [decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight]
     )
+    prompts = prompts.to(outputs.dtype)
     prompt_tokens = torch.cat([outputs.expand(len(prompts), -1, -1), prompts], dim=1)
     tokens, pixels = prompt_tokens, None
     for layer in decoder.transformer.layers:
@@ -157,12 +182,13 @@ def _decode_part(
         return normed[:, 0]
 
     every = torch.arange(len(prompts), device=prompts.device)
-    predicted = decoder.iou_prediction_head(last(every, IOU_TOKEN, pixels))
+    head = decoder.iou_prediction_head
+    predicted = head(last(every, IOU_TOKEN, pixels).to(head.proj_out.weight.dtype))
     ious, best = predicted[:, 1:].max(dim=1)
     rows = torch.nonzero(ious > iou_threshold)[:, 0]
     if not len(rows):
         side = 4 * round(sum(len(tile.tokens) for tile in image.tiles) ** 0.5)
-        return rows, ious[rows], prompts.new_zeros(0, side, side)
+        return rows, ious[rows], ious.new_zeros(0, side, side)
     if len(rows) < len(prompts):
         pixels = [tile[rows] for tile in pixels]
     chosen = 1 + best[rows]
@@ -312,7 +338,7 @@ def _masks(
         (_upscaled(decoder, tile, own) @ weights[:, :, None])[..., 0]
         for tile, own in zip(image.tiles, pixels, strict=True)
     ]
-    return _as_pixels(torch.cat(logits, dim=1))
+    return _as_pixels(torch.cat(logits, dim=1).float())
 
 
 def _upscaled(decoder: Any, tile: Tile, tokens: Tensor) -> Tensor:
