@@ -83,5 +83,5 @@ def test_what_fits_an_image_of_200_by_100(box: tuple, expected: bool) -> None:
 def test_refusals() -> None:
     with pytest.raises(InputError, match="shots is 0"):
         keys(TEN, 0)
-    with pytest.raises(InputError, match="too_few is 'more'. Pass 'fewer' or 'repeat'"):
+    with pytest.raises(InputError, match=r"too_few is 'more'\. Pass 'fewer' or 'repeat'"):
         keys(TEN, 1, too_few="more")
