@@ -38,6 +38,7 @@ _HOMES = {
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
     "segment": "fiftyone_ntt.dataset.segmentation",
+    "semantic_scores": "fiftyone_ntt.coco.semantic",
     "tag_references": "fiftyone_ntt.dataset.tagging",
 }
 
@@ -69,10 +70,12 @@ __all__ = [
     "sample_references",
     "save_memory_bank",
     "segment",
+    "semantic_scores",
     "tag_references",
 ]
 
 if TYPE_CHECKING:
+    from fiftyone_ntt.coco.semantic import semantic_scores
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.dataset.bank_actions import (
         duplicate_memory_bank,
