@@ -35,9 +35,11 @@ _HOMES = {
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
+    "run_benchmark": "fiftyone_ntt.protocols.running",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
     "segment": "fiftyone_ntt.dataset.segmentation",
+    "semantic_scores": "fiftyone_ntt.coco.semantic",
     "tag_references": "fiftyone_ntt.dataset.tagging",
 }
 
@@ -66,13 +68,16 @@ __all__ = [
     "relabel",
     "rename_memory_bank",
     "review_memory_bank",
+    "run_benchmark",
     "sample_references",
     "save_memory_bank",
     "segment",
+    "semantic_scores",
     "tag_references",
 ]
 
 if TYPE_CHECKING:
+    from fiftyone_ntt.coco.semantic import semantic_scores
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.dataset.bank_actions import (
         duplicate_memory_bank,
@@ -103,6 +108,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.tagging import tag_references
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models
+    from fiftyone_ntt.protocols.running import run_benchmark
 
 
 def __getattr__(name: str) -> Any:

@@ -86,6 +86,7 @@ ROOMS = {
     "models": {"fiftyone"},
     "store": {"fiftyone", "transformers"},
     "coco": {"fiftyone"},
+    "protocols": {"fiftyone"},
 }
 """Packages that no file of a room may import, in a function neither."""
 
