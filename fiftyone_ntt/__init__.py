@@ -15,6 +15,9 @@ _HOMES = {
     "MemoryBank": "fiftyone_ntt.core.bank",
     "NttError": "fiftyone_ntt.errors",
     "ReferenceSegmenter": "fiftyone_ntt.dataset.model",
+    "add_background_negatives": "fiftyone_ntt.dataset.negatives",
+    "add_coco_metrics": "fiftyone_ntt.dataset.coco_metrics",
+    "add_tagged_negatives": "fiftyone_ntt.dataset.negatives",
     "boxes_to_masks": "fiftyone_ntt.dataset.boxes",
     "build_memory_bank": "fiftyone_ntt.dataset.building",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
@@ -48,6 +51,9 @@ __all__ = [
     "NttError",
     "ReferenceSegmenter",
     "__version__",
+    "add_background_negatives",
+    "add_coco_metrics",
+    "add_tagged_negatives",
     "boxes_to_masks",
     "build_memory_bank",
     "delete_memory_bank",
@@ -98,9 +104,14 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.building import build_memory_bank
     from fiftyone_ntt.dataset.coco_export import export_coco
     from fiftyone_ntt.dataset.coco_import import import_coco
+    from fiftyone_ntt.dataset.coco_metrics import add_coco_metrics
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
-    from fiftyone_ntt.dataset.negatives import mine_negatives
+    from fiftyone_ntt.dataset.negatives import (
+        add_background_negatives,
+        add_tagged_negatives,
+        mine_negatives,
+    )
     from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references

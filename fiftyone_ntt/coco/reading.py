@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.geometry import decode_mask
 from fiftyone_ntt.core.images import read_image
-from fiftyone_ntt.core.rle import RLE
+from fiftyone_ntt.core.rle import RLE, decode_mask
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.errors import InputError
 

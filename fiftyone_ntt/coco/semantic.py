@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiftyone_ntt.coco.reading import Record, image_rle
-from fiftyone_ntt.core.geometry import decode_mask
+from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 
 OnTop = Literal["confident", "later"]

@@ -85,15 +85,15 @@ def with_negatives(
     encoder: Encoder,
     segmenter: Segmenter | None = None,
 ) -> MemoryBank:
-    """The bank with its negative references replaced by `negatives`; see `build_bank`.
+    """The bank with more negative references; see `build_bank`.
 
     Raises:
         ModelError: the bank was made with another encoder.
     """
     require_encoder(bank, encoder.identity)
-    bank = bank.without_negatives()
     rows, notes = _encode_negatives(bank.classes, negatives, encoder, segmenter)
-    return replace(bank, negatives=rows, notes=(*bank.notes, *notes))
+    joined = join_reference_sets([bank.negatives, rows])
+    return replace(bank, negatives=joined, notes=(*bank.notes, *notes))
 
 
 def _encode_negatives(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fiftyone_ntt.plugin.add_negatives import AddNegatives
 from fiftyone_ntt.plugin.bank_panel import MemoryBankPanel
 from fiftyone_ntt.plugin.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
+from fiftyone_ntt.plugin.coco_metrics import CocoMetrics
 from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
@@ -16,11 +18,15 @@ OPERATORS = (
     SampleReferences,
     TagReferences,
     BuildMemoryBank,
+    AddNegatives,
     SegmentWithMemoryBank,
     EvaluatePredictions,
     BoxesToMasks,
     ManageMemoryBanks,
     DeleteRunPredictions,
 )
+
+METRICS = (CocoMetrics,)
+"""Operators that FiftyOne calls while it evaluates."""
 
 PANELS = (MemoryBankPanel,)

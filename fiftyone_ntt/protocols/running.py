@@ -118,7 +118,7 @@ def run_benchmark(
             benchmark = benchmark.with_draw(draw)
             benchmark.save(folder)
         on_draw(draw)
-    work.store.evict()
+    work.store.keep_within_limit()
     return benchmark
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from fiftyone.operators.executor import ExecutionContext, ExecutionError, Execut
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin import PLUGIN_NAME
-from fiftyone_ntt.plugin.registry import OPERATORS
+from fiftyone_ntt.plugin.registry import METRICS, OPERATORS
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 BUILD = {"name": "colours", "models": "demo", "source": "label_tag", "tag": "reference"}
@@ -34,7 +35,7 @@ def messages(name: str, dataset: fo.Dataset, params: dict, **request: Any) -> li
 
 def test_all_are_listed_and_registered(uri: Any) -> None:
     listed = yaml.safe_load(DEFINITION.read_text())["operators"]
-    assert listed == [operator.NAME for operator in OPERATORS]
+    assert listed == [operator.NAME for operator in (*OPERATORS, *METRICS)]
     registered = {op.name for op in foo.list_operators() if op.plugin_name == PLUGIN_NAME}
     assert set(listed) <= registered
 
@@ -266,3 +267,35 @@ def test_managing_banks(uri: Any, scenes: fo.Dataset, tmp_path: Path) -> None:
         "both": {"red": 6, "blue": 6},
         "back": {"red": 6, "blue": 6},
     }
+
+
+def test_negatives_of_every_origin_are_added_and_removed(uri: Any, scenes: fo.Dataset) -> None:
+    reds = scenes.filter_labels("ground_truth", fo.ViewField("label") == "red")
+    bank = ntt.build_memory_bank(reds[:2], "ground_truth", models="demo", name="reds")
+    ntt.segment(scenes, bank, "predictions", points_per_side=8)
+    found = scenes.values("predictions.detections.id", unwind=True)[:1]
+    scenes.select_labels(ids=found, fields="predictions").tag_labels("negative", "predictions")
+    # Where nothing is labelled, all that is found is wrong.
+    scenes.add_sample_field("none", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+
+    def act(action: str, **params: Any) -> dict[str, int]:
+        given = {"bank": "reds", "action": action, "view_target": "DATASET", **params}
+        run(uri, "add_negatives", scenes, given)
+        return dict(Counter(ntt.load_memory_bank(scenes, "reds").negative_origins))
+
+    mined = act("mine", label_field="none", per_class=2, points_per_side=8)
+    assert mined == {"mined": 2}
+    tagged = act("tagged", label_field="predictions", tag="negative")
+    assert tagged == {"mined": 2, "tagged": 1}
+    both = act("background", label_field="ground_truth")
+    assert both == {"mined": 2, "tagged": 1, "background": 2}
+    assert ntt.list_memory_banks(scenes)[0].negatives == 5
+    assert act("remove", origin="tagged") == {"mined": 2, "background": 2}
+    assert act("remove") == {}
+    sent = messages("add_negatives", scenes, {"bank": "reds", "action": "remove"})
+    assert "has 0 negatives, and had 0" in sent[-1][1]["message"]
+    operator = foo.get_operator(uri("add_negatives"))
+    changed = operator(scenes, "reds", "background", label_field="ground_truth")
+    assert len(changed.negatives) == 2
+    with pytest.raises(ntt.NttError, match="unknown action 'guess'"):
+        operator(scenes, "reds", "guess")
