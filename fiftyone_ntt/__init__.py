@@ -39,6 +39,8 @@ _HOMES = {
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
     "segment": "fiftyone_ntt.dataset.segmentation",
     "tag_references": "fiftyone_ntt.dataset.tagging",
+    "visualization_key_problem": "fiftyone_ntt.dataset.visualization",
+    "visualize_memory_bank": "fiftyone_ntt.dataset.visualization",
 }
 
 __all__ = [
@@ -70,6 +72,8 @@ __all__ = [
     "save_memory_bank",
     "segment",
     "tag_references",
+    "visualization_key_problem",
+    "visualize_memory_bank",
 ]
 
 if TYPE_CHECKING:
@@ -101,6 +105,10 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
     from fiftyone_ntt.dataset.tagging import tag_references
+    from fiftyone_ntt.dataset.visualization import (
+        visualization_key_problem,
+        visualize_memory_bank,
+    )
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models
 
