@@ -19,6 +19,7 @@ _HOMES = {
     "build_memory_bank": "fiftyone_ntt.dataset.building",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
     "delete_run_predictions": "fiftyone_ntt.dataset.run_deletion",
+    "draw_memory_bank": "fiftyone_ntt.dataset.picture_fields",
     "duplicate_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "evaluate": "fiftyone_ntt.dataset.evaluation",
     "export_coco": "fiftyone_ntt.dataset.coco_export",
@@ -32,11 +33,13 @@ _HOMES = {
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
+    "picture_fields_problem": "fiftyone_ntt.dataset.picture_fields",
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
+    "save_memory_pictures": "fiftyone_ntt.dataset.picture_files",
     "segment": "fiftyone_ntt.dataset.segmentation",
     "tag_references": "fiftyone_ntt.dataset.tagging",
     "visualization_key_problem": "fiftyone_ntt.dataset.visualization",
@@ -52,6 +55,7 @@ __all__ = [
     "build_memory_bank",
     "delete_memory_bank",
     "delete_run_predictions",
+    "draw_memory_bank",
     "duplicate_memory_bank",
     "evaluate",
     "export_coco",
@@ -65,11 +69,13 @@ __all__ = [
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
+    "picture_fields_problem",
     "relabel",
     "rename_memory_bank",
     "review_memory_bank",
     "sample_references",
     "save_memory_bank",
+    "save_memory_pictures",
     "segment",
     "tag_references",
     "visualization_key_problem",
@@ -100,6 +106,8 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import mine_negatives
+    from fiftyone_ntt.dataset.picture_fields import draw_memory_bank, picture_fields_problem
+    from fiftyone_ntt.dataset.picture_files import save_memory_pictures
     from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references
