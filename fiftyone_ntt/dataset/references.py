@@ -50,7 +50,7 @@ class ClassReferences:
             image = read_image(sample.filepath, oriented=True)
             for label in labels_of(sample[self.field]):
                 for _ in range(times[label.id]):
-                    yield _reference(label, image, sample.filepath)
+                    yield label_reference(label, image, sample.filepath)
                     self.on_read()
 
 
@@ -203,7 +203,17 @@ def _check_files(entries: list[_Entry]) -> None:
         raise InputError("\n".join(problems[:_SHOWN]) + more)
 
 
-def _reference(label: fol.Label, image: NDArray[np.uint8], path: str) -> Reference:
+def label_reference(label: fol.Label, image: NDArray[np.uint8], path: str) -> Reference:
+    """A label as a reference.
+
+    Args:
+        label: of one of `REFERENCE_TYPES` that is no list.
+        image: that it lies on, RGB, uint8 `[H, W, 3]`.
+        path: of the image, for messages.
+
+    Raises:
+        InputError: its mask or shape cannot be used.
+    """
     size = (image.shape[0], image.shape[1])
     try:
         if isinstance(label, fol.Polyline):
