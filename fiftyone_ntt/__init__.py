@@ -22,6 +22,7 @@ _HOMES = {
     "build_memory_bank": "fiftyone_ntt.dataset.building",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
     "delete_run_predictions": "fiftyone_ntt.dataset.run_deletion",
+    "draw_memory_bank": "fiftyone_ntt.dataset.picture_fields",
     "duplicate_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "evaluate": "fiftyone_ntt.dataset.evaluation",
     "export_coco": "fiftyone_ntt.dataset.coco_export",
@@ -35,13 +36,19 @@ _HOMES = {
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
+    "picture_fields_problem": "fiftyone_ntt.dataset.picture_fields",
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
+    "run_benchmark": "fiftyone_ntt.protocols.running",
     "sample_references": "fiftyone_ntt.dataset.sampling",
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
+    "save_memory_pictures": "fiftyone_ntt.dataset.picture_files",
     "segment": "fiftyone_ntt.dataset.segmentation",
+    "semantic_scores": "fiftyone_ntt.coco.semantic",
     "tag_references": "fiftyone_ntt.dataset.tagging",
+    "visualization_key_problem": "fiftyone_ntt.dataset.visualization",
+    "visualize_memory_bank": "fiftyone_ntt.dataset.visualization",
 }
 
 __all__ = [
@@ -56,6 +63,7 @@ __all__ = [
     "build_memory_bank",
     "delete_memory_bank",
     "delete_run_predictions",
+    "draw_memory_bank",
     "duplicate_memory_bank",
     "evaluate",
     "export_coco",
@@ -69,16 +77,23 @@ __all__ = [
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
+    "picture_fields_problem",
     "relabel",
     "rename_memory_bank",
     "review_memory_bank",
+    "run_benchmark",
     "sample_references",
     "save_memory_bank",
+    "save_memory_pictures",
     "segment",
+    "semantic_scores",
     "tag_references",
+    "visualization_key_problem",
+    "visualize_memory_bank",
 ]
 
 if TYPE_CHECKING:
+    from fiftyone_ntt.coco.semantic import semantic_scores
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.dataset.bank_actions import (
         duplicate_memory_bank,
@@ -107,13 +122,20 @@ if TYPE_CHECKING:
         add_tagged_negatives,
         mine_negatives,
     )
+    from fiftyone_ntt.dataset.picture_fields import draw_memory_bank, picture_fields_problem
+    from fiftyone_ntt.dataset.picture_files import save_memory_pictures
     from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
     from fiftyone_ntt.dataset.tagging import tag_references
+    from fiftyone_ntt.dataset.visualization import (
+        visualization_key_problem,
+        visualize_memory_bank,
+    )
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models
+    from fiftyone_ntt.protocols.running import run_benchmark
 
 
 def __getattr__(name: str) -> Any:

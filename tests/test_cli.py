@@ -17,7 +17,7 @@ from tests.core.toy_models import toy_models
 
 COMMANDS = [
     *("demo", "build", "segment", "evaluate", "import-coco", "export-coco", "models"),
-    "install-plugin",
+    *("install-plugin", "benchmark"),
 ]
 ROOT = Path(fiftyone_ntt.__file__).parents[1]
 

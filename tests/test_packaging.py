@@ -54,6 +54,17 @@ def test_the_plugin_has_the_package_s_version() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", fiftyone_ntt.__version__)
 
 
+def test_a_downloaded_plugin_requires_what_the_package_does() -> None:
+    project = (CHECKOUT / "pyproject.toml").read_text()
+    listed = re.search(r"^dependencies = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE)
+    assert listed is not None
+    package = re.findall(r'"([^"]+)"', listed[1])
+    lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
+    plugin = [line for line in lines if not line.startswith("#")]
+
+    assert plugin == [name for name in package if not name.startswith("fiftyone")]
+
+
 def test_the_plugin_s_entry_exists() -> None:
     definition = yaml.safe_load((CHECKOUT / "fiftyone.yml").read_text())
 
@@ -86,6 +97,7 @@ ROOMS = {
     "models": {"fiftyone"},
     "store": {"fiftyone", "transformers"},
     "coco": {"fiftyone"},
+    "protocols": {"fiftyone"},
 }
 """Packages that no file of a room may import, in a function neither."""
 

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import decode_mask, encode_logits, squash
+from fiftyone_ntt.core.geometry import encode_logits, squash
 from fiftyone_ntt.core.protocols import Segmenter
+from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.windows import Box
 
 _BOXES_PER_BATCH = 64

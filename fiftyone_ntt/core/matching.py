@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import nms, rle_boxes
+from fiftyone_ntt.core.geometry import nms
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
-from fiftyone_ntt.core.rle import RLE
+from fiftyone_ntt.core.rle import RLE, rle_boxes
 from fiftyone_ntt.core.settings import MatchSettings
 from fiftyone_ntt.errors import ModelError
 

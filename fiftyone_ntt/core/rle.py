@@ -1,7 +1,8 @@
-"""COCO run lengths as arrays, many masks at a time.
+"""Masks as COCO run lengths.
 
-pycocotools decodes a mask to the whole image, so a hundred small objects of a 12-megapixel photo
-take seconds. Here the runs of all masks are read at once, and a mask is drawn inside its box only.
+pycocotools works on whole images, so a hundred small objects of a 12-megapixel photo take seconds.
+`encode_crop` and `decode_crops` read and write a mask inside its box only, the latter the runs of
+many masks at once. Needs no torch, so that processes which only handle masks start fast.
 """
 
 from __future__ import annotations
@@ -20,6 +21,58 @@ RLE = dict[str, Any]
 Integers = NDArray[np.int64]
 
 _FIRST_CHARACTER, _DIGIT, _SIGN, _MORE, _DIGIT_BITS = 48, 0x1F, 0x10, 0x20, 5
+
+
+def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
+    """COCO run-length encodings of boolean masks `[N, H, W]`."""
+    # pycocotools wants column-major [H, W, N]; this transpose makes the one copy it needs.
+    columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
+    encodings: list[RLE] = coco_mask.encode(columns)
+    return encodings
+
+
+def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> RLE:
+    """COCO run-length encoding of a mask that is empty outside a window of its image.
+
+    Args:
+        crop: bool `[h, w]`, the window, which lies inside the image.
+        corner: its top and left.
+        size: the image's height and width.
+
+    Returns:
+        What `encode_masks` gives of the whole mask; it never makes that, so it takes time in the
+        columns of the window alone.
+    """
+    (top, left), (height, width), (rows, columns) = corner, size, crop.shape
+    # COCO's runs go down the columns, one after the other. A pixel of background below the crop
+    # parts them, unless they touch by filling the image from top to bottom.
+    pitch = rows + (rows < height)
+    flat = np.zeros(columns * pitch + 2, dtype=bool)
+    flat[1:-1].reshape(columns, pitch)[:, :rows] = crop.T
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    changes = (left + changes // pitch) * height + top + changes % pitch
+    # The first run is of 0s and may be empty, the last may not.
+    runs = np.diff(changes, prepend=0, append=height * width).tolist()
+    if runs[-1] == 0:
+        runs.pop()
+    rle: RLE = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
+    return rle
+
+
+def decode_mask(rle: RLE) -> NDArray[np.bool_]:
+    """Boolean mask `[H, W]` of a run-length encoding."""
+    mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
+    return mask
+
+
+def rle_boxes(rles: list[RLE]) -> NDArray[np.int64]:
+    """Inclusive pixel boxes of encodings, int64 `[N, 4]`, x1, y1, x2, y2; 0s for empty masks."""
+    if not rles:
+        return np.zeros((0, 4), dtype=np.int64)
+    corners = np.asarray(coco_mask.toBbox(rles)).reshape(-1, 4).round().astype(np.int64)
+    # toBbox gives x, y, width, height in whole pixels: the last pixel lies one before the edge.
+    corners[:, 2:] = np.maximum(corners[:, :2] + corners[:, 2:] - 1, 0)
+    return corners
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,31 +175,3 @@ def decode_crops(rles: Sequence[RLE], boxes: NDArray[np.int64]) -> list[NDArray[
         np.ascontiguousarray(inside[start : start + w * h].reshape(w, h).T)
         for start, w, h in zip(first.tolist(), widths.tolist(), heights.tolist(), strict=False)
     ]
-
-
-def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """COCO run-length encoding of a mask that is empty outside a window of its image.
-
-    Args:
-        crop: bool `[h, w]`, the window, which lies inside the image.
-        corner: its top and left.
-        size: the image's height and width.
-
-    Returns:
-        What `encode_masks` gives of the whole mask; it never makes that, so it takes time in the
-        columns of the window alone.
-    """
-    (top, left), (height, width), (rows, columns) = corner, size, crop.shape
-    # COCO's runs go down the columns, one after the other. A pixel of background below the crop
-    # parts them, unless they touch by filling the image from top to bottom.
-    pitch = rows + (rows < height)
-    flat = np.zeros(columns * pitch + 2, dtype=bool)
-    flat[1:-1].reshape(columns, pitch)[:, :rows] = crop.T
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    changes = (left + changes // pitch) * height + top + changes % pitch
-    # The first run is of 0s and may be empty, the last may not.
-    runs = np.diff(changes, prepend=0, append=height * width).tolist()
-    if runs[-1] == 0:
-        runs.pop()
-    rle: RLE = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
-    return rle

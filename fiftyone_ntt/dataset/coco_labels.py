@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fiftyone_ntt.core.rle import RLE, encode_crop
+from fiftyone_ntt.core.rle import RLE, decode_mask, encode_crop
 from fiftyone_ntt.dataset.masks import Crop, MaskedLabel, Size, detection_crop, pixel_box
 from fiftyone_ntt.errors import InputError
 
@@ -114,8 +114,6 @@ def instance_detection(
         position: its place in the file.
     """
     import fiftyone.core.labels as fol
-
-    from fiftyone_ntt.core.geometry import decode_mask
 
     attributes = {"label": label, CROWD: instance.crowd} | ({} if key is None else {ID: key})
     if instance.rle is None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 
 # Processes that only read masks do without FiftyOne and torch, which take seconds to load.
@@ -153,8 +154,6 @@ def polyline_mask(polyline: fol.Polyline, size: Size) -> NDArray[np.bool_]:
     Raises:
         InputError: an open line, or no shape of three points.
     """
-    from fiftyone_ntt.core.geometry import decode_mask
-
     if not (polyline.closed or polyline.filled):
         raise InputError(
             "its polyline is open, so it has no inside. Close it (`closed=True`) or leave it out."

@@ -15,13 +15,12 @@ import fiftyone.core.labels as fol
 import numpy as np
 
 from fiftyone_ntt.core.bank import MemoryBank, negative_id
-from fiftyone_ntt.core.geometry import decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.images import known_size, read_image
 from fiftyone_ntt.core.mining import FalsePositive, false_positives, worst
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import with_negatives
-from fiftyone_ntt.core.rle import RLE
+from fiftyone_ntt.core.rle import RLE, decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Reference
@@ -30,10 +29,11 @@ from fiftyone_ntt.dataset.fields import check_whole_images, label_field_type
 from fiftyone_ntt.dataset.masks import Size, detection_mask, pixel_box
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
-from fiftyone_ntt.dataset.proposing import ProposalSource, StoreChoice, resolve_store
+from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.dataset.references import read_references
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.proposal_source import ProposalSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def mine_negatives(
     loaded = models_of_bank(bank, models, device)
     settings = ProposalSettings(points_per_side=points_per_side)
     pipeline = Pipeline(bank, loaded.encoder, loaded.segmenter, proposal_settings=settings)
-    source = ProposalSource(pipeline, resolve_store(store))
+    source = ProposalSource(pipeline, resolve_store(store), oriented=True)
     kept: list[FalsePositive] = []
     with progress_steps(len(samples), progress) as advance:
         for image, ready in prefetched(
@@ -113,7 +113,7 @@ def mine_negatives(
             kept = worst([*kept, *wrong], per_class)
             advance()
     if source.store is not None:
-        source.store.evict()
+        source.store.keep_within_limit()
     ranks: dict[int, int] = {}
     negatives = []
     for item in kept:

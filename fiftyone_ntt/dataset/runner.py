@@ -174,7 +174,7 @@ def _work_through(
                     detections["run"] = record.key
                     chunk[sample_id] = detections
                 except Exception as error:
-                    tally.failures[sample_id] = _reason(error)
+                    tally.failures[sample_id] = reason_of(error)
                     logger.debug("sample %s failed", sample_id, exc_info=True)
                 if len(chunk) >= chunk_size:
                     _write(record, chunk, tally)
@@ -197,14 +197,15 @@ def _write(record: RunRecord, chunk: dict[str, fol.Detections | Document], tally
             except ConnectionFailure:
                 raise
             except Exception as error:
-                tally.failures[sample_id] = f"its detections cannot be stored: {_reason(error)}"
+                tally.failures[sample_id] = f"its detections cannot be stored: {reason_of(error)}"
                 del written[sample_id]
     chunk.clear()
     tally.written += len(written)
     tally.detections += sum(len(value["detections"]) for value in written.values())
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """An error in a report: our own say enough, others need their kind."""
     if isinstance(error, NttError):
         return str(error)
     return f"{type(error).__name__}: {error}"

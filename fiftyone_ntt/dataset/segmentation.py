@@ -15,11 +15,12 @@ from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress
-from fiftyone_ntt.dataset.proposing import ProposalSource, StoreChoice, resolve_store
+from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.dataset.run_record import RunRecord
 from fiftyone_ntt.dataset.runner import SegmentReport, run_over
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.identity import run_ingredients
+from fiftyone_ntt.store.proposal_source import ProposalSource
 
 METHOD = "ntt_segment"
 """What marks a custom run as a segmentation: `dataset.list_runs(method=METHOD)`."""
@@ -91,7 +92,7 @@ def segment(
         ProposalSettings(points_per_side=points_per_side),
         MatchSettings(confidence_threshold=confidence_thresh),
     )
-    source = ProposalSource(pipeline, resolve_store(store))
+    source = ProposalSource(pipeline, resolve_store(store), oriented=True)
     matcher = pipeline.matcher
     record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
     ids, paths = samples.values(["id", "filepath"])

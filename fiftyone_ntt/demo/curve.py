@@ -16,10 +16,10 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.evaluation import CocoScores, score
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import encode_masks, rle_boxes
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.proposals import Proposals, propose
+from fiftyone_ntt.core.rle import encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.dataset.masks import detection_mask
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE, REFERENCE

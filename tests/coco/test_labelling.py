@@ -20,6 +20,7 @@ from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import InputError, ModelError, StoreError
+from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, toy_models
 
@@ -207,6 +208,25 @@ def test_unreadable_images_are_reported_and_do_not_stop(folder: Folder) -> None:
     assert "no such file" in report.failures["image-1.png"]
     assert {row["image_id"] for row in folder.results()} == {5, 9}
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_with_a_store_another_bank_needs_no_network(folder: Folder) -> None:
+    store = ProposalStore(folder.root / "store")
+    segmenter = ToySegmenter()
+    folder.segment(models=toy_models(segmenter=segmenter), store=store)
+    first = folder.results()
+    assert segmenter.embedded == 4
+    references = write(folder.root / "other.json", content([1, 2], folder.annotations()[:2]))
+    bank = build_bank_from_coco(folder.images, references, toy_models())
+    report = folder.segment(bank=bank, models=toy_models(segmenter=segmenter), store=store)
+    stored = folder.results()
+    assert (segmenter.embedded, report.resumed) == (4, 0)
+    folder.segment(bank=bank)
+    keys = ("image_id", "category_id", "bbox", "segmentation")
+    assert [[row[key] for key in keys] for row in stored] == [
+        [row[key] for key in keys] for row in folder.results()
+    ]
+    assert stored != first
 
 
 def test_nothing_found_anywhere_is_an_empty_file(folder: Folder) -> None:

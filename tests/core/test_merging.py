@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import encode_masks
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
+from fiftyone_ntt.core.rle import encode_masks
 
 
 def overlaps_of(masks: NDArray[np.bool_]) -> Overlaps:

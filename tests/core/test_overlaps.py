@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core import overlaps
-from fiftyone_ntt.core.geometry import encode_masks
 from fiftyone_ntt.core.overlaps import mask_overlaps
+from fiftyone_ntt.core.rle import encode_masks
 
 
 def scattered(random: np.random.Generator, count: int) -> NDArray[np.bool_]:

@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.geometry import encode_masks, rle_boxes
-from fiftyone_ntt.core.rle import decode_crops, read_runs
+from fiftyone_ntt.core.rle import decode_crops, encode_masks, read_runs, rle_boxes
 
 
 def noise(random: np.random.Generator, size: tuple[int, int], count: int) -> NDArray[np.bool_]:

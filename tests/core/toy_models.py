@@ -138,8 +138,9 @@ def toy_proposals(
     masks: NDArray[np.bool_], ious: list[float], features: list[list[float]]
 ) -> Proposals:
     """Proposals of an image of the masks' own size, so that nothing is resampled."""
-    from fiftyone_ntt.core.geometry import encode_masks, mask_boxes
+    from fiftyone_ntt.core.geometry import mask_boxes
     from fiftyone_ntt.core.overlaps import mask_overlaps
+    from fiftyone_ntt.core.rle import encode_masks
 
     inside = torch.from_numpy(masks)
     encodings = encode_masks(masks) if len(masks) else []

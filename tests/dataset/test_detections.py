@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import encode_masks, rle_boxes
 from fiftyone_ntt.core.matching import Match
+from fiftyone_ntt.core.rle import encode_masks, rle_boxes
 from fiftyone_ntt.dataset.detections import match_detections, match_document
 from tests.core.toy_models import reference_rows, toy_bank
 

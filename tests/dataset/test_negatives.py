@@ -135,8 +135,8 @@ def test_mining_that_is_interrupted_goes_on_where_it_was(
     arguments = {"models": MODELS, "store": store}
     with pytest.raises(KeyboardInterrupt):
         mine_negatives(scenes, bank, "ground_truth", progress=stop, **arguments)
-    [stored] = store.setups()
-    assert stored.images == 4
+    [setup] = store.setups()
+    assert store.usage(setup).images == 4
     resumed = mine_negatives(scenes, bank, "ground_truth", progress=False, **arguments)
     whole = mine_negatives(scenes, bank, "ground_truth", models=MODELS, store=tmp_path / "other")
     assert resumed.negatives.ids == whole.negatives.ids

@@ -14,11 +14,11 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.evaluation import score
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.mining import false_positives, worst
 from fiftyone_ntt.core.proposals import Proposals, propose
 from fiftyone_ntt.core.prototypes import build_bank, with_negatives
+from fiftyone_ntt.core.rle import decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Reference
