@@ -129,9 +129,23 @@ def rooms_loaded_with(path: Path) -> Iterator[str]:
             yield str(node.module).split(".")[1]
 
 
-@pytest.mark.parametrize("name", ["pickle", "dill", "cloudpickle", "joblib", "torchvision"])
+@pytest.mark.parametrize("name", ["pickle", "dill", "cloudpickle", "torchvision"])
 def test_nothing_imports(name: str) -> None:
     assert [path.name for path in SOURCES if name in imported_packages(path)] == []
+
+
+def test_joblib_runs_processes_and_reads_no_files() -> None:
+    """Its files are pickles."""
+    attributes = {
+        (path.name, node.attr)
+        for path in SOURCES
+        if "joblib" in imported_packages(path)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "joblib"
+    }
+    assert {name for _, name in attributes} == {"Parallel", "delayed", "cpu_count"}
 
 
 def test_torch_load_reads_weights_alone() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import cv2
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 GAP, REACH = 0.05, 0.25
-"""Where an object's surroundings begin and end, as distances from it in sides of its box: a token
-at the very edge shows both."""
+"""Where an object's surroundings begin and end, in rows or columns off it, as a share of its box's
+longer side: a token at the very edge shows both."""
 
 
 def surroundings(
@@ -32,16 +33,20 @@ def surroundings(
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    off_own = _distance(mask)
-    ring: NDArray[np.bool_] = (off_own > side * GAP) & (off_own <= side * REACH)
-    if others is not None and others.any():
-        ring &= _distance(others) > side * GAP
+    gap = math.ceil(side * GAP)
+    ring: NDArray[np.bool_] = _grown(mask, math.ceil(side * REACH)) & ~_grown(mask, gap)
+    if others is not None:
+        ring &= ~_grown(others, gap)
     return ring
 
 
-def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Of every pixel to the nearest one inside, in pixels."""
-    distance: NDArray[np.float32] = cv2.distanceTransform(
-        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
-    return distance
+def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """The pixels with one inside at most `reach` rows and columns away."""
+    for axis in (0, 1):
+        # Inside pixels up to each; a difference tells whether there are any in between.
+        counts = np.insert(np.cumsum(mask, axis=axis), 0, 0, axis=axis)
+        places = np.arange(mask.shape[axis])
+        high = np.minimum(places + reach + 1, mask.shape[axis])
+        low = np.maximum(places - reach, 0)
+        mask = counts.take(high, axis=axis) > counts.take(low, axis=axis)
+    return mask

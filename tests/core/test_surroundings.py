@@ -15,10 +15,9 @@ def disc(size: int, centre: tuple[int, int], radius: int) -> np.ndarray:
 def test_a_ring_begins_off_the_object_and_ends_in_reach() -> None:
     mask = disc(200, (100, 100), 40)  # 81 px wide
     ring = surroundings(mask)
-    y, x = np.nonzero(ring)
-    distance = np.hypot(y - 100, x - 100) - 40
-    assert 0.04 * 81 < distance.min() < 0.07 * 81
-    assert 0.23 * 81 < distance.max() <= 0.27 * 81
+    row = np.flatnonzero(ring[100])
+    assert row.tolist() == [*range(60 - 21, 60 - 5), *range(140 + 6, 140 + 22)]
+    assert np.flatnonzero(ring[:, 100]).tolist() == row.tolist()
     assert not (ring & mask).any()
 
 
