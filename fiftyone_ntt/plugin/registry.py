@@ -8,6 +8,7 @@ from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
+from fiftyone_ntt.plugin.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.sample_references import SampleReferences
 from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
 from fiftyone_ntt.plugin.tag_references import TagReferences
@@ -17,6 +18,7 @@ OPERATORS = (
     TagReferences,
     BuildMemoryBank,
     SegmentWithMemoryBank,
+    RelabelWithMemoryBank,
     EvaluatePredictions,
     BoxesToMasks,
     ManageMemoryBanks,

@@ -27,11 +27,9 @@ from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import write_atomically
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
+from fiftyone_ntt.store.stored_setups import SETUP_FILE, default_folder
 
 logger = logging.getLogger(__name__)
-
-FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
-"""Environment variable that moves the default store."""
 
 _FORMAT = SealedFormat(
     "proposal file",
@@ -39,7 +37,6 @@ _FORMAT = SealedFormat(
     source="a proposal store",
     remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
 )
-_SETUP_FILE = "setup.json"
 
 DEFAULT_LIMIT = 100 * 10**9
 """Bytes: a hundred and fifty thousand images with the paper's models."""
@@ -47,8 +44,7 @@ DEFAULT_LIMIT = 100 * 10**9
 
 def default_store() -> ProposalStore:
     """The store in `~/.fiftyone-ntt/proposals`, or where `FIFTYONE_NTT_PROPOSALS` says."""
-    folder = os.environ.get(FOLDER_VARIABLE) or Path.home() / ".fiftyone-ntt" / "proposals"
-    return ProposalStore(folder)
+    return ProposalStore(default_folder())
 
 
 def image_hash(path: str | Path) -> str:
@@ -121,16 +117,16 @@ class ProposalStore:
             StoreError: the file cannot be written.
         """
         folder = self._setup_folder(setup)
-        if not (folder / _SETUP_FILE).exists():
+        if not (folder / SETUP_FILE).exists():
             description = json.dumps(dataclasses.asdict(setup), indent=1)
-            write_atomically(folder / _SETUP_FILE, description.encode())
+            write_atomically(folder / SETUP_FILE, description.encode())
         write_atomically(self._path(setup, image), _bytes_of(proposals))
         return rounded(proposals)
 
     def setups(self) -> list[StoredSetup]:
         """What the store holds, by setup."""
         found = []
-        for description in sorted(self.folder.glob(f"*/{_SETUP_FILE}")):
+        for description in sorted(self.folder.glob(f"*/{SETUP_FILE}")):
             sizes = [path.stat().st_size for path in _files(description.parent)]
             found.append(StoredSetup(_read_setup(description), len(sizes), sum(sizes)))
         return found

@@ -67,6 +67,7 @@ def test_forms_say_what_to_install(tmp_path: Path, private_database: PrivateData
         "tag_references",
         "build_memory_bank",
         "segment_with_memory_bank",
+        "relabel_with_memory_bank",
         "evaluate_predictions",
         "boxes_to_masks",
         "manage_memory_banks",
