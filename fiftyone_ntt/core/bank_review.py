@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import Floats, MemoryBank
+from fiftyone_ntt.core.plane import fit_plane
 
 WEAK = 0.7
 """References agreeing less than this with the others of their class, 0..1, are weak: 0.5 is no
@@ -67,18 +68,8 @@ def review_bank(bank: MemoryBank) -> BankReview:
         similarity=similarity,
         confused=_pairs(bank.classes, similarity),
         references=_references(bank),
-        points=plane(bank.unit_references),
+        points=fit_plane(bank.unit_references).project(bank.unit_references),
     )
-
-
-def plane(rows: Floats) -> Floats:
-    """Rows in the plane of their first two principal components, `[N, C]` to `[N, 2]`."""
-    centred = (rows - rows.mean(axis=0)).astype(np.float64)
-    left, scales, _ = np.linalg.svd(centred, full_matrices=False)
-    points = np.zeros((len(rows), 2), dtype=np.float32)
-    rank = min(2, len(scales))
-    points[:, :rank] = left[:, :rank] * scales[:rank]
-    return points
 
 
 def _pairs(classes: tuple[str, ...], similarity: Floats) -> tuple[tuple[str, str, float], ...]:
