@@ -17,6 +17,7 @@ _HOMES = {
     "ReferenceSegmenter": "fiftyone_ntt.dataset.model",
     "boxes_to_masks": "fiftyone_ntt.dataset.boxes",
     "build_memory_bank": "fiftyone_ntt.dataset.building",
+    "confidence_counts": "fiftyone_ntt.dataset.confidences",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
     "delete_run_predictions": "fiftyone_ntt.dataset.run_deletion",
     "duplicate_memory_bank": "fiftyone_ntt.dataset.bank_actions",
@@ -29,10 +30,13 @@ _HOMES = {
     "list_prediction_runs": "fiftyone_ntt.dataset.run_deletion",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
+    "load_thumbnails": "fiftyone_ntt.dataset.thumbnails",
+    "make_thumbnails": "fiftyone_ntt.dataset.thumbnail_drawing",
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
     "relabel": "fiftyone_ntt.dataset.relabelling",
+    "remove_negatives": "fiftyone_ntt.dataset.bank_actions",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "sample_references": "fiftyone_ntt.dataset.sampling",
@@ -48,6 +52,7 @@ __all__ = [
     "__version__",
     "boxes_to_masks",
     "build_memory_bank",
+    "confidence_counts",
     "delete_memory_bank",
     "delete_run_predictions",
     "duplicate_memory_bank",
@@ -60,10 +65,13 @@ __all__ = [
     "list_prediction_runs",
     "load_memory_bank",
     "load_models",
+    "load_thumbnails",
+    "make_thumbnails",
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
     "relabel",
+    "remove_negatives",
     "rename_memory_bank",
     "review_memory_bank",
     "sample_references",
@@ -79,6 +87,7 @@ if TYPE_CHECKING:
         export_memory_bank,
         import_memory_bank,
         merge_memory_banks,
+        remove_negatives,
         review_memory_bank,
     )
     from fiftyone_ntt.dataset.banks import (
@@ -93,6 +102,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.building import build_memory_bank
     from fiftyone_ntt.dataset.coco_export import export_coco
     from fiftyone_ntt.dataset.coco_import import import_coco
+    from fiftyone_ntt.dataset.confidences import confidence_counts
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import mine_negatives
@@ -101,6 +111,8 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
     from fiftyone_ntt.dataset.tagging import tag_references
+    from fiftyone_ntt.dataset.thumbnail_drawing import make_thumbnails
+    from fiftyone_ntt.dataset.thumbnails import load_thumbnails
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models
 

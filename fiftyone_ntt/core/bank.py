@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,17 @@ class ReferenceSet:
         nothing = np.zeros((0, width), dtype=np.float32)
         indices = np.zeros(0, dtype=np.int64)
         return ReferenceSet((), indices, nothing, np.zeros(0, np.float32), nothing, indices)
+
+    def taken(self, rows: NDArray[np.int64]) -> ReferenceSet:
+        """Some of the references, in the order of `rows`."""
+        return ReferenceSet(
+            ids=tuple(self.ids[row] for row in rows),
+            classes=self.classes[rows],
+            prototypes=self.prototypes[rows],
+            weights=self.weights[rows],
+            patch_means=self.patch_means[rows],
+            patch_counts=self.patch_counts[rows],
+        )
 
     def class_means(self, count: int) -> Floats:
         """Plain mean of the reference prototypes of each of `count` classes, `[count, C]`."""
@@ -183,11 +194,26 @@ class MemoryBank:
         """The same bank under another name."""
         return replace(self, name=name)
 
-    def without_negatives(self) -> MemoryBank:
-        """The same bank as it was before it got negative references."""
-        removed = tuple(f"reference {name} " for name in self.negatives.ids)
+    def without_negatives(self, ids: Collection[str] | None = None) -> MemoryBank:
+        """The same bank without its negative references.
+
+        Args:
+            ids: only these; all when None.
+
+        Raises:
+            InputError: one of them is no negative of this bank.
+        """
+        names = self.negatives.ids
+        gone = set(names if ids is None else ids)
+        if unknown := sorted(gone - set(names)):
+            raise InputError(
+                f"memory bank {self.name!r} has no negative {unknown[0]!r}. `bank.negatives.ids` "
+                "lists those it has."
+            )
+        rows = np.array([row for row, name in enumerate(names) if name not in gone], np.int64)
+        removed = tuple(f"reference {name} " for name in gone)
         notes = tuple(note for note in self.notes if not note.startswith(removed))
-        return replace(self, negatives=ReferenceSet.empty(self.width), notes=notes)
+        return replace(self, negatives=self.negatives.taken(rows), notes=notes)
 
     def save(self, path: str | Path) -> Path:
         """Write the bank to one safetensors file anyone can load; see `load`."""

@@ -49,7 +49,7 @@ class ClassReferences:
             image = read_image(sample.filepath, oriented=True)
             for label in labels_of(sample[self.field]):
                 if label.id in wanted:
-                    yield _reference(label, image, sample.filepath)
+                    yield label_reference(label, image, sample.filepath)
                     self.on_read()
 
 
@@ -202,7 +202,12 @@ def _check_files(entries: list[_Entry]) -> None:
         raise InputError("\n".join(problems[:_SHOWN]) + more)
 
 
-def _reference(label: fol.Label, image: NDArray[np.uint8], path: str) -> Reference:
+def label_reference(label: fol.Label, image: NDArray[np.uint8], path: str) -> Reference:
+    """A label of the image in a file as a reference.
+
+    Raises:
+        InputError: it cannot be one.
+    """
     size = (image.shape[0], image.shape[1])
     try:
         if isinstance(label, fol.Polyline):

@@ -7,6 +7,7 @@ from fiftyone_ntt.plugin.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
+from fiftyone_ntt.plugin.make_thumbnails import MakeThumbnails
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
 from fiftyone_ntt.plugin.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.sample_references import SampleReferences
@@ -23,6 +24,7 @@ OPERATORS = (
     BoxesToMasks,
     ManageMemoryBanks,
     DeleteRunPredictions,
+    MakeThumbnails,
 )
 
 PANELS = (MemoryBankPanel,)

@@ -62,6 +62,8 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("manage_memory_banks", {"action": "import", "path": "/no/file"}, "path", "no file"),
         ("manage_memory_banks", {"action": "export", "path": "/no/dir/x"}, "path", "no folder"),
         ("manage_memory_banks", {"action": "export", "path": "/tmp"}, "path", "is a folder"),
+        ("manage_memory_banks", {"action": "remove_negatives"}, "bank", "has no negatives"),
+        ("make_thumbnails", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("delete_run_predictions", {}, "run", "no run has written"),
     ],
 )
@@ -83,6 +85,7 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "boxes_to_masks": {"models": "demo"},
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
+        "make_thumbnails": {},
     }.items():
         assert problems(open_form(name, scenes, params, **selected)) == {}, name
 
