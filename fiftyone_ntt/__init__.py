@@ -20,6 +20,7 @@ _HOMES = {
     "add_tagged_negatives": "fiftyone_ntt.dataset.negatives",
     "boxes_to_masks": "fiftyone_ntt.dataset.boxes",
     "build_memory_bank": "fiftyone_ntt.dataset.building",
+    "confidence_counts": "fiftyone_ntt.dataset.confidences",
     "delete_memory_bank": "fiftyone_ntt.dataset.banks",
     "delete_run_predictions": "fiftyone_ntt.dataset.run_deletion",
     "draw_memory_bank": "fiftyone_ntt.dataset.picture_fields",
@@ -33,11 +34,14 @@ _HOMES = {
     "list_prediction_runs": "fiftyone_ntt.dataset.run_deletion",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
+    "load_thumbnails": "fiftyone_ntt.dataset.thumbnails",
+    "make_thumbnails": "fiftyone_ntt.dataset.thumbnail_drawing",
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
     "picture_fields_problem": "fiftyone_ntt.dataset.picture_fields",
     "relabel": "fiftyone_ntt.dataset.relabelling",
+    "remove_negatives": "fiftyone_ntt.dataset.bank_actions",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "run_benchmark": "fiftyone_ntt.protocols.running",
@@ -61,6 +65,7 @@ __all__ = [
     "add_tagged_negatives",
     "boxes_to_masks",
     "build_memory_bank",
+    "confidence_counts",
     "delete_memory_bank",
     "delete_run_predictions",
     "draw_memory_bank",
@@ -74,11 +79,14 @@ __all__ = [
     "list_prediction_runs",
     "load_memory_bank",
     "load_models",
+    "load_thumbnails",
+    "make_thumbnails",
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
     "picture_fields_problem",
     "relabel",
+    "remove_negatives",
     "rename_memory_bank",
     "review_memory_bank",
     "run_benchmark",
@@ -100,6 +108,7 @@ if TYPE_CHECKING:
         export_memory_bank,
         import_memory_bank,
         merge_memory_banks,
+        remove_negatives,
         review_memory_bank,
     )
     from fiftyone_ntt.dataset.banks import (
@@ -115,6 +124,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.coco_export import export_coco
     from fiftyone_ntt.dataset.coco_import import import_coco
     from fiftyone_ntt.dataset.coco_metrics import add_coco_metrics
+    from fiftyone_ntt.dataset.confidences import confidence_counts
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import (
@@ -129,6 +139,8 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
     from fiftyone_ntt.dataset.tagging import tag_references
+    from fiftyone_ntt.dataset.thumbnail_drawing import make_thumbnails
+    from fiftyone_ntt.dataset.thumbnails import load_thumbnails
     from fiftyone_ntt.dataset.visualization import (
         visualization_key_problem,
         visualize_memory_bank,

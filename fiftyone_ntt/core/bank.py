@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -206,14 +206,17 @@ class MemoryBank:
         """Where each negative comes from: one of `NEGATIVE_ORIGINS`, or `given`."""
         return tuple(_origin(name) for name in self.negatives.ids)
 
-    def without_negatives(self, origin: str | None = None) -> MemoryBank:
-        """The same bank as it was before it got negative references.
+    def without_negatives(
+        self, origin: str | None = None, *, ids: Collection[str] | None = None
+    ) -> MemoryBank:
+        """The same bank without its negative references.
 
         Args:
-            origin: take out only those of this origin: `mined`, `tagged`, `background` or `given`.
+            origin: only those of this origin: `mined`, `tagged`, `background` or `given`.
+            ids: only these.
 
         Raises:
-            InputError: there is no such origin.
+            InputError: there is no such origin, or one of `ids` is no negative of this bank.
         """
         known = (*NEGATIVE_ORIGINS, _GIVEN)
         if origin is not None and origin not in known:
@@ -221,17 +224,19 @@ class MemoryBank:
                 f"negatives have no origin {origin!r}. Pass one of: {', '.join(known)}; or None "
                 "for all."
             )
-        kept = [
-            row
-            for row, found in enumerate(self.negative_origins)
-            if origin is not None and found != origin
+        names = self.negatives.ids
+        if unknown := sorted(set(ids or ()) - set(names)):
+            raise InputError(
+                f"memory bank {self.name!r} has no negative {unknown[0]!r}. `bank.negatives.ids` "
+                "lists those it has."
+            )
+        gone = [
+            origin in (None, found) and (ids is None or name in ids)
+            for name, found in zip(names, self.negative_origins, strict=True)
         ]
-        removed = tuple(
-            f"reference {name} "
-            for row, name in enumerate(self.negatives.ids)
-            if row not in set(kept)
-        )
+        removed = tuple(f"reference {name} " for name, out in zip(names, gone, strict=True) if out)
         notes = tuple(note for note in self.notes if not note.startswith(removed))
+        kept = [row for row, out in enumerate(gone) if not out]
         return replace(self, negatives=self.negatives.rows(kept), notes=notes)
 
     def save(self, path: str | Path) -> Path:

@@ -41,6 +41,19 @@ class ReferenceReview:
     marks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class NegativeReview:
+    """One negative reference.
+
+    Attributes:
+        id: its label's id or, of a mined one, what `mine_negatives` named it.
+        label: the class that it is not.
+    """
+
+    id: str
+    label: str
+
+
 @dataclass(frozen=True, eq=False)
 class BankReview:
     """A bank, looked at.
@@ -50,6 +63,7 @@ class BankReview:
         similarity: float32 `[K, K]`, cosines between class prototypes.
         confused: pairs of classes by falling cosine, most alike first.
         references: one each, in the bank's order.
+        negatives: the negative references, in the bank's order.
         points: float32 `[R, 2]`, the references in the plane of their two principal components.
     """
 
@@ -57,6 +71,7 @@ class BankReview:
     similarity: Floats
     confused: tuple[tuple[str, str, float], ...]
     references: tuple[ReferenceReview, ...]
+    negatives: tuple[NegativeReview, ...]
     points: Floats
 
 
@@ -68,6 +83,10 @@ def review_bank(bank: MemoryBank) -> BankReview:
         similarity=similarity,
         confused=_pairs(bank.classes, similarity),
         references=_references(bank),
+        negatives=tuple(
+            NegativeReview(name, bank.classes[index])
+            for name, index in zip(bank.negatives.ids, bank.negatives.classes, strict=True)
+        ),
         points=fit_plane(bank.unit_references).project(bank.unit_references),
     )
 

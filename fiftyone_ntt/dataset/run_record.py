@@ -14,6 +14,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from fiftyone_ntt.dataset.detections import Document
+from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.identity import ingredients_hash
 
 PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
@@ -41,6 +42,21 @@ class RunRecord:
     def key(self) -> str:
         """Run key: `ntt_<field>_` and eight hexadecimal digits of the ingredients' hash."""
         return f"ntt_{self.field}_{ingredients_hash(dict(self.ingredients))[:8]}"
+
+    def check_field(self) -> None:
+        """Check that the field written to is still there, whichever process may have deleted it.
+
+        Writing on would leave detections that no schema knows and nobody sees.
+
+        Raises:
+            InputError: it was deleted.
+        """
+        self.dataset._reload(hard=True)  # `reload` would also drop unsaved edits of samples
+        if self.dataset.get_field(self.field) is None:
+            raise InputError(
+                f"field {self.field!r} was deleted while run {self.key} was writing to it, so the "
+                "run stopped. Nothing else was touched; run it again to compute its images anew."
+            )
 
     def write(self, detections: Mapping[str, fol.Detections | Document]) -> None:
         """Write the detections of some samples, given by id."""

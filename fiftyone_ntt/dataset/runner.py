@@ -103,7 +103,7 @@ def run_over(
 
     Raises:
         InputError: a sample holds detections of another origin and `overwrite` is False; raised
-            before any work.
+            before any work. Or the field is deleted meanwhile; raised at the next write.
     """
     start = time.monotonic()
     if chunk_size < 1:
@@ -186,6 +186,13 @@ def _work_through(
 def _write(record: RunRecord, chunk: dict[str, fol.Detections | Document], tally: _Tally) -> None:
     """Write and empty `chunk`; a sample that cannot be written fails alone."""
     written = dict(chunk)
+    if not written:
+        return
+    try:
+        record.check_field()
+    except InputError:
+        chunk.clear()
+        raise
     try:
         record.write(chunk)
     except ConnectionFailure:

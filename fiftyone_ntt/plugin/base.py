@@ -57,6 +57,8 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     PLACE: ClassVar[types.Places | None] = None
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
+    QUIET: ClassVar[bool] = False
+    """Whether only a panel calls it: it is not listed to people, and success goes unsaid."""
 
     @property
     def config(self) -> Any:
@@ -72,6 +74,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             allow_delegated_execution=True,
             risk_level=self.RISK,
             view_target=self.VIEW_TARGET,
+            unlisted=self.QUIET,
         )
 
     def resolve_placement(self, ctx: Any) -> Any:
@@ -111,7 +114,8 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             _show_error(ctx, error)
             return {}
         # In a plain operator these are collected, and sent with its result.
-        list(_messages(ctx, outcome))
+        if not self.QUIET:
+            list(_messages(ctx, outcome))
         return outcome.result
 
     def _execute_as_stream(self, ctx: Any) -> Iterator[Any]:
@@ -154,8 +158,8 @@ def _messages(ctx: Any, outcome: Outcome) -> Iterator[Any]:
 
 
 def _show_error(ctx: Any, error: NttError) -> Any:
-    """In the App, a message without a traceback; for the SDK, which opens no prompt, the error."""
-    if ctx.prompt_id is None:
+    """In the App, a message without a traceback; for the SDK, which has no forms, the error."""
+    if ctx.prompt_id is None and ctx.panel_id is None:
         raise error
     return ctx.ops.notify(str(error), variant="error")
 

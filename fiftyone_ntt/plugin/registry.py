@@ -9,7 +9,9 @@ from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.coco_metrics import CocoMetrics
 from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
+from fiftyone_ntt.plugin.make_thumbnails import MakeThumbnails
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
+from fiftyone_ntt.plugin.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.sample_references import SampleReferences
 from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
 from fiftyone_ntt.plugin.tag_references import TagReferences
@@ -20,10 +22,12 @@ OPERATORS = (
     BuildMemoryBank,
     AddNegatives,
     SegmentWithMemoryBank,
+    RelabelWithMemoryBank,
     EvaluatePredictions,
     BoxesToMasks,
     ManageMemoryBanks,
     DeleteRunPredictions,
+    MakeThumbnails,
 )
 
 METRICS = (CocoMetrics,)

@@ -29,11 +29,9 @@ from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import write_atomically
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
+from fiftyone_ntt.store.stored_setups import SETUP_FILE, default_folder
 
 logger = logging.getLogger(__name__)
-
-FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
-"""Environment variable that moves the default store."""
 
 _FORMAT = SealedFormat(
     "proposal file",
@@ -41,7 +39,6 @@ _FORMAT = SealedFormat(
     source="a proposal store",
     remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
 )
-_SETUP_FILE = "setup.json"
 _SIZE_FILE = "size"
 
 _FILLED_SHARE = 0.95
@@ -56,8 +53,7 @@ DEFAULT_LIMIT = 100 * 10**9
 
 def default_store() -> ProposalStore:
     """The store in `~/.fiftyone-ntt/proposals`, or where `FIFTYONE_NTT_PROPOSALS` says."""
-    folder = os.environ.get(FOLDER_VARIABLE) or Path.home() / ".fiftyone-ntt" / "proposals"
-    return ProposalStore(folder)
+    return ProposalStore(default_folder())
 
 
 def image_hash(path: str | Path) -> str:
@@ -130,9 +126,9 @@ class ProposalStore:
             StoreError: the file cannot be written.
         """
         folder = self._setup_folder(setup)
-        if not (folder / _SETUP_FILE).exists():
+        if not (folder / SETUP_FILE).exists():
             description = json.dumps(dataclasses.asdict(setup), indent=1)
-            write_atomically(folder / _SETUP_FILE, description.encode())
+            write_atomically(folder / SETUP_FILE, description.encode())
         data = _bytes_of(proposals)
         write_atomically(self._path(setup, image), data)
         self._unaccounted += len(data)
@@ -142,7 +138,7 @@ class ProposalStore:
 
     def setups(self) -> list[ProposalSetup]:
         """The setups of which it holds proposals."""
-        return [_read_setup(path) for path in sorted(self.folder.glob(f"*/{_SETUP_FILE}"))]
+        return [_read_setup(path) for path in sorted(self.folder.glob(f"*/{SETUP_FILE}"))]
 
     def usage(self, setup: ProposalSetup) -> Usage:
         """What it holds of a setup; lists all its files."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,12 @@ from fiftyone_ntt.plugin.registry import OPERATORS
 from tests.plugin.forms import open_form, problems
 
 NAMES = [operator.NAME for operator in OPERATORS]
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proposals that other tests stored are not there."""
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path / "proposals"))
 
 
 @pytest.fixture
@@ -47,6 +54,11 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("segment_with_memory_bank", {"confidence_thresh": 1.5}, "confidence_thresh", "0 to 1"),
         ("segment_with_memory_bank", {"points_per_side": 0}, "points_per_side", "at least 1"),
         ("segment_with_memory_bank", {"mode": "fast"}, "mode", "no 'fast'"),
+        ("relabel_with_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
+        ("relabel_with_memory_bank", {"label_field": "1st"}, "label_field", "letters, digits"),
+        ("relabel_with_memory_bank", {"confidence_thresh": -1}, "confidence_thresh", "0 to 1"),
+        ("relabel_with_memory_bank", {"mode": "fast"}, "mode", "no 'fast'"),
+        ("relabel_with_memory_bank", {}, "grid", "Run “Segment with memory bank”"),
         ("evaluate_predictions", {"eval_key": "a b"}, "eval_key", "letters, digits"),
         ("evaluate_predictions", {"gt_field": "ground_truth"}, "gt_field", "predictions' field"),
         ("boxes_to_masks", {"mask_field": "ground_truth"}, "mask_field", "that is read"),
@@ -55,6 +67,8 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("manage_memory_banks", {"action": "import", "path": "/no/file"}, "path", "no file"),
         ("manage_memory_banks", {"action": "export", "path": "/no/dir/x"}, "path", "no folder"),
         ("manage_memory_banks", {"action": "export", "path": "/tmp"}, "path", "is a folder"),
+        ("manage_memory_banks", {"action": "remove_negatives"}, "bank", "has no negatives"),
+        ("make_thumbnails", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("delete_run_predictions", {}, "run", "no run has written"),
     ],
 )
@@ -72,10 +86,12 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "build_memory_bank": {"name": "new", "models": "demo"},
         "add_negatives": {},
         "segment_with_memory_bank": {},
+        "relabel_with_memory_bank": {},
         "evaluate_predictions": {"pred_field": "predictions"},
         "boxes_to_masks": {"models": "demo"},
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
+        "make_thumbnails": {},
     }.items():
         assert problems(open_form(name, scenes, params, **selected)) == {}, name
 
@@ -105,6 +121,27 @@ def test_images_to_do_are_counted(bank: Any, scenes: fo.Dataset) -> None:
 
     assert note() == "6 images"
     assert note(existing="empty") == "4 images"
+
+
+def test_relabelling_offers_what_is_stored(bank: Any, scenes: fo.Dataset) -> None:
+    for points in (4, 6):
+        ntt.segment(scenes[:1], bank, f"p{points}", points_per_side=points)
+    grid = open_form("relabel_with_memory_bank", scenes)["grid"]
+    assert [choice.value for choice in grid.view.choices] == ["4", "6"]
+    assert grid.default == "6"
+
+
+def test_negatives_are_asked_of_where_there_are_some(bank: Any, scenes: fo.Dataset) -> None:
+    assert "negatives" not in open_form("relabel_with_memory_bank", scenes)
+    ntt.build_memory_bank(
+        scenes[:2],
+        "ground_truth",
+        negatives_field="ground_truth",
+        models="demo",
+        name="with negatives",
+    )
+    given = {"bank": "with negatives"}
+    assert open_form("relabel_with_memory_bank", scenes, given)["negatives"].default is True
 
 
 def test_a_dataset_without_labels_or_banks(uri: Any, dataset: fo.Dataset) -> None:

@@ -21,6 +21,12 @@ DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 BUILD = {"name": "colours", "models": "demo", "source": "label_tag", "tag": "reference"}
 
 
+@pytest.fixture
+def no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proposals that other tests stored are not there."""
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path / "proposals"))
+
+
 def run(uri: Any, name: str, dataset: fo.Dataset, params: dict, **ctx: Any) -> Any:
     return foo.execute_operator(uri(name), {"dataset": dataset, "params": params, **ctx}).result
 
@@ -135,6 +141,43 @@ def test_only_samples_without_predictions(uri: Any, scenes: fo.Dataset) -> None:
     assert runs[:2] == [first] * 2 and first not in runs[2:] and None not in runs[2:]
 
 
+def test_relabelling_from_stored_proposals(uri: Any, scenes: fo.Dataset, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes, "colours", points_per_side=8)
+    ntt.build_memory_bank(scenes[:2], "ground_truth", models="demo", name="red", classes=["red"])
+    params = {"bank": "red", "existing": "overwrite"}
+    run(uri, "relabel_with_memory_bank", scenes, params)
+    assert set(scenes.distinct("predictions.detections.label")) == {"red"}
+    sent = messages("relabel_with_memory_bank", scenes, {**params, "label_field": "again"})
+    assert "of 6 images" in sent[1][1]["label"]
+    assert "in 6 of 6 images" in sent[-1][1]["message"]
+
+
+def test_relabelling_without_the_negatives(uri: Any, scenes: fo.Dataset, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    plain = ntt.segment(scenes, "colours", "plain", points_per_side=8)
+    ntt.build_memory_bank(
+        scenes[:2],
+        "ground_truth",
+        negatives_field="ground_truth",
+        models="demo",
+        name="with",
+    )
+    hashes = {}
+    for used in (True, False):
+        params = {"bank": "with", "label_field": f"used_{used}", "negatives": used}
+        run(uri, "relabel_with_memory_bank", scenes, params)
+        (key,) = scenes.distinct(f"used_{used}.run")
+        hashes[used] = key.split("_")[-1]
+    assert hashes[False] == plain.run.split("_")[-1] != hashes[True]
+
+
+def test_relabelling_what_was_never_segmented(uri: Any, scenes: Any, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    sent = messages("relabel_with_memory_bank", scenes, {"bank": "colours"})[-2][1]
+    assert sent["variant"] == "error" and "Run `segment` on these samples once" in sent["message"]
+
+
 def test_progress_and_outcome_in_the_app(uri: Any, scenes: fo.Dataset) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
     sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})
@@ -242,6 +285,8 @@ def test_calling_the_rest_of_the_loop(uri: Any, scenes: fo.Dataset) -> None:
     bank = ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
     report = foo.get_operator(uri("segment_with_memory_bank"))(scenes, bank, "p")
     assert report.detections == 18
+    again = foo.get_operator(uri("relabel_with_memory_bank"))(scenes, bank, "again")
+    assert again.detections == 18
     results = foo.get_operator(uri("evaluate_predictions"))(scenes, "p", "ground_truth")
     assert results.mask_map is not None
     manage = foo.get_operator(uri("manage_memory_banks"))
