@@ -88,7 +88,7 @@ def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
     *pictures, frames = data["grid"]
     assert len(pictures) == len(frames["ids"]) == 6
     assert all(trace["source"].startswith("data:image/jpeg;base64,") for trace in pictures)
-    assert data["state"]["grid"] == ["blue", "green", "red"]
+    assert data["state"]["grid_rows"] == ["blue", "green", "red"]
     assert "prompt_user_for_operation" not in dict(event(uri, banks, "choose", value="two"))
     # Thumbnails that come when another bank was chosen already are not shown.
     late = event(uri, banks, "drawn", {"bank": "all"}, original_params={"bank": "two"})
@@ -108,6 +108,10 @@ def test_a_lasso_selects_labels_and_shows_their_samples(uri: Any, banks: fo.Data
         assert {row["label_id"] for row in picked} == wanted
         assert {row["field"] for row in picked} == {"ground_truth"}
         assert messages["show_samples"]["samples"] == [banks.last().id]
+
+
+def test_a_lasso_around_nothing_does_nothing(uri: Any, banks: fo.Dataset) -> None:
+    assert [name for name, _ in event(uri, banks, "lasso", data=[])] == ["show_panel_output"]
 
 
 def test_labels_that_are_gone_are_told(uri: Any, banks: fo.Dataset) -> None:
@@ -146,7 +150,7 @@ def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> 
         banks[:2], "ground_truth", negatives_field="ground_truth", models="demo", name="sharp"
     )
     data = drawn(uri, banks, "sharp")
-    assert data["state"]["negatives"] == ["not blue", "not green", "not red"]
+    assert data["state"]["negatives_rows"] == ["not blue", "not green", "not red"]
     assert len(data["negatives"][-1]["ids"]) == 6
     assert "6 negatives" in data["state"]["summary"]
     state = data["state"] | {"banks": ["sharp"]}
@@ -180,10 +184,10 @@ def test_many_references_have_pages(
     monkeypatch.setattr("fiftyone_ntt.plugin.bank_figures.ROWS", 4)
     data = drawn(uri, banks, "all")
     state = data["state"]
-    assert (state["grid"], state["pages"]) == (["blue", "", "green", ""], 2)
+    assert (state["grid_rows"], state["pages"]) == (["blue", "", "green", ""], 2)
     assert "Page 1 of 2" in str(event(uri, banks, "render", state | {"banks": ["all"]}))
     turned = event(uri, banks, "turn", state, page=1)
-    assert state_of(turned)["grid"] == ["red", ""]
+    assert state_of(turned)["grid_rows"] == ["red", ""]
     assert len(sent(turned, "patch_panel_data")["grid"][-1]["ids"]) == 6
 
 
