@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +19,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.registry import PANELS
+from tests.database import PrivateDatabase
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 
@@ -314,3 +318,67 @@ def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Da
     ctx = ExecutionContext({"dataset_name": predicted.name, "params": params}, Executor())
     said = [message.body.params for message in operator.execute(ctx)]
     assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+
+import fiftyone as fo
+import numpy as np
+import fiftyone_ntt as ntt
+from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
+from fiftyone_ntt.dataset.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.plugin import PLUGIN_NAME
+from tests.plugin.test_bank_panel import event, sent, state_of
+
+uri = lambda name: f"{PLUGIN_NAME}/{name}"
+dataset = fo.Dataset()
+labels = [fo.Detection(label="a", bounding_box=[0, 0, 1, 1], confidence=c) for c in (0.2, 0.8)]
+dataset.add_sample(fo.Sample("/images/1.jpg", predictions=fo.Detections(detections=labels)))
+run = dataset.init_run(method="ntt_segment", field="predictions", bank="bank")
+dataset.register_run("run", run)
+rows = np.eye(2, 4, dtype=np.float32)
+ids = tuple(label.id for label in dataset.first().predictions.detections)
+counts = np.ones(2, np.int64)
+references = ReferenceSet(ids, np.zeros(2, np.int64), rows, np.ones(2, np.float32), rows, counts)
+nothing = np.zeros((1, 4, 4), np.float32)
+statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
+bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
+ntt.save_memory_bank(dataset, bank, "bank")
+drawn = [Thumbnail(i, dataset.first().id, "predictions", b"picture") for i in ids]
+keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
+
+opened = event(uri, dataset, "on_load")
+state = state_of(opened)
+state |= state_of(event(uri, dataset, "slide", state, value=0.5))
+assert "1 of 2 predictions" in state["counted"], state
+places = sent(opened, "patch_panel_data")["grid"][-1]["ids"]
+assert "set_selected_labels" in dict(event(uri, dataset, "lasso", data=[{"id": places[0]}]))
+for method in ("choose", "choose_predictions"):
+    event(uri, dataset, method, state, value={"choose": "bank"}.get(method, "predictions"))
+event(uri, dataset, "apply", state)
+shown = event(uri, dataset, "render", state)
+assert shown[-1][0] == "show_panel_output" and "problem" not in str(shown), shown
+assert "torch" not in sys.modules
+dataset.delete()
+"""
+
+
+def test_no_event_needs_torch(uri: Any, private_database: PrivateDatabase) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH],
+        cwd=DEFINITION.parent,
+        env={**os.environ, "PYTHONPATH": str(DEFINITION.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
