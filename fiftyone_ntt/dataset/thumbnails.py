@@ -75,7 +75,9 @@ def _store(dataset: fo.Dataset) -> ExecutionStore:
 def thumbnails_key(dataset: fo.Dataset, name: str) -> str:
     """Of the bank's present content: saving it again under its name changes the time."""
     run_key = find_bank(dataset, name)
-    return f"{run_key} {dataset.get_run_info(run_key).timestamp.isoformat()}"
+    saved = dataset.get_run_info(run_key).timestamp
+    # The database keeps milliseconds; the process that saved the bank still knows microseconds.
+    return f"{run_key} {saved.replace(tzinfo=None).isoformat(timespec='milliseconds')}"
 
 
 def keep_thumbnails(dataset: fo.Dataset, key: str, made: list[Thumbnail]) -> None:

@@ -222,6 +222,7 @@ def grid_layout(names: Sequence[str]) -> dict[str, Any]:
             "range": [len(names) - 0.5, -0.5],
             "tickvals": list(range(len(names))),
             "ticktext": list(names),
+            "ticks": "",
             "showgrid": False,
             "zeroline": False,
             "scaleanchor": False,

@@ -68,8 +68,10 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         select_places(ctx, [ctx.params["id"]])
 
     def lasso(self, ctx: Any) -> None:
-        """References were lassoed in a plot."""
-        select_places(ctx, [point["id"] for point in ctx.params["data"]])
+        """References were lassoed in a plot; a click is a lasso around nothing, too."""
+        places = [point["id"] for point in ctx.params["data"]]
+        if places:
+            select_places(ctx, places)
 
     def choose_predictions(self, ctx: Any) -> None:
         """Another field of predictions was chosen."""
@@ -120,13 +122,13 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def _add_content(self, panel: Any, ctx: Any) -> None:
         state, handlers = ctx.panel.get_state, {"on_click": self.click, "on_selected": self.lasso}
-        _add_grid(panel, "grid", "References (red: look again)", state("grid"), handlers)
+        _add_grid(panel, "grid", "References (red: look again)", state("grid_rows"), handlers)
         _add_pages(panel, state("page") or 0, state("pages") or 1, self.turn)
         title = "Near-duplicates, in pairs"
-        _add_grid(panel, "duplicates", title, state("duplicates"), handlers)
+        _add_grid(panel, "duplicates", title, state("duplicates_rows"), handlers)
         title = "Negatives: what these classes are not"
-        _add_grid(panel, "negatives", title, state("negatives"), handlers)
-        if state("negatives"):
+        _add_grid(panel, "negatives", title, state("negatives_rows"), handlers)
+        if state("negatives_rows"):
             given = {"action": "remove_negatives", "bank": state("bank")}
             panel.btn(
                 "remove_negatives",
@@ -172,7 +174,8 @@ def _show(ctx: Any, bank: str | None, page: int) -> bool:
         "negatives": bank_figures.negative_grid(review.negatives, thumbnails),
     }.items():
         ctx.panel.set_data(name, traces)
-        ctx.panel.set_state(name, rows)
+        # Under a name of its own: a plot's data lies beside the panel's state.
+        ctx.panel.set_state(f"{name}_rows", rows)
     ctx.panel.set_data("similarity", bank_figures.heatmap(review))
     ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails))
     ctx.panel.set_data("references", bank_figures.table(review))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import fiftyone as fo
@@ -54,6 +57,17 @@ def test_they_are_kept_until_the_bank_changes(scenes: fo.Dataset) -> None:
     assert ntt.load_thumbnails(scenes, "all") == made
     ntt.save_memory_bank(scenes, ntt.load_memory_bank(scenes, "all"), overwrite=True)
     assert ntt.load_thumbnails(scenes, "all") is None
+
+
+def test_another_process_finds_them(scenes: fo.Dataset) -> None:
+    made = ntt.make_thumbnails(scenes, "all")
+    script = (
+        "import sys, fiftyone as fo, fiftyone_ntt as ntt;"
+        "print(len(ntt.load_thumbnails(fo.load_dataset(sys.argv[1]), 'all')))"
+    )
+    command = [sys.executable, "-c", script, scenes.name]
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
+    assert found.stdout.split()[-1] == str(len(made))
 
 
 def test_many_are_kept_in_parts(scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +18,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.registry import PANELS
+from tests.database import PrivateDatabase
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 
@@ -87,7 +91,7 @@ def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
     *pictures, frames = data["grid"]
     assert len(pictures) == len(frames["ids"]) == 6
     assert all(trace["source"].startswith("data:image/jpeg;base64,") for trace in pictures)
-    assert data["state"]["grid"] == ["blue", "green", "red"]
+    assert data["state"]["grid_rows"] == ["blue", "green", "red"]
     assert "prompt_user_for_operation" not in dict(event(uri, banks, "choose", value="two"))
     # Thumbnails that come when another bank was chosen already are not shown.
     late = event(uri, banks, "drawn", {"bank": "all"}, original_params={"bank": "two"})
@@ -107,6 +111,10 @@ def test_a_lasso_selects_labels_and_shows_their_samples(uri: Any, banks: fo.Data
         assert {row["label_id"] for row in picked} == wanted
         assert {row["field"] for row in picked} == {"ground_truth"}
         assert messages["show_samples"]["samples"] == [banks.last().id]
+
+
+def test_a_lasso_around_nothing_does_nothing(uri: Any, banks: fo.Dataset) -> None:
+    assert [name for name, _ in event(uri, banks, "lasso", data=[])] == ["show_panel_output"]
 
 
 def test_labels_that_are_gone_are_told(uri: Any, banks: fo.Dataset) -> None:
@@ -145,7 +153,7 @@ def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> 
         banks[:2], "ground_truth", negatives_field="ground_truth", models="demo", name="sharp"
     )
     data = drawn(uri, banks, "sharp")
-    assert data["state"]["negatives"] == ["not blue", "not green", "not red"]
+    assert data["state"]["negatives_rows"] == ["not blue", "not green", "not red"]
     assert len(data["negatives"][-1]["ids"]) == 6
     assert "6 negatives" in data["state"]["summary"]
     state = data["state"] | {"banks": ["sharp"]}
@@ -179,10 +187,10 @@ def test_many_references_have_pages(
     monkeypatch.setattr("fiftyone_ntt.plugin.bank_figures.ROWS", 4)
     data = drawn(uri, banks, "all")
     state = data["state"]
-    assert (state["grid"], state["pages"]) == (["blue", "", "green", ""], 2)
+    assert (state["grid_rows"], state["pages"]) == (["blue", "", "green", ""], 2)
     assert "Page 1 of 2" in str(event(uri, banks, "render", state | {"banks": ["all"]}))
     turned = event(uri, banks, "turn", state, page=1)
-    assert state_of(turned)["grid"] == ["red", ""]
+    assert state_of(turned)["grid_rows"] == ["red", ""]
     assert len(sent(turned, "patch_panel_data")["grid"][-1]["ids"]) == 6
 
 
@@ -309,3 +317,67 @@ def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Da
     ctx = ExecutionContext({"dataset_name": predicted.name, "params": params}, Executor())
     said = [message.body.params for message in operator.execute(ctx)]
     assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+
+import fiftyone as fo
+import numpy as np
+import fiftyone_ntt as ntt
+from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
+from fiftyone_ntt.dataset.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.plugin import PLUGIN_NAME
+from tests.plugin.test_bank_panel import event, sent, state_of
+
+uri = lambda name: f"{PLUGIN_NAME}/{name}"
+dataset = fo.Dataset()
+labels = [fo.Detection(label="a", bounding_box=[0, 0, 1, 1], confidence=c) for c in (0.2, 0.8)]
+dataset.add_sample(fo.Sample("/images/1.jpg", predictions=fo.Detections(detections=labels)))
+run = dataset.init_run(method="ntt_segment", field="predictions", bank="bank")
+dataset.register_run("run", run)
+rows = np.eye(2, 4, dtype=np.float32)
+ids = tuple(label.id for label in dataset.first().predictions.detections)
+counts = np.ones(2, np.int64)
+references = ReferenceSet(ids, np.zeros(2, np.int64), rows, np.ones(2, np.float32), rows, counts)
+nothing = np.zeros((1, 4, 4), np.float32)
+statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
+bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
+ntt.save_memory_bank(dataset, bank, "bank")
+drawn = [Thumbnail(i, dataset.first().id, "predictions", b"picture") for i in ids]
+keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
+
+opened = event(uri, dataset, "on_load")
+state = state_of(opened)
+state |= state_of(event(uri, dataset, "slide", state, value=0.5))
+assert "1 of 2 predictions" in state["counted"], state
+places = sent(opened, "patch_panel_data")["grid"][-1]["ids"]
+assert "set_selected_labels" in dict(event(uri, dataset, "lasso", data=[{"id": places[0]}]))
+for method in ("choose", "choose_predictions"):
+    event(uri, dataset, method, state, value={"choose": "bank"}.get(method, "predictions"))
+event(uri, dataset, "apply", state)
+shown = event(uri, dataset, "render", state)
+assert shown[-1][0] == "show_panel_output" and "problem" not in str(shown), shown
+assert "torch" not in sys.modules
+dataset.delete()
+"""
+
+
+def test_no_event_needs_torch(uri: Any, private_database: PrivateDatabase) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH],
+        cwd=DEFINITION.parent,
+        env={**os.environ, "PYTHONPATH": str(DEFINITION.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
