@@ -11,6 +11,7 @@ from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
 from fiftyone_ntt.plugin.sample_references import SampleReferences
 from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
 from fiftyone_ntt.plugin.tag_references import TagReferences
+from fiftyone_ntt.plugin.visualize_bank import VisualizeMemoryBank
 
 OPERATORS = (
     SampleReferences,
@@ -19,6 +20,7 @@ OPERATORS = (
     SegmentWithMemoryBank,
     EvaluatePredictions,
     BoxesToMasks,
+    VisualizeMemoryBank,
     ManageMemoryBanks,
     DeleteRunPredictions,
 )

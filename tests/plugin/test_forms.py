@@ -45,6 +45,10 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("evaluate_predictions", {"eval_key": "a b"}, "eval_key", "letters, digits"),
         ("evaluate_predictions", {"gt_field": "ground_truth"}, "gt_field", "predictions' field"),
         ("boxes_to_masks", {"mask_field": "ground_truth"}, "mask_field", "that is read"),
+        ("visualize_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
+        ("visualize_memory_bank", {"brain_key": "a b"}, "brain_key", "letters, digits"),
+        ("visualize_memory_bank", {"predictions_field": "x"}, "predictions_field", "no 'x' here"),
+        ("visualize_memory_bank", {"draw": True, "field": "a b"}, "field", "letters, digits"),
         ("manage_memory_banks", {"new_name": "colours"}, "new_name", "already has"),
         ("manage_memory_banks", {"action": "merge", "banks": ["colours"]}, "banks", "at least two"),
         ("manage_memory_banks", {"action": "import", "path": "/no/file"}, "path", "no file"),
@@ -68,6 +72,7 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "segment_with_memory_bank": {},
         "evaluate_predictions": {"pred_field": "predictions"},
         "boxes_to_masks": {"models": "demo"},
+        "visualize_memory_bank": {"draw": True},
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
     }.items():
