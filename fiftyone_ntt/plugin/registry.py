@@ -15,6 +15,7 @@ from fiftyone_ntt.plugin.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.sample_references import SampleReferences
 from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
 from fiftyone_ntt.plugin.tag_references import TagReferences
+from fiftyone_ntt.plugin.visualize_bank import VisualizeMemoryBank
 
 OPERATORS = (
     SampleReferences,
@@ -25,6 +26,7 @@ OPERATORS = (
     RelabelWithMemoryBank,
     EvaluatePredictions,
     BoxesToMasks,
+    VisualizeMemoryBank,
     ManageMemoryBanks,
     DeleteRunPredictions,
     MakeThumbnails,
