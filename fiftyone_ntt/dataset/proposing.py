@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.settings import Mode, check_stored_mode
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.proposal_store import (
     ProposalStore,
@@ -35,6 +36,19 @@ def resolve_store(store: StoreChoice) -> ProposalStore | None:
     return ProposalStore(store)
 
 
+def store_of_mode(store: StoreChoice, mode: Mode) -> ProposalStore | None:
+    """The store that a run of this mode uses; the default one holds proposals for every bank, so
+    a mode whose proposals depend on the bank leaves it alone.
+
+    Raises:
+        InputError: a store was named, and the mode cannot use one.
+    """
+    if isinstance(store, bool) and mode == "adaptive":
+        return None
+    check_stored_mode(mode)
+    return resolve_store(store)
+
+
 @dataclass(frozen=True, eq=False)
 class _Pixels:
     """An image whose proposals are still to be computed."""
@@ -50,10 +64,17 @@ class ProposalSource:
     Attributes:
         pipeline: computes what the store does not have.
         store: None to compute all and keep none.
+
+    Raises:
+        InputError: there is a store, but the pipeline's proposals depend on its bank.
     """
 
     pipeline: Pipeline
     store: ProposalStore | None
+
+    def __post_init__(self) -> None:
+        if self.store is not None:
+            check_stored_mode(self.pipeline.mode)
 
     def load(self, path: str) -> Proposals | _Pixels:
         """What can be done without the models: stored proposals, or else the image.

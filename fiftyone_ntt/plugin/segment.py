@@ -22,6 +22,10 @@ EXISTING = {
     OVERWRITE: "Replace predictions of other runs",
 }
 """What to do with samples whose output field is filled."""
+MODES = (
+    "“paper” is the published method; “adaptive” is faster and not exact, and keeps nothing to "
+    "relabel from"
+)
 
 
 class SegmentWithMemoryBank(NttOperator):
@@ -48,7 +52,7 @@ class SegmentWithMemoryBank(NttOperator):
         existing = form.choice("existing", "Samples with predictions", EXISTING, RESUME)
         form.share("confidence_thresh", "Confidence threshold", 0.0)
         modes = {mode: mode for mode in get_args(Mode)}
-        form.choice("mode", "Mode", modes, "paper", description="“paper” is the published method")
+        form.choice("mode", "Mode", modes, "paper", description=MODES)
         form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
         choose_device(form)
         if problem is None and field:
