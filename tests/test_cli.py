@@ -127,6 +127,20 @@ def test_build_then_segment_equals_segment(
     assert len(json.loads(direct)) > 0
 
 
+def test_the_mode_reaches_the_pipeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        searched.append(arguments)
+        return propose_adaptively(*arguments, **options)
+
+    monkeypatch.setattr("fiftyone_ntt.core.pipeline.propose_adaptively", counting)
+    assert main(segment(folder)) == 0
+    assert not searched
+    assert main(segment(folder, "--mode", "adaptive")) == 0
+    assert len(searched) == 3
+
+
 def test_negatives_change_the_results_and_belong_to_the_bank(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
