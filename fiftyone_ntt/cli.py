@@ -74,6 +74,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", help=help_text)
     parser.add_argument("--segmenter", help=help_text)
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto")
+    parser.add_argument(
+        "--precision", default="float32", help="bfloat16 is faster where the hardware has it"
+    )
 
 
 def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -247,6 +250,7 @@ def _load_models(options: argparse.Namespace) -> Models:
         encoder=options.encoder,
         segmenter=options.segmenter,
         device=options.device,
+        precision=options.precision,
     )
 
 

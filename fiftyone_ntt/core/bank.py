@@ -99,7 +99,8 @@ class MemoryBank:
         negatives: negative references (method 3), of the same classes; usually none.
         statistics: per class, for pictures.
         encoder: identity of the encoder whose tokens these are; matching refuses another's.
-        models: how to get the models again, `{"encoder": spec, "segmenter": spec}`.
+        models: how to get the models again, `{"encoder": spec, "segmenter": spec}`, and
+            their "precision" if it is not float32.
         name: what the user calls the bank; "" if it was never named.
         notes: what the user should know of single references.
 

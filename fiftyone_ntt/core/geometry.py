@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -172,32 +173,49 @@ def encode_logits(logits: Tensor, size: tuple[int, int]) -> list[RLE]:
     Returns:
         `N` encodings of that size.
     """
-    rows, columns = (resize_weights(logits.shape[-1], side).to(logits.device) for side in size)
+    logits = logits.cpu()  # one by one they are too small for a GPU
+    rows, columns = (_Axis.of(logits.shape[-1], side) for side in size)
     boxes = mask_boxes(logits > 0).tolist()
     return [_encode_part(mask, box, rows, columns) for mask, box in zip(logits, boxes, strict=True)]
 
 
-def _encode_part(logits: Tensor, box: list[int], rows: Tensor, columns: Tensor) -> RLE:
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """Interpolation along one axis.
+
+    Attributes:
+        weights: `[target, source]`, see `resize_weights`.
+        first, last: int64 `[target]`, the source pixels that each target pixel is made of; rising.
+    """
+
+    weights: Tensor
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @staticmethod
+    def of(source: int, target: int) -> _Axis:
+        weights = resize_weights(source, target)
+        used = (weights != 0).numpy()
+        return _Axis(weights, used.argmax(axis=1), source - 1 - used[:, ::-1].argmax(axis=1))
+
+    def reach(self, start: int, stop: int) -> tuple[slice, slice]:
+        """Target pixels that source pixels `start` .. `stop` (included) go into, and all source
+        pixels those are made of."""
+        begin = int(np.searchsorted(self.last, start))
+        end = int(np.searchsorted(self.first, stop, side="right"))
+        return slice(begin, end), slice(int(self.first[begin]), int(self.last[end - 1]) + 1)
+
+
+def _encode_part(logits: Tensor, box: list[int], rows: _Axis, columns: _Axis) -> RLE:
     """The encoding of one mask's logits `[m, m]` that are > 0 only inside `box`."""
     x1, y1, x2, y2 = box
     # A weighted mean is > 0 only where one of its terms is.
-    top, bottom = _reach(rows[:, y1 : y2 + 1])
-    left, right = _reach(columns[:, x1 : x2 + 1])
-    first_row, last_row = _reach(rows[top:bottom].T)
-    first_column, last_column = _reach(columns[left:right].T)
-    cells = logits[first_row:last_row, first_column:last_column]
-    part = (
-        rows[top:bottom, first_row:last_row]
-        @ cells
-        @ columns[left:right, first_column:last_column].T
-    )
-    return encode_crop((part > 0).cpu().numpy(), (top, left), (len(rows), len(columns)))
-
-
-def _reach(weights: Tensor) -> tuple[int, int]:
-    """First and last + 1 of the rows of `weights` that are not all 0."""
-    touched = torch.nonzero(weights.any(dim=1))[:, 0]
-    return int(touched[0]), int(touched[-1]) + 1
+    height, source_rows = rows.reach(y1, y2)
+    width, source_columns = columns.reach(x1, x2)
+    cells = logits[source_rows, source_columns]
+    part = rows.weights[height, source_rows] @ cells @ columns.weights[width, source_columns].T
+    corner, size = (height.start, width.start), (len(rows.weights), len(columns.weights))
+    return encode_crop((part > 0).numpy(), corner, size)
 
 
 def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
