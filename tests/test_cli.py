@@ -12,6 +12,7 @@ import pytest
 
 import fiftyone_ntt
 from fiftyone_ntt.cli import main
+from fiftyone_ntt.core.adaptive import propose_adaptively
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import toy_models
 
