@@ -91,7 +91,11 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
     parser.add_argument("--targets", type=Path, required=True, help="COCO file of images to label")
     add_models(parser)
-    parser.add_argument("--mode", default="paper", help="the method; `paper` is the published one")
+    parser.add_argument(
+        "--mode",
+        default="paper",
+        help="`paper` is the published method, `adaptive` a faster one that is not exact",
+    )
     parser.add_argument(
         "--points-per-side", type=int, default=32, help="prompts per row of the grid"
     )

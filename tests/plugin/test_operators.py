@@ -73,6 +73,15 @@ def test_the_whole_loop(uri: Any, scenes: fo.Dataset) -> None:
     assert scenes.count("predictions.detections") == 0
 
 
+def test_segmenting_adaptively(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    params = {"bank": "colours", "points_per_side": 8, "mode": "adaptive"}
+    run(uri, "segment_with_memory_bank", scenes, params)
+    assert len(scenes.exists("predictions")) == len(scenes)
+    (key,) = ntt.list_prediction_runs(scenes)
+    assert scenes.get_run_info(key).config.mode == "adaptive"
+
+
 def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
     params = {"shots": 1, "tag": "shot", "min_size": 1, "border": 0}
     result = run(uri, "sample_references", scenes, params)
