@@ -32,6 +32,7 @@ _HOMES = {
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
+    "reference_sheet": "fiftyone_ntt.dataset.reference_sheet",
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
     "review_memory_bank": "fiftyone_ntt.dataset.bank_actions",
@@ -65,6 +66,7 @@ __all__ = [
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
+    "reference_sheet",
     "relabel",
     "rename_memory_bank",
     "review_memory_bank",
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import mine_negatives
+    from fiftyone_ntt.dataset.reference_sheet import reference_sheet
     from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references

@@ -84,6 +84,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     _add_references(parser, required=True)
     add_models(parser)
     parser.add_argument("--output", type=Path, required=True, help="the bank, .safetensors")
+    parser.add_argument("--sheet", type=Path, help="also draw the references into this PNG")
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +157,12 @@ def _build(options: argparse.Namespace) -> int:
     path = bank.save(options.output)
     counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
     print(f"{path}: {counts}")
+    if options.sheet is not None:
+        from fiftyone_ntt.coco.reading import read_coco, references_by_class
+        from fiftyone_ntt.drawing.reference_sheet import save_reference_sheet
+
+        references = references_by_class(read_coco(options.references), options.images)
+        print(save_reference_sheet(references, options.sheet))
     return 0
 
 
