@@ -27,8 +27,10 @@ _HOMES = {
     "import_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "list_memory_banks": "fiftyone_ntt.dataset.banks",
     "list_prediction_runs": "fiftyone_ntt.dataset.run_deletion",
+    "list_shots_curves": "fiftyone_ntt.dataset.shots_curve",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
+    "load_shots_curve": "fiftyone_ntt.dataset.shots_curve",
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
@@ -41,6 +43,7 @@ _HOMES = {
     "save_memory_bank": "fiftyone_ntt.dataset.banks",
     "segment": "fiftyone_ntt.dataset.segmentation",
     "semantic_scores": "fiftyone_ntt.coco.semantic",
+    "shots_curve": "fiftyone_ntt.dataset.shots_curve",
     "tag_references": "fiftyone_ntt.dataset.tagging",
 }
 
@@ -61,8 +64,10 @@ __all__ = [
     "import_memory_bank",
     "list_memory_banks",
     "list_prediction_runs",
+    "list_shots_curves",
     "load_memory_bank",
     "load_models",
+    "load_shots_curve",
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
@@ -75,6 +80,7 @@ __all__ = [
     "save_memory_bank",
     "segment",
     "semantic_scores",
+    "shots_curve",
     "tag_references",
 ]
 
@@ -108,6 +114,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
+    from fiftyone_ntt.dataset.shots_curve import list_shots_curves, load_shots_curve, shots_curve
     from fiftyone_ntt.dataset.tagging import tag_references
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models

@@ -76,7 +76,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--curve",
         action="store_true",
-        help="print AP for 1, 3, 5 and 10 shots over 3 seeds instead",
+        help="print and draw AP for 1, 3, 5 and 10 shots over 3 seeds instead",
     )
 
 
@@ -142,7 +142,7 @@ def _demo(options: argparse.Namespace) -> int:
     if options.curve:
         from fiftyone_ntt.demo.curve import run_curve
 
-        run_curve()
+        run_curve(options.output)
     else:
         from fiftyone_ntt.demo.run import run_demo
 

@@ -37,7 +37,8 @@ def shots_chart(
             dashed = [100 * known[count] for count in sorted(known)]
             label = f"{name}, published"
             axes.plot(sorted(known), dashed, "--", color=f"C{index}", alpha=0.6, label=label)
-    every = sorted({count for by_shots in figures.values() for count in by_shots})
+    shown = [*figures.values(), *(published or {}).values()]
+    every = sorted({count for by_shots in shown for count in by_shots})
     axes.set_xscale("log")
     axes.set_xticks(every, [str(count) for count in every])
     axes.minorticks_off()
@@ -72,7 +73,7 @@ def class_chart(figures: Mapping[str, Mapping[str, float]], *, title: str = "") 
     axes.set_ylim(-0.7, len(ranked) - 0.3)
     axes.set(xlabel="%", title=title)
     axes.grid(axis="x", alpha=0.3)
-    axes.legend()
+    chart.legend(loc="outside lower center", ncols=max(len(names), 1))
     return chart
 
 

@@ -14,11 +14,11 @@ CURVES = {"boxes AP": {1: [0.2, 0.4], 5: [0.5, 0.5]}, "masks AP": {1: [0.1, 0.2]
 
 
 def test_a_shots_chart_shows_means_spread_and_what_is_published() -> None:
-    chart = shots_chart(CURVES, title="toy", published={"masks AP": {5: 0.33, 1: 0.22}})
+    chart = shots_chart(CURVES, title="toy", published={"masks AP": {10: 0.33, 1: 0.22}})
     (axes,) = chart.axes
     lines = {tuple(np.asarray(line.get_ydata(), float).round(6)) for line in axes.lines}
     assert {(30.0, 50.0), (15.0, 45.0), (22.0, 33.0)} <= lines
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "5"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "5", "10"]
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert sorted(names) == ["boxes AP", "masks AP", "masks AP, published"]
     bars = axes.collections[0].get_segments()
