@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import fiftyone.core.collections as foc
 
@@ -11,6 +12,7 @@ from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.dataset.building import build_memory_bank
 from fiftyone_ntt.dataset.coco_export import coco_content
@@ -33,6 +35,8 @@ class BankTrial:
         models: encoder and segmenter.
         points_per_side: prompts per row and column of the grid.
         store: of the proposals; see `segment`. False computes all for every bank.
+        min_size: see `sample_references`.
+        border: likewise.
 
     Raises:
         InputError: an image is in both views, or a field does not fit.
@@ -47,7 +51,10 @@ class BankTrial:
         *,
         points_per_side: int = 32,
         store: StoreChoice = True,
+        min_size: float = MIN_SIZE,
+        border: float = BORDER,
     ) -> None:
+        self._draw = partial(draw_labels, min_size=min_size, border=border)
         self._candidates, self._field, self._models = candidates, label_field, models
         self._settings = ProposalSettings(points_per_side=points_per_side)
         self._store = resolve_store(store)
@@ -63,7 +70,7 @@ class BankTrial:
 
     def bank(self, shots: int, seed: int) -> MemoryBank:
         """A bank of so many references per class, drawn as `sample_references` does."""
-        chosen = draw_labels(self._candidates, self._field, shots, seed)
+        chosen = self._draw(self._candidates, self._field, shots, seed)
         ids = [label.id for group in chosen.values() for label in group]
         return build_memory_bank(
             self._candidates, self._field, label_ids=ids, models=self._models, progress=False

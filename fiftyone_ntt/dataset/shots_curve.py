@@ -14,6 +14,7 @@ import fiftyone.core.collections as foc
 import numpy as np
 
 from fiftyone_ntt.coco.evaluation import CocoScores
+from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.dataset.bank_trial import BankTrial
 from fiftyone_ntt.dataset.fields import check_whole_images
 from fiftyone_ntt.dataset.model_choice import resolve_models
@@ -108,6 +109,8 @@ def shots_curve(
     device: str = "cpu",
     points_per_side: int = 32,
     store: StoreChoice = True,
+    min_size: float = MIN_SIZE,
+    border: float = BORDER,
     overwrite: bool = False,
     progress: Progress = None,
 ) -> ShotsCurve:
@@ -127,6 +130,8 @@ def shots_curve(
         device: where a named set runs: `cpu`, `cuda`, `auto`, ...
         points_per_side: prompts per row and column of the grid.
         store: of the images' proposals; see `segment`.
+        min_size: least width and height of a reference's box, in pixels.
+        border: its least distance from every image border, in pixels.
         overwrite: replace another curve of this name.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`, of
             images.
@@ -154,9 +159,17 @@ def shots_curve(
         check_whole_images(samples, "measuring a shots curve")
     loaded = resolve_models(models, device)
     trial = BankTrial(
-        candidates, targets, label_field, loaded, points_per_side=points_per_side, store=store
+        candidates,
+        targets,
+        label_field,
+        loaded,
+        points_per_side=points_per_side,
+        store=store,
+        min_size=min_size,
+        border=border,
     )
-    identity = _identity(candidates, targets, label_field, loaded, points_per_side)
+    settings = (points_per_side, float(min_size), float(border))
+    identity = _identity(candidates, targets, label_field, loaded, settings)
     kept = _Kept(candidates._root_dataset, name, identity, overwrite)
     wanted = [(count, seed) for count in sorted(set(shots)) for seed in dict.fromkeys(seeds)]
     pending = [key for key in wanted if key not in kept.trials]
@@ -238,13 +251,13 @@ def _identity(
     targets: foc.SampleCollection,
     field: str,
     models: Models,
-    points_per_side: int,
+    settings: tuple[float, ...],
 ) -> str:
     """Of all that decides the scores: labels by their ids, classes and boxes."""
     path = f"{field}.detections"
     columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.bounding_box"]
     content = [
         [samples.values(columns) for samples in (candidates, targets)],
-        [models.encoder.identity, models.segmenter.identity, points_per_side],
+        [models.encoder.identity, models.segmenter.identity, *settings],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -8,8 +8,10 @@ from fiftyone_ntt.plugin.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
+from fiftyone_ntt.plugin.measure_shots import MeasureShots
 from fiftyone_ntt.plugin.sample_references import SampleReferences
 from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
+from fiftyone_ntt.plugin.shots_panel import ShotsCurvePanel
 from fiftyone_ntt.plugin.tag_references import TagReferences
 
 OPERATORS = (
@@ -21,6 +23,7 @@ OPERATORS = (
     BoxesToMasks,
     ManageMemoryBanks,
     DeleteRunPredictions,
+    MeasureShots,
 )
 
-PANELS = (MemoryBankPanel,)
+PANELS = (MemoryBankPanel, ShotsCurvePanel)

@@ -20,6 +20,8 @@ OPTIONS: dict[str, Any] = {
     "progress": False,
     "shots": (1, 2),
     "seeds": (0, 1),
+    "min_size": 1,
+    "border": 0,
 }
 
 
@@ -27,17 +29,6 @@ OPTIONS: dict[str, Any] = {
 def views(dataset: fo.Dataset, tmp_path: Path) -> tuple[Any, Any]:
     add_scenes(dataset, tmp_path, 7)
     return dataset[:4], dataset[4:]
-
-
-@pytest.fixture(autouse=True)
-def _small_references(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scenes are small: any label may be a reference."""
-    from fiftyone_ntt.dataset import bank_trial
-
-    draw = bank_trial.draw_labels
-    monkeypatch.setattr(
-        bank_trial, "draw_labels", lambda *given: draw(*given, min_size=1, border=0)
-    )
 
 
 def test_equal_to_sampling_segmenting_and_evaluating(views: Any, tmp_path: Path) -> None:
@@ -119,7 +110,9 @@ def test_a_name_is_taken_by_other_labels(views: Any) -> None:
 def test_a_class_that_no_target_shows_competes_without_a_score(views: Any) -> None:
     candidates, targets = views
     seen = targets.map_labels("ground_truth", {"red": "blue"})
-    trial = BankTrial(candidates, seen, "ground_truth", OPTIONS["models"], points_per_side=8)
+    trial = BankTrial(
+        candidates, seen, "ground_truth", OPTIONS["models"], points_per_side=8, min_size=1, border=0
+    )
     assert list(trial.evaluate(trial.bank(1, 0)).class_masks) == ["blue", "green"]
 
 
