@@ -66,10 +66,15 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
     parser.add_argument(
         "--keep-results", action="store_true", help="leave each draw's COCO results, results.json"
     )
+    parser.add_argument(
+        "--sheets", action="store_true", help="draw each draw's references, references.png"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.protocols.pictures import save_charts
     from fiftyone_ntt.protocols.published import SEEDS
+    from fiftyone_ntt.protocols.record import FILE
     from fiftyone_ntt.protocols.running import check_request, run_benchmark
     from fiftyone_ntt.protocols.summary import describe
     from fiftyone_ntt.store.proposal_store import ProposalStore
@@ -90,10 +95,13 @@ def _run(options: argparse.Namespace) -> int:
         confidence_threshold=getattr(options, "confidence_threshold", 0.5),
         store=None if options.store is None else ProposalStore(options.store),
         keep_results=options.keep_results,
+        sheets=options.sheets,
         on_draw=_print_draw,
         progress=progress_bar,
     )
-    print(f"\n{describe(benchmark)}\n{output}")
+    print(f"\n{describe(benchmark)}")
+    for path in (output / FILE, *save_charts(benchmark, output)):
+        print(path)
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -163,14 +164,18 @@ def test_cd_fsod(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert_scored_as_pycocotools_does(benchmark, output, ("boxes",))
     text = capsys.readouterr().out
     assert "DIOR 1-shot, published references: boxes AP" in text
+    assert Image.open(output / "shots.png").format == "PNG"
     assert [line.split()[0] for line in text.splitlines() if " 18.0" in line] == ["1-shot"]
 
 
 def test_toy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data: Path = miniature.toy(tmp_path / "data")
     output = tmp_path / "out"
-    benchmark = run("toy", data, output)
+    benchmark = run("toy", data, output, "--sheets")
     (draw,) = benchmark.draws
+    assert Image.open(folder_of(output, draw) / "references.png").size == (144, 2 * 168 - 8)
+    assert Image.open(output / "classes.png").format == "PNG"
+    assert not (output / "shots.png").exists()
     assert (draw.images, draw.references) == (10, {"bird": 1, "boat": 1})
     assert_scored_as_pycocotools_does(benchmark, output, ("boxes", "masks"))
     references = json.loads((folder_of(output, draw) / "references.json").read_text())
