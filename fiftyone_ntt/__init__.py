@@ -35,6 +35,7 @@ _HOMES = {
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
+    "prediction_points": "fiftyone_ntt.dataset.prediction_points",
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "remove_negatives": "fiftyone_ntt.dataset.bank_actions",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
@@ -70,6 +71,7 @@ __all__ = [
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
+    "prediction_points",
     "relabel",
     "remove_negatives",
     "rename_memory_bank",
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.dataset.evaluation import evaluate
     from fiftyone_ntt.dataset.model import ReferenceSegmenter
     from fiftyone_ntt.dataset.negatives import mine_negatives
+    from fiftyone_ntt.dataset.prediction_points import prediction_points
     from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references

@@ -19,6 +19,18 @@ _THUMBNAIL = 72
 _SHARE = 0.94
 """Of its cell that a thumbnail fills."""
 _PLAIN, _MARKED, _NEGATIVE = "rgba(0,0,0,0)", "#ff5252", "#42a5f5"
+_COLOURS = (
+    "#1f77b4",
+    "#ff7f0e",
+    "#2ca02c",
+    "#d62728",
+    "#9467bd",
+    "#8c564b",
+    "#e377c2",
+    "#bcbd22",
+    "#17becf",
+    "#aec7e8",
+)
 _MINED = re.compile(r"([0-9a-f]{24})-")
 _DUPLICATE = "near-duplicate of "
 
@@ -64,9 +76,17 @@ def heatmap(review: Any) -> list[Trace]:
     ]
 
 
-def scatter(review: Any, thumbnails: Thumbnails) -> list[Trace]:
-    """The references in their plane, one trace per class."""
-    traces = []
+def scatter(
+    review: Any, thumbnails: Thumbnails, predictions: Mapping[str, Any] | None = None
+) -> list[Trace]:
+    """The references in their plane, one trace per class, over predictions if there are any.
+
+    Args:
+        review: of the bank.
+        thumbnails: of its references.
+        predictions: the result of the operator `place_predictions`.
+    """
+    traces = _prediction_traces(review.classes, predictions) if predictions else []
     for name in review.classes:
         rows = [row for row, found in enumerate(review.references) if found.label == name]
         traces.append(
@@ -79,11 +99,38 @@ def scatter(review: Any, thumbnails: Thumbnails) -> list[Trace]:
                 "ids": [place(review.references[row].id, thumbnails) for row in rows],
                 "marker": {
                     "size": 10,
+                    "color": _colour(review.classes, name),
                     "symbol": ["x" if review.references[r].marks else "circle" for r in rows],
                 },
             }
         )
     return traces
+
+
+def _prediction_traces(classes: Sequence[str], found: Mapping[str, Any]) -> list[Trace]:
+    traces = []
+    for name in dict.fromkeys(found["labels"]):
+        rows = [row for row, label in enumerate(found["labels"]) if label == name]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"{name}, predicted",
+                "x": [found["points"][row][0] for row in rows],
+                "y": [found["points"][row][1] for row in rows],
+                "ids": [
+                    f"{found['sample_ids'][row]}/{found['field']}/{found['ids'][row]}"
+                    for row in rows
+                ],
+                "marker": {"size": 5, "opacity": 0.5, "color": _colour(classes, name)},
+            }
+        )
+    return traces
+
+
+def _colour(classes: Sequence[str], name: str) -> str:
+    """One colour per class of the bank, gray for others."""
+    return _COLOURS[classes.index(name) % len(_COLOURS)] if name in classes else "#888888"
 
 
 def table(review: Any) -> list[dict[str, str]]:

@@ -89,6 +89,25 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         """The view has been relabelled."""
         threshold.applied(ctx)
 
+    def place(self, ctx: Any) -> None:
+        """The predictions were asked for, among the references."""
+        ctx.prompt(
+            f"{PLUGIN_NAME}/place_predictions",
+            params={
+                "bank": ctx.panel.get_state("bank"),
+                "label_field": ctx.panel.get_state("predictions"),
+            },
+            on_success=self.placed,
+            skip_prompt=True,
+        )
+
+    def placed(self, ctx: Any) -> None:
+        """The predictions have their points."""
+        found = ctx.params.get("result") or {}
+        bank = ctx.panel.get_state("bank")
+        if found.get("bank") == bank:
+            _show_predictions(ctx, bank, found)
+
     def press(self, ctx: Any) -> None:
         """Open the form of the operator that a button names."""
         ctx.prompt(
@@ -136,6 +155,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
                 on_click=self.press,
                 params={"operator": "manage_memory_banks", "given": given},
             )
+        if state("predictions"):
+            label = f"Show predictions in “{state('predictions')}” among the references"
+            panel.btn("place", label=label, icon="scatter_plot", on_click=self.place)
+        if state("placed"):
+            panel.md(state("placed"), name="placed_text")
         _add_plots(panel, handlers)
         _add_table(panel)
 
@@ -179,7 +203,22 @@ def _show(ctx: Any, bank: str | None, page: int) -> bool:
     ctx.panel.set_data("similarity", bank_figures.heatmap(review))
     ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails))
     ctx.panel.set_data("references", bank_figures.table(review))
+    ctx.panel.set_state("placed", None)
     return kept is not None
+
+
+def _show_predictions(ctx: Any, bank: str, found: dict[str, Any]) -> None:
+    """Draw predictions into the references' plane."""
+    try:
+        review = ntt.review_memory_bank(ctx.dataset, bank)
+        thumbnails = ntt.load_thumbnails(ctx.dataset, bank) or {}
+    except ntt.NttError as error:
+        ctx.panel.set_state("problem", str(error))
+        return
+    ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails, found))
+    lines = [f"{len(found['ids'])} predictions of {found['images']} images of this view (dots)."]
+    lines += [f"{count} have no place: {reason}." for reason, count in found["left_out"].items()]
+    ctx.panel.set_state("placed", " ".join(lines))
 
 
 def _summary(review: Any) -> str:

@@ -9,6 +9,7 @@ from fiftyone_ntt.plugin.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.make_thumbnails import MakeThumbnails
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
+from fiftyone_ntt.plugin.place_predictions import PlacePredictions
 from fiftyone_ntt.plugin.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.sample_references import SampleReferences
 from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
@@ -25,6 +26,7 @@ OPERATORS = (
     ManageMemoryBanks,
     DeleteRunPredictions,
     MakeThumbnails,
+    PlacePredictions,
 )
 
 PANELS = (MemoryBankPanel,)

@@ -110,7 +110,8 @@ def _count(ctx: Any, field: str) -> dict[str, Any]:
 
 def _subject(ctx: Any, field: str) -> str:
     """What counts are of: a field, in what the grid shows."""
-    shown = json.dumps([field, ctx.view._serialize()], sort_keys=True, default=str)
+    of = [ctx.dataset.name, field, ctx.view._serialize()]
+    shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 

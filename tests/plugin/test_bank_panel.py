@@ -280,6 +280,10 @@ def test_another_view_or_field_is_counted_anew(uri: Any, predicted: fo.Dataset) 
     view = predicted[:2]._serialize()
     state |= state_of(event(uri, predicted, "slide", state, value=0.0, view=view))
     assert "of 6 predictions" in state["counted"]
+    other = predicted[:1].clone()
+    state |= state_of(event(uri, other, "slide", state, value=0.0, view=[]))
+    assert "of 3 predictions" in state["counted"]
+    other.delete()
 
 
 def test_a_field_that_is_gone_is_told_while_sliding(uri: Any, predicted: fo.Dataset) -> None:
@@ -318,6 +322,34 @@ def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Da
     ctx = ExecutionContext({"dataset_name": predicted.name, "params": params}, Executor())
     said = [message.body.params for message in operator.execute(ctx)]
     assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
+
+
+def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dataset) -> None:
+    state = drawn(uri, predicted, "all")["state"] | {"bank": "all", "predictions": "predictions"}
+    view = predicted[:2]._serialize()
+    asked = dict(event(uri, predicted, "place", state, view=view))["prompt_user_for_operation"]
+    assert asked["operator_uri"] == uri("place_predictions") and asked["skip_prompt"]
+    request = {"dataset": predicted, "view": predicted[:2], "params": asked["params"]}
+    result = foo.execute_operator(asked["operator_uri"], request).result
+    messages = event(uri, predicted, "placed", state, result=result)
+    traces = sent(messages, "patch_panel_data")["scatter"]
+    dots = [trace for trace in traces if trace["name"].endswith("predicted")]
+    assert sum(len(trace["ids"]) for trace in dots) == 6
+    assert len(traces) == 6
+    assert "6 predictions of 2 images" in state_of(messages)["placed"]
+    # Where a colour is, the references of that colour are.
+    for trace in dots:
+        name = trace["name"].removesuffix(", predicted")
+        (references,) = (other for other in traces if other["name"] == name)
+        assert references["marker"]["color"] == trace["marker"]["color"]
+        aside = [np.mean(trace[axis]) - np.mean(references[axis]) for axis in "xy"]
+        assert np.hypot(*aside) < 0.1
+
+    messages = dict(event(uri, predicted, "lasso", data=[{"id": dots[0]["ids"][0]}]))
+    (picked,) = messages["set_selected_labels"]["labels"]
+    assert picked["field"] == "predictions"
+    late = event(uri, predicted, "placed", state | {"bank": "two"}, result=result)
+    assert [name for name, _ in late] == ["show_panel_output"]
 
 
 WITHOUT_TORCH = """

@@ -73,6 +73,7 @@ def test_forms_say_what_to_install(tmp_path: Path, private_database: PrivateData
         "manage_memory_banks",
         "delete_run_predictions",
         "make_thumbnails",
+        "place_predictions",
     }
     for name in ("sample_references", "build_memory_bank", "segment_with_memory_bank"):
         assert "Run `pip install torch transformers`" in found[name]["missing"]
