@@ -14,6 +14,11 @@ from fiftyone_ntt.errors import InputError
 
 Floats = NDArray[np.float32]
 
+NEGATIVE_ORIGINS = ("mined", "tagged", "background")
+"""Where negative references come from: the bank's own mistakes, labels tagged by hand, and what
+surrounds the references. Others were handed over with the references."""
+_GIVEN = "given"
+
 
 @dataclass(frozen=True, eq=False)
 class ReferenceSet:
@@ -45,15 +50,16 @@ class ReferenceSet:
         indices = np.zeros(0, dtype=np.int64)
         return ReferenceSet((), indices, nothing, np.zeros(0, np.float32), nothing, indices)
 
-    def taken(self, rows: NDArray[np.int64]) -> ReferenceSet:
-        """Some of the references, in the order of `rows`."""
+    def rows(self, indices: Sequence[int]) -> ReferenceSet:
+        """Some of them, in the order of `indices`."""
+        chosen = np.asarray(indices, dtype=np.int64)
         return ReferenceSet(
-            ids=tuple(self.ids[row] for row in rows),
-            classes=self.classes[rows],
-            prototypes=self.prototypes[rows],
-            weights=self.weights[rows],
-            patch_means=self.patch_means[rows],
-            patch_counts=self.patch_counts[rows],
+            tuple(self.ids[index] for index in indices),
+            self.classes[chosen],
+            self.prototypes[chosen],
+            self.weights[chosen],
+            self.patch_means[chosen],
+            self.patch_counts[chosen],
         )
 
     def class_means(self, count: int) -> Floats:
@@ -110,7 +116,8 @@ class MemoryBank:
         negatives: negative references (method 3), of the same classes; usually none.
         statistics: per class, for pictures.
         encoder: identity of the encoder whose tokens these are; matching refuses another's.
-        models: how to get the models again, `{"encoder": spec, "segmenter": spec}`.
+        models: how to get the models again, `{"encoder": spec, "segmenter": spec}`, and
+            their "precision" if it is not float32.
         name: what the user calls the bank; "" if it was never named.
         notes: what the user should know of single references.
 
@@ -194,26 +201,43 @@ class MemoryBank:
         """The same bank under another name."""
         return replace(self, name=name)
 
-    def without_negatives(self, ids: Collection[str] | None = None) -> MemoryBank:
+    @property
+    def negative_origins(self) -> tuple[str, ...]:
+        """Where each negative comes from: one of `NEGATIVE_ORIGINS`, or `given`."""
+        return tuple(_origin(name) for name in self.negatives.ids)
+
+    def without_negatives(
+        self, origin: str | None = None, *, ids: Collection[str] | None = None
+    ) -> MemoryBank:
         """The same bank without its negative references.
 
         Args:
-            ids: only these; all when None.
+            origin: only those of this origin: `mined`, `tagged`, `background` or `given`.
+            ids: only these.
 
         Raises:
-            InputError: one of them is no negative of this bank.
+            InputError: there is no such origin, or one of `ids` is no negative of this bank.
         """
+        known = (*NEGATIVE_ORIGINS, _GIVEN)
+        if origin is not None and origin not in known:
+            raise InputError(
+                f"negatives have no origin {origin!r}. Pass one of: {', '.join(known)}; or None "
+                "for all."
+            )
         names = self.negatives.ids
-        gone = set(names if ids is None else ids)
-        if unknown := sorted(gone - set(names)):
+        if unknown := sorted(set(ids or ()) - set(names)):
             raise InputError(
                 f"memory bank {self.name!r} has no negative {unknown[0]!r}. `bank.negatives.ids` "
                 "lists those it has."
             )
-        rows = np.array([row for row, name in enumerate(names) if name not in gone], np.int64)
-        removed = tuple(f"reference {name} " for name in gone)
+        gone = [
+            origin in (None, found) and (ids is None or name in ids)
+            for name, found in zip(names, self.negative_origins, strict=True)
+        ]
+        removed = tuple(f"reference {name} " for name, out in zip(names, gone, strict=True) if out)
         notes = tuple(note for note in self.notes if not note.startswith(removed))
-        return replace(self, negatives=self.negatives.taken(rows), notes=notes)
+        kept = [row for row, out in enumerate(gone) if not out]
+        return replace(self, negatives=self.negatives.rows(kept), notes=notes)
 
     def save(self, path: str | Path) -> Path:
         """Write the bank to one safetensors file anyone can load; see `load`."""
@@ -232,6 +256,21 @@ class MemoryBank:
         from fiftyone_ntt.store.bank_file import load_bank
 
         return load_bank(path)
+
+
+def negative_id(origin: str, name: str) -> str:
+    """What a negative reference is called, so that its origin can be told from it."""
+    return f"{origin}:{name}"
+
+
+def negative_source(name: str) -> str:
+    """What a negative reference was made of: its name without the origin."""
+    return name.partition(":")[2] if _origin(name) != _GIVEN else name
+
+
+def _origin(name: str) -> str:
+    origin, colon, _ = name.partition(":")
+    return origin if colon and origin in NEGATIVE_ORIGINS else _GIVEN
 
 
 def join_reference_sets(parts: Sequence[ReferenceSet]) -> ReferenceSet:

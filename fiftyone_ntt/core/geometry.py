@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as coco_mask
 from torch import Tensor
 
-RLE = dict[str, Any]
-"""A COCO run-length encoding: `{"size": [height, width], "counts": bytes}`."""
+from fiftyone_ntt.core.rle import RLE, encode_crop
 
 
 def image_tensor(image: NDArray[np.uint8]) -> Tensor:
@@ -117,9 +115,12 @@ def box_iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[
     Returns:
         float `[N, M]` in 0..1; 0 where both boxes have no area.
     """
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
+    sides = [
+        np.minimum(boxes[:, None, axis + 2], others[None, :, axis + 2])
+        - np.maximum(boxes[:, None, axis], others[None, :, axis])
+        for axis in (0, 1)
+    ]
+    intersection = np.clip(sides[0], 0, None) * np.clip(sides[1], 0, None)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     other_areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
     union = areas[:, None] + other_areas[None, :] - intersection
@@ -151,9 +152,9 @@ def nms(
     rivals = (box_iou(boxes, boxes) > threshold) & (classes[:, None] == classes[None, :])
     np.fill_diagonal(rivals, False)
     alive = np.ones(len(order), dtype=bool)
-    for row, suppressed in enumerate(rivals):
+    for row in np.flatnonzero(rivals.any(axis=1)):
         if alive[row]:
-            alive[row:] &= ~suppressed[row:]
+            alive[row:] &= ~rivals[row, row:]
     kept: NDArray[np.int64] = order[alive]
     return kept
 
@@ -172,77 +173,46 @@ def encode_logits(logits: Tensor, size: tuple[int, int]) -> list[RLE]:
     Returns:
         `N` encodings of that size.
     """
-    rows, columns = (resize_weights(logits.shape[-1], side).to(logits.device) for side in size)
+    logits = logits.cpu()  # one by one they are too small for a GPU
+    rows, columns = (_Axis.of(logits.shape[-1], side) for side in size)
     boxes = mask_boxes(logits > 0).tolist()
     return [_encode_part(mask, box, rows, columns) for mask, box in zip(logits, boxes, strict=True)]
 
 
-def _encode_part(logits: Tensor, box: list[int], rows: Tensor, columns: Tensor) -> RLE:
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """Interpolation along one axis.
+
+    Attributes:
+        weights: `[target, source]`, see `resize_weights`.
+        first, last: int64 `[target]`, the source pixels that each target pixel is made of; rising.
+    """
+
+    weights: Tensor
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @staticmethod
+    def of(source: int, target: int) -> _Axis:
+        weights = resize_weights(source, target)
+        used = (weights != 0).numpy()
+        return _Axis(weights, used.argmax(axis=1), source - 1 - used[:, ::-1].argmax(axis=1))
+
+    def reach(self, start: int, stop: int) -> tuple[slice, slice]:
+        """Target pixels that source pixels `start` .. `stop` (included) go into, and all source
+        pixels those are made of."""
+        begin = int(np.searchsorted(self.last, start))
+        end = int(np.searchsorted(self.first, stop, side="right"))
+        return slice(begin, end), slice(int(self.first[begin]), int(self.last[end - 1]) + 1)
+
+
+def _encode_part(logits: Tensor, box: list[int], rows: _Axis, columns: _Axis) -> RLE:
     """The encoding of one mask's logits `[m, m]` that are > 0 only inside `box`."""
     x1, y1, x2, y2 = box
     # A weighted mean is > 0 only where one of its terms is.
-    top, bottom = _reach(rows[:, y1 : y2 + 1])
-    left, right = _reach(columns[:, x1 : x2 + 1])
-    first_row, last_row = _reach(rows[top:bottom].T)
-    first_column, last_column = _reach(columns[left:right].T)
-    cells = logits[first_row:last_row, first_column:last_column]
-    part = (
-        rows[top:bottom, first_row:last_row]
-        @ cells
-        @ columns[left:right, first_column:last_column].T
-    )
-    return encode_crop((part > 0).cpu().numpy(), (top, left), (len(rows), len(columns)))
-
-
-def _reach(weights: Tensor) -> tuple[int, int]:
-    """First and last + 1 of the rows of `weights` that are not all 0."""
-    touched = torch.nonzero(weights.any(dim=1))[:, 0]
-    return int(touched[0]), int(touched[-1]) + 1
-
-
-def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
-    """COCO run-length encodings of boolean masks `[N, H, W]`."""
-    # pycocotools wants column-major [H, W, N]; this transpose makes the one copy it needs.
-    columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
-    encodings: list[RLE] = coco_mask.encode(columns)
-    return encodings
-
-
-def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """COCO run-length encoding of a mask that is empty outside a window of its image.
-
-    Args:
-        crop: bool `[h, w]`, the window, which lies inside the image.
-        corner: its top and left.
-        size: the image's height and width.
-
-    Returns:
-        What `encode_masks` gives of the whole mask; it never makes that, so it takes time in the
-        columns of the window alone.
-    """
-    (top, left), (height, width) = corner, size
-    columns = np.zeros((crop.shape[1], height), dtype=np.int8)
-    columns[:, top : top + crop.shape[0]] = crop.T
-    # COCO's runs go down the columns; the first is of 0s and may be empty, the last may not.
-    changes = np.flatnonzero(np.diff(columns.ravel(), prepend=0, append=0)) + left * height
-    runs = np.diff(changes, prepend=0, append=height * width).tolist()
-    if runs[-1] == 0:
-        runs.pop()
-    rle: RLE = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
-    return rle
-
-
-def decode_mask(rle: RLE) -> NDArray[np.bool_]:
-    """Boolean mask `[H, W]` of a run-length encoding."""
-    mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
-    return mask
-
-
-def rle_boxes(rles: list[RLE]) -> NDArray[np.int64]:
-    """Inclusive pixel boxes of encodings, int64 `[N, 4]`, x1, y1, x2, y2; 0s for empty masks."""
-    if not rles:
-        return np.zeros((0, 4), dtype=np.int64)
-    corners = np.asarray(coco_mask.toBbox(rles)).reshape(-1, 4).round().astype(np.int64)
-    # toBbox gives x, y, width, height in whole pixels: the last pixel lies one before the edge.
-    corners[:, 2:] = np.maximum(corners[:, :2] + corners[:, 2:] - 1, 0)
-    return corners
+    height, source_rows = rows.reach(y1, y2)
+    width, source_columns = columns.reach(x1, x2)
+    cells = logits[source_rows, source_columns]
+    part = rows.weights[height, source_rows] @ cells @ columns.weights[width, source_columns].T
+    corner, size = (height.start, width.start), (len(rows.weights), len(columns.weights))
+    return encode_crop((part > 0).numpy(), corner, size)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.geometry import RLE
+from fiftyone_ntt.core.rle import RLE
 
 
 def find_masks(masks: list[RLE], among: list[RLE], min_iou: float) -> NDArray[np.int64]:

@@ -72,7 +72,7 @@ def remove_negatives(
         >>> ntt.remove_negatives(dataset, "boats").negatives  # doctest: +SKIP
         0
     """
-    bank = load_memory_bank(samples, name).without_negatives(ids)
+    bank = load_memory_bank(samples, name).without_negatives(ids=ids)
     return save_memory_bank(samples, bank, overwrite=True)
 
 

@@ -30,9 +30,12 @@ def model_specs(models: Models) -> dict[str, str]:
     """What a bank keeps of the models that made it, so that `models_of_bank` can load them again.
 
     Returns:
-        `name`, and `encoder` and `segmenter` where `load_models` made them.
+        `name`, and `encoder` and `segmenter` where `load_models` made them; `precision` if it is
+        not float32.
     """
     specs = {"encoder": models.encoder_spec, "segmenter": models.segmenter_spec}
+    if models.precision != "float32":
+        specs["precision"] = models.precision
     return {"name": models.name, **{role: spec for role, spec in specs.items() if spec}}
 
 
@@ -43,4 +46,5 @@ def _reload(bank: MemoryBank, device: str) -> Models:
             f"memory bank {bank.name!r} does not say where its models come from (they were handed "
             f"over already loaded). Pass `models` with encoder {bank.encoder}."
         )
-    return load_models(encoder=encoder, segmenter=segmenter, device=device)
+    precision = bank.models.get("precision", "float32")
+    return load_models(encoder=encoder, segmenter=segmenter, device=device, precision=precision)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import RLE, encode_crop
 from fiftyone_ntt.core.mask_lookup import find_masks
 from fiftyone_ntt.core.proposals import ProposalSetup
+from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.dataset.banks import resolve_bank
 from fiftyone_ntt.dataset.fields import check_samples, label_field_type
 from fiftyone_ntt.dataset.masks import Size, detection_crop
@@ -106,7 +106,7 @@ def prediction_features(
         raise InputError(
             "the features of predictions come from a store of proposals. Pass `store`."
         )
-    setups = [f.setup for f in proposals.setups() if f.setup.encoder == bank.encoder]
+    setups = [setup for setup in proposals.setups() if setup.encoder == bank.encoder]
     collected = _Collected()
     view = samples.select_fields(label_field)
     with progress_steps(len(view), progress) as advance:

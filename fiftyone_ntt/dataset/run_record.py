@@ -10,7 +10,10 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
+from bson import ObjectId
+from pymongo import UpdateOne
 
+from fiftyone_ntt.dataset.detections import Document
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.identity import ingredients_hash
 
@@ -55,10 +58,18 @@ class RunRecord:
                 "run stopped. Nothing else was touched; run it again to compute its images anew."
             )
 
-    def write(self, detections: Mapping[str, fol.Detections]) -> None:
+    def write(self, detections: Mapping[str, fol.Detections | Document]) -> None:
         """Write the detections of some samples, given by id."""
-        if detections:
-            self.dataset.set_values(self.field, dict(detections), key_field="id")
+        now = datetime.now(timezone.utc)
+        updates = [
+            UpdateOne(
+                {"_id": ObjectId(sample_id)},
+                {"$set": {self.field: _document(found), "last_modified_at": now}},
+            )
+            for sample_id, found in detections.items()
+        ]
+        if updates:
+            self.dataset._bulk_write(updates, ids=list(detections))
 
     @contextmanager
     def running(self, tally_of: Callable[[], tuple[int, dict[str, str]]]) -> Iterator[None]:
@@ -105,3 +116,7 @@ class RunRecord:
         if failures:
             results = self.dataset.init_run_results(self.key, failures=failures)
             self.dataset.save_run_results(self.key, results, cache=False)
+
+
+def _document(detections: fol.Detections | Document) -> Document:
+    return detections if isinstance(detections, dict) else dict(detections.to_mongo())

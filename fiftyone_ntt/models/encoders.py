@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from ..errors import ModelError
 from .identity import weights_identity
+from .precision import Precision, marked, precision_type
 from .preprocessing import normalise
 
 
@@ -23,11 +24,18 @@ class TransformersEncoder:
         model: the transformers model, in eval mode.
     """
 
-    def __init__(self, model: PreTrainedModel, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        device: torch.device | str = "cpu",
+        precision: Precision = "float32",
+    ) -> None:
         """
         Args:
-            model: float32 weights; its configuration's `image_size` becomes `side`.
+            model: float32 weights, which are converted in place; its configuration's `image_size`
+                becomes `side`.
             device: where it runs.
+            precision: what it computes in; part of `identity`.
 
         Raises:
             ModelError: the configuration's input is not a square of whole patches.
@@ -42,17 +50,18 @@ class TransformersEncoder:
             )
         self.grid = self.side // patch
         self.width = int(config.hidden_size)
-        self.identity = _identity(model, self.side, patch)
+        self.identity = marked(_identity(model, self.side, patch), precision)
         self.device = torch.device(device)
         self.model: Any = model
-        self.model.eval().requires_grad_(False).to(self.device)
+        self._type = precision_type(precision)
+        self.model.eval().requires_grad_(False).to(self.device, self._type)
         self._leading_tokens = 1 + int(getattr(config, "num_register_tokens", 0))
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """Final layer-normed patch tokens, float32 `[B, g * g, C]`, of `images`, float32
         `[B, 3, side, side]`, RGB in 0..1; class and register tokens are dropped."""
-        pixels = normalise(images, self.side, self.device)
+        pixels = normalise(images, self.side, self.device).to(self._type)
         tokens: Tensor = self.model(pixel_values=pixels).last_hidden_state
         return tokens[:, self._leading_tokens :].float()
 

@@ -7,14 +7,18 @@ but
   per image;
 - where they differ per prompt they are not made at all: with 8 prompt tokens and 4096 image
   tokens it is cheaper to move the projection to the prompt's side (`q · (K x) = (Kᵀ q) · x`);
-- predicted IoUs are read before any mask is upscaled: prompts below the threshold, and the outputs
-  that are not chosen, never are;
-- upscaling runs on tokens with their 4 x 4 pixels as extra axes, so nothing is transposed until
+- the last attention is computed for the IoU token alone and, where that passes, for the one mask
+  token that is chosen: prompts below the threshold, and the outputs that are not chosen, are never
+  upscaled;
+- image tokens are kept in tiles small enough for a CPU's cache, and what happens to a tile happens
+  while it is there; a tile's 4 x 4 pixels per token are extra axes, so nothing is transposed until
   the mask itself.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,32 +26,64 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .batching import fitting, in_batches
+
 IOU_TOKEN = 1
 FIRST_MASK_TOKEN = 2
 """Output tokens: object score, IoU, then one per mask, the single-mask output first."""
 
-_CACHE_BYTES = 16 * 2**20
-"""4 prompts of 4096 x 256 tokens at once took a CPU half the time per prompt of 64 at once."""
+_PROMPTS_AT_ONCE = 4
+_TILE_BYTES = 2 * 2**20
+"""On a CPU, of the image tokens of all prompts at once: they should stay in a core's own cache."""
+
+_ROWS_PER_TOKEN = 16
+"""More than decoding a prompt takes per image token, in rows `D` wide: the tokens before and after
+a layer, with positions, and what they are upscaled to, which is twice as wide."""
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedImage:
-    """What all prompts of one image share; `T` tokens `D` wide, heads' width `I` in all.
+class Tile:
+    """What all prompts share of `t` neighbouring image tokens, `D` wide, heads' width `I` in all.
 
     Attributes:
-        tokens: `[T, D]`, image embedding plus the "no mask" embedding.
-        positions: `[T, D]`, positional encoding.
-        keys, values: `[h, T, I / h]`, of the first layer's token-to-image attention.
-        queries: `[h, T, I / h]`, of its image-to-token attention.
-        details: finer features in token order, `[T, 4, D / 4]` and `[T, 16, D / 8]`.
+        tokens: `[t, D]`, image embedding plus the "no mask" embedding.
+        positions: `[t, D]`, positional encoding.
+        queries: `[h, t, I / h]`, of the first layer's image-to-token attention.
+        middle: finer features, `[t * 4, D / 4]`, plus the bias of what is added to them.
+        fine: `[t * 4, 4 * D / 8]`, the finest, likewise.
     """
 
     tokens: Tensor
     positions: Tensor
+    queries: Tensor
+    middle: Tensor
+    fine: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedImage:
+    """What all prompts of one image share.
+
+    Attributes:
+        keys, values: `[h, T, I / h]`, of the first layer's token-to-image attention.
+        tiles: of the `T` image tokens.
+        prompts_at_once: how many to decode together.
+    """
+
     keys: Tensor
     values: Tensor
-    queries: Tensor
-    details: tuple[Tensor, Tensor]
+    tiles: tuple[Tile, ...]
+    prompts_at_once: int
+
+
+def in_precision(decoder: Any, dtype: torch.dtype) -> Any:
+    """A `Sam2MaskDecoder` that computes in `dtype`, except for the predicted IoUs: proposals are
+    ranked by them, and rounding would make many equal. The given one if that is its type."""
+    if decoder.iou_token.weight.dtype == dtype:
+        return decoder
+    converted = copy.deepcopy(decoder).to(dtype)
+    converted.iou_prediction_head.to(decoder.iou_token.weight.dtype)
+    return converted
 
 
 def prepare_image(
@@ -61,20 +97,40 @@ def prepare_image(
         details: finest first, `[1, D / 8, 4s, 4s]` and `[1, D / 4, 2s, 2s]`.
         positions: `[1, D, s, s]`.
     """
-    tokens = embedding[0].flatten(1).T.contiguous()
-    position_tokens = positions[0].flatten(1).T.contiguous()
+    dtype = decoder.iou_token.weight.dtype
+    tokens = embedding[0].flatten(1).T.to(dtype).contiguous()
+    position_tokens = positions[0].flatten(1).T.to(dtype).contiguous()
     placed = tokens + position_tokens
     first = decoder.transformer.layers[0]
     reading, writing = first.cross_attn_token_to_image, first.cross_attn_image_to_token
-    fine, middle = details
+    fine, middle = (level.to(dtype) for level in details)
+    middle = _in_token_order(middle, levels=1) + decoder.upscale_conv1.bias
+    fine = _in_token_order(fine, levels=2) + decoder.upscale_conv2.bias
+    at_once, length = _sizes(tokens)
+    parts = (
+        tokens.split(length),
+        position_tokens.split(length),
+        _heads(writing.q_proj(placed), writing).contiguous().split(length, dim=1),
+        [part.flatten(0, 1) for part in middle.split(length)],
+        [part.unflatten(1, (4, 4)).flatten(0, 1).flatten(1) for part in fine.split(length)],
+    )
     return PreparedImage(
-        tokens=tokens,
-        positions=position_tokens,
         keys=_heads(reading.k_proj(placed), reading),
         values=_heads(reading.v_proj(tokens), reading),
-        queries=_heads(writing.q_proj(placed), writing),
-        details=(_in_token_order(middle, levels=1), _in_token_order(fine, levels=2)),
+        tiles=tuple(Tile(*of_tile) for of_tile in zip(*parts, strict=True)),
+        prompts_at_once=at_once,
     )
+
+
+def _sizes(tokens: Tensor) -> tuple[int, int]:
+    """Prompts to decode at once, and the length of a tile.
+
+    A CPU works on what fits its caches, a GPU on what fits its memory.
+    """
+    row = tokens.shape[1] * tokens.element_size()
+    if tokens.device.type != "cpu":
+        return fitting(tokens.device, _ROWS_PER_TOKEN * row * len(tokens)), len(tokens)
+    return _PROMPTS_AT_ONCE, max(1, _TILE_BYTES // (row * _PROMPTS_AT_ONCE))
 
 
 def decode_best(
@@ -90,22 +146,18 @@ def decode_best(
 
     Returns:
         rows of the kept prompts `[N]`, their IoUs `[N]` and mask logits `[N, 4s, 4s]`.
+
+    Raises:
+        ModelError: memory does not suffice for one prompt.
     """
-    at_once = _prompts_at_once(image)
-    parts = [
-        _decode_part(decoder, image, prompts[start : start + at_once], iou_threshold)
-        for start in range(0, len(prompts), at_once)
-    ]
-    rows = [start * at_once + part[0] for start, part in enumerate(parts)]
-    ious, masks = ([part[index] for part in parts] for index in (1, 2))
-    return torch.cat(rows), torch.cat(ious), torch.cat(masks)
 
+    def part(start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+        rows, *best = _decode_part(decoder, image, prompts[start:stop], iou_threshold)
+        return start + rows, best[0], best[1]
 
-def _prompts_at_once(image: PreparedImage) -> int:
-    """On a CPU as many as keep the image tokens of all prompts in its caches; else all."""
-    if image.tokens.device.type != "cpu":
-        return 2**31
-    return max(1, _CACHE_BYTES // (image.tokens.numel() * image.tokens.element_size()))
+    parts = in_batches(len(prompts), image.prompts_at_once, part, "prompts")
+    rows, ious, masks = (torch.cat(column) for column in zip(*parts, strict=True))
+    return rows, ious, masks
 
 
 def _decode_part(
@@ -114,28 +166,41 @@ def _decode_part(
     outputs = torch.cat(
         [decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight]
     )
+    prompts = prompts.to(outputs.dtype)
     prompt_tokens = torch.cat([outputs.expand(len(prompts), -1, -1), prompts], dim=1)
-    tokens, pixels = _two_way(decoder.transformer, image, prompt_tokens)
-    ious, best = decoder.iou_prediction_head(tokens[:, IOU_TOKEN])[:, 1:].max(dim=1)
-    rows = torch.nonzero(ious > iou_threshold)[:, 0]
-    chosen = 1 + best[rows]
-    mask_tokens = tokens[rows, FIRST_MASK_TOKEN + chosen]
-    return rows, ious[rows], _masks(decoder, image, pixels[rows], mask_tokens, chosen)
-
-
-def _two_way(transformer: Any, image: PreparedImage, prompts: Tensor) -> tuple[Tensor, Tensor]:
-    """Prompt tokens `[P, n, D]` and image tokens `[P, T, D]` after all layers."""
-    tokens, pixels = prompts, None
-    for layer in transformer.layers:
-        tokens, pixels = _layer(layer, image, tokens, prompts, pixels)
+    tokens, pixels = prompt_tokens, None
+    for layer in decoder.transformer.layers:
+        tokens, pixels = _layer(layer, image, tokens, prompt_tokens, pixels)
     assert pixels is not None
-    read = _read(transformer.final_attn_token_to_image, image, tokens + prompts, pixels)
-    return transformer.layer_norm_final_attn(tokens + read), pixels
+
+    def last(rows: Tensor, columns: Tensor | int, pixels: list[Tensor]) -> Tensor:
+        """One token of each prompt after the last attention, `[N, D]`."""
+        token = tokens[rows, columns][:, None]
+        placed = token + prompt_tokens[rows, columns][:, None]
+        read = _read(decoder.transformer.final_attn_token_to_image, image, placed, pixels)
+        normed: Tensor = decoder.transformer.layer_norm_final_attn(token + read)
+        return normed[:, 0]
+
+    every = torch.arange(len(prompts), device=prompts.device)
+    head = decoder.iou_prediction_head
+    predicted = head(last(every, IOU_TOKEN, pixels).to(head.proj_out.weight.dtype))
+    ious, best = predicted[:, 1:].max(dim=1)
+    rows = torch.nonzero(ious > iou_threshold)[:, 0]
+    if not len(rows):
+        side = 4 * round(sum(len(tile.tokens) for tile in image.tiles) ** 0.5)
+        return rows, ious[rows], ious.new_zeros(0, side, side)
+    if len(rows) < len(prompts):
+        pixels = [tile[rows] for tile in pixels]
+    chosen = 1 + best[rows]
+    mask_tokens = last(rows, FIRST_MASK_TOKEN + chosen, pixels)
+    return rows, ious[rows], _masks(decoder, image, pixels, mask_tokens, chosen)
 
 
 def _layer(
-    layer: Any, image: PreparedImage, tokens: Tensor, prompts: Tensor, pixels: Tensor | None
-) -> tuple[Tensor, Tensor]:
+    layer: Any, image: PreparedImage, tokens: Tensor, prompts: Tensor, pixels: list[Tensor] | None
+) -> tuple[Tensor, list[Tensor]]:
+    """Prompt tokens `[P, n, D]` and image tokens, tiles `[P, t, D]` (None: still the shared
+    ones), after a layer."""
     if layer.skip_first_layer_pe:
         tokens = _self_attention(layer.self_attn, tokens, tokens)
     else:
@@ -147,9 +212,9 @@ def _layer(
         read = _read(layer.cross_attn_token_to_image, image, tokens + prompts, pixels)
     tokens = layer.layer_norm2(tokens + read)
     tokens = layer.layer_norm3(tokens + layer.mlp(tokens))
-    written = _write(layer.cross_attn_image_to_token, image, tokens + prompts, tokens, pixels)
-    before = image.tokens if pixels is None else pixels
-    return tokens, layer.layer_norm4(written.add_(before))
+    writing = layer.cross_attn_image_to_token
+    written = _write(writing, image, tokens + prompts, tokens, pixels, layer.layer_norm4)
+    return tokens, written
 
 
 def _self_attention(attention: Any, placed: Tensor, values: Tensor) -> Tensor:
@@ -171,48 +236,84 @@ def _read_shared(attention: Any, image: PreparedImage, queries: Tensor) -> Tenso
     return out
 
 
-def _read(attention: Any, image: PreparedImage, queries: Tensor, pixels: Tensor) -> Tensor:
-    """Prompt tokens `[P, n, D]` attend to their own image tokens, `pixels` `[P, T, D]`.
+def _read(attention: Any, image: PreparedImage, queries: Tensor, pixels: list[Tensor]) -> Tensor:
+    """Prompt tokens `[P, n, D]` attend to their own image tokens, tiles `[P, t, D]`.
 
     The key projection is moved to the queries and the value projection behind the sum. The key bias
     adds the same to all of a query's scores, so the softmax does not see it.
     """
     query = _heads(attention.q_proj(queries), attention) * attention.scaling
     folded = (query @ _per_head(attention.k_proj.weight, attention)).flatten(1, 2)
-    scores = folded @ (pixels + image.positions).transpose(1, 2)
-    sums = scores.softmax(dim=-1) @ pixels
+    scores = [
+        _placed_scores(folded, tile, own) for tile, own in zip(image.tiles, pixels, strict=True)
+    ]
+    shares = torch.cat(scores, dim=2).softmax(dim=-1).split([own.shape[1] for own in pixels], 2)
+    sums = torch.zeros_like(folded)
+    for share, own in zip(shares, pixels, strict=True):
+        sums.baddbmm_(share, own)
     values = _per_head(attention.v_proj.weight, attention).transpose(1, 2)
     mixed = sums.unflatten(1, (attention.num_attention_heads, -1)) @ values
     out: Tensor = attention.o_proj(_joined(mixed) + attention.v_proj.bias)
     return out
 
 
+def _placed_scores(folded: Tensor, tile: Tile, own: Tensor) -> Tensor:
+    """`folded` `[P, r, D]` times the image tokens `own` `[P, t, D]` plus their positions, as
+    `[P, r, t]`."""
+    if own.dtype == torch.float32:
+        return torch.bmm(folded, (own + tile.positions).transpose(1, 2))
+    # Where products are fast, one more is cheaper than the sum.
+    by_position = (folded.flatten(0, 1) @ tile.positions.T).view(*folded.shape[:2], -1)
+    return by_position.baddbmm_(folded, own.transpose(1, 2))
+
+
 def _write(
-    attention: Any, image: PreparedImage, keys: Tensor, values: Tensor, pixels: Tensor | None
-) -> Tensor:
-    """What image tokens `[P, T, D]` (`pixels`, or the shared ones) gather from prompt tokens
-    `[P, n, D]`; the output projection is applied to the few values, not to the many sums."""
+    attention: Any,
+    image: PreparedImage,
+    keys: Tensor,
+    values: Tensor,
+    pixels: list[Tensor] | None,
+    norm: nn.Module,
+) -> list[Tensor]:
+    """Image tokens, tiles `[P, t, D]`, after they gathered from prompt tokens `[P, n, D]`.
+
+    The output projection is applied to the few values, not to the many sums; its bias to the first
+    head's, as a head's shares add up to 1. `pixels` (None: the shared ones) are overwritten.
+    """
     heads = attention.num_attention_heads
     key = _heads(attention.k_proj(keys), attention) * attention.scaling
+    value = _heads(attention.v_proj(values), attention)
+    projected = value @ attention.o_proj.weight.unflatten(1, (heads, -1)).permute(1, 2, 0)
+    projected[:, 0] += attention.o_proj.bias
+    projected = projected.flatten(1, 2)
+    scores: Iterator[Tensor]  # made one by one, each while its tile is at hand
     if pixels is None:
-        scores = _shared_scores(key, image.queries)
+        pixels = [tile.tokens.repeat(len(keys), 1, 1) for tile in image.tiles]
+        stacked = key.transpose(0, 1).flatten(1, 2)
+        scores = (_shared_scores(stacked, tile.queries, len(keys)) for tile in image.tiles)
     else:
         folded = (key @ _per_head(attention.q_proj.weight, attention)).flatten(1, 2)
-        bias = (key * attention.q_proj.bias.view(heads, 1, -1)).sum(-1).flatten(1)
-        placed = pixels + image.positions
-        scores = torch.baddbmm(bias[:, :, None], folded, placed.transpose(1, 2))
+        bias = (key * attention.q_proj.bias.view(heads, 1, -1)).sum(-1).flatten(1)[:, :, None]
+        tiles = zip(image.tiles, pixels, strict=True)
+        scores = (_placed_scores(folded, tile, own).add_(bias) for tile, own in tiles)
+    return [
+        _gathered(own, of_tile, projected, heads, norm)
+        for own, of_tile in zip(pixels, scores, strict=True)
+    ]
+
+
+def _gathered(
+    tokens: Tensor, scores: Tensor, projected: Tensor, heads: int, norm: nn.Module
+) -> Tensor:
     shares = scores.unflatten(1, (heads, -1)).softmax(dim=2).flatten(1, 2)
-    value = _heads(attention.v_proj(values), attention)
-    output_weight = attention.o_proj.weight.unflatten(1, (heads, -1)).permute(1, 2, 0)
-    projected = (value @ output_weight).flatten(1, 2)
-    return torch.baddbmm(attention.o_proj.bias, shares.transpose(1, 2), projected)
+    normed: Tensor = norm(tokens.baddbmm_(shares.transpose(1, 2), projected))
+    return normed
 
 
-def _shared_scores(key: Tensor, queries: Tensor) -> Tensor:
-    """Scores `[P, h * n, T]` of keys `[P, h, n, d]` for queries `[h, T, d]`, in one product."""
-    count, heads, width = key.shape[:3]
-    stacked = key.transpose(0, 1).reshape(heads, count * width, -1) @ queries.transpose(1, 2)
-    return stacked.unflatten(1, (count, width)).transpose(0, 1).reshape(count, heads * width, -1)
+def _shared_scores(stacked: Tensor, queries: Tensor, count: int) -> Tensor:
+    """Scores `[P, h * n, t]` of keys `[h, P * n, d]` for queries `[h, t, d]`, in one product."""
+    scores = stacked @ queries.transpose(1, 2)
+    return scores.unflatten(1, (count, -1)).transpose(0, 1).flatten(1, 2)
 
 
 def _heads(projected: Tensor, attention: Any) -> Tensor:
@@ -231,27 +332,32 @@ def _per_head(weight: Tensor, attention: Any) -> Tensor:
 
 
 def _masks(
-    decoder: Any, image: PreparedImage, pixels: Tensor, mask_tokens: Tensor, chosen: Tensor
+    decoder: Any, image: PreparedImage, pixels: list[Tensor], mask_tokens: Tensor, chosen: Tensor
 ) -> Tensor:
-    """Mask logits `[N, 4s, 4s]` of image tokens `[N, T, D]` and mask tokens `[N, D]`."""
-    middle, fine = image.details
-    norm = decoder.upscale_layer_norm
-    features = _upscaled(decoder.upscale_conv1, pixels) + middle
-    features = F.layer_norm(features, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-    features = _upscaled(decoder.upscale_conv2, F.gelu(features)).flatten(2, 3) + fine
-    weights = torch.empty(len(pixels), fine.shape[-1], dtype=pixels.dtype, device=pixels.device)
+    """Mask logits `[N, 4s, 4s]` of image tokens, tiles `[N, t, D]`, and mask tokens `[N, D]`."""
+    weights = mask_tokens.new_empty(len(chosen), decoder.upscale_conv2.out_channels)
     for index, head in enumerate(decoder.output_hypernetworks_mlps):
         weights[chosen == index] = head(mask_tokens[chosen == index])
-    logits = F.gelu(features).flatten(1, 2) @ weights[:, :, None]
-    return _as_pixels(logits[..., 0])
+    logits = [
+        (_upscaled(decoder, tile, own) @ weights[:, :, None])[..., 0]
+        for tile, own in zip(image.tiles, pixels, strict=True)
+    ]
+    return _as_pixels(torch.cat(logits, dim=1).float())
 
 
-def _upscaled(convolution: nn.ConvTranspose2d, features: Tensor) -> Tensor:
-    """A 2 x 2 transposed convolution of `[..., C]`, its four pixels as an axis: `[..., 4, C']`."""
-    weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)
-    product = (features @ weight).unflatten(-1, (4, -1))
-    assert convolution.bias is not None
-    return product + convolution.bias
+def _upscaled(decoder: Any, tile: Tile, tokens: Tensor) -> Tensor:
+    """Features `[N, t * 16, D / 8]` of the pixels of image tokens `[N, t, D]`."""
+    norm = decoder.upscale_layer_norm
+    features = (tokens @ _as_matrix(decoder.upscale_conv1)).view(len(tokens), *tile.middle.shape)
+    features = features.add_(tile.middle)
+    features = F.layer_norm(features, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+    features = (F.gelu(features) @ _as_matrix(decoder.upscale_conv2)).add_(tile.fine)
+    return F.gelu(features).view(len(tokens), 4 * features.shape[1], -1)
+
+
+def _as_matrix(convolution: nn.ConvTranspose2d) -> Tensor:
+    """A 2 x 2 transposed convolution's weight as `[C, 4 * C']`: each token's four pixels."""
+    return convolution.weight.permute(0, 2, 3, 1).flatten(1)
 
 
 def _in_token_order(details: Tensor, levels: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -118,6 +118,17 @@ def released_config(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
     depth = 1 + max(int(m[1]) for m in map(_TRUNK_BLOCK.match, state) if m)
     if (width, depth) not in _STAGES:
         return None
+    return released_size(width, depth, background)
+
+
+def released_size(width: int, depth: int, background: Sequence[int]) -> dict[str, Any]:
+    """A released architecture as a transformers configuration.
+
+    Args:
+        width: of the trunk's first stage.
+        depth: blocks of the trunk.
+        background: size of the trunk's coarse positional embedding.
+    """
     blocks, global_blocks, heads = _STAGES[width, depth]
     widths = [width * 2**stage for stage in range(4)]
     backbone = {
@@ -130,7 +141,7 @@ def released_config(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
         "num_attention_heads_per_stage": [heads * 2**stage for stage in range(4)],
         "window_size_per_stage": [8, 4, 16, 8] if width == _LARGE_WIDTH else [8, 4, 14, 7],
         "global_attention_blocks": list(global_blocks),
-        "window_positional_embedding_background_size": background,
+        "window_positional_embedding_background_size": list(background),
     }
     vision = {"backbone_config": backbone, "backbone_channel_list": widths[::-1]}
     return {"model_type": "sam2", "vision_config": vision}

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from .identity import weights_identity
-from .mask_decoding import PreparedImage, decode_best, prepare_image
+from .mask_decoding import PreparedImage, decode_best, in_precision, prepare_image
+from .precision import Precision, marked, precision_type
 from .preprocessing import normalise
 
 
@@ -20,7 +21,8 @@ class ImageFeatures:
 
     Attributes:
         embedding: float32 `[1, C, h, w]`, the coarsest level.
-        details: the finer levels, finest first, `[1, C / 8, 4h, 4w]` and `[1, C / 4, 2h, 2w]`.
+        details: float32, the finer levels, finest first, `[1, C / 8, 4h, 4w]` and
+            `[1, C / 4, 2h, 2w]`.
         prepared: what all point prompts of the image share.
     """
 
@@ -50,29 +52,37 @@ class TransformersSegmenter:
         model: PreTrainedModel,
         device: torch.device | str = "cpu",
         add_no_memory_embedding: bool = False,
+        precision: Precision = "float32",
     ) -> None:
         """
         Args:
-            model: float32 weights; its prompt encoder's image size becomes `side`.
+            model: float32 weights, which are converted in place; its prompt encoder's image size
+                becomes `side`.
             device: where it runs.
             add_no_memory_embedding: see the class; part of `identity`.
+            precision: what the image and the points are computed in (prompts' positions, predicted
+                IoUs and box prompts always are in float32); part of `identity`.
         """
         self.model: Any = model
         self.add_no_memory_embedding = add_no_memory_embedding
         self.side = int(self.model.prompt_encoder.input_image_size)
         self.mask_side = 4 * int(self.model.prompt_encoder.image_embedding_size[0])
-        self.identity = _identity(model, self.side, add_no_memory_embedding)
+        self.identity = marked(_identity(model, self.side, add_no_memory_embedding), precision)
         self.device = torch.device(device)
         self.model.eval().requires_grad_(False).to(self.device)
+        self._type = precision_type(precision)
+        self._decoder = in_precision(self.model.mask_decoder, self._type)
+        for part in (self.model.vision_encoder, *_detail_projections(self.model.mask_decoder)):
+            part.to(self._type)
         with torch.no_grad():
             self._positions: Tensor = self.model.get_image_wide_positional_embeddings()
 
     @torch.no_grad()
     def embed(self, images: Tensor) -> list[ImageFeatures]:
         """One embedding per image of `images`, float32 `[B, 3, S, S]`, RGB in 0..1."""
-        pixels = normalise(images, self.side, self.device)
+        pixels = normalise(images, self.side, self.device).to(self._type)
         output = self.model.get_image_features(pixels, return_dict=True)
-        levels = [_as_map(level) for level in output.fpn_hidden_states]
+        levels = [_as_map(level).float() for level in output.fpn_hidden_states]
         if self.add_no_memory_embedding:
             levels[-1] = levels[-1] + self.model.no_memory_embedding.view(1, -1, 1, 1)
         return [self._features([level[i : i + 1] for level in levels]) for i in range(len(images))]
@@ -81,7 +91,7 @@ class TransformersSegmenter:
         *details, embedding = levels
         no_mask = self.model.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
         prepared = prepare_image(
-            self.model.mask_decoder, embedding + no_mask, tuple(details), self._positions
+            self._decoder, embedding + no_mask, tuple(details), self._positions
         )
         return ImageFeatures(embedding, tuple(details), prepared)
 
@@ -106,7 +116,7 @@ class TransformersSegmenter:
         labels = torch.ones(1, len(points), 1, dtype=torch.int32, device=self.device)
         prompts = {"input_points": points[None, :, None], "input_labels": labels}
         sparse, _ = self.model.prompt_encoder(**{**_NO_PROMPTS, **prompts})
-        return decode_best(self.model.mask_decoder, embedding.prepared, sparse[0], iou_threshold)
+        return decode_best(self._decoder, embedding.prepared, sparse[0], iou_threshold)
 
     @torch.no_grad()
     def decode_boxes(self, embedding: ImageFeatures, boxes: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,6 +144,12 @@ class TransformersSegmenter:
             high_resolution_features=list(embedding.details),
         )
         return logits[0, :, 0].float(), ious[0, :, 0].float()
+
+
+def _detail_projections(decoder: Any) -> list[nn.Module]:
+    """What `get_image_features` borrows from the mask decoder, where it does."""
+    names = ("conv_s0", "conv_s1")
+    return [getattr(decoder, name) for name in names if hasattr(decoder, name)]
 
 
 def _as_map(level: Tensor) -> Tensor:

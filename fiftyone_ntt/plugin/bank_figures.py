@@ -31,12 +31,12 @@ _COLOURS = (
     "#17becf",
     "#aec7e8",
 )
-_MINED = re.compile(r"([0-9a-f]{24})-")
+_MINED = re.compile(r"mined:([0-9a-f]{24})-")
 _DUPLICATE = "near-duplicate of "
 
 Trace = dict[str, Any]
 Thumbnails = Mapping[str, Any]
-"""`fiftyone_ntt.dataset.thumbnails.Thumbnail` by label id."""
+"""`fiftyone_ntt.dataset.thumbnails.Thumbnail` by id in the bank."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,19 @@ class Cell:
 
     x: int
     y: int
-    label_id: str
+    name: str
     text: str
     frame: str
 
 
-def place(label_id: str, thumbnails: Thumbnails) -> str:
+def place(name: str, thumbnails: Thumbnails) -> str:
     """Sample, field and label, parted by slashes; the first two empty where they are not known."""
-    found = thumbnails.get(label_id)
+    found = thumbnails.get(name)
     if found:
-        return f"{found.sample_id}/{found.field}/{label_id}"
+        return f"{found.sample_id}/{found.field}/{found.label_id}"
     # A mined negative is no label, but is named by its sample.
-    mined = _MINED.match(label_id)
-    return f"{mined[1]}//{label_id}" if mined else f"//{label_id}"
+    mined = _MINED.match(name)
+    return f"{mined[1]}//" if mined else f"//{name}"
 
 
 def heatmap(review: Any) -> list[Trace]:
@@ -212,7 +212,7 @@ def negative_grid(
         ]
     rows = rows[:ROWS]
     cells = [
-        Cell(x, y, found.id, f"not {found.label}<br>{_source(found.id, thumbnails)}", _NEGATIVE)
+        Cell(x, y, found.id, f"not {found.label}<br>{found.origin}", _NEGATIVE)
         for y, (_, row) in enumerate(rows)
         for x, found in enumerate(row)
     ]
@@ -226,7 +226,7 @@ def thumbnail_traces(cells: Sequence[Cell], thumbnails: Thumbnails) -> list[Trac
     pictures: list[Trace] = [
         {
             "type": "image",
-            "source": thumbnails[cell.label_id].uri,
+            "source": thumbnails[cell.name].uri,
             "x0": cell.x + start,
             "y0": cell.y + start,
             "dx": step,
@@ -234,7 +234,7 @@ def thumbnail_traces(cells: Sequence[Cell], thumbnails: Thumbnails) -> list[Trac
             "hoverinfo": "skip",
         }
         for cell in cells
-        if cell.label_id in thumbnails
+        if cell.name in thumbnails
     ]
     frames: Trace = {
         "type": "scatter",
@@ -242,14 +242,14 @@ def thumbnail_traces(cells: Sequence[Cell], thumbnails: Thumbnails) -> list[Trac
         "name": "",
         "x": [cell.x for cell in cells],
         "y": [cell.y for cell in cells],
-        "ids": [place(cell.label_id, thumbnails) for cell in cells],
+        "ids": [place(cell.name, thumbnails) for cell in cells],
         "text": [cell.text for cell in cells],
         "hoverinfo": "text",
         "marker": {
             "symbol": "square",
             "size": 38,
             "color": [
-                "rgba(0,0,0,0)" if cell.label_id in thumbnails else "rgba(128,128,128,0.4)"
+                "rgba(0,0,0,0)" if cell.name in thumbnails else "rgba(128,128,128,0.4)"
                 for cell in cells
             ],
             "line": {"width": 3, "color": [cell.frame for cell in cells]},
@@ -281,12 +281,6 @@ def grid_layout(names: Sequence[str]) -> dict[str, Any]:
 def grid_height(names: Sequence[str]) -> str:
     """The height of such a plot."""
     return f"{46 * len(names) + 10}px"
-
-
-def _source(label_id: str, thumbnails: Thumbnails) -> str:
-    if label_id in thumbnails:
-        return f"label in {thumbnails[label_id].field}"
-    return "mined from a sample" if _MINED.match(label_id) else label_id
 
 
 def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -12,11 +12,27 @@ from fiftyone_ntt.plugin import PLUGIN_NAME, bank_figures, threshold
 from fiftyone_ntt.plugin.selecting import select_places
 
 _BUTTONS = (
-    ("build_memory_bank", "Build another"),
-    ("segment_with_memory_bank", "Segment"),
-    ("relabel_with_memory_bank", "Relabel"),
-    ("manage_memory_banks", "Manage"),
+    (
+        ("build_memory_bank", "Build another"),
+        ("add_negatives", "Add negatives"),
+        ("manage_memory_banks", "Manage"),
+    ),
+    (
+        ("segment_with_memory_bank", "Segment"),
+        ("relabel_with_memory_bank", "Relabel"),
+        ("evaluate_predictions", "Evaluate"),
+        ("visualize_memory_bank", "Visualize"),
+    ),
 )
+"""Operators and what their buttons say, in two rows."""
+_OF_BANK = (
+    "add_negatives",
+    "manage_memory_banks",
+    "segment_with_memory_bank",
+    "relabel_with_memory_bank",
+    "visualize_memory_bank",
+)
+"""Those whose form begins with the bank that is shown."""
 _SHOWN_PAIRS = 5
 _CONFUSED = 0.5
 """Cosine of two prototypes from which their classes are worth a line."""
@@ -244,12 +260,13 @@ def _add_choice(panel: Any, banks: list[str], chosen: str | None, on_change: Any
 
 
 def _add_buttons(panel: Any, press: Any, bank: str | None) -> None:
-    row = panel.h_stack("buttons", gap=2)
-    for operator, label in _BUTTONS:
-        if bank or operator == "build_memory_bank":
-            given = {} if operator == "build_memory_bank" else {"bank": bank}
-            params = {"operator": operator, "given": given}
-            row.btn(operator, label=label, on_click=press, params=params)
+    for number, buttons in enumerate(_BUTTONS):
+        row = panel.h_stack(f"buttons_{number}", gap=2)
+        for operator, label in buttons:
+            if bank or operator == "build_memory_bank":
+                given = {"bank": bank} if operator in _OF_BANK else {}
+                params = {"operator": operator, "given": given}
+                row.btn(operator, label=label, on_click=press, params=params)
 
 
 def _add_grid(

@@ -15,6 +15,9 @@ from fiftyone_ntt.errors import NttError
 from fiftyone_ntt.plugin.form import Form
 from fiftyone_ntt.plugin.running import Step, report_on_run, stream
 
+_ALWAYS = ("pycocotools", "safetensors")
+"""Packages that every operator needs, and that a downloaded plugin may lack."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -83,7 +86,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
 
     def resolve_input(self, ctx: Any) -> Any:
         form = Form(ctx)
-        if not _stopped(form, self.NEEDS):
+        if not _stopped(form, (*_ALWAYS, *self.NEEDS)):
             self.fill(form)
         return types.Property(form.inputs, view=types.View(label=self.LABEL))
 

@@ -100,9 +100,12 @@ def test_predictions_are_shown_among_the_references(app: App, panel: Any) -> Non
     ("button", "form"),
     [
         ("Build another", "Build memory bank"),
+        ("Add negatives", "Add negatives to memory bank"),
+        ("Manage", "Manage memory banks"),
         ("Segment", "Segment with memory bank"),
         ("Relabel", "Relabel with memory bank"),
-        ("Manage", "Manage memory banks"),
+        ("Evaluate", "Evaluate predictions"),
+        ("Visualize", "Visualize memory bank"),
     ],
 )
 def test_each_button_opens_its_form(app: App, panel: Any, button: str, form: str) -> None:

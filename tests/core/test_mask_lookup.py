@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fiftyone_ntt.core.geometry import RLE, encode_masks
 from fiftyone_ntt.core.mask_lookup import find_masks
+from fiftyone_ntt.core.rle import RLE, encode_masks
 
 
 def squares(*sides: int) -> list[RLE]:

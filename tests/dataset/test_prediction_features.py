@@ -150,7 +150,7 @@ def test_masks_are_sought_in_all_settings(dataset: Any, bank: Any, store: Any) -
     segment(dataset, bank, "few", models=colour_models(), points_per_side=1, store=store)
     found = prediction_features(dataset, "predictions", bank, store=store)
     assert len(found) == 12 and found.left_out == {}
-    setups = {s.setup.settings.points_per_side: s.setup for s in store.setups()}
+    setups = {setup.settings.points_per_side: setup for setup in store.setups()}
     path = dataset.first().filepath
     many, few = (stored_proposals(store, setups[side], path) for side in (8, 1))
     assert -1 in find_masks(many.masks, few.masks, 0.8)

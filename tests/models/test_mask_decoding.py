@@ -66,13 +66,16 @@ def test_none_and_all_pass(threshold: float) -> None:
     assert rows.tolist() == list(range(expected))
 
 
-@pytest.mark.parametrize("size", [1, 5 * 256 * 64 * 4])
-def test_decoding_in_parts_is_the_same(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("at_once", "tile_bytes"), [(1, 2**30), (5, 5 * 64 * 4 * 7), (100, 1)])
+def test_decoding_in_parts_is_the_same(
+    at_once: int, tile_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     segmenter = random_segmenter(5)
-    embedding = segmenter.embed(torch.rand(1, 3, 256, 256))[0]
-    whole = segmenter.decode_best(embedding, POINTS, -1.0)
-    monkeypatch.setattr(mask_decoding, "_CACHE_BYTES", size)
-    parts = segmenter.decode_best(embedding, POINTS, -1.0)
+    image = torch.rand(1, 3, 256, 256)
+    whole = segmenter.decode_best(segmenter.embed(image)[0], POINTS, -1.0)
+    monkeypatch.setattr(mask_decoding, "_PROMPTS_AT_ONCE", at_once)
+    monkeypatch.setattr(mask_decoding, "_TILE_BYTES", tile_bytes)
+    parts = segmenter.decode_best(segmenter.embed(image)[0], POINTS, -1.0)
     torch.testing.assert_close(parts[0], whole[0])
     torch.testing.assert_close(parts[1], whole[1], atol=1e-6, rtol=1e-5)
     scale = float(whole[2].abs().max())

@@ -172,11 +172,11 @@ def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> 
 
 def test_mined_negatives_lead_to_their_samples(uri: Any, banks: fo.Dataset) -> None:
     bank = ntt.load_memory_bank(banks, "two")
-    rows = bank.references.taken(np.array([0]))
-    mined = replace(rows, ids=(f"{banks.last().id}-0-1",))
+    rows = bank.references.rows([0])
+    mined = replace(rows, ids=(f"mined:{banks.last().id}-0-1",))
     ntt.save_memory_bank(banks, replace(bank, negatives=mined), "mined")
     frames = drawn(uri, banks, "mined")["negatives"][-1]
-    assert "mined from a sample" in frames["text"][0]
+    assert "mined" in frames["text"][0]
     messages = dict(event(uri, banks, "click", id=frames["ids"][0]))
     assert messages["show_samples"]["samples"] == [banks.last().id]
 
@@ -384,7 +384,7 @@ nothing = np.zeros((1, 4, 4), np.float32)
 statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
 bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
 ntt.save_memory_bank(dataset, bank, "bank")
-drawn = [Thumbnail(i, dataset.first().id, "predictions", b"picture") for i in ids]
+drawn = [Thumbnail(i, i, dataset.first().id, "predictions", b"picture") for i in ids]
 keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
 
 opened = event(uri, dataset, "on_load")

@@ -1,0 +1,1 @@
+"""How fast the package is, and against what: `python -m benchmarks --help`."""

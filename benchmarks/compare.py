@@ -1,0 +1,195 @@
+"""The package against the naive baseline, in one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from torch.utils.flop_counter import FlopCounterMode
+
+from fiftyone_ntt.core import pipeline as pipeline_module
+from fiftyone_ntt.core import proposals as proposals_module
+from fiftyone_ntt.core.matching import Match
+from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.rle import RLE
+from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.models.loading import Models
+
+from .architectures import models_to_time
+from .inputs import bank_of_features, photo
+from .naive import Found, NaivePipeline
+from .report import Report, Row
+from .stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
+
+_CLASSES, _SHOTS = 20, 10
+_SAME_MASK, _SAME_SCORE = 0.999, 1e-3
+
+
+@dataclass
+class Side:
+    """One of the two programs: seconds of each run in all and by stage, and MB at its peak."""
+
+    totals: list[float] = field(default_factory=list)
+    stages: list[dict[str, float]] = field(default_factory=list)
+    peak: float = 0.0
+
+    def stage(self, name: str) -> float:
+        """Median seconds of a stage."""
+        return median(stages.get(name, 0.0) for stages in self.stages)
+
+
+def compare(
+    name: str,
+    device: str,
+    *,
+    precisions: tuple[str, ...] = ("float32",),
+    size: tuple[int, int] = (480, 640),
+    points_per_side: int = 32,
+    repeats: int = 3,
+    batch: int = 16,
+) -> Report:
+    """Time the baseline in float32 and the package on one image, in turns; compare what they find.
+
+    Args:
+        name: of the models, see `architectures`.
+        device: of all.
+        precisions: that the package runs in.
+        size: of the image, height and width.
+        points_per_side: prompts per row of the grid.
+        repeats: runs of each; medians are reported.
+        batch: prompts that the baseline decodes at once.
+    """
+    image = photo(size, seed=1)
+    settings = ProposalSettings(points_per_side=points_per_side)
+    plain, *models = models_to_time(name, device, ("float32", *precisions))
+    pipelines = [_pipeline(of_precision, size, settings) for of_precision in models]
+    baseline = NaivePipeline(
+        plain.segmenter,  # type: ignore[arg-type]
+        plain.encoder,  # type: ignore[arg-type]
+        pipelines[0].bank,
+        points_per_side=points_per_side,
+        batch=batch,
+    )
+    sides, naive_side = [Side() for _ in pipelines], Side()
+    for _ in range(repeats):
+        found = [
+            time_pipeline(pipeline, image, side)
+            for pipeline, side in zip(pipelines, sides, strict=True)
+        ]
+        expected = _time_naive(baseline, image, naive_side)
+    title = f"{name} models, {size[1]} x {size[0]} px, {points_per_side**2} prompts, {device}"
+    notes = []
+    for kind, pipeline, side, instances in zip(precisions, pipelines, sides, found, strict=True):
+        notes.append(f"{kind}: {agreement(instances, expected)}")
+        notes.append(_share_of_peak(pipeline, image, side, kind))
+    return Report(title, _rows(dict(zip(precisions, sides, strict=True)), naive_side), notes)
+
+
+def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings) -> Pipeline:
+    """With a bank of another image's features, of a coarser grid."""
+    other, grid = photo(size, seed=0), ProposalSettings(min(8, settings.points_per_side))
+    proposals = proposals_module.propose(other, models.segmenter, models.encoder, grid)
+    bank = bank_of_features(proposals.features, _CLASSES, _SHOTS, models.encoder.identity)
+    return Pipeline(bank, models.encoder, models.segmenter, proposal_settings=settings)
+
+
+def fast_stages(pipeline: Pipeline) -> list[Target]:
+    """What to time as which stage in the package's own pipeline."""
+    return [
+        (proposals_module, "squash", "resize"),
+        (proposals_module, "resize_bicubic", "resize"),
+        (pipeline.segmenter, "embed", "segmenter"),
+        (pipeline.segmenter, "decode_best", "decode"),
+        (pipeline.encoder, "encode", "encoder"),
+        (proposals_module, "pool_features", "pool"),
+        (proposals_module, "encode_logits", "masks"),
+        (pipeline_module, "match", "match"),
+    ]
+
+
+def time_pipeline(pipeline: Pipeline, image: NDArray[np.uint8], side: Side) -> Match:
+    """Run the package's pipeline once and add its seconds."""
+    watch = Stopwatch()
+    with watch.timing(fast_stages(pipeline)):
+        start = now()
+        found = pipeline(image)
+        side.totals.append(now() - start)
+    side.stages.append(watch.seconds)
+    side.peak = side.peak or peak_memory()
+    return found
+
+
+def _time_naive(naive: NaivePipeline, image: NDArray[np.uint8], side: Side) -> Found:
+    naive.stopwatch = Stopwatch()
+    start = now()
+    found = naive(image)
+    side.totals.append(now() - start)
+    side.stages.append(naive.stopwatch.seconds)
+    side.peak = peak_memory()
+    return found
+
+
+def _rows(sides: dict[str, Side], naive: Side) -> list[Row]:
+    stages = {stage: naive.stage(stage) for stage in naive.stages[0]}
+    stages |= {"all (s)": median(naive.totals), "peak memory (MB)": naive.peak}
+    rows: list[Row] = [{"stage": stage, "naive": value} for stage, value in stages.items()]
+    for kind, side in sides.items():
+        values = [side.stage(stage) for stage in naive.stages[0]]
+        values += [median(side.totals), side.peak]
+        for row, value in zip(rows, values, strict=True):
+            row[kind] = value
+            row[f"naive / {kind}"] = row["naive"] / max(value, 1e-9)
+    return rows
+
+
+def agreement(found: Match, expected: Found) -> str:
+    """How far the two programs' instances are the same, as a sentence."""
+    pairs = pair_up(found, expected)
+    alike = sum(iou >= _SAME_MASK and off <= _SAME_SCORE for iou, off in pairs)
+    worst = min((iou for iou, _ in pairs), default=1.0)
+    off = max((off for _, off in pairs), default=0.0)
+    return (
+        f"Instances: {len(found)} and {len(expected.labels)} (naive), {alike} of them the same; "
+        f"least mask IoU {worst:.5f}, largest score difference {off:.1e}."
+    )
+
+
+def pair_up(found: Match, expected: Found) -> list[tuple[float, float]]:
+    """Mask IoU and score difference of each instance to the baseline's most alike one of its
+    class; IoU 0 where it has none left."""
+    left = list(range(len(expected.labels)))
+    pairs = []
+    for label, score, mask in zip(found.labels, found.scores, found.masks, strict=True):
+        rivals = [row for row in left if expected.labels[row] == label]
+        ious = _ious(mask, [expected.masks[row] for row in rivals])
+        if not rivals:
+            pairs.append((0.0, 1.0))
+            continue
+        offs = np.abs(expected.scores[rivals] - score)
+        best = int(np.lexsort((offs, -ious.round(4)))[0])
+        left.remove(rivals[best])
+        pairs.append((float(ious[best]), float(offs[best])))
+    return pairs
+
+
+def _ious(mask: RLE, others: list[RLE]) -> NDArray[np.float64]:
+    return np.array([coco_mask.iou([mask], [other], [0])[0, 0] for other in others])
+
+
+def _share_of_peak(pipeline: Pipeline, image: NDArray[np.uint8], side: Side, precision: str) -> str:
+    device: Any = pipeline.segmenter.device
+    with FlopCounterMode(display=False) as counter:
+        proposals = len(pipeline.propose(image))
+    flops = counter.get_total_flops()
+    rate = flops / median(side.totals)
+    peak = matrix_throughput(device, getattr(torch, precision))
+    return (
+        f"{precision}: {proposals} proposals, {1 / median(side.totals):.3g} images/s, "
+        f"{flops / 1e12:.3g} TFLOP an image at {rate / 1e12:.3g} TFLOP/s, "
+        f"{100 * rate / peak:.0f} % of a large matrix product's {peak / 1e12:.3g}."
+    )
