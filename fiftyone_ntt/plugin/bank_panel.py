@@ -66,8 +66,9 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     on_change_dataset = on_load
 
     def choose(self, ctx: Any) -> None:
-        """Another bank was chosen."""
-        self._open(ctx, ctx.params["value"])
+        """Another bank was chosen; the App also says so of the one it shows first."""
+        if ctx.params["value"] != ctx.panel.get_state("shown"):
+            self._open(ctx, ctx.params["value"])
 
     def turn(self, ctx: Any) -> None:
         """Another page of references was asked for."""
@@ -194,6 +195,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 def _show(ctx: Any, bank: str | None, page: int) -> bool:
     """Put what is to be seen of a bank into the panel; whether all of it was there."""
     ctx.panel.set_state("bank", bank)
+    ctx.panel.set_state("shown", bank)
     ctx.panel.set_state("problem", None)
     if bank is None:
         return True

@@ -34,19 +34,15 @@ def show_fields(ctx: Any) -> None:
 
 
 def choose_field(ctx: Any) -> None:
-    """Another field was chosen: count its predictions."""
+    """Another field was chosen."""
     ctx.panel.set_state("predictions", ctx.params["value"])
-    _say(ctx, _count(ctx, ctx.params["value"]), _threshold(ctx))
+    _say(ctx, _counts(ctx, ctx.params["value"]), _threshold(ctx))
 
 
 def slide(ctx: Any) -> None:
     """The slider was moved."""
     ctx.panel.set_state("threshold", ctx.params["value"])
-    field = ctx.panel.get_state("predictions")
-    kept = ctx.panel.get_state("counts") or {}
-    if kept.get("of") != _subject(ctx, field):
-        kept = _count(ctx, field)
-    _say(ctx, kept, ctx.params["value"])
+    _say(ctx, _counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
 
 
 def apply(ctx: Any, on_success: Any) -> None:
@@ -90,6 +86,12 @@ def add_section(panel: Any, ctx: Any, choose: Any, slide: Any, apply: Any) -> No
 def _threshold(ctx: Any) -> float:
     value = ctx.panel.get_state("threshold")
     return _START if value is None else float(value)
+
+
+def _counts(ctx: Any, field: str) -> dict[str, Any]:
+    """The counts that are kept, if they are of this field in what the grid shows."""
+    kept = ctx.panel.get_state("counts") or {}
+    return kept if kept.get("of") == _subject(ctx, field) else _count(ctx, field)
 
 
 def _count(ctx: Any, field: str) -> dict[str, Any]:

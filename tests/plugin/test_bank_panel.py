@@ -114,6 +114,12 @@ def test_a_lasso_selects_labels_and_shows_their_samples(uri: Any, banks: fo.Data
         assert messages["show_samples"]["samples"] == [banks.last().id]
 
 
+def test_the_bank_that_is_shown_is_not_shown_again(uri: Any, banks: fo.Dataset) -> None:
+    state = state_of(event(uri, banks, "on_load"))
+    again = event(uri, banks, "choose", state, value="all")
+    assert [name for name, _ in again] == ["show_panel_output"]
+
+
 def test_a_lasso_around_nothing_does_nothing(uri: Any, banks: fo.Dataset) -> None:
     assert [name for name, _ in event(uri, banks, "lasso", data=[])] == ["show_panel_output"]
 
