@@ -42,6 +42,7 @@ _HOMES = {
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
     "picture_fields_problem": "fiftyone_ntt.dataset.picture_fields",
+    "prediction_points": "fiftyone_ntt.dataset.prediction_points",
     "reference_sheet": "fiftyone_ntt.dataset.reference_sheet",
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "remove_negatives": "fiftyone_ntt.dataset.bank_actions",
@@ -91,6 +92,7 @@ __all__ = [
     "merge_memory_banks",
     "mine_negatives",
     "picture_fields_problem",
+    "prediction_points",
     "reference_sheet",
     "relabel",
     "remove_negatives",
@@ -142,6 +144,7 @@ if TYPE_CHECKING:
     )
     from fiftyone_ntt.dataset.picture_fields import draw_memory_bank, picture_fields_problem
     from fiftyone_ntt.dataset.picture_files import save_memory_pictures
+    from fiftyone_ntt.dataset.prediction_points import prediction_points
     from fiftyone_ntt.dataset.reference_sheet import reference_sheet
     from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs

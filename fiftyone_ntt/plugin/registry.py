@@ -12,6 +12,7 @@ from fiftyone_ntt.plugin.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.make_thumbnails import MakeThumbnails
 from fiftyone_ntt.plugin.manage_banks import ManageMemoryBanks
 from fiftyone_ntt.plugin.measure_shots import MeasureShots
+from fiftyone_ntt.plugin.place_predictions import PlacePredictions
 from fiftyone_ntt.plugin.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.sample_references import SampleReferences
 from fiftyone_ntt.plugin.segment import SegmentWithMemoryBank
@@ -33,6 +34,7 @@ OPERATORS = (
     DeleteRunPredictions,
     MakeThumbnails,
     MeasureShots,
+    PlacePredictions,
 )
 
 METRICS = (CocoMetrics,)

@@ -292,7 +292,7 @@ def test_a_field_deleted_while_a_run_is_going(uri: Any, scenes: fo.Dataset) -> N
     next(stream), next(stream)
     scenes.delete_sample_field("predictions")
     said = [message.body.params.get("message", "") for message in stream]
-    assert any("predictions" in text for text in said)
+    assert any("field 'predictions' was deleted while run" in text for text in said)
     scenes.reload()
     assert scenes.count("ground_truth.detections") == 18
 
