@@ -13,9 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fiftyone_ntt.core import pipeline as pipeline_module
 from fiftyone_ntt.core import proposals as proposals_module
-from fiftyone_ntt.core.geometry import RLE, resize_bicubic, squash
+from fiftyone_ntt.core.geometry import resize_bicubic, squash
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models.loading import Models
 
@@ -108,6 +109,7 @@ def fast_stages(pipeline: Pipeline) -> list[Target]:
         (pipeline.encoder, "encode", "encoder"),
         (proposals_module, "pool_features", "pool"),
         (proposals_module, "encode_logits", "masks"),
+        (proposals_module, "mask_overlaps", "match"),
         (pipeline_module, "match", "match"),
     ]
 

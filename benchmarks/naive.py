@@ -20,7 +20,8 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import RLE, mask_boxes, nms
+from fiftyone_ntt.core.geometry import mask_boxes, nms
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.models.encoders import TransformersEncoder
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
 

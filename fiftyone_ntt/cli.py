@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import fiftyone_ntt
+from fiftyone_ntt.benchmark_command import add_benchmark
+from fiftyone_ntt.cli_options import add_models, command, load_chosen_models, progress_bar
 from fiftyone_ntt.errors import NttError
 
 if TYPE_CHECKING:
-    from fiftyone_ntt.coco.labelling import Progress
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.models.loading import Models
 
@@ -44,39 +45,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=fiftyone_ntt.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_demo(_command(commands, "demo", _demo, "run the whole flow on generated scenes"))
-    _add_build(_command(commands, "build", _build, "build a memory bank from COCO references"))
-    _add_segment(_command(commands, "segment", _segment, "segment the images of a COCO file"))
-    _add_evaluate(_command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
-    _add_import(_command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
-    _add_export(_command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
-    _add_store(_command(commands, "store", _store, "look after the stored proposals"))
-    _command(commands, "models", _models, "list the named models and which are downloaded")
+    _add_demo(command(commands, "demo", _demo, "run the whole flow on generated scenes"))
+    _add_build(command(commands, "build", _build, "build a memory bank from COCO references"))
+    _add_segment(command(commands, "segment", _segment, "segment the images of a COCO file"))
+    _add_evaluate(command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
+    _add_import(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
+    _add_export(command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
+    add_benchmark(commands)
+    _add_store(command(commands, "store", _store, "look after the stored proposals"))
+    command(commands, "models", _models, "list the named models and which are downloaded")
     _add_install(
-        _command(
-            commands, "install-plugin", _install_plugin, "make the FiftyOne App see the plugin"
-        )
+        command(commands, "install-plugin", _install_plugin, "make the FiftyOne App see the plugin")
     )
     return parser
-
-
-def _command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", default="paper", help="a named set of models (see `models`)")
-    help_text = "a named model, a transformers folder, or one of Meta's files; overrides --models"
-    parser.add_argument("--encoder", help=help_text)
-    parser.add_argument("--segmenter", help=help_text)
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto")
-    parser.add_argument(
-        "--precision", default="float32", help="bfloat16 is faster where the hardware has it"
-    )
 
 
 def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -101,7 +82,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
     _add_references(parser, required=True)
-    _add_models(parser)
+    add_models(parser)
     parser.add_argument("--output", type=Path, required=True, help="the bank, .safetensors")
 
 
@@ -109,8 +90,12 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     _add_references(parser, required=False)
     parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
     parser.add_argument("--targets", type=Path, required=True, help="COCO file of images to label")
-    _add_models(parser)
-    parser.add_argument("--mode", default="paper", help="the method; `paper` is the published one")
+    add_models(parser)
+    parser.add_argument(
+        "--mode",
+        default="paper",
+        help="`paper` is the published method, `adaptive` a faster one that is not exact",
+    )
     parser.add_argument(
         "--points-per-side", type=int, default=32, help="prompts per row of the grid"
     )
@@ -171,7 +156,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    bank = _bank_from_references(options, _load_models(options))
+    bank = _bank_from_references(options, load_chosen_models(options))
     path = bank.save(options.output)
     counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
     print(f"{path}: {counts}")
@@ -187,7 +172,7 @@ def _segment(options: argparse.Namespace) -> int:
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
     match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
-    models = _load_models(options)
+    models = load_chosen_models(options)
     pipeline = Pipeline(
         bank or _bank_from_references(options, models),
         models.encoder,
@@ -201,7 +186,7 @@ def _segment(options: argparse.Namespace) -> int:
         options.targets,
         pipeline,
         options.output,
-        progress=_progress_bar("segmenting"),
+        progress=progress_bar("segmenting"),
     )
     done = report.images - len(report.failures)
     print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
@@ -236,35 +221,6 @@ def _bank_from_references(options: argparse.Namespace, models: Models) -> Memory
     for note in bank.notes:
         print(f"fiftyone-ntt: {note}", file=sys.stderr)
     return bank
-
-
-def _load_models(options: argparse.Namespace) -> Models:
-    from fiftyone_ntt.models.loading import load_models
-
-    return load_models(
-        options.models,
-        encoder=options.encoder,
-        segmenter=options.segmenter,
-        device=options.device,
-        precision=options.precision,
-    )
-
-
-def _progress_bar(title: str) -> Progress:
-    from tqdm import tqdm
-
-    bar = None
-
-    def update(done: int, total: int) -> None:
-        nonlocal bar
-        # Only now: an error before the first image is not mixed with a bar.
-        if bar is None:
-            bar = tqdm(desc=title, unit="image", total=total, initial=done - 1)
-        bar.update(done - bar.n)
-        if done == total:
-            bar.close()
-
-    return update
 
 
 def _evaluate(options: argparse.Namespace) -> int:

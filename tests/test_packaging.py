@@ -54,6 +54,17 @@ def test_the_plugin_has_the_package_s_version() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", fiftyone_ntt.__version__)
 
 
+def test_a_downloaded_plugin_requires_what_the_package_does() -> None:
+    project = (CHECKOUT / "pyproject.toml").read_text()
+    listed = re.search(r"^dependencies = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE)
+    assert listed is not None
+    package = re.findall(r'"([^"]+)"', listed[1])
+    lines = (CHECKOUT / "requirements.txt").read_text().splitlines()
+    plugin = [line for line in lines if not line.startswith("#")]
+
+    assert plugin == [name for name in package if not name.startswith("fiftyone")]
+
+
 def test_the_plugin_s_entry_exists() -> None:
     definition = yaml.safe_load((CHECKOUT / "fiftyone.yml").read_text())
 
@@ -86,6 +97,7 @@ ROOMS = {
     "models": {"fiftyone"},
     "store": {"fiftyone", "transformers"},
     "coco": {"fiftyone"},
+    "protocols": {"fiftyone"},
 }
 """Packages that no file of a room may import, in a function neither."""
 
@@ -117,9 +129,23 @@ def rooms_loaded_with(path: Path) -> Iterator[str]:
             yield str(node.module).split(".")[1]
 
 
-@pytest.mark.parametrize("name", ["pickle", "dill", "cloudpickle", "joblib", "torchvision"])
+@pytest.mark.parametrize("name", ["pickle", "dill", "cloudpickle", "torchvision"])
 def test_nothing_imports(name: str) -> None:
     assert [path.name for path in SOURCES if name in imported_packages(path)] == []
+
+
+def test_joblib_runs_processes_and_reads_no_files() -> None:
+    """Its files are pickles."""
+    attributes = {
+        (path.name, node.attr)
+        for path in SOURCES
+        if "joblib" in imported_packages(path)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "joblib"
+    }
+    assert {name for _, name in attributes} == {"Parallel", "delayed", "cpu_count"}
 
 
 def test_torch_load_reads_weights_alone() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.reading import Record, read_coco, segmentation_rle
-from fiftyone_ntt.coco.scorer import METRICS, RECALLS, Candidate, Scorer
+from fiftyone_ntt.coco.scorer import METRICS, RECALLS, Candidate, Scorer, Scores
 from fiftyone_ntt.errors import InputError
 
 
@@ -20,10 +20,18 @@ class CocoScores:
     """Average precision and recall in 0..1 by name (`METRICS` and `RECALLS`).
 
     -1 where no object of that size exists, and for masks if not every annotation has one.
+
+    Attributes:
+        masks: by mask IoU.
+        boxes: by box IoU.
+        class_masks: AP by mask IoU of each class that has an object, by name.
+        class_boxes: AP by box IoU, likewise.
     """
 
     masks: dict[str, float]
     boxes: dict[str, float]
+    class_masks: dict[str, float] = field(default_factory=dict)
+    class_boxes: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         rows = [" ".join(["      ", *(f"{name:>6}" for name in METRICS)])]
@@ -45,6 +53,11 @@ def evaluate_results(results: str | Path, targets: str | Path) -> CocoScores:
         InputError: a malformed file, no annotations, or results of images or
             categories not in `targets`.
     """
+    return score(*read_pair(results, targets))
+
+
+def read_pair(results: str | Path, targets: str | Path) -> tuple[Record, list[Record]]:
+    """The truth and the predictions that `score` compares, out of their files; raises likewise."""
     file = read_coco(targets)
     if not file.annotations:
         raise InputError(
@@ -61,10 +74,10 @@ def evaluate_results(results: str | Path, targets: str | Path) -> CocoScores:
             )
     truth = {
         "images": list(file.images.values()),
-        "categories": [{"id": key, "name": name} for key, name in file.categories.items()],
+        "categories": file.category_records,
         "annotations": file.annotations,
     }
-    return score(truth, predictions)
+    return truth, predictions
 
 
 def score(truth: Record, predictions: list[Record]) -> CocoScores:
@@ -77,18 +90,43 @@ def score(truth: Record, predictions: list[Record]) -> CocoScores:
     Raises:
         InputError: a segmentation that cannot be read.
     """
-    sizes = {image["id"]: image for image in truth["images"]}
-    annotations = [
-        _truth_row(annotation, sizes[annotation["image_id"]]) for annotation in truth["annotations"]
-    ]
-    results = [_result_row(row, index) for index, row in enumerate(predictions, start=1)]
+    annotations, results = prepared(truth, predictions)
     drawn = all("segmentation" in annotation for annotation in annotations)
+    masks = _scores(truth, annotations, results, "masks") if drawn else None
+    boxes = _scores(truth, annotations, results, "boxes")
     return CocoScores(
-        masks=_scores(truth, annotations, results, "masks")
-        if drawn
-        else dict.fromkeys((*METRICS, *RECALLS), -1.0),
-        boxes=_scores(truth, annotations, results, "boxes"),
+        masks=masks.metrics if masks else dict.fromkeys((*METRICS, *RECALLS), -1.0),
+        boxes=boxes.metrics,
+        class_masks=_class_aps(masks, truth) if masks else {},
+        class_boxes=_class_aps(boxes, truth),
     )
+
+
+def prepared(truth: Record, predictions: list[Record]) -> tuple[list[Record], list[Record]]:
+    """Annotations and results with run lengths, box and crowd flag, whatever they leave out.
+
+    Raises:
+        InputError: a segmentation that cannot be read.
+    """
+    sizes = {image["id"]: image for image in truth["images"]}
+    return (
+        [
+            _truth_row(annotation, sizes[annotation["image_id"]])
+            for annotation in truth["annotations"]
+        ],
+        [_result_row(row, index) for index, row in enumerate(predictions, start=1)],
+    )
+
+
+def _class_aps(scores: Scores, truth: Record) -> dict[str, float]:
+    """In the order of the categories."""
+    rows = dict(zip(scores.classes, scores.precision.transpose(1, 0, 2), strict=True))
+    found = {}
+    for category in truth["categories"]:
+        precision = rows.get(str(category["id"]))
+        if precision is not None and precision.max() > -1:
+            found[str(category.get("name", category["id"]))] = float(precision.mean())
+    return found
 
 
 def _truth_row(annotation: Record, image: Record) -> Record:
@@ -141,13 +179,13 @@ def _read_results(path: Path) -> list[Record]:
 
 def _scores(
     truth: Record, annotations: list[Record], results: list[Record], kind: Literal["masks", "boxes"]
-) -> dict[str, float]:
+) -> Scores:
     scorer = Scorer(kind)
     rows = _by_image(annotations), _by_image(results)
     for key in sorted(image["id"] for image in truth["images"]):
-        true, found = ([_candidate(row, kind) for row in part[key]] for part in rows)
+        true, found = ([candidate(row, kind) for row in part[key]] for part in rows)
         scorer.add(true, found)
-    return scorer.scores().metrics
+    return scorer.scores()
 
 
 def _by_image(rows: list[Record]) -> dict[Any, list[Record]]:
@@ -157,7 +195,8 @@ def _by_image(rows: list[Record]) -> dict[Any, list[Record]]:
     return groups
 
 
-def _candidate(row: Record, kind: Literal["masks", "boxes"]) -> Candidate:
+def candidate(row: Record, kind: Literal["masks", "boxes"]) -> Candidate:
+    """What `prepared` gives, as scorers take it."""
     area = row.get("area")
     if area is None:  # of a result, which COCO sizes by what it is scored by
         box_area = row["bbox"][2] * row["bbox"][3]

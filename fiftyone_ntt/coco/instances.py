@@ -8,7 +8,7 @@ from typing import Any
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.reading import Record, RecordError, image_rle
-from fiftyone_ntt.core.geometry import RLE
+from fiftyone_ntt.core.rle import RLE
 
 Size = tuple[int, int]
 

@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fiftyone_ntt.coco.reading import CocoFile, read_coco, references_by_class
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
@@ -23,6 +19,8 @@ from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_no_folder, write_atomically
 from fiftyone_ntt.store.identity import ingredients_hash, run_ingredients
 from fiftyone_ntt.store.journal import Journal
+from fiftyone_ntt.store.proposal_source import ProposalSource
+from fiftyone_ntt.store.proposal_store import ProposalStore
 
 Progress = Callable[[int, int], None]
 
@@ -76,6 +74,7 @@ def segment_folder(
     pipeline: Pipeline,
     output: str | Path,
     *,
+    store: ProposalStore | None = None,
     progress: Progress | None = None,
 ) -> FolderReport:
     """Segment the images a COCO file lists and write COCO results.
@@ -88,6 +87,8 @@ def segment_folder(
         targets: COCO file whose `images` are segmented; its annotations are not looked at.
         pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete.
+        store: where the images' proposals are taken from and kept, so that another bank needs no
+            network; None to compute all and keep none.
         progress: called with images done and images in all.
 
     Raises:
@@ -100,15 +101,17 @@ def segment_folder(
     category_ids = _category_ids(file, pipeline.bank)
     journal = Journal(
         output.with_name(output.name + ".journal"),
-        _identity(pipeline, Path(images), category_ids),
+        _identity(pipeline, Path(images), category_ids, rounded=store is not None),
     )
+    source = ProposalSource(pipeline, store, oriented=False)
     done = _finished(journal, file)
     resumed, failures = len(done), {}
     pending = [record for key, record in file.images.items() if key not in done]
-    loaded = prefetched(pending, lambda record: _read(Path(images), record))
-    for count, (record, image) in enumerate(loaded, start=1):
+    loaded = prefetched(pending, lambda record: source.load(Path(images) / record["file_name"]))
+    for count, (record, found) in enumerate(loaded, start=1):
         try:
-            done[record["id"]] = coco_results(pipeline(image.result()), record["id"], category_ids)
+            match = pipeline.matcher(source.proposals(found.result()))
+            done[record["id"]] = coco_results(match, record["id"], category_ids)
             journal.append({"image": _key(record), "results": done[record["id"]]})
         except InputError as error:
             failures[record["file_name"]] = str(error)
@@ -120,14 +123,10 @@ def segment_folder(
     return FolderReport(len(file.images), resumed, len(ordered), failures)
 
 
-def _identity(pipeline: Pipeline, images: Path, category_ids: list[int]) -> str:
+def _identity(pipeline: Pipeline, images: Path, category_ids: list[int], *, rounded: bool) -> str:
     """Of everything that decides the results, with where the images lie."""
-    run = ingredients_hash(run_ingredients(pipeline.matcher, rounded=False))
+    run = ingredients_hash(run_ingredients(pipeline.matcher, rounded=rounded))
     return f"{run} of {images.resolve()} as {category_ids}"
-
-
-def _read(folder: Path, record: dict[str, Any]) -> NDArray[np.uint8]:
-    return read_image(folder / record["file_name"], oriented=False)
 
 
 def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:

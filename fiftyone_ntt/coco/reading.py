@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.geometry import RLE, decode_mask
 from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.rle import RLE, decode_mask
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.errors import InputError
 
@@ -90,7 +90,17 @@ def read_coco(path: str | Path, on_bad_record: OnBadRecord = refuse) -> CocoFile
             entry without its fields, an annotation of an unknown image or category.
     """
     path = Path(path)
-    content = _read_json(path)
+    return coco_file(path, read_json(path), on_bad_record)
+
+
+def coco_file(path: Path, content: Record, on_bad_record: OnBadRecord = refuse) -> CocoFile:
+    """The content of a COCO annotation file, checked as `read_coco` does.
+
+    Args:
+        path: where it is from, for messages.
+        content: of the JSON file.
+        on_bad_record: see `read_coco`.
+    """
     images = _by_id(path, content, "images", "file_name", (int, str), on_bad_record)
     categories = _by_id(path, content, "categories", "name", (int,), on_bad_record)
     names = {key: categories[key]["name"] for key in sorted(categories)}
@@ -112,7 +122,12 @@ def read_coco(path: str | Path, on_bad_record: OnBadRecord = refuse) -> CocoFile
     return CocoFile(path, images, names, usable, list(categories.values()))
 
 
-def _read_json(path: Path) -> Record:
+def read_json(path: Path) -> Record:
+    """The JSON object in a file.
+
+    Raises:
+        InputError: no such file, not JSON, or no object.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))  # some tools write a mark
     except FileNotFoundError as error:

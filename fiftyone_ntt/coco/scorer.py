@@ -1,23 +1,24 @@
 """pycocotools' evaluation, fed one image at a time.
 
-Matching, accumulation and summary are `COCOeval`'s own; here it only gets its images one by
-one, so that each can be read, scored and forgotten, and says which object was matched with which.
+Matching, accumulation and summary are `COCOeval`'s own. What is done here is what lies around
+them: only objects that can be matched are shown to it, so that each image is read, scored and
+forgotten; of its record only what accumulating needs is kept, in columns over all predictions; and
+it is said which object was matched with which.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fiftyone_ntt.core.geometry import RLE
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.errors import InputError
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
@@ -26,6 +27,10 @@ RECALLS = ("AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 _ALL_AREAS, _MOST_DETECTIONS = 0, -1
 """Positions in pycocotools' area ranges and detection limits of what AP is about."""
 
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -33,7 +38,8 @@ class Candidate:
 
     Attributes:
         label: its class.
-        rle: run lengths at image size; only needed when scoring masks.
+        rle: run lengths at image size, or a function that draws them, called only for an object
+            that can be matched; only needed when scoring masks.
         box: x, y, width, height in pixels.
         area: in pixels, for the small, medium and large ranges.
         crowd: of a true object, whether it stands for a group: it counts neither as found nor
@@ -42,11 +48,16 @@ class Candidate:
     """
 
     label: str
-    rle: RLE | None
+    rle: RLE | Callable[[], RLE | None] | None
     box: Sequence[float]
     area: float
     crowd: bool = False
     score: float = 0.0
+
+
+_Hits = dict[int, tuple[int, float, bool]]
+"""Row of a prediction to the true object it was matched with, their IoU, and whether that is a
+crowd."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +91,70 @@ class Scores:
 
     metrics: dict[str, float]
     classes: tuple[str, ...]
-    precision: NDArray[np.float64]
-    thresholds: NDArray[np.float64]
-    recall: NDArray[np.float64]
+    precision: Floats
+    thresholds: Floats
+    recall: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """What accumulating needs of `D` predictions, `T` IoU thresholds and `A` area ranges.
+
+    Attributes:
+        image: `[D]`, in the order of images added.
+        label: `[D]`, index of the class.
+        rank: `[D]`, among the predictions of its image and class, by falling score.
+        score: `[D]`.
+        matched: `[A, T, D]`, with a true object.
+        ignored: `[A, T, D]`, counts neither way.
+    """
+
+    image: Ints
+    label: Ints
+    rank: Ints
+    score: Floats
+    matched: Flags
+    ignored: Flags
+
+    @staticmethod
+    def joined(parts: Sequence[_Columns]) -> _Columns:
+        names = ("image", "label", "rank", "score", "matched", "ignored")
+        return _Columns(
+            *(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names)
+        )
+
+    def taken(self, index: Any) -> _Columns:
+        return _Columns(
+            self.image[index],
+            self.label[index],
+            self.rank[index],
+            self.score[index],
+            self.matched[..., index],
+            self.ignored[..., index],
+        )
+
+
+@dataclass
+class _Record:
+    """What is kept of the images added.
+
+    Attributes:
+        images: how many.
+        labels: index by class.
+        parts: one after the other.
+        positives: true objects that count, `[A]` by class index.
+    """
+
+    images: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    parts: list[_Columns] = field(default_factory=list)
+    positives: dict[int, Ints] = field(default_factory=dict)
+
+    def index(self, label: str) -> int:
+        return self.labels.setdefault(label, len(self.labels))
+
+    def count(self, label: int, positives: Ints) -> None:
+        self.positives[label] = self.positives.get(label, np.zeros_like(positives)) + positives
 
 
 class Scorer:
@@ -90,6 +162,8 @@ class Scorer:
 
     As in COCO, the 100 predictions of highest score per image and class take part. Equal
     scores rank in the order given: of images, then of objects.
+
+    A scorer can be sent to another process; `extend` joins what several have scored.
 
     Args:
         kind: by mask or box IoU.
@@ -119,54 +193,151 @@ class Scorer:
         self._row = int(near[0]) if sweep else 0
         self._thresholds = params.iouThrs if sweep else params.iouThrs[near]
         self._areas = params.areaRng if sweep else params.areaRng[:1]
-        self._labels: dict[str, int] = {}
-        self._images: list[dict[tuple[int, int], Any]] = []
+        self._limit = params.maxDets[_MOST_DETECTIONS]
+        self._record = _Record()
 
     def add(self, truth: Sequence[Candidate], predictions: Sequence[Candidate]) -> list[Pair]:
         """Match the objects of one more image.
 
         Returns:
-            A pair for each prediction that takes part and each true object that is no crowd.
+            A pair for each prediction that takes part and each true object that is no crowd, class
+            by class.
         """
-        evaluation = self._evaluation()
-        rows = self._rows(truth), self._rows(predictions)
-        labels = sorted({row["category_id"] for part in rows for row in part})
-        with contextlib.redirect_stdout(io.StringIO()):
-            evaluation.cocoGt, evaluation.cocoDt = (_index(part, labels) for part in rows)
-            evaluation.params.imgIds, evaluation.params.catIds = [0], labels
-            evaluation.evaluate()
-        found = iter(evaluation.evalImgs)
-        cells = {(label, area): next(found) for label in labels for area in range(len(self._areas))}
-        if self._sweep:
-            self._images.append(cells)
+        true, found = _by_label(truth), _by_label(predictions)
+        # As COCOeval ranks them: the sort is stable.
+        ranked = {
+            label: sorted(rows, key=lambda row: -predictions[row].score)[: self._limit]
+            for label, rows in sorted(found.items())
+        }
+        outside, skipped = self._outside(predictions), self._outside(truth)
+        skipped |= np.array([item.crowd for item in truth], dtype=bool)
+        order = [row for rows in ranked.values() for row in rows]
+        ignored = np.repeat(outside[:, None, order], len(self._thresholds), axis=1)
+        matched = np.zeros_like(ignored)
         pairs: list[Pair] = []
-        for label in labels:
-            cell = cells[label, _ALL_AREAS]
-            own = [row["id"] for row in rows[0] if row["category_id"] == label]
-            pairs.extend(_pairs(cell, self._row, own, evaluation.ious[0, label]))
+        start = 0
+        for label in sorted({*true, *ranked}):
+            rows, columns = ranked.get(label, []), true.get(label, [])
+            own = ..., slice(start, start + len(rows))
+            start += len(rows)
+            hits = {}
+            if rows and columns:
+                objects = [truth[c] for c in columns], [predictions[row] for row in rows]
+                hits = self._match(*objects, matched[own], ignored[own])
+            pairs += _told(rows, columns, hits, skipped[_ALL_AREAS])
+        if self._sweep:
+            self._keep(ranked, order, predictions, matched, ignored)
+            for label, columns in true.items():
+                self._record.count(self._record.index(label), (~skipped[:, columns]).sum(axis=1))
+        self._record.images += 1
         return pairs
 
-    def _evaluation(self) -> Any:
+    def _outside(self, objects: Sequence[Candidate]) -> Flags:
+        """Whether an object is of another size than a range, `[A, N]`."""
+        areas = np.array([item.area for item in objects], dtype=np.float64)
+        low, high = np.asarray(self._areas, dtype=np.float64).T[:, :, None]
+        outside: Flags = (areas < low) | (areas > high)
+        return outside
+
+    def _match(
+        self,
+        truth: list[Candidate],
+        ranked: list[Candidate],
+        matched: Flags,
+        ignored: Flags,
+    ) -> _Hits:
+        """Let COCOeval match the objects of one class of an image.
+
+        Args:
+            truth: at least one.
+            ranked: predictions by falling score, at least one.
+            matched: `[A, T, D]`; set.
+            ignored: `[A, T, D]`; set.
+
+        Returns:
+            What was matched at the scorer's own threshold.
+        """
         evaluation = COCOeval(iouType=self._kind)
         evaluation.params.iouThrs = self._thresholds
-        evaluation.params.areaRng = self._areas
-        return evaluation
+        evaluation._gts[0, 0] = [self._row_of(item, row) for row, item in enumerate(truth, 1)]
+        evaluation._dts[0, 0] = [self._row_of(item, row) for row, item in enumerate(ranked, 1)]
+        evaluation.params.catIds = [0]
+        ious = evaluation.computeIoU(0, 0)
+        # A prediction that reaches no threshold with any object changes nothing for the others.
+        near = np.flatnonzero(ious.max(axis=1) >= self._thresholds[0] - 1e-9)
+        if not len(near):
+            return {}
+        evaluation._dts[0, 0] = [evaluation._dts[0, 0][row] for row in near]
+        evaluation.ious[0, 0] = ious[near]
+        cells = [evaluation.evaluateImg(0, 0, area, self._limit) for area in self._areas]
+        matched[:, :, near] = np.stack([cell["dtMatches"] > 0 for cell in cells])
+        ignored[:, :, near] = np.stack([cell["dtIgnore"] for cell in cells])
+        columns = cells[_ALL_AREAS]["dtMatches"][self._row].astype(int) - 1
+        crowds = cells[_ALL_AREAS]["dtIgnore"][self._row]
+        return {
+            row: (column, float(ious[row, column]), bool(crowd))
+            for row, column, crowd in zip(near.tolist(), columns.tolist(), crowds, strict=True)
+            if column >= 0
+        }
 
-    def _rows(self, objects: Sequence[Candidate]) -> list[dict[str, Any]]:
-        """As pycocotools takes them; ids count from 1, because it takes 0 for "no match"."""
-        return [
-            {
-                "id": position,
-                "image_id": 0,
-                "category_id": self._labels.setdefault(item.label, len(self._labels)),
-                "segmentation": item.rle,
-                "bbox": list(item.box),
-                "area": item.area,
-                "iscrowd": int(item.crowd),
-                "score": item.score,
-            }
-            for position, item in enumerate(objects, start=1)
-        ]
+    def _row_of(self, item: Candidate, key: int) -> dict[str, Any]:
+        """As COCOeval takes it; ids count from 1, because it takes 0 for "no match"."""
+        drawn = self._kind == "segm"
+        rle = item.rle() if drawn and callable(item.rle) else item.rle
+        return {
+            "id": key,
+            "area": item.area,
+            "iscrowd": int(item.crowd),
+            "ignore": int(item.crowd),
+            "score": item.score,
+            **({"segmentation": rle} if drawn else {"bbox": list(item.box)}),
+        }
+
+    def _keep(
+        self,
+        ranked: dict[str, list[int]],
+        order: list[int],
+        predictions: Sequence[Candidate],
+        matched: Flags,
+        ignored: Flags,
+    ) -> None:
+        if not order:
+            return
+        counts = [len(rows) for rows in ranked.values()]
+        labels = [self._record.index(label) for label in ranked]
+        columns = _Columns(
+            image=np.full(len(order), self._record.images),
+            label=np.repeat(labels, counts),
+            rank=np.concatenate([np.arange(count) for count in counts]),
+            score=np.array([predictions[row].score for row in order], dtype=np.float64),
+            matched=matched,
+            ignored=ignored,
+        )
+        self._record.parts.append(columns)
+
+    def compact(self) -> None:
+        """Join what was kept of single images, which takes less memory, and less time to send."""
+        if self._record.parts:
+            self._record.parts = [_Columns.joined(self._record.parts)]
+
+    def extend(self, other: Scorer) -> None:
+        """Add the images of another scorer, made with the same arguments, after the own ones."""
+        record, added = self._record, other._record
+        new = np.array([record.index(label) for label in added.labels], dtype=np.int64)
+        for part in added.parts:
+            record.parts.append(
+                _Columns(
+                    part.image + record.images,
+                    new[part.label],
+                    part.rank,
+                    part.score,
+                    part.matched,
+                    part.ignored,
+                )
+            )
+        for key, positives in added.positives.items():
+            record.count(int(new[key]), positives)
+        record.images += added.images
 
     def scores(
         self, classes: Sequence[str] | None = None, order: Sequence[int] | None = None
@@ -177,59 +348,125 @@ class Scorer:
             classes: only these, in this order; all by name when None.
             order: of the images, which decides between equal scores; as added when None.
         """
-        names = tuple(sorted(self._labels) if classes is None else dict.fromkeys(classes))
-        images = [self._images[i] for i in (range(len(self._images)) if order is None else order)]
-        evaluation = self._evaluation()
-        evaluation.params.imgIds = list(range(len(images)))
-        evaluation.params.catIds = list(range(len(names)))
-        evaluation.evalImgs = [
-            image.get((self._labels.get(name, -1), area))
-            for name in names
-            for area in range(len(self._areas))
-            for image in images
+        names = tuple(sorted(self._record.labels) if classes is None else dict.fromkeys(classes))
+        self.compact()
+        cells = [self._ranked(name, order) for name in names]
+        evaluation = COCOeval(iouType=self._kind)
+        limits = evaluation.params.maxDets
+        found = [
+            self._accumulated(cells, limit, self._areas if limit == limits[-1] else self._areas[:1])
+            for limit in limits
         ]
-        evaluation._paramsEval = evaluation.params
+        evaluation.eval = {
+            name: np.concatenate([_all_ranges(part[name], len(self._areas)) for part in found], -1)
+            for name in ("precision", "recall", "scores")
+        }
         with contextlib.redirect_stdout(io.StringIO()):
-            evaluation.accumulate()
             evaluation.summarize()
-        found = evaluation.eval
+        curves = {
+            name: evaluation.eval[name][..., _ALL_AREAS, _MOST_DETECTIONS]
+            for name in evaluation.eval
+        }
         return Scores(
             dict(zip((*METRICS, *RECALLS), map(float, evaluation.stats), strict=True)),
             names,
-            found["precision"][:, :, :, _ALL_AREAS, _MOST_DETECTIONS].transpose(0, 2, 1),
-            found["scores"][:, :, :, _ALL_AREAS, _MOST_DETECTIONS].transpose(0, 2, 1),
-            found["recall"][:, :, _ALL_AREAS, _MOST_DETECTIONS],
+            curves["precision"].transpose(0, 2, 1),
+            curves["scores"].transpose(0, 2, 1),
+            curves["recall"],
         )
 
+    def _ranked(self, name: str, order: Sequence[int] | None) -> tuple[_Columns, Ints] | None:
+        """A class's predictions in the order of images and ranks, and its positives `[A]`."""
+        record = self._record
+        key = record.labels.get(name)
+        if key is None:
+            return None
+        positives = record.positives.get(key, np.zeros(len(self._areas), dtype=np.int64))
+        if not record.parts:
+            shape = (len(self._areas), len(self._thresholds), 0)
+            none, flags = np.zeros(0, dtype=np.int64), np.zeros(shape, dtype=bool)
+            return _Columns(none, none, none, np.zeros(0), flags, flags), positives
+        [columns] = record.parts
+        own = columns.taken(columns.label == key)
+        place = np.arange(record.images)
+        if order is not None:
+            place[np.asarray(order, dtype=np.int64)] = np.arange(record.images)
+        return own.taken(np.lexsort((own.rank, place[own.image]))), positives
 
-def _index(rows: list[dict[str, Any]], labels: list[int]) -> COCO:
-    index = COCO()
-    index.dataset = {
-        "images": [{"id": 0, "height": 0, "width": 0}],  # asked for, not used: masks are drawn
-        "categories": [{"id": label} for label in labels],
-        "annotations": rows,
-    }
-    index.createIndex()
-    return index
+    def _accumulated(
+        self, cells: list[tuple[_Columns, Ints] | None], limit: int, areas: Any
+    ) -> dict[str, Any]:
+        """COCOeval's accumulation of classes at one limit of predictions per image and class.
+
+        To it each class is one image, in which the limit has been kept already.
+        """
+        evaluation = COCOeval(iouType=self._kind)
+        params = evaluation.params
+        params.iouThrs, params.areaRng = self._thresholds, areas
+        params.imgIds, params.catIds = [0], list(range(len(cells)))
+        kept = [
+            None if cell is None else (cell[0].taken(cell[0].rank < limit), cell[1])
+            for cell in cells
+        ]
+        params.maxDets = [max((len(cell[0].score) for cell in kept if cell), default=0) + 1]
+        evaluation.evalImgs = [
+            None if cell is None else _cell(*cell, area)
+            for cell in kept
+            for area in range(len(areas))
+        ]
+        evaluation._paramsEval = params
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation.accumulate()
+        accumulated: dict[str, Any] = evaluation.eval
+        return accumulated
 
 
-def _pairs(cell: Any, row: int, truth_ids: list[int], ious: Any) -> Iterator[Pair]:
-    """The pairs of one class of an image, out of pycocotools' own record of it.
+def _told(rows: list[int], columns: list[int], hits: _Hits, skipped: Flags) -> list[Pair]:
+    """The pairs of one class of an image.
 
     Args:
-        cell: one of `COCOeval.evalImgs`.
-        row: of the IoU threshold.
-        truth_ids: ids of the true objects in the order of `ious`' columns.
-        ious: `[D, G]`, predictions by falling score.
+        rows: positions of its predictions, by falling score.
+        columns: positions of its true objects.
+        hits: by place among `rows` and `columns`.
+        skipped: by position, whether a true object does not count.
     """
-    column = {key: position for position, key in enumerate(truth_ids)}
-    for position, key in enumerate(cell["dtIds"]):
-        matched = int(cell["dtMatches"][row, position])
-        if matched:
-            iou = float(ious[position, column[matched]])
-            yield Pair(matched - 1, key - 1, iou, bool(cell["dtIgnore"][row, position]))
+    pairs = []
+    for place, row in enumerate(rows):
+        if place in hits:
+            column, iou, crowd = hits[place]
+            pairs.append(Pair(columns[column], row, iou, crowd))
         else:
-            yield Pair(None, key - 1, None)
-    for position, key in enumerate(cell["gtIds"]):
-        if not cell["gtMatches"][row, position] and not cell["gtIgnore"][position]:
-            yield Pair(key - 1, None, None)
+            pairs.append(Pair(None, row, None))
+    found = {column for column, _, _ in hits.values()}
+    pairs += [
+        Pair(position, None, None)
+        for column, position in enumerate(columns)
+        if column not in found and not skipped[position]
+    ]
+    return pairs
+
+
+def _by_label(objects: Sequence[Candidate]) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = {}
+    for position, item in enumerate(objects):
+        groups.setdefault(item.label, []).append(position)
+    return groups
+
+
+def _cell(columns: _Columns, positives: Ints, area: int) -> dict[str, Any]:
+    """One of `COCOeval.evalImgs`, as far as accumulating looks at it."""
+    return {
+        "dtScores": columns.score,
+        "dtMatches": columns.matched[area],
+        "dtIgnore": columns.ignored[area],
+        "gtIgnore": np.zeros(int(positives[area])),
+    }
+
+
+def _all_ranges(values: Floats, areas: int) -> Floats:
+    """`[..., A, M]` from `[..., 1, M]`: -1 for the ranges that COCO's summary leaves out."""
+    missing = areas - values.shape[-2]
+    widths = [(0, 0)] * values.ndim
+    widths[-2] = (0, missing)
+    padded: Floats = np.pad(values, widths, constant_values=-1)
+    return padded

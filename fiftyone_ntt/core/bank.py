@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from fiftyone_ntt.errors import InputError
 
 Floats = NDArray[np.float32]
+
+NEGATIVE_ORIGINS = ("mined", "tagged", "background")
+"""Where negative references come from: the bank's own mistakes, labels tagged by hand, and what
+surrounds the references. Others were handed over with the references."""
+_GIVEN = "given"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,18 @@ class ReferenceSet:
         nothing = np.zeros((0, width), dtype=np.float32)
         indices = np.zeros(0, dtype=np.int64)
         return ReferenceSet((), indices, nothing, np.zeros(0, np.float32), nothing, indices)
+
+    def rows(self, indices: Sequence[int]) -> ReferenceSet:
+        """Some of them, in the order of `indices`."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return ReferenceSet(
+            tuple(self.ids[index] for index in indices),
+            self.classes[chosen],
+            self.prototypes[chosen],
+            self.weights[chosen],
+            self.patch_means[chosen],
+            self.patch_counts[chosen],
+        )
 
     def class_means(self, count: int) -> Floats:
         """Plain mean of the reference prototypes of each of `count` classes, `[count, C]`."""
@@ -184,11 +201,43 @@ class MemoryBank:
         """The same bank under another name."""
         return replace(self, name=name)
 
-    def without_negatives(self) -> MemoryBank:
-        """The same bank as it was before it got negative references."""
-        removed = tuple(f"reference {name} " for name in self.negatives.ids)
+    @property
+    def negative_origins(self) -> tuple[str, ...]:
+        """Where each negative comes from: one of `NEGATIVE_ORIGINS`, or `given`."""
+        return tuple(_origin(name) for name in self.negatives.ids)
+
+    def without_negatives(
+        self, origin: str | None = None, *, ids: Collection[str] | None = None
+    ) -> MemoryBank:
+        """The same bank without its negative references.
+
+        Args:
+            origin: only those of this origin: `mined`, `tagged`, `background` or `given`.
+            ids: only these.
+
+        Raises:
+            InputError: there is no such origin, or one of `ids` is no negative of this bank.
+        """
+        known = (*NEGATIVE_ORIGINS, _GIVEN)
+        if origin is not None and origin not in known:
+            raise InputError(
+                f"negatives have no origin {origin!r}. Pass one of: {', '.join(known)}; or None "
+                "for all."
+            )
+        names = self.negatives.ids
+        if unknown := sorted(set(ids or ()) - set(names)):
+            raise InputError(
+                f"memory bank {self.name!r} has no negative {unknown[0]!r}. `bank.negatives.ids` "
+                "lists those it has."
+            )
+        gone = [
+            origin in (None, found) and (ids is None or name in ids)
+            for name, found in zip(names, self.negative_origins, strict=True)
+        ]
+        removed = tuple(f"reference {name} " for name, out in zip(names, gone, strict=True) if out)
         notes = tuple(note for note in self.notes if not note.startswith(removed))
-        return replace(self, negatives=ReferenceSet.empty(self.width), notes=notes)
+        kept = [row for row, out in enumerate(gone) if not out]
+        return replace(self, negatives=self.negatives.rows(kept), notes=notes)
 
     def save(self, path: str | Path) -> Path:
         """Write the bank to one safetensors file anyone can load; see `load`."""
@@ -207,6 +256,16 @@ class MemoryBank:
         from fiftyone_ntt.store.bank_file import load_bank
 
         return load_bank(path)
+
+
+def negative_id(origin: str, name: str) -> str:
+    """What a negative reference is called, so that its origin can be told from it."""
+    return f"{origin}:{name}"
+
+
+def _origin(name: str) -> str:
+    origin, colon, _ = name.partition(":")
+    return origin if colon and origin in NEGATIVE_ORIGINS else _GIVEN
 
 
 def join_reference_sets(parts: Sequence[ReferenceSet]) -> ReferenceSet:

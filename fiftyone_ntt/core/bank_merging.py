@@ -64,18 +64,7 @@ def _merged(
     seen: dict[tuple[str, int], int] = {}
     for row, key in enumerate(zip(joined.ids, joined.classes.tolist(), strict=True)):
         seen.setdefault(key, row)
-    return _rows(joined, np.array(list(seen.values()), dtype=np.int64))
-
-
-def _rows(rows: ReferenceSet, chosen: np.ndarray) -> ReferenceSet:
-    return ReferenceSet(
-        ids=tuple(rows.ids[index] for index in chosen),
-        classes=rows.classes[chosen],
-        prototypes=rows.prototypes[chosen],
-        weights=rows.weights[chosen],
-        patch_means=rows.patch_means[chosen],
-        patch_counts=rows.patch_counts[chosen],
-    )
+    return joined.rows(list(seen.values()))
 
 
 def _statistics(banks: Sequence[MemoryBank], classes: tuple[str, ...]) -> PatchStatistics:

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import decode_mask, encode_logits, squash
+from fiftyone_ntt.core.geometry import box_iou, encode_logits, squash
 from fiftyone_ntt.core.protocols import Segmenter
+from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.windows import Box
 
 _BOXES_PER_BATCH = 64
 """Boxes decoded at once: keeps the decoder's memory flat on crowded images."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoxMask:
+    """What became of a box.
+
+    Attributes:
+        mask: bool `[H, W]`, never empty.
+        agreement: IoU of the given box, as far as it lies in the image, and the box around the mask
+            that the segmenter drew: 1 where it fills the box, 0 where it drew nothing.
+    """
+
+    mask: NDArray[np.bool_]
+    agreement: float
 
 
 def mask_from_box(image: NDArray[np.uint8], box: Box, segmenter: Segmenter) -> NDArray[np.bool_]:
@@ -27,12 +43,12 @@ def mask_from_box(image: NDArray[np.uint8], box: Box, segmenter: Segmenter) -> N
     Returns:
         bool `[H, W]`, never empty.
     """
-    return masks_from_boxes(image, [box], segmenter)[0]
+    return masks_from_boxes(image, [box], segmenter)[0].mask
 
 
 def masks_from_boxes(
     image: NDArray[np.uint8], boxes: Sequence[Box], segmenter: Segmenter
-) -> list[NDArray[np.bool_]]:
+) -> list[BoxMask]:
     """The masks of several boxes of one image, embedding the image once; see `mask_from_box`."""
     if not boxes:
         return []
@@ -47,8 +63,18 @@ def masks_from_boxes(
         for rle in encode_logits(segmenter.decode_boxes(embedding, prompts)[0], size)
     ]
     return [
-        mask if mask.any() else _box_area(box, size) for mask, box in zip(masks, boxes, strict=True)
+        BoxMask(mask, _agreement(mask, box)) if mask.any() else BoxMask(_box_area(box, size), 0.0)
+        for mask, box in zip(masks, boxes, strict=True)
     ]
+
+
+def _agreement(mask: NDArray[np.bool_], box: Box) -> float:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    drawn = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=np.float64)
+    height, width = mask.shape
+    corners = np.array([[box[0], box[1], box[0] + box[2], box[1] + box[3]]], dtype=np.float64)
+    given = np.clip(corners, 0, (width, height, width, height))
+    return float(box_iou(drawn, given)[0, 0])
 
 
 def _box_area(box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:

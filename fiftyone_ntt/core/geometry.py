@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as coco_mask
 from torch import Tensor
 
-RLE = dict[str, Any]
-"""A COCO run-length encoding: `{"size": [height, width], "counts": bytes}`."""
+from fiftyone_ntt.core.rle import RLE, encode_crop
 
 
 def image_tensor(image: NDArray[np.uint8]) -> Tensor:
@@ -118,9 +115,12 @@ def box_iou(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[
     Returns:
         float `[N, M]` in 0..1; 0 where both boxes have no area.
     """
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    intersection = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)
+    sides = [
+        np.minimum(boxes[:, None, axis + 2], others[None, :, axis + 2])
+        - np.maximum(boxes[:, None, axis], others[None, :, axis])
+        for axis in (0, 1)
+    ]
+    intersection = np.clip(sides[0], 0, None) * np.clip(sides[1], 0, None)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     other_areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
     union = areas[:, None] + other_areas[None, :] - intersection
@@ -152,9 +152,9 @@ def nms(
     rivals = (box_iou(boxes, boxes) > threshold) & (classes[:, None] == classes[None, :])
     np.fill_diagonal(rivals, False)
     alive = np.ones(len(order), dtype=bool)
-    for row, suppressed in enumerate(rivals):
+    for row in np.flatnonzero(rivals.any(axis=1)):
         if alive[row]:
-            alive[row:] &= ~suppressed[row:]
+            alive[row:] &= ~rivals[row, row:]
     kept: NDArray[np.int64] = order[alive]
     return kept
 
@@ -216,51 +216,3 @@ def _encode_part(logits: Tensor, box: list[int], rows: _Axis, columns: _Axis) ->
     part = rows.weights[height, source_rows] @ cells @ columns.weights[width, source_columns].T
     corner, size = (height.start, width.start), (len(rows.weights), len(columns.weights))
     return encode_crop((part > 0).numpy(), corner, size)
-
-
-def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
-    """COCO run-length encodings of boolean masks `[N, H, W]`."""
-    # pycocotools wants column-major [H, W, N]; this transpose makes the one copy it needs.
-    columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
-    encodings: list[RLE] = coco_mask.encode(columns)
-    return encodings
-
-
-def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> RLE:
-    """COCO run-length encoding of a mask that is empty outside a window of its image.
-
-    Args:
-        crop: bool `[h, w]`, the window, which lies inside the image.
-        corner: its top and left.
-        size: the image's height and width.
-
-    Returns:
-        What `encode_masks` gives of the whole mask; it never makes that, so it takes time in the
-        columns of the window alone.
-    """
-    (top, left), (height, width) = corner, size
-    columns = np.zeros((crop.shape[1], height), dtype=np.int8)
-    columns[:, top : top + crop.shape[0]] = crop.T
-    # COCO's runs go down the columns; the first is of 0s and may be empty, the last may not.
-    changes = np.flatnonzero(np.diff(columns.ravel(), prepend=0, append=0)) + left * height
-    runs = np.diff(changes, prepend=0, append=height * width).tolist()
-    if runs[-1] == 0:
-        runs.pop()
-    rle: RLE = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
-    return rle
-
-
-def decode_mask(rle: RLE) -> NDArray[np.bool_]:
-    """Boolean mask `[H, W]` of a run-length encoding."""
-    mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
-    return mask
-
-
-def rle_boxes(rles: list[RLE]) -> NDArray[np.int64]:
-    """Inclusive pixel boxes of encodings, int64 `[N, 4]`, x1, y1, x2, y2; 0s for empty masks."""
-    if not rles:
-        return np.zeros((0, 4), dtype=np.int64)
-    corners = np.asarray(coco_mask.toBbox(rles)).reshape(-1, 4).round().astype(np.int64)
-    # toBbox gives x, y, width, height in whole pixels: the last pixel lies one before the edge.
-    corners[:, 2:] = np.maximum(corners[:, :2] + corners[:, 2:] - 1, 0)
-    return corners

@@ -21,6 +21,7 @@ _UNREADABLE = (
     Image.DecompressionBombError,
 )
 _ORIENTATION = 0x0112
+_UPRIGHT = 1
 _SIDEWAYS = (5, 6, 7, 8)
 
 
@@ -63,6 +64,19 @@ def image_size(path: str | Path) -> tuple[int, int]:
         with Image.open(path) as image:
             sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
             return (image.width, image.height) if sideways else (image.height, image.width)
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
+def is_turned(path: str | Path) -> bool:
+    """Whether an image file has an EXIF orientation other than upright.
+
+    Raises:
+        InputError: the file is missing or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
 

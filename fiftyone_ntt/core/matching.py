@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import RLE, nms, rle_boxes
+from fiftyone_ntt.core.geometry import nms
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
+from fiftyone_ntt.core.rle import RLE, rle_boxes
 from fiftyone_ntt.core.settings import MatchSettings
 from fiftyone_ntt.errors import ModelError
 
@@ -88,8 +89,9 @@ def class_similarity(
     positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
     to_negatives = np.clip(features @ bank.unit_negatives.T, 0, None)
     negative = np.zeros_like(positive)
-    for column, index in enumerate(bank.negatives.classes):
-        negative[:, index] = np.maximum(negative[:, index], to_negatives[:, column])
+    order = np.argsort(bank.negatives.classes, kind="stable")
+    classes, starts = np.unique(bank.negatives.classes[order], return_index=True)
+    negative[:, classes] = np.maximum.reduceat(to_negatives[:, order], starts, axis=1)
     excess = np.maximum(negative - positive, 0)
     lowered: Floats = positive * np.exp(-excess / settings.negative_temperature)
     return lowered
@@ -109,22 +111,17 @@ def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None
     settings = settings or MatchSettings()
     similarity = class_similarity(proposals.features, bank, settings)
     candidates = _suppressed(proposals, similarity, settings)
-    masks = [proposals.masks[index] for index in candidates]
     labels = similarity[candidates].argmax(axis=1)
     scores = merged_scores(
-        masks, labels, proposals.features[candidates], similarity[candidates, labels]
+        proposals.overlaps.among(candidates),
+        labels,
+        proposals.features[candidates],
+        similarity[candidates, labels],
     )
     order = np.argsort(-scores, kind="stable")
     passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
     kept = order[passing][: settings.max_instances]
-    return _described(
-        proposals.features,
-        bank,
-        similarity,
-        candidates[kept],
-        scores[kept],
-        [masks[index] for index in kept],
-    )
+    return _described(proposals, bank, similarity, candidates[kept], scores[kept])
 
 
 def _suppressed(
@@ -143,28 +140,52 @@ def _suppressed(
 
 
 def _described(
-    features: Floats,
+    proposals: Proposals,
     bank: MemoryBank,
     similarity: Floats,
     rows: NDArray[np.int64],
     scores: Floats,
-    masks: list[RLE],
 ) -> Match:
-    ranked = np.argsort(-similarity[rows], axis=1, kind="stable")
-    labels = ranked[:, 0]
-    single = len(bank.classes) == 1
-    runners_up = np.full(len(rows), -1) if single else ranked[:, 1]
-    second = np.zeros(len(rows), np.float32) if single else similarity[rows, runners_up]
-    to_references = features[rows] @ bank.unit_references.T
-    of_other_class = bank.references.classes[None, :] != labels[:, None]
-    nearest = np.where(of_other_class, -np.inf, to_references).argmax(axis=1)
+    labels, runners_up, margins = _two_best(similarity[rows])
+    masks = [proposals.masks[row] for row in rows.tolist()]
     return Match(
         labels=labels,
         scores=scores,
         masks=masks,
         boxes=rle_boxes(masks),
         runners_up=runners_up,
-        margins=similarity[rows, labels] - second,
-        nearest=nearest,
+        margins=margins,
+        nearest=_nearest_references(proposals.features[rows], labels, bank),
         proposals=rows,
     )
+
+
+def _two_best(
+    similarity: Floats,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Best class, second-best and the difference, of each row `[D, K]`; -1 if there is one class.
+
+    Of equal ones the first counts as better.
+    """
+    every = np.arange(len(similarity))
+    best = similarity.argmax(axis=1)
+    if similarity.shape[1] == 1:
+        return best, np.full(len(best), -1), similarity[:, 0]
+    others = similarity.copy()
+    others[every, best] = -1
+    second = others.argmax(axis=1)
+    return best, second, similarity[every, best] - similarity[every, second]
+
+
+def _nearest_references(
+    features: Floats, labels: NDArray[np.int64], bank: MemoryBank
+) -> NDArray[np.int64]:
+    """Row in the bank of the reference of its class that is most similar to each feature."""
+    nearest = np.zeros(len(labels), dtype=np.int64)
+    # Class by class: a bank of a thousand classes has many references, a class only a few.
+    for label in np.unique(labels):
+        instances = labels == label
+        members = np.flatnonzero(bank.references.classes == label)
+        similarity = features[instances] @ bank.unit_references[members].T
+        nearest[instances] = members[similarity.argmax(axis=1)]
+    return nearest

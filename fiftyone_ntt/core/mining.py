@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fiftyone_ntt.core.geometry import RLE
 from fiftyone_ntt.core.matching import Match
+from fiftyone_ntt.core.rle import RLE
 
 MAX_IOU = 0.1
 """A detection whose box overlaps a true one of its class this much is no false positive."""

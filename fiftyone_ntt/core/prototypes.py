@@ -18,12 +18,27 @@ from fiftyone_ntt.core.boxes import mask_from_box
 from fiftyone_ntt.core.matching import require_encoder
 from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.statistics import principal_components, spherical_kmeans
-from fiftyone_ntt.core.windows import Reference, window_input
+from fiftyone_ntt.core.windows import Reference, WindowInput, window_input
 from fiftyone_ntt.errors import InputError
 
 References = Mapping[str, Iterable[Reference]]
 """Class name to its references. The iterables are read once, class by class, so a caller can
 load images as they are asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedReference:
+    """A reference and its tokens.
+
+    Attributes:
+        reference: with a mask, also if it was a box.
+        window: what the encoder saw of it.
+        tokens: float32 `[g * g, C]`.
+    """
+
+    reference: Reference
+    window: WindowInput
+    tokens: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +100,15 @@ def with_negatives(
     encoder: Encoder,
     segmenter: Segmenter | None = None,
 ) -> MemoryBank:
-    """The bank with its negative references replaced by `negatives`; see `build_bank`.
+    """The bank with more negative references; see `build_bank`.
 
     Raises:
         ModelError: the bank was made with another encoder.
     """
     require_encoder(bank, encoder.identity)
-    bank = bank.without_negatives()
     rows, notes = _encode_negatives(bank.classes, negatives, encoder, segmenter)
-    return replace(bank, negatives=rows, notes=(*bank.notes, *notes))
+    joined = join_reference_sets([bank.negatives, rows])
+    return replace(bank, negatives=joined, notes=(*bank.notes, *notes))
 
 
 def _encode_negatives(
@@ -127,10 +142,11 @@ def _encode_class(
 ) -> _EncodedClass:
     rows, patches, notes = [], [], []
     for reference in references:
-        row, foreground, note = _encode_reference(index, reference, encoder, segmenter)
+        encoded = encode_reference(reference, encoder, segmenter)
+        row, foreground = _reference_row(index, encoded)
         rows.append(row)
         patches.append(foreground)
-        notes.extend([note] if note else [])
+        notes.extend([encoded.window.note] if encoded.window.note else [])
     if not rows:
         raise InputError(
             f"class {name!r} has no reference. Label at least one instance of it, or leave the "
@@ -139,26 +155,43 @@ def _encode_class(
     return _EncodedClass(join_reference_sets(rows), np.concatenate(patches), tuple(notes))
 
 
-def _encode_reference(
-    index: int, reference: Reference, encoder: Encoder, segmenter: Segmenter | None
-) -> tuple[ReferenceSet, NDArray[np.float32], str | None]:
+def encode_reference(
+    reference: Reference, encoder: Encoder, segmenter: Segmenter | None
+) -> EncodedReference:
+    """Run the encoder on a reference's window.
+
+    Args:
+        reference: with a mask, or a box alone.
+        encoder: its tokens are returned.
+        segmenter: makes a mask of a box (method 8); only then needed.
+
+    Raises:
+        InputError: an empty mask, or a box without a segmenter.
+    """
     if reference.mask is None:
         reference = replace(reference, mask=_box_mask(reference, segmenter))
     window = window_input(reference, encoder.side, encoder.grid)
     tokens = encoder.encode(window.image[None].to(encoder.device))[0].cpu().numpy()
-    weights = window.weights.flatten().numpy()
+    return EncodedReference(reference, window, tokens)
+
+
+def _reference_row(
+    index: int, encoded: EncodedReference
+) -> tuple[ReferenceSet, NDArray[np.float32]]:
+    """What a bank keeps of a reference of class `index`, and its foreground patches."""
+    tokens, weights = encoded.tokens, encoded.window.weights.flatten().numpy()
     foreground = tokens[weights > 0]
     mean = foreground.mean(axis=0, dtype=np.float64)
     prototype = (weights[:, None].astype(np.float64) * tokens).sum(axis=0) / weights.sum()
     row = ReferenceSet(
-        ids=(reference.id,),
+        ids=(encoded.reference.id,),
         classes=np.array([index], dtype=np.int64),
         prototypes=prototype[None].astype(np.float32),
         weights=np.array([weights.sum()], dtype=np.float32),
         patch_means=mean[None].astype(np.float32),
         patch_counts=np.array([len(foreground)], dtype=np.int64),
     )
-    return row, foreground, window.note
+    return row, foreground
 
 
 def _box_mask(reference: Reference, segmenter: Segmenter | None) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""PCA and spherical k-means of a class's foreground patches: for pictures, not for labels."""
+"""PCA and spherical k-means: for pictures, not for labels."""
 
 from __future__ import annotations
 
@@ -24,14 +24,22 @@ def principal_components(patches: Floats) -> tuple[Floats, Floats]:
     """
     mean = patches.mean(axis=0)
     components = np.zeros((PCA_COMPONENTS, patches.shape[1]), dtype=np.float32)
-    # The eigenvectors of the small covariance cost the same however many patches there are.
-    centred = (patches - mean).astype(np.float64)
-    vectors = np.linalg.eigh(centred.T @ centred)[1][:, ::-1].T
+    vectors = _directions((patches - mean).astype(np.float64))
     rank = min(PCA_COMPONENTS, len(patches) - 1, patches.shape[1])
     for index in range(rank):
         vector = vectors[index]
         components[index] = vector * np.sign(vector[np.abs(vector).argmax()])
     return mean, components
+
+
+def _directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Orthonormal rows by falling variance, at least as many as `centred` has rows or columns."""
+    if len(centred) > centred.shape[1]:
+        # The eigenvectors of the small covariance cost the same however many rows there are.
+        vectors: NDArray[np.float64] = np.linalg.eigh(centred.T @ centred)[1][:, ::-1].T
+        return vectors
+    rows: NDArray[np.float64] = np.linalg.svd(centred, full_matrices=False)[2]
+    return rows
 
 
 def spherical_kmeans(patches: Floats) -> Floats:

@@ -50,11 +50,13 @@ class WindowInput:
     Attributes:
         image: float32 `[3, side, side]`, the window resized to the encoder's square.
         weights: float32 `[g, g]` in 0..1, how much of each token is foreground.
+        window: where it lies in the reference's image.
         note: what the user should know (a mask smaller than a patch), or None.
     """
 
     image: Tensor
     weights: Tensor
+    window: Window
     note: str | None
 
 
@@ -128,7 +130,7 @@ def window_input(reference: Reference, side: int, grid: int) -> WindowInput:
         )
     note = f"reference {reference.id} {', and '.join(notes)}" if notes else None
     crop = image_tensor(reference.image[top:bottom, left:right])
-    return WindowInput(resize_bicubic(crop, side), weights, note)
+    return WindowInput(resize_bicubic(crop, side), weights, (left, top, right, bottom), note)
 
 
 def _mask_box(mask: NDArray[np.bool_]) -> Box:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import fiftyone.core.collections as foc
@@ -53,6 +53,27 @@ def merge_memory_banks(
     check_bank_name(samples._root_dataset, new_name, overwrite=False)
     merged = merge_banks([load_memory_bank(samples, name) for name in wanted])
     return save_memory_bank(samples, merged, new_name)
+
+
+def remove_negatives(
+    samples: foc.SampleCollection, name: str, ids: Collection[str] | None = None
+) -> BankSummary:
+    """Take negative references out of a bank of a dataset.
+
+    Args:
+        samples: the dataset, or a view of it.
+        name: of the bank.
+        ids: only these, as `bank.negatives.ids` names them; all when None.
+
+    Raises:
+        InputError: no such bank, or no such negative in it.
+
+    Example:
+        >>> ntt.remove_negatives(dataset, "boats").negatives  # doctest: +SKIP
+        0
+    """
+    bank = load_memory_bank(samples, name).without_negatives(ids=ids)
+    return save_memory_bank(samples, bank, overwrite=True)
 
 
 def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:

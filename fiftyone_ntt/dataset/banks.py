@@ -146,7 +146,7 @@ def rename_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) 
     if new_name == name:
         return _summary(dataset, run_key)
     new_key = run_key
-    if _key_of(new_name) != run_key:
+    if key_of_name(new_name) != run_key:
         new_key = check_bank_name(dataset, new_name, overwrite=False)
         dataset.rename_run(run_key, new_key)
     config = dataset.get_run_info(new_key).config
@@ -186,7 +186,7 @@ def check_bank_name(dataset: fo.Dataset, name: str, overwrite: bool) -> str:
     Raises:
         InputError: no name, or it is taken by this or, as a key, by another bank or run.
     """
-    new_key = _key_of(name)
+    new_key = key_of_name(name)
     owners = {bank.run_key: bank.name for bank in list_memory_banks(dataset)}
     for run_key, owner in owners.items():
         if owner == name:
@@ -221,8 +221,8 @@ def memory_bank_name_problem(
     return None
 
 
-def _key_of(name: str) -> str:
-    """FiftyOne's keys are identifiers: the name with other characters replaced."""
+def key_of_name(name: str) -> str:
+    """A key for FiftyOne made of a name: keys are identifiers, so other characters are replaced."""
     if not isinstance(name, str) or not name.strip():
         raise InputError("a memory bank needs a name to be saved on a dataset. Pass `name`.")
     key = re.sub(r"\W", "_", name.strip())

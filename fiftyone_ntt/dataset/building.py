@@ -41,7 +41,7 @@ def build_memory_bank(
         models: a named set (`paper`, `large`, `base`, `small`, `tiny`, `demo`) or loaded models.
         device: where a named set runs: `cpu`, `cuda`, `auto`, ...
         label_tags: only labels with one of these label tags.
-        label_ids: only these labels.
+        label_ids: only these labels; one that is repeated counts as many times.
         classes: only these classes, in this order; sorted by name when None.
         negatives_field: labels of things that are *not* the class they name, such as false
             positives; they lower the score of what resembles them.

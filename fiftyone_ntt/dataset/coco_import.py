@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
@@ -30,6 +31,7 @@ from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
 _CHUNK = 200
+_UNFINISHED = "unfinished"
 _SHOWN = 5
 _UPRIGHT = (None, 0, 1)
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -42,8 +44,8 @@ class ImportReport:
     Attributes:
         dataset: imported into.
         field: that holds the annotations.
-        images: imported.
-        annotations: imported.
+        images: imported, now or before an interruption.
+        annotations: imported, likewise.
         skipped: the records left out, each an error with its `kind` and message.
     """
 
@@ -95,7 +97,8 @@ def import_coco(
     mask to the rounded box, and its exporter simplifies polygons by 2 pixels.) Outlines become
     masks; other entries of the file, such as licences, are not kept.
 
-    Everything is checked before anything is written.
+    Everything is checked before anything is written. An import that was interrupted goes on where
+    it was when the same call is made again.
 
     Args:
         images: folder of the images.
@@ -127,17 +130,21 @@ def import_coco(
     file = read_coco(annotations, on_bad_record)
     sizes = _image_sizes(file, folder, on_bad_record)
     paths = {key: str(folder / file.images[key]["file_name"]) for key in sizes}
-    _check_target(dataset, field, paths)
+    identity = _identity(file, folder)
+    found = _check_target(dataset, field, paths, identity)
     drawn = _drawn(file, sizes, on_bad_record)
-    target = fo.Dataset(dataset, persistent=True) if isinstance(dataset, str) else dataset
+    target = fo.Dataset(str(dataset), persistent=True) if found is None else found
     known = dict(zip(*target.values(["filepath", "id"]), strict=True))
+    done = _finished(target, field, paths)
     _declare(target, field, file, sizes, drawn)
+    _describe(target, field, file, folder, unfinished=identity)
     with progress_steps(len(sizes), progress) as advance:
         keys = list(sizes)
         for start in range(0, len(keys), _CHUNK):
             part = {}
             for key in keys[start : start + _CHUNK]:
-                part[key] = _detections(drawn[key], file, sizes[key])
+                if key not in done:
+                    part[key] = _detections(drawn[key], file, sizes[key])
                 advance()
             _write(target, field, part, paths, sizes, known)
     _describe(target, field, file, folder)
@@ -228,16 +235,50 @@ def _check_id(file: CocoFile, record: Record, seen: Collection[Any]) -> None:
         )
 
 
-def _check_target(dataset: str | fo.Dataset, field: str, paths: Mapping[Any, str]) -> None:
+def _identity(file: CocoFile, folder: Path) -> str:
+    """What an interrupted import is recognised by: the file's content and the images' folder."""
+    digest = hashlib.sha256(file.path.read_bytes())
+    digest.update(str(folder).encode())
+    return digest.hexdigest()
+
+
+def _check_target(
+    dataset: str | fo.Dataset, field: str, paths: Mapping[Any, str], identity: str
+) -> fo.Dataset | None:
+    """The dataset to import into; None for one that is still to be made."""
     if isinstance(dataset, str):
-        if fo.dataset_exists(dataset):
+        check_field_name(field)
+        if not fo.dataset_exists(dataset):
+            return None
+        found = fo.load_dataset(dataset)
+        if len(found) and _unfinished(found, field) != identity:
             raise InputError(
                 f"there already is a dataset {dataset!r}. Pass another name, or the dataset itself "
                 "(`fo.load_dataset(...)`) to add to it."
             )
-        check_field_name(field)
-        return
+        return found
     check_new_field(dataset, field)
+    if _unfinished(dataset, field) != identity:
+        _check_free(dataset, field, paths)
+    return dataset
+
+
+def _unfinished(dataset: fo.Dataset, field: str) -> str | None:
+    """Identity of the import into this field that was interrupted, if one was."""
+    described = dataset.info.get(INFO, {}).get(field, {})
+    found: str | None = described.get(_UNFINISHED)
+    return found
+
+
+def _finished(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> set[Any]:
+    """Ids of the images that an interrupted import has written whole."""
+    if dataset.get_field(field) is None or dataset.get_field(ID) is None:
+        return set()
+    filled = dict(zip(*dataset.exists(field).values(["filepath", ID]), strict=True))
+    return {key for key, path in paths.items() if filled.get(path) == key}
+
+
+def _check_free(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> None:
     owners = {path: key for key, path in paths.items()}
     if dataset.get_field(field) is not None:
         filled = set(dataset.exists(field).values("filepath")) & set(owners)
@@ -315,10 +356,14 @@ def _write(
         dataset.add_samples(new, progress=False)
 
 
-def _describe(dataset: fo.Dataset, field: str, file: CocoFile, folder: Path) -> None:
-    """What an export needs besides the samples."""
+def _describe(
+    dataset: fo.Dataset, field: str, file: CocoFile, folder: Path, unfinished: str | None = None
+) -> None:
+    """What an export needs besides the samples; and, while it goes on, which import this is."""
     described = dict(dataset.info.get(INFO, {}))
     described[field] = {"images": str(folder), "categories": file.category_records}
+    if unfinished is not None:
+        described[field][_UNFINISHED] = unfinished
     dataset.info[INFO] = described
     dataset.classes[field] = [record["name"] for record in file.category_records]
     dataset.save()

@@ -7,17 +7,22 @@ long as its mask and box are those of the import: an edited label is taken as it
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import fiftyone.core.labels as fol
 import numpy as np
 
-from fiftyone_ntt.coco.instances import Instance
-from fiftyone_ntt.core.geometry import RLE, decode_mask, encode_crop
-from fiftyone_ntt.dataset.masks import Size, detection_crop, pixel_box
+from fiftyone_ntt.core.rle import RLE, decode_mask, encode_crop
+from fiftyone_ntt.dataset.masks import Crop, MaskedLabel, Size, detection_crop, pixel_box
 from fiftyone_ntt.errors import InputError
+
+# Not needed to read labels, which other processes do without FiftyOne and torch.
+if TYPE_CHECKING:
+    import fiftyone.core.labels as fol
+
+    from fiftyone_ntt.coco.instances import Instance
 
 ID = "coco_id"
 """Attribute (and sample field) of the id in the COCO file."""
@@ -29,20 +34,41 @@ INFO = "coco"
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What COCO says of an instance's place.
+    """What COCO says of an instance's place. Its mask is read and drawn when first asked for.
 
     Attributes:
-        rle: run lengths at image size; None for a box alone.
         box: x, y, width, height in pixels.
-        area: in pixels.
+        size: the image's height and width.
+        read_crop: reads the mask; returns None for a box alone.
+        stated_area: the COCO file's, in pixels; None if there is none.
     """
 
-    rle: RLE | None
     box: Sequence[float]
-    area: float
+    size: Size
+    read_crop: Callable[[], Crop | None]
+    stated_area: float | None = None
+
+    @cached_property
+    def crop(self) -> Crop | None:
+        """The mask, or None for a box alone."""
+        return self.read_crop()
+
+    @cached_property
+    def rle(self) -> RLE | None:
+        """Run lengths at image size; None for a box alone."""
+        return None if self.crop is None else encode_crop(*self.crop, self.size)
+
+    @cached_property
+    def area(self) -> float:
+        """In pixels: the file's, or else the mask's or the box's."""
+        if self.stated_area is not None:
+            return self.stated_area
+        if self.crop is None:
+            return self.box[2] * self.box[3]
+        return float(np.count_nonzero(self.crop[0]))
 
 
-def detection_shape(detection: fol.Detection, size: Size) -> Shape:
+def detection_shape(detection: MaskedLabel, size: Size) -> Shape:
     """Mask, box and area of a detection; box and area are the COCO file's if it came from one.
 
     Args:
@@ -50,25 +76,24 @@ def detection_shape(detection: fol.Detection, size: Size) -> Shape:
         size: the image's height and width.
 
     Raises:
-        InputError: the mask's file cannot be read, or the box lies outside the image.
+        InputError: the mask's file cannot be read, or the box lies outside the image; raised when
+            the mask is first asked for.
     """
     drawn = _drawn(detection, size)
     source = detection.get_attribute_value(SOURCE, None)
     if isinstance(source, Mapping) and source.get("shape") == _fingerprint(drawn):
-        return Shape(drawn.rle, list(source["bbox"]), source["area"])
+        return Shape(list(source["bbox"]), size, lambda: drawn.crop, source["area"])
     return drawn
 
 
-def _drawn(detection: fol.Detection, size: Size) -> Shape:
-    try:
-        placed = detection_crop(detection, size)
-    except InputError as error:
-        raise InputError(f"label {detection.id}: {error}") from error
-    box = pixel_box(detection.bounding_box, size)
-    if placed is None:
-        return Shape(None, box, box[2] * box[3])
-    crop, corner = placed
-    return Shape(encode_crop(crop, corner, size), box, float(np.count_nonzero(crop)))
+def _drawn(detection: MaskedLabel, size: Size) -> Shape:
+    def read_crop() -> Crop | None:
+        try:
+            return detection_crop(detection, size)
+        except InputError as error:
+            raise InputError(f"label {detection.id}: {error}") from error
+
+    return Shape(pixel_box(detection.bounding_box, size), size, read_crop)
 
 
 def _fingerprint(shape: Shape) -> int:
@@ -88,6 +113,8 @@ def instance_detection(
         key: its id, or None if it has none.
         position: its place in the file.
     """
+    import fiftyone.core.labels as fol
+
     attributes = {"label": label, CROWD: instance.crowd} | ({} if key is None else {ID: key})
     if instance.rle is None:
         x, y, w, h = instance.box

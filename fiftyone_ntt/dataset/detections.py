@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import zlib
+from typing import Any
+
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
+import numpy as np
+from bson import ObjectId
+from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import decode_mask
 from fiftyone_ntt.core.matching import Match
+from fiftyone_ntt.core.rle import decode_crops
+
+Document = dict[str, Any]
+"""A label as it lies in the database."""
 
 ATTRIBUTES: dict[str, type[fof.Field]] = {
     "runner_up": fof.StringField,
@@ -18,31 +27,63 @@ ATTRIBUTES: dict[str, type[fof.Field]] = {
 more similar the best one is, and the id of the most similar reference of its class."""
 
 
-def match_detections(match: Match, bank: MemoryBank, run: str | None = None) -> fol.Detections:
-    """Pixel-exact detections of one image, best first.
+def match_document(
+    match: Match, bank: MemoryBank, size: tuple[int, int], run: str | None = None
+) -> Document:
+    """Pixel-exact `Detections` of one image, best first, as they lie in the database.
+
+    Made directly: building FiftyOne's label objects first takes ten times as long as everything
+    else that relabelling an image does.
 
     Args:
         match: of the image.
         bank: that it was matched with.
+        size: the image's height and width.
         run: key of the run that writes them, if any.
 
     Returns:
         One detection per instance: label, confidence, mask, box around it, `ATTRIBUTES`, `run`.
     """
-    return fol.Detections(
-        detections=[_detection(match, row, bank, run) for row in range(len(match))]
-    )
-
-
-def _detection(match: Match, row: int, bank: MemoryBank, run: str | None) -> fol.Detection:
-    second = int(match.runners_up[row])
+    crops = decode_crops(match.masks, match.boxes)
+    height, width = size
     origin = {} if run is None else {"run": run}
-    return fol.Detection.from_mask(
-        decode_mask(match.masks[row]),
-        label=bank.classes[match.labels[row]],
-        confidence=float(match.scores[row]),
-        runner_up=bank.classes[second] if second >= 0 else None,
-        margin=float(match.margins[row]),
-        nearest_reference=bank.references.ids[match.nearest[row]],
-        **origin,
-    )
+    detections = []
+    for row, crop in enumerate(crops):
+        x, y, _, _ = match.boxes[row].tolist()
+        h, w = crop.shape
+        second = int(match.runners_up[row])
+        values = {
+            "label": bank.classes[match.labels[row]],
+            "bounding_box": [x / width, y / height, w / width, h / height],
+            "mask": _mask_bytes(crop),
+            "confidence": float(match.scores[row]),
+            "runner_up": bank.classes[second] if second >= 0 else None,
+            "margin": float(match.margins[row]),
+            "nearest_reference": bank.references.ids[match.nearest[row]],
+            **origin,
+        }
+        detections.append(
+            {"_id": ObjectId(), "_cls": "Detection", "attributes": {}, "tags": [], **values}
+        )
+    return {"_cls": "Detections", "detections": detections}
+
+
+def match_detections(match: Match, bank: MemoryBank, size: tuple[int, int]) -> fol.Detections:
+    """`match_document` as labels that are not in a database yet."""
+    return fol.Detections._from_son(match_document(match, bank, size))
+
+
+def _mask_bytes(mask: NDArray[np.bool_]) -> bytes:
+    """What FiftyOne reads as a mask: a compressed npy file.
+
+    Compressed by its runs alone, four times faster than zlib's default and no larger for masks.
+    """
+    compressor = zlib.compressobj(strategy=zlib.Z_RLE)
+    return compressor.compress(_npy_header(mask.shape) + mask.tobytes()) + compressor.flush()
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    # NumPy's own writer takes as long as compressing a small mask; the format is fixed (NEP 1).
+    text = f"{{'descr': '|b1', 'fortran_order': False, 'shape': {shape}, }}"
+    padded = text.ljust(-(len(text) + 11) % 64 + len(text)) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode()

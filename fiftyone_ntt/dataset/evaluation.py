@@ -132,6 +132,7 @@ def evaluate(
     compute_mAP: bool = True,
     classes: Sequence[str] | None = None,
     confidence_thresh: float | None = None,
+    workers: int | None = None,
     progress: Progress = None,
 ) -> Evaluation:
     """COCO's evaluation of predicted against true instances.
@@ -162,6 +163,8 @@ def evaluate(
         compute_mAP: also sweep the IoU thresholds for average precision, which takes longer.
         classes: which classes the results are about; all that occur when None.
         confidence_thresh: leave out predictions below this confidence.
+        workers: processes that score, with pycocotools; 1 for none but this one. When None, up to 8
+            of the machine's cores from 500 images on.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`, of
             the images of each kind of IoU.
 
@@ -179,6 +182,8 @@ def evaluate(
         raise InputError(f"iou is {iou!r}. Pass 'boxes', 'masks' or 'both'.")
     if method not in _CONFIGS:
         raise InputError(f"method is {method!r}. Pass 'pycocotools' or 'fiftyone'.")
+    if workers is not None and workers < 1:
+        raise InputError(f"workers is {workers}. Pass 1 or more processes, or None.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
     _check(samples, pred_field, gt_field, eval_key, masks="masks" in kinds)
     if confidence_thresh is not None:
@@ -199,7 +204,7 @@ def evaluate(
         key = None if eval_key is None else eval_key + ("_boxes" if kind == "boxes" else "")
         keys += [key] if key is not None else []
         with progress_steps(len(samples), progress) as advance:
-            results[kind] = save_evaluation(samples, config, key, classes, advance)
+            results[kind] = save_evaluation(samples, config, key, classes, advance, workers)
     return Evaluation(results["masks"], results["boxes"], tuple(keys))
 
 

@@ -1,10 +1,10 @@
 """An evaluation like FiftyOne's `evaluate_detections`, saved in linear time.
 
 FiftyOne edits every label of a loaded sample in place and saves the sample, which takes time
-quadratic in the labels of an image (about 5 s at 300). Here the evaluation method works on
-samples that are never saved, and what it noted on their labels is written with one update per
-sample. The calls and their order mirror `fiftyone.utils.eval.detection.evaluate_detections`; a test
-compares the outcomes.
+quadratic in the labels of an image (about 5 s at 300). Here what the evaluation method notes on
+labels is written with one update per sample: pycocotools' method works on documents straight from
+the database, FiftyOne's own on samples that are never saved. The calls and their order mirror
+`fiftyone.utils.eval.detection.evaluate_detections`; a test compares the outcomes.
 """
 
 from __future__ import annotations
@@ -22,18 +22,30 @@ import fiftyone.utils.eval.detection as foud
 from bson import ObjectId
 from pymongo import UpdateOne
 
-Notes = dict[str, dict[str, Any]]
-"""Label id to the attributes noted on it."""
+from fiftyone_ntt.dataset.evaluation_work import FiftyOneMatch, ImageOutcome, Notes
+from fiftyone_ntt.dataset.exact_evaluation import PycocotoolsEvaluation
 
 _CHUNK = 500
 
 
 @dataclass(frozen=True)
-class _SampleOutcome:
-    """Of one sample: counts, and what was noted on its labels."""
+class _NotedOutcome:
+    """Of one sample, for FiftyOne's own methods: matches, and what they noted on its labels."""
 
-    counts: tuple[int, int, int]
-    notes: Mapping[str, Notes]
+    sample_id: str
+    matches: list[FiftyOneMatch]
+    noted: tuple[Notes, Notes]
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        tallied: tuple[int, int, int] = foud._tally_matches(self.matches)
+        return tallied
+
+    def notes(self, key: str) -> tuple[Notes, Notes]:
+        return self.noted
+
+
+_Outcome = ImageOutcome | _NotedOutcome
 
 
 def save_evaluation(
@@ -42,6 +54,7 @@ def save_evaluation(
     eval_key: str | None,
     classes: Sequence[str] | None,
     advance: Callable[[], None],
+    workers: int | None = None,
 ) -> Any:
     """Evaluate and, with an `eval_key`, save as FiftyOne would.
 
@@ -51,6 +64,7 @@ def save_evaluation(
         eval_key: where to save; nothing is written when None.
         classes: which the results are about; all that occur when None.
         advance: called after each sample.
+        workers: processes of pycocotools' method; as many as are worth it when None.
 
     Returns:
         FiftyOne's results object.
@@ -58,12 +72,12 @@ def save_evaluation(
     method = config.build()
     # Nothing is registered until all is computed: a failure leaves an earlier evaluation intact.
     method.register_samples(samples, None)
-    outcomes: dict[str, _SampleOutcome] = {}
-    matches: list[Any] = []
-    for sample_id, found, outcome in _matched(samples, method, config, eval_key or "eval"):
-        matches.extend(found)
-        outcomes[sample_id] = outcome
-        advance()
+    outcomes: list[_Outcome] = []
+    matches: list[FiftyOneMatch] = []
+    for outcome in _outcomes(samples, method, eval_key or "eval", advance, workers):
+        matches.extend(outcome.matches)
+        if eval_key is not None:
+            outcomes.append(outcome)
     results = method.generate_results(
         samples, matches, eval_key=eval_key, classes=classes, progress=False
     )
@@ -78,15 +92,22 @@ def save_evaluation(
     return results
 
 
-def _matched(
-    samples: foc.SampleCollection, method: Any, config: Any, key: str
-) -> Iterator[tuple[str, list[Any], _SampleOutcome]]:
-    """Id, matches and outcome of each sample."""
-    fields = (config.gt_field, config.pred_field)
+def _outcomes(
+    samples: foc.SampleCollection,
+    method: Any,
+    key: str,
+    advance: Callable[[], None],
+    workers: int | None,
+) -> Iterator[_Outcome]:
+    if isinstance(method, PycocotoolsEvaluation):
+        yield from method.outcomes(samples, workers, advance)
+        return
+    fields = (method.config.gt_field, method.config.pred_field)
     for sample in samples.select_fields(list(fields)).iter_samples():
         found = method.evaluate(sample, eval_key=key)
-        notes = {field: _notes(sample[field], key) for field in fields}
-        yield sample.id, found, _SampleOutcome(foud._tally_matches(found), notes)
+        true, predicted = (_notes(sample[field], key) for field in fields)
+        yield _NotedOutcome(sample.id, found, (true, predicted))
+        advance()
 
 
 def _notes(labels: fol.Detections | None, key: str) -> Notes:
@@ -99,35 +120,37 @@ def _notes(labels: fol.Detections | None, key: str) -> Notes:
     return noted
 
 
-def _write(
-    dataset: fo.Dataset, config: Any, key: str, outcomes: Mapping[str, _SampleOutcome]
-) -> None:
+def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outcome]) -> None:
     fields = (config.gt_field, config.pred_field)
-    ids = list(outcomes)
-    for start in range(0, len(ids), _CHUNK):
-        part = dataset.select(ids[start : start + _CHUNK])
+    for start in range(0, len(outcomes), _CHUNK):
+        chunk = {outcome.sample_id: outcome for outcome in outcomes[start : start + _CHUNK]}
         # The dataset's own order of labels: a view may have filtered or sorted them.
-        columns = part.values(["id", *(f"{field}.detections.id" for field in fields)])
+        columns = dataset.select(list(chunk)).values(
+            ["id", *(f"{field}.detections.id" for field in fields)]
+        )
         updates = [
-            _update(sample_id, dict(zip(fields, label_ids, strict=True)), outcomes[sample_id], key)
+            _update(chunk[sample_id], dict(zip(fields, label_ids, strict=True)), key)
             for sample_id, *label_ids in zip(*columns, strict=True)
         ]
         dataset._bulk_write(updates, ids=columns[0])
 
 
 def _update(
-    sample_id: str,
-    label_ids: Mapping[str, list[str] | None],
-    outcome: _SampleOutcome,
-    key: str,
+    outcome: _Outcome, label_ids: Mapping[str, Sequence[str] | None], key: str
 ) -> UpdateOne:
-    """One update of a whole sample; does nothing if its labels moved since they were read."""
-    condition: dict[str, Any] = {"_id": ObjectId(sample_id)}
+    """One update of a whole sample; does nothing if its labels moved since they were read.
+
+    Args:
+        outcome: of the sample.
+        label_ids: of the true and of the predicted objects, by field and in that order.
+        key: the evaluation's.
+    """
+    condition: dict[str, Any] = {"_id": ObjectId(outcome.sample_id)}
     values: dict[str, Any] = {"last_modified_at": datetime.now(timezone.utc)}
     for suffix, count in zip(("tp", "fp", "fn"), outcome.counts, strict=True):
         values[f"{key}_{suffix}"] = count
-    for field, notes in outcome.notes.items():
-        for position, label_id in enumerate(label_ids[field] or ()):
+    for (field, ids), notes in zip(label_ids.items(), outcome.notes(key), strict=True):
+        for position, label_id in enumerate(ids or ()):
             if label_id in notes:
                 path = f"{field}.detections.{position}"
                 condition[f"{path}._id"] = ObjectId(label_id)

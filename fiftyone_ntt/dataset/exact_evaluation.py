@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import fiftyone.core.collections as foc
@@ -10,9 +10,15 @@ import fiftyone.core.labels as fol
 import fiftyone.utils.eval.coco as fouc
 import fiftyone.utils.eval.detection as foud
 
-from fiftyone_ntt.coco.scorer import Candidate, Pair, Scorer, Scores
-from fiftyone_ntt.core.images import known_size
-from fiftyone_ntt.dataset.coco_labels import ID, detection_shape
+from fiftyone_ntt.coco.scorer import Scores
+from fiftyone_ntt.dataset.evaluation_work import (
+    BATCH,
+    ImageOutcome,
+    Notes,
+    Task,
+    default_workers,
+    score_batches,
+)
 from fiftyone_ntt.dataset.fields import label_field_type
 from fiftyone_ntt.errors import InputError
 
@@ -47,7 +53,21 @@ class PycocotoolsEvaluationConfig(fouc.COCOEvaluationConfig):  # type: ignore[mi
 
 
 class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
-    """Matches image by image, as FiftyOne asks for it, and scores all of them at the end."""
+    """Scores a whole collection at once, and tells FiftyOne image by image what came out."""
+
+    def __init__(self, config: PycocotoolsEvaluationConfig) -> None:
+        super().__init__(config)
+        self._task = Task(
+            gt_field=config.gt_field,
+            pred_field=config.pred_field,
+            kind="masks" if config.use_masks else "boxes",
+            iou=config.iou,
+            sweep=config.compute_mAP,
+            crowd=config.iscrowd,
+        )
+        self._scorer = self._task.scorer()
+        self._order: list[int] = []
+        self._asked: dict[str, ImageOutcome] | None = None
 
     def register_samples(
         self, samples: foc.SampleCollection, eval_key: str | None, dynamic: bool = True
@@ -55,43 +75,45 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
         for field in (self.config.pred_field, self.config.gt_field):
             label_field_type(samples, field, (fol.Detections,))
         super().register_samples(samples, eval_key, dynamic=dynamic)
-        self._scorer = Scorer(
-            "masks" if self.config.use_masks else "boxes",
-            self.config.iou,
-            self.config.compute_mAP,
-        )
+        self._samples = samples
+
+    def outcomes(
+        self,
+        samples: foc.SampleCollection,
+        workers: int | None = None,
+        advance: Callable[[], None] = lambda: None,
+    ) -> Iterator[ImageOutcome]:
+        """Score the images of a collection, each of which is told in its order.
+
+        Args:
+            samples: checked.
+            workers: processes; as many as are worth it when None.
+            advance: called after each image.
+        """
+        self._scorer, coco_ids = self._task.scorer(), []
+        count = default_workers(len(samples)) if workers is None else workers
+        for batch in score_batches(_batches(samples, self._task), self._task, count):
+            self._scorer.extend(batch.scorer)
+            for image in batch.images:
+                coco_ids.append(image.coco_id)
+                yield image
+                advance()
+        self._order = _image_order(coco_ids)
+
+    def scores(self, classes: Sequence[str] | None = None) -> Scores:
+        """Scores of the images that `outcomes` told; of all classes when None."""
+        return self._scorer.scores(classes, self._order)
 
     def evaluate(self, sample_or_frame: Any, eval_key: str | None = None) -> list[Any]:
-        """Match the objects of an image; those on crowds are in no match and get no verdict."""
-        truth, predicted = (
-            _detections(sample_or_frame[field]) for field in (self.gt_field, self.pred_field)
-        )
-        size = _size(sample_or_frame)
-        pairs = self._scorer.add(
-            [self._candidate(label, size, truth=True) for label in truth],
-            [self._candidate(label, size, truth=False) for label in predicted],
-        )
+        """The matches of an image; objects on crowds are in none and get no verdict."""
+        if self._asked is None:
+            self._asked = {image.sample_id: image for image in self.outcomes(self._samples)}
+        outcome = self._asked[sample_or_frame.id]
         if eval_key is not None:
-            _note(pairs, truth, predicted, eval_key)
-        return [_match(pair, truth, predicted) for pair in pairs if not pair.ignored]
-
-    def _candidate(self, label: fol.Detection, size: tuple[int, int], truth: bool) -> Candidate:
-        shape = detection_shape(label, size)
-        if self.config.use_masks and shape.rle is None:
-            raise InputError(
-                f"label {label.id} has no mask. Evaluate boxes instead, or turn boxes into masks "
-                "with `boxes_to_masks`."
-            )
-        if truth:
-            crowd = bool(label.get_attribute_value(self.config.iscrowd, False))
-            return Candidate(label.label, shape.rle, shape.box, shape.area, crowd)
-        if label.confidence is None:
-            raise InputError(
-                f"label {label.id} has no confidence, so it cannot be ranked. Give it one."
-            )
-        # COCO sizes a predicted box by itself, whether or not it has a mask.
-        area = shape.area if self.config.use_masks else shape.box[2] * shape.box[3]
-        return Candidate(label.label, shape.rle, shape.box, area, score=label.confidence)
+            fields = (self.gt_field, self.pred_field)
+            for field, notes in zip(fields, outcome.notes(eval_key), strict=True):
+                _note(sample_or_frame[field], notes, eval_key)
+        return outcome.matches
 
     def generate_results(
         self,
@@ -107,7 +129,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
             return super().generate_results(
                 samples, matches, eval_key=eval_key, classes=classes, missing=missing
             )
-        scores = self._scorer.scores(classes, _image_order(samples))
+        scores = self.scores(classes)
         return fouc.COCODetectionResults(
             samples,
             self.config,
@@ -120,64 +142,39 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
             recall_sweep=scores.recall,
             thresholds=scores.thresholds,
             missing=missing,
-            custom_metrics=_metrics(scores),
+            custom_metrics=metric_entries(scores),
             backend=self,
         )
 
 
-def _detections(labels: fol.Detections | None) -> list[fol.Detection]:
-    return list(labels.detections) if labels is not None else []
-
-
-def _size(sample: Any) -> tuple[int, int]:
-    metadata = sample["metadata"]
-    height = metadata.height if metadata else None
-    width = metadata.width if metadata else None
-    return known_size(sample["filepath"], height, width)
-
-
-def _image_order(samples: foc.SampleCollection) -> list[int]:
-    """By COCO image id, as pycocotools goes; in the order of the view without such ids."""
-    ids = samples.values(ID) if samples.get_field(ID) is not None else [None] * len(samples)
-    if any(key is None for key in ids):
-        return list(range(len(ids)))
-    return [index for _, index in sorted(zip(ids, range(len(ids)), strict=True))]
-
-
-def _note(
-    pairs: list[Pair], truth: list[fol.Detection], predicted: list[fol.Detection], key: str
-) -> None:
-    """Write FiftyOne's three attributes on the labels."""
-    for label in (*truth, *predicted):
-        label[key], label[f"{key}_id"], label[f"{key}_iou"] = None, "", None
-    for pair in pairs:
-        true = None if pair.truth is None else truth[pair.truth]
-        found = None if pair.prediction is None else predicted[pair.prediction]
-        verdict = "fp" if true is None else "fn" if found is None else "tp"
-        for label, other in ((true, found), (found, true)):
-            # A crowd names the first of its predictions, as in FiftyOne's own evaluation.
-            if label is None or label[f"{key}_id"]:
-                continue
-            label[key] = None if pair.ignored else verdict
-            if other is not None:
-                label[f"{key}_id"], label[f"{key}_iou"] = other.id, pair.iou
-
-
-def _match(pair: Pair, truth: list[fol.Detection], predicted: list[fol.Detection]) -> Any:
-    true = None if pair.truth is None else truth[pair.truth]
-    found = None if pair.prediction is None else predicted[pair.prediction]
-    return (
-        true.label if true else None,
-        found.label if found else None,
-        pair.iou,
-        found.confidence if found else None,
-        true.id if true else None,
-        found.id if found else None,
+def _batches(samples: foc.SampleCollection, task: Task) -> Iterator[bytes]:
+    """The documents of a collection, as the database sends them."""
+    pipeline = samples._pipeline(pipeline=[{"$project": task.projection()}])
+    collection = samples._dataset._sample_collection
+    batches: Iterator[bytes] = collection.aggregate_raw_batches(
+        pipeline, batchSize=BATCH, allowDiskUse=True
     )
+    # The first may be empty, before the database has found anything.
+    yield from (batch for batch in batches if batch)
 
 
-def _metrics(scores: Scores) -> dict[str, Any]:
-    """As FiftyOne keeps custom metrics; those that are undefined are left out."""
+def _image_order(coco_ids: list[Any]) -> list[int]:
+    """By COCO image id, as pycocotools goes; in the order of the view without such ids."""
+    if any(key is None for key in coco_ids):
+        return list(range(len(coco_ids)))
+    return [index for _, index in sorted(zip(coco_ids, range(len(coco_ids)), strict=True))]
+
+
+def _note(labels: fol.Detections | None, notes: Notes, key: str) -> None:
+    """Write FiftyOne's three attributes on the labels."""
+    for label in labels.detections if labels is not None else ():
+        noted = notes[label.id]
+        for name in (key, f"{key}_id", f"{key}_iou"):
+            label[name] = noted.get(name)
+
+
+def metric_entries(scores: Scores) -> dict[str, Any]:
+    """Figures as FiftyOne's results keep custom metrics; those that are undefined are left out."""
     return {
         f"{_URI}/{name}": {
             "key": name,

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
-import fiftyone.core.labels as fol
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.geometry import decode_mask
-from fiftyone_ntt.core.windows import Box
+from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 
+# Processes that only read masks do without FiftyOne and torch, which take seconds to load.
+if TYPE_CHECKING:
+    import fiftyone.core.labels as fol
+
+    from fiftyone_ntt.core.windows import Box
+
 Size = tuple[int, int]
+Crop = tuple[NDArray[np.bool_], tuple[int, int]]
+"""A mask without the empty rest of its image, bool `[h, w]`, and its top and left there."""
 
 _PIXEL_DIGITS = 6
 """Decimals kept of pixel coordinates: `286 / 480 * 480` must be 286, which is then truncated."""
+
+
+class MaskedLabel(Protocol):
+    """What is read of a label: a `fiftyone.Detection`, or one as the database holds it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def bounding_box(self) -> Sequence[float]: ...
+    @property
+    def mask_path(self) -> str | None: ...
+    @property
+    def has_mask(self) -> bool: ...
+    def get_mask(self) -> Any: ...
+    def get_attribute_value(self, name: str, default: Any) -> Any: ...
 
 
 def pixel_box(bounding_box: Sequence[float], size: Size) -> Box:
@@ -43,7 +64,7 @@ def pixel_box(bounding_box: Sequence[float], size: Size) -> Box:
     return x, y, w, h
 
 
-def detection_mask(detection: fol.Detection, size: Size) -> NDArray[np.bool_] | None:
+def detection_mask(detection: MaskedLabel, size: Size) -> NDArray[np.bool_] | None:
     """A detection's instance mask in its image; the inverse of `Detection.from_mask`.
 
     The mask is laid over the box, rounded to whole pixels, and resized (nearest neighbour) only if
@@ -68,14 +89,11 @@ def detection_mask(detection: fol.Detection, size: Size) -> NDArray[np.bool_] | 
     return mask
 
 
-def detection_crop(
-    detection: fol.Detection, size: Size
-) -> tuple[NDArray[np.bool_], tuple[int, int]] | None:
-    """`detection_mask` without the empty rest of the image.
+def detection_crop(detection: MaskedLabel, size: Size) -> Crop | None:
+    """`detection_mask` without the empty rest of the image, which it does not reach out of.
 
     Returns:
-        bool `[h, w]` and its top and left in the image, which it does not reach out of; None for a
-        box alone.
+        None for a box alone.
 
     Raises:
         InputError: the mask's file cannot be read, or the box lies outside the image.
@@ -94,7 +112,7 @@ def detection_crop(
     return instance[rows, columns], (top + rows.start, left + columns.start)
 
 
-def _instance_mask(detection: fol.Detection) -> NDArray[np.bool_] | None:
+def _instance_mask(detection: MaskedLabel) -> NDArray[np.bool_] | None:
     if not detection.has_mask:
         return None
     try:
@@ -107,7 +125,7 @@ def _instance_mask(detection: fol.Detection) -> NDArray[np.bool_] | None:
     return (mask[:, :, 0] if mask.ndim > 2 else mask) > 0
 
 
-def _bad_mask_file(detection: fol.Detection) -> InputError:
+def _bad_mask_file(detection: MaskedLabel) -> InputError:
     return InputError(
         f"its mask {detection.mask_path} cannot be read. Restore the file, or remove `mask_path` "
         "from the label to use its box alone."

@@ -52,7 +52,7 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
         bank: the classes and their references.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run.
-        mode: `"paper"`, the published method.
+        mode: `"paper"`, the published method, or `"adaptive"`, faster and not exact; see `segment`.
         points_per_side: prompts per row and column of the grid.
         confidence_thresh: leave out detections below this confidence, 0..1; None for no limit.
 
@@ -128,7 +128,10 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
 
     def predict(self, image: Any) -> fol.Detections:
         """Detections of one RGB image, uint8 `[H, W, 3]` or a PIL image."""
-        found = match_detections(self._pipeline(np.asarray(image)), self._pipeline.bank)
+        pixels = np.asarray(image)
+        found = match_detections(
+            self._pipeline(pixels), self._pipeline.bank, (pixels.shape[0], pixels.shape[1])
+        )
         least, classes = self.config.confidence_thresh, self.config.filter_classes
         kept = [
             detection

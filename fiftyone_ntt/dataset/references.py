@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -43,13 +44,13 @@ class ClassReferences:
         return len(self.entries)
 
     def __iter__(self) -> Iterator[Reference]:
-        wanted = {entry.label_id for entry in self.entries}
+        times = Counter(entry.label_id for entry in self.entries)
         ids = list(dict.fromkeys(entry.sample_id for entry in self.entries))
         for sample in self.samples.select(ids).select_fields(self.field).iter_samples():
             image = read_image(sample.filepath, oriented=True)
             for label in labels_of(sample[self.field]):
-                if label.id in wanted:
-                    yield _reference(label, image, sample.filepath)
+                for _ in range(times[label.id]):
+                    yield label_reference(label, image, sample.filepath)
                     self.on_read()
 
 
@@ -68,7 +69,7 @@ def read_references(
         samples: a dataset or view of images; a patches view works too.
         label_field: Detections (with masks, or boxes alone) or closed Polylines.
         label_tags: only labels with one of these tags.
-        label_ids: only these labels.
+        label_ids: only these labels; one that is repeated is a reference as many times.
         classes: only these classes, in this order; by name when None.
         on_read: called after each reference that was read.
 
@@ -139,11 +140,11 @@ def _entries(
                 "leave `label_tags` out."
             )
     if ids is not None:
-        chosen = set(ids)
-        found = [row for row in found if row[0].label_id in chosen]
+        times = Counter(ids)
+        found = [row for row in found for _ in range(times[row[0].label_id])]
         if not found:
             raise InputError(
-                f"none of the {len(chosen)} label ids is a label in field {field!r} of this view. "
+                f"none of the {len(times)} label ids is a label in field {field!r} of this view. "
                 "Select labels of that field."
             )
     return [entry for entry, _ in found]
@@ -202,7 +203,17 @@ def _check_files(entries: list[_Entry]) -> None:
         raise InputError("\n".join(problems[:_SHOWN]) + more)
 
 
-def _reference(label: fol.Label, image: NDArray[np.uint8], path: str) -> Reference:
+def label_reference(label: fol.Label, image: NDArray[np.uint8], path: str) -> Reference:
+    """A label as a reference.
+
+    Args:
+        label: of one of `REFERENCE_TYPES` that is no list.
+        image: that it lies on, RGB, uint8 `[H, W, 3]`.
+        path: of the image, for messages.
+
+    Raises:
+        InputError: its mask or shape cannot be used.
+    """
     size = (image.shape[0], image.shape[1])
     try:
         if isinstance(label, fol.Polyline):

@@ -10,7 +10,11 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
+from bson import ObjectId
+from pymongo import UpdateOne
 
+from fiftyone_ntt.dataset.detections import Document
+from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.identity import ingredients_hash
 
 PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
@@ -39,10 +43,33 @@ class RunRecord:
         """Run key: `ntt_<field>_` and eight hexadecimal digits of the ingredients' hash."""
         return f"ntt_{self.field}_{ingredients_hash(dict(self.ingredients))[:8]}"
 
-    def write(self, detections: Mapping[str, fol.Detections]) -> None:
+    def check_field(self) -> None:
+        """Check that the field written to is still there, whichever process may have deleted it.
+
+        Writing on would leave detections that no schema knows and nobody sees.
+
+        Raises:
+            InputError: it was deleted.
+        """
+        self.dataset._reload(hard=True)  # `reload` would also drop unsaved edits of samples
+        if self.dataset.get_field(self.field) is None:
+            raise InputError(
+                f"field {self.field!r} was deleted while run {self.key} was writing to it, so the "
+                "run stopped. Nothing else was touched; run it again to compute its images anew."
+            )
+
+    def write(self, detections: Mapping[str, fol.Detections | Document]) -> None:
         """Write the detections of some samples, given by id."""
-        if detections:
-            self.dataset.set_values(self.field, dict(detections), key_field="id")
+        now = datetime.now(timezone.utc)
+        updates = [
+            UpdateOne(
+                {"_id": ObjectId(sample_id)},
+                {"$set": {self.field: _document(found), "last_modified_at": now}},
+            )
+            for sample_id, found in detections.items()
+        ]
+        if updates:
+            self.dataset._bulk_write(updates, ids=list(detections))
 
     @contextmanager
     def running(self, tally_of: Callable[[], tuple[int, dict[str, str]]]) -> Iterator[None]:
@@ -89,3 +116,7 @@ class RunRecord:
         if failures:
             results = self.dataset.init_run_results(self.key, failures=failures)
             self.dataset.save_run_results(self.key, results, cache=False)
+
+
+def _document(detections: fol.Detections | Document) -> Document:
+    return detections if isinstance(detections, dict) else dict(detections.to_mongo())

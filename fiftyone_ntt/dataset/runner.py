@@ -17,6 +17,7 @@ import fiftyone.core.labels as fol
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.dataset.detections import Document
 from fiftyone_ntt.dataset.fields import declare_detections
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.run_record import RunRecord
@@ -77,12 +78,13 @@ def run_over(
     ids: Sequence[str],
     paths: Sequence[str],
     load: Callable[[str], Loaded],
-    compute: Callable[[str, Loaded], fol.Detections],
+    compute: Callable[[str, Loaded], fol.Detections | Document],
     *,
     attributes: Mapping[str, type[fo.Field]],
     overwrite: bool,
     chunk_size: int,
     progress: Progress,
+    ahead: int = 1,
 ) -> SegmentReport:
     """Compute and write the detections of every image that does not have this run's yet.
 
@@ -97,10 +99,11 @@ def run_over(
         overwrite: replace detections of other origins.
         chunk_size: images per write; what a crash can lose.
         progress: see `progress_steps`.
+        ahead: images to load beyond the current one, in as many threads.
 
     Raises:
         InputError: a sample holds detections of another origin and `overwrite` is False; raised
-            before any work.
+            before any work. Or the field is deleted meanwhile; raised at the next write.
     """
     start = time.monotonic()
     if chunk_size < 1:
@@ -113,7 +116,7 @@ def run_over(
     if ids:
         declare_detections(record.dataset, record.field, attributes)
         with record.running(lambda: (len(ids) - len(todo) + tally.written, tally.failures)):
-            _work_through(record, todo, load, compute, tally, chunk_size, progress)
+            _work_through(record, todo, load, compute, tally, chunk_size, progress, ahead)
     return SegmentReport(
         run=record.key,
         field=record.field,
@@ -156,21 +159,22 @@ def _work_through(
     record: RunRecord,
     todo: list[tuple[str, str]],
     load: Callable[[str], Loaded],
-    compute: Callable[[str, Loaded], fol.Detections],
+    compute: Callable[[str, Loaded], fol.Detections | Document],
     tally: _Tally,
     chunk_size: int,
     progress: Progress,
+    ahead: int,
 ) -> None:
-    chunk: dict[str, fol.Detections] = {}
+    chunk: dict[str, fol.Detections | Document] = {}
     try:
         with progress_steps(len(todo), progress) as advance:
-            for (sample_id, _), loaded in prefetched(todo, lambda item: load(item[1])):
+            for (sample_id, _), loaded in prefetched(todo, lambda item: load(item[1]), ahead):
                 try:
                     detections = compute(sample_id, loaded.result())
                     detections["run"] = record.key
                     chunk[sample_id] = detections
                 except Exception as error:
-                    tally.failures[sample_id] = _reason(error)
+                    tally.failures[sample_id] = reason_of(error)
                     logger.debug("sample %s failed", sample_id, exc_info=True)
                 if len(chunk) >= chunk_size:
                     _write(record, chunk, tally)
@@ -179,9 +183,16 @@ def _work_through(
         _write(record, chunk, tally)
 
 
-def _write(record: RunRecord, chunk: dict[str, fol.Detections], tally: _Tally) -> None:
+def _write(record: RunRecord, chunk: dict[str, fol.Detections | Document], tally: _Tally) -> None:
     """Write and empty `chunk`; a sample that cannot be written fails alone."""
     written = dict(chunk)
+    if not written:
+        return
+    try:
+        record.check_field()
+    except InputError:
+        chunk.clear()
+        raise
     try:
         record.write(chunk)
     except ConnectionFailure:
@@ -193,14 +204,15 @@ def _write(record: RunRecord, chunk: dict[str, fol.Detections], tally: _Tally) -
             except ConnectionFailure:
                 raise
             except Exception as error:
-                tally.failures[sample_id] = f"its detections cannot be stored: {_reason(error)}"
+                tally.failures[sample_id] = f"its detections cannot be stored: {reason_of(error)}"
                 del written[sample_id]
     chunk.clear()
     tally.written += len(written)
-    tally.detections += sum(len(value.detections) for value in written.values())
+    tally.detections += sum(len(value["detections"]) for value in written.values())
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """An error in a report: our own say enough, others need their kind."""
     if isinstance(error, NttError):
         return str(error)
     return f"{type(error).__name__}: {error}"

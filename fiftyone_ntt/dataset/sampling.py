@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
-import numpy as np
 from fiftyone import ViewField as F
-from numpy.typing import NDArray
 
 from fiftyone_ntt.core.images import image_size
-from fiftyone_ntt.core.windows import Box
+from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE, Candidate, TooFew, choose, fits
 from fiftyone_ntt.dataset.fields import check_whole_images, label_field_type
 from fiftyone_ntt.dataset.masks import Size, pixel_box
 from fiftyone_ntt.errors import InputError
@@ -28,12 +24,23 @@ class SampledReferences:
     Attributes:
         tag: on the labels and their samples.
         shots: how many were asked for per class.
-        label_ids: class to the ids of its chosen labels, possibly fewer than `shots`.
+        label_ids: class to the ids of its chosen labels, possibly fewer than `shots` or repeated.
     """
 
     tag: str
     shots: int
     label_ids: dict[str, tuple[str, ...]]
+
+    @property
+    def ids(self) -> list[str]:
+        """The chosen labels' ids, class by class, with repeats."""
+        return [label_id for ids in self.label_ids.values() for label_id in ids]
+
+    @property
+    def repeated(self) -> dict[str, int]:
+        """Classes of which labels are repeated, with how many different ones they have."""
+        different = {name: len(set(ids)) for name, ids in self.label_ids.items()}
+        return {name: n for name, n in different.items() if n < self.counts[name]}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -48,14 +55,17 @@ class SampledReferences:
     def __str__(self) -> str:
         total = sum(self.counts.values())
         text = f"{total} references of {len(self.counts)} classes tagged {self.tag!r}"
-        few = ", ".join(f"{name} {count}" for name, count in self.short.items())
-        return f"{text}; fewer than {self.shots}: {few}" if few else text
+        for what, few in ((f"fewer than {self.shots}", self.short), ("repeated", self.repeated)):
+            if few:
+                text += f"; {what}: " + ", ".join(f"{name} {n}" for name, n in few.items())
+        return text
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    label: str
-    label_id: str
+class _Label:
+    """Where a label lies, and its relative box."""
+
+    id: str
     sample_id: str
     path: str
     box: tuple[float, ...]
@@ -69,8 +79,9 @@ def sample_references(
     seed: int = 33,
     tag: str = "reference",
     classes: Sequence[str] | None = None,
-    min_size: float = 32,
-    border: float = 10,
+    min_size: float = MIN_SIZE,
+    border: float = BORDER,
+    too_few: TooFew = "fewer",
     overwrite: bool = False,
 ) -> SampledReferences:
     """Choose some labels per class at random, and tag them.
@@ -87,6 +98,9 @@ def sample_references(
         classes: only these; all when None.
         min_size: least width and height of a box, in pixels.
         border: least distance of a box from every image border, in pixels.
+        too_few: what a class gets that has fewer labels than `shots`: `"fewer"`, those it has; or
+            `"repeat"`, LVIS's rule: those it has, repeated, and where none qualifies, ones that do
+            not. A tag says nothing of repeats: pass `label_ids=chosen.ids` to `build_memory_bank`.
         overwrite: first remove `tag` from all labels of the field and all samples of the dataset.
 
     Returns:
@@ -102,13 +116,18 @@ def sample_references(
     """
     check_whole_images(samples, "choosing references")
     label_field_type(samples, label_field, (fol.Detections,))
-    if shots < 1:
-        raise InputError(f"shots is {shots}: choose at least 1 reference per class.")
     groups = _candidates(samples, label_field, classes)
     sizes = _known_sizes(samples)
-    fits = partial(_fits, min_size=min_size, border=border)
+
+    def qualifies(candidate: Candidate[_Label]) -> bool:
+        label = candidate.key
+        if label.sample_id not in sizes:
+            sizes[label.sample_id] = image_size(label.path)
+        size = sizes[label.sample_id]
+        return fits(pixel_box(label.box, size), size, min_size, border)
+
     chosen = {
-        name: _choose(group, sizes, shots, _order(len(group), seed, name), fits)
+        name: [c.key for c in choose(group, shots, seed, name, qualifies, too_few)]
         for name, group in sorted(groups.items())
     }
     if not any(chosen.values()):
@@ -117,29 +136,30 @@ def sample_references(
             f"wide and high, at least {border:g} px from every image border, and no crowd. Lower "
             "`min_size` or `border`."
         )
-    picked = [candidate for group in chosen.values() for candidate in group]
+    picked = [label for group in chosen.values() for label in group]
     _tag(samples, label_field, picked, tag, overwrite)
-    ids = {name: tuple(c.label_id for c in group) for name, group in chosen.items()}
+    ids = {name: tuple(label.id for label in group) for name, group in chosen.items()}
     return SampledReferences(tag, shots, ids)
 
 
 def _candidates(
     samples: foc.SampleCollection, field: str, classes: Sequence[str] | None
-) -> dict[str, list[_Candidate]]:
-    """Labels by class, crowds left out, in an order that is the same on every machine."""
+) -> dict[str, list[Candidate[_Label]]]:
+    """Labels by class, crowds left out."""
     root = f"{field}.detections"
     names = ["id", "filepath", f"{root}.id", f"{root}.label", f"{root}.bounding_box"]
     columns = samples.values(names)
     # By an expression, because `iscrowd` is often not declared on the schema.
     crowds = samples.filter_labels(field, F("iscrowd").to_bool())
     crowd_ids = set(crowds.values(f"{root}.id", unwind=True))
-    groups: dict[str, list[_Candidate]] = defaultdict(list)
+    groups: dict[str, list[Candidate[_Label]]] = defaultdict(list)
     for sample_id, path, *of_labels in zip(*columns, strict=True):
         for label_id, label, box in zip(*(column or [] for column in of_labels), strict=True):
             if label:
                 group = groups[label]  # a class of crowds alone is still a class
                 if label_id not in crowd_ids:
-                    group.append(_Candidate(label, label_id, sample_id, path, tuple(box)))
+                    found = _Label(label_id, sample_id, path, tuple(box))
+                    group.append(Candidate(found, path, found.box))
     wanted = list(groups) if classes is None else list(dict.fromkeys(classes))
     missing = [name for name in wanted if name not in groups]
     if missing or not wanted:
@@ -147,7 +167,7 @@ def _candidates(
             f"no label in field {field!r} of this view shows: {', '.join(missing) or 'any class'}. "
             f"Classes there: {', '.join(sorted(groups)) or 'none'}."
         )
-    return {name: sorted(groups[name], key=lambda c: (c.path, c.box)) for name in wanted}
+    return {name: groups[name] for name in wanted}
 
 
 def _known_sizes(samples: foc.SampleCollection) -> dict[str, Size]:
@@ -156,49 +176,15 @@ def _known_sizes(samples: foc.SampleCollection) -> dict[str, Size]:
     return {key: (h, w) for key, h, w in zip(*columns, strict=True) if h and w}
 
 
-def _order(count: int, seed: int, label: str) -> NDArray[np.int64]:
-    """Random order of a class's labels, of its own so that other classes do not change it."""
-    rng = np.random.default_rng([seed, zlib.crc32(label.encode())])
-    return rng.permutation(count)
-
-
-def _choose(
-    candidates: list[_Candidate],
-    sizes: dict[str, Size],
-    shots: int,
-    order: NDArray[np.int64],
-    fits: Callable[[Box, Size], bool],
-) -> list[_Candidate]:
-    """The first of a class, in `order`, that fit; one per image at most."""
-    chosen: dict[str, _Candidate] = {}
-    for candidate in (candidates[index] for index in order):
-        if len(chosen) == shots:
-            break
-        if candidate.sample_id in chosen:
-            continue
-        if candidate.sample_id not in sizes:
-            sizes[candidate.sample_id] = image_size(candidate.path)
-        size = sizes[candidate.sample_id]
-        if fits(pixel_box(candidate.box, size), size):
-            chosen[candidate.sample_id] = candidate
-    return list(chosen.values())
-
-
-def _fits(box: Box, size: Size, min_size: float, border: float) -> bool:
-    x, y, w, h = box
-    inside = x >= border and y >= border and x + w <= size[1] - border and y + h <= size[0] - border
-    return inside and w >= min_size and h >= min_size
-
-
 def _tag(
     samples: foc.SampleCollection,
     field: str,
-    picked: list[_Candidate],
+    picked: list[_Label],
     tag: str,
     overwrite: bool,
 ) -> None:
     dataset = samples._root_dataset
-    ids = [candidate.label_id for candidate in picked]
+    ids = list(dict.fromkeys(label.id for label in picked))
     tagged = dataset.select_labels(tags=tag, fields=field)
     others = set(tagged.values(f"{field}.detections.id", unwind=True)) - set(ids)
     if others and not overwrite:
@@ -210,4 +196,4 @@ def _tag(
         tagged.untag_labels(tag, label_fields=field)
         dataset.match_tags(tag).untag_samples(tag)
     dataset.select_labels(ids=ids, fields=field).tag_labels(tag, label_fields=field)
-    dataset.select(list({candidate.sample_id for candidate in picked})).tag_samples(tag)
+    dataset.select(list({label.sample_id for label in picked})).tag_samples(tag)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import fiftyone as fo
 import fiftyone.core.collections as foc
 
@@ -9,15 +11,16 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 from fiftyone_ntt.dataset.banks import resolve_bank
-from fiftyone_ntt.dataset.detections import ATTRIBUTES, match_detections
+from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress
-from fiftyone_ntt.dataset.proposing import ProposalSource, StoreChoice, resolve_store
+from fiftyone_ntt.dataset.proposing import StoreChoice, store_of_mode
 from fiftyone_ntt.dataset.run_record import RunRecord
 from fiftyone_ntt.dataset.runner import SegmentReport, run_over
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.identity import run_ingredients
+from fiftyone_ntt.store.proposal_source import ProposalSource
 
 METHOD = "ntt_segment"
 """What marks a custom run as a segmentation: `dataset.list_runs(method=METHOD)`."""
@@ -53,12 +56,15 @@ def segment(
             and `run` (key of the custom run that records this).
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
-        mode: `"paper"`, the published method.
+        mode: `"paper"`, the published method; or `"adaptive"`, several times faster and not exact:
+            prompts only where a patch of the image resembles a class and no mask found so far
+            explains it. Its proposals serve this bank alone, so they are not kept for `relabel`.
         points_per_side: prompts per row and column of the grid.
         confidence_thresh: leave out detections below this confidence, 0..1.
         store: where to keep the images' proposals, from which `relabel` and later runs start: True
             for the default store (`~/.fiftyone-ntt/proposals`, or where the environment variable
-            `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none.
+            `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none. Mode `"adaptive"`
+            neither reads nor fills a store.
         overwrite: replace detections that did not come from this run.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
@@ -89,25 +95,28 @@ def segment(
         ProposalSettings(points_per_side=points_per_side),
         MatchSettings(confidence_threshold=confidence_thresh),
     )
-    source = ProposalSource(pipeline, resolve_store(store))
+    source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), oriented=True)
     matcher = pipeline.matcher
     record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
     ids, paths = samples.values(["id", "filepath"])
+
+    def compute(_: str, loaded: Any) -> Document:
+        proposals = source.proposals(loaded)
+        return match_document(matcher(proposals), bank, proposals.image_size, record.key)
+
     report = run_over(
         record,
         ids,
         paths,
         source.load,
-        lambda _, loaded: match_detections(
-            matcher(source.proposals(loaded)), matcher.bank, record.key
-        ),
+        compute,
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,
         progress=progress,
     )
     if source.store is not None and report.written:
-        source.store.evict()
+        source.store.keep_within_limit()
     return report
 
 

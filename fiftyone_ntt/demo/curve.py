@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,11 +16,12 @@ from tqdm import tqdm
 import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.evaluation import CocoScores, score
 from fiftyone_ntt.coco.results import coco_results
+from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import encode_masks, rle_boxes
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.proposals import Proposals, propose
+from fiftyone_ntt.core.rle import encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.dataset.masks import detection_mask
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE, REFERENCE
@@ -63,24 +65,42 @@ class DemoWorld:
         models: the demo models.
         name: of the FiftyOne dataset made.
         targets: how many of the scenes to segment; all when None.
+        points_per_side: prompts per row and column of the grid.
     """
 
-    def __init__(self, folder: Path, models: Models, name: str, targets: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        models: Models,
+        name: str,
+        targets: int | None = None,
+        points_per_side: int = POINTS_PER_SIDE,
+    ) -> None:
         self.models = models
+        self._settings = ProposalSettings(points_per_side=points_per_side)
         self.dataset = make_demo_dataset(folder, name)
         self.candidates = self.dataset.match_tags(CANDIDATE)
         samples = list(self.dataset.match_tags(TARGET))[:targets]
-        self._proposals = [
-            self._propose(sample) for sample in tqdm(samples, desc="proposals", unit="image")
-        ]
+        self._images = [read_image(sample.filepath, oriented=True) for sample in samples]
         classes = self.dataset.distinct(f"{GROUND_TRUTH}.detections.label")
         self._category_ids = {name: index for index, name in enumerate(classes, start=1)}
         self._truth = self._ground_truth(samples)
 
-    def _propose(self, sample: fo.Sample) -> Proposals:
-        settings = ProposalSettings(points_per_side=POINTS_PER_SIDE)
-        image = read_image(sample.filepath, oriented=True)
-        return propose(image, self.models.segmenter, self.models.encoder, settings)
+    @cached_property
+    def proposals(self) -> list[Proposals]:
+        """Of every target scene, in mode `"paper"`."""
+        return [
+            propose(image, self.models.segmenter, self.models.encoder, self._settings)
+            for image in tqdm(self._images, desc="proposals", unit="image")
+        ]
+
+    def adaptive_proposals(self, bank: MemoryBank) -> list[Proposals]:
+        """Of every target scene, in mode `"adaptive"`."""
+        segmenter, encoder = self.models.segmenter, self.models.encoder
+        return [
+            propose_adaptively(image, segmenter, encoder, bank, settings=self._settings)
+            for image in self._images
+        ]
 
     def bank(self, shots: int, seed: int) -> MemoryBank:
         """A bank of `shots` references per class, drawn from the candidate scenes."""
@@ -90,13 +110,15 @@ class DemoWorld:
             self.candidates, GROUND_TRUTH, label_tags=tag, models=self.models, progress=False
         )
 
-    def evaluate(self, bank: MemoryBank) -> CocoScores:
-        """COCO scores of a bank on the target scenes."""
+    def evaluate(
+        self, bank: MemoryBank, proposals: Sequence[Proposals] | None = None
+    ) -> CocoScores:
+        """COCO scores of a bank on the target scenes; on `self.proposals` when None are given."""
         ids = [self._category_ids[name] for name in bank.classes]
         results = [
             result
-            for image_id, proposals in enumerate(self._proposals)
-            for result in coco_results(match(proposals, bank), image_id, ids)
+            for image_id, found in enumerate(self.proposals if proposals is None else proposals)
+            for result in coco_results(match(found, bank), image_id, ids)
         ]
         return score(self._truth, results)
 

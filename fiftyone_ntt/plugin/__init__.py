@@ -24,9 +24,9 @@ def register(plugin: Any) -> None:
         plugin: the `fiftyone.plugins.context.PluginContext` that asks
     """
     _warn_of_other_version(plugin.plugin_definition)
-    from fiftyone_ntt.plugin.registry import OPERATORS, PANELS
+    from fiftyone_ntt.plugin.registry import METRICS, OPERATORS, PANELS
 
-    for part in (*OPERATORS, *PANELS):
+    for part in (*OPERATORS, *METRICS, *PANELS):
         plugin.register(part)
 
 

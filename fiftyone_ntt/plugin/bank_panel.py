@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import fiftyone.core.labels as fol
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin import PLUGIN_NAME
-from fiftyone_ntt.plugin.counts import labels_path
-from fiftyone_ntt.plugin.form import label_fields
+from fiftyone_ntt.plugin import PLUGIN_NAME, bank_figures, threshold
+from fiftyone_ntt.plugin.selecting import select_places
 
 _BUTTONS = (
     ("build_memory_bank", "Build another"),
     ("segment_with_memory_bank", "Segment"),
+    ("relabel_with_memory_bank", "Relabel"),
     ("manage_memory_banks", "Manage"),
 )
 _SHOWN_PAIRS = 5
@@ -25,7 +23,10 @@ _CONFUSED = 0.5
 
 
 class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
-    """Numbers are computed when a bank is chosen, from its arrays; `render` only lays them out."""
+    """Numbers are computed when a bank is chosen, from its arrays; `render` only lays them out.
+
+    Whatever reads images or runs long is an operator's, which calls the panel back.
+    """
 
     NAME = "memory_bank_panel"
 
@@ -42,61 +43,143 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     def on_load(self, ctx: Any) -> None:
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
+        threshold.show_fields(ctx)
         chosen = ctx.panel.get_state("bank")
-        _show(ctx, chosen if chosen in banks else next(iter(banks), None))
+        self._open(ctx, chosen if chosen in banks else next(iter(banks), None))
 
     on_change_dataset = on_load
 
     def choose(self, ctx: Any) -> None:
         """Another bank was chosen."""
-        _show(ctx, ctx.params["value"])
+        self._open(ctx, ctx.params["value"])
+
+    def turn(self, ctx: Any) -> None:
+        """Another page of references was asked for."""
+        _show(ctx, ctx.panel.get_state("bank"), ctx.params["page"])
+
+    def drawn(self, ctx: Any) -> None:
+        """The thumbnails of a bank are made."""
+        bank = ctx.panel.get_state("bank")
+        if bank == (ctx.params.get("original_params") or {}).get("bank"):
+            _show(ctx, bank, ctx.panel.get_state("page") or 0)
 
     def click(self, ctx: Any) -> None:
-        """A reference was clicked in the scatter."""
-        _select(ctx, [ctx.params["id"]])
+        """A reference was clicked in a plot."""
+        select_places(ctx, [ctx.params["id"]])
 
     def lasso(self, ctx: Any) -> None:
-        """References were lassoed in the scatter."""
-        _select(ctx, [point["id"] for point in ctx.params["data"]])
+        """References were lassoed in a plot; a click is a lasso around nothing, too."""
+        places = [point["id"] for point in ctx.params["data"]]
+        if places:
+            select_places(ctx, places)
+
+    def choose_predictions(self, ctx: Any) -> None:
+        """Another field of predictions was chosen."""
+        threshold.choose_field(ctx)
+
+    def slide(self, ctx: Any) -> None:
+        """The threshold was moved."""
+        threshold.slide(ctx)
+
+    def apply(self, ctx: Any) -> None:
+        """Relabel the current view with the chosen bank and threshold."""
+        threshold.apply(ctx, on_success=self.applied)
+
+    def applied(self, ctx: Any) -> None:
+        """The view has been relabelled."""
+        threshold.applied(ctx)
 
     def press(self, ctx: Any) -> None:
         """Open the form of the operator that a button names."""
-        ctx.prompt(f"{PLUGIN_NAME}/{ctx.params['operator']}")
+        ctx.prompt(
+            f"{PLUGIN_NAME}/{ctx.params['operator']}",
+            params=ctx.params.get("given"),
+            on_success=self.done,
+        )
+
+    def done(self, ctx: Any) -> None:
+        """An operator that a button opened has run: it may have changed the banks."""
+        self.on_load(ctx)
 
     def render(self, ctx: Any) -> Any:
         panel = types.Object()
-        banks = ctx.panel.get_state("banks") or []
+        state = ctx.panel.get_state
+        banks, bank = state("banks") or [], state("bank")
         if banks:
-            _add_choice(panel, banks, ctx.panel.get_state("bank"), self.choose)
+            _add_choice(panel, banks, bank, self.choose)
         else:
             panel.md("This dataset has no memory bank yet. Tag a few labels and build one.")
-        _add_buttons(panel, self.press, ctx.panel.get_state("bank"))
-        if ctx.panel.get_state("problem"):
-            panel.md(f"**{ctx.panel.get_state('problem')}**", name="problem")
-        elif ctx.panel.get_state("bank"):
-            panel.md(ctx.panel.get_state("summary") or "", name="summary_text")
-            _add_plots(panel, self.click, self.lasso)
-            _add_table(panel)
+        _add_buttons(panel, self.press, bank)
+        if state("problem"):
+            panel.md(f"**{state('problem')}**", name="problem")
+        elif bank:
+            panel.md(state("summary") or "", name="summary_text")
+            threshold.add_section(panel, ctx, self.choose_predictions, self.slide, self.apply)
+            self._add_content(panel, ctx)
         return types.Property(
             panel, view=types.GridView(orientation="vertical", columns=1, gap=2, pad=2)
         )
 
+    def _add_content(self, panel: Any, ctx: Any) -> None:
+        state, handlers = ctx.panel.get_state, {"on_click": self.click, "on_selected": self.lasso}
+        _add_grid(panel, "grid", "References (red: look again)", state("grid_rows"), handlers)
+        _add_pages(panel, state("page") or 0, state("pages") or 1, self.turn)
+        title = "Near-duplicates, in pairs"
+        _add_grid(panel, "duplicates", title, state("duplicates_rows"), handlers)
+        title = "Negatives: what these classes are not"
+        _add_grid(panel, "negatives", title, state("negatives_rows"), handlers)
+        if state("negatives_rows"):
+            given = {"action": "remove_negatives", "bank": state("bank")}
+            panel.btn(
+                "remove_negatives",
+                label="Remove negatives",
+                on_click=self.press,
+                params={"operator": "manage_memory_banks", "given": given},
+            )
+        _add_plots(panel, handlers)
+        _add_table(panel)
 
-def _show(ctx: Any, bank: str | None) -> None:
-    """Put what is to be seen of a bank into the panel."""
+    def _open(self, ctx: Any, bank: str | None) -> None:
+        """Show a bank, and have its thumbnails made where there are none."""
+        if _show(ctx, bank, page=0):
+            return
+        ctx.prompt(
+            f"{PLUGIN_NAME}/make_thumbnails",
+            params={"bank": bank},
+            on_success=self.drawn,
+            skip_prompt=True,
+        )
+
+
+def _show(ctx: Any, bank: str | None, page: int) -> bool:
+    """Put what is to be seen of a bank into the panel; whether all of it was there."""
     ctx.panel.set_state("bank", bank)
     ctx.panel.set_state("problem", None)
     if bank is None:
-        return
+        return True
     try:
         review = ntt.review_memory_bank(ctx.dataset, bank)
+        kept = ntt.load_thumbnails(ctx.dataset, bank)
     except ntt.NttError as error:
         ctx.panel.set_state("problem", str(error))
-        return
+        return True
+    thumbnails = kept or {}
     ctx.panel.set_state("summary", _summary(review))
-    ctx.panel.set_data("similarity", _heatmap(review))
-    ctx.panel.set_data("scatter", _scatter(review))
-    ctx.panel.set_data("references", _rows(review))
+    ctx.panel.set_state("page", page)
+    ctx.panel.set_state("pages", bank_figures.pages(review))
+    pairs = bank_figures.duplicate_pairs(review)
+    for name, (traces, rows) in {
+        "grid": bank_figures.reference_grid(review, thumbnails, page),
+        "duplicates": bank_figures.duplicate_grid(pairs, thumbnails),
+        "negatives": bank_figures.negative_grid(review.negatives, thumbnails),
+    }.items():
+        ctx.panel.set_data(name, traces)
+        # Under a name of its own: a plot's data lies beside the panel's state.
+        ctx.panel.set_state(f"{name}_rows", rows)
+    ctx.panel.set_data("similarity", bank_figures.heatmap(review))
+    ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails))
+    ctx.panel.set_data("references", bank_figures.table(review))
+    return kept is not None
 
 
 def _summary(review: Any) -> str:
@@ -105,78 +188,13 @@ def _summary(review: Any) -> str:
         f"**{len(review.references)} references of {len(review.classes)} classes**, "
         f"{marked} to look at again."
     ]
+    if review.negatives:
+        lines.append(f"{len(review.negatives)} negatives.")
     alike = [pair for pair in review.confused[:_SHOWN_PAIRS] if pair[2] >= _CONFUSED]
     if alike:
         pairs = ", ".join(f"{one} and {other} ({cosine:.2f})" for one, other, cosine in alike)
         lines.append(f"Classes most alike: {pairs}.")
     return "\n\n".join(lines)
-
-
-def _heatmap(review: Any) -> list[dict[str, Any]]:
-    names = list(review.classes)
-    return [
-        {
-            "type": "heatmap",
-            "x": names,
-            "y": names,
-            "z": review.similarity.round(3).tolist(),
-            "zmin": 0,
-            "zmax": 1,
-            "colorscale": "Viridis",
-        }
-    ]
-
-
-def _scatter(review: Any) -> list[dict[str, Any]]:
-    """One trace per class; `ids` are what a click or a lasso gives back."""
-    traces = []
-    for name in review.classes:
-        rows = [row for row, found in enumerate(review.references) if found.label == name]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "x": review.points[rows, 0].tolist(),
-                "y": review.points[rows, 1].tolist(),
-                "ids": [review.references[row].id for row in rows],
-                "marker": {
-                    "size": 10,
-                    "symbol": ["x" if review.references[r].marks else "circle" for r in rows],
-                },
-            }
-        )
-    return traces
-
-
-def _rows(review: Any) -> list[dict[str, str]]:
-    """Those to look at first, then by class."""
-    ordered = sorted(review.references, key=lambda found: (not found.marks, found.label))
-    return [
-        {
-            "label": found.label,
-            "agreement": "-" if math.isnan(found.agreement) else f"{found.agreement:.2f}",
-            "marks": ", ".join(found.marks),
-            "id": found.id,
-        }
-        for found in ordered
-    ]
-
-
-def _select(ctx: Any, label_ids: list[str]) -> None:
-    """Select labels in the grid, and show the samples they lie on."""
-    found = []
-    for field in label_fields(ctx.dataset, (fol.Detections, fol.Polylines)):
-        view = ctx.dataset.select_labels(ids=label_ids, fields=field)
-        columns = view.values(["id", f"{labels_path(ctx.dataset, field)}.id"])
-        for sample_id, ids in zip(*columns, strict=True):
-            found += [{"sample_id": sample_id, "label_id": i, "field": field} for i in ids or ()]
-    if not found:
-        ctx.ops.notify("These references' labels are no longer on the dataset.", "warning")
-        return
-    ctx.ops.set_selected_labels(found)
-    samples = list(dict.fromkeys(row["sample_id"] for row in found))
-    ctx.ops.show_samples(samples, use_extended_selection=True)
 
 
 def _add_choice(panel: Any, banks: list[str], chosen: str | None, on_change: Any) -> None:
@@ -190,21 +208,45 @@ def _add_buttons(panel: Any, press: Any, bank: str | None) -> None:
     row = panel.h_stack("buttons", gap=2)
     for operator, label in _BUTTONS:
         if bank or operator == "build_memory_bank":
-            row.btn(operator, label=label, on_click=press, params={"operator": operator})
+            given = {} if operator == "build_memory_bank" else {"bank": bank}
+            params = {"operator": operator, "given": given}
+            row.btn(operator, label=label, on_click=press, params=params)
 
 
-def _add_plots(panel: Any, click: Any, lasso: Any) -> None:
+def _add_grid(
+    panel: Any, name: str, title: str, rows: list[str] | None, handlers: dict[str, Any]
+) -> None:
+    if rows:
+        panel.plot(
+            name,
+            label=title,
+            height=bank_figures.grid_height(rows),
+            layout=bank_figures.grid_layout(rows),
+            **handlers,
+        )
+
+
+def _add_pages(panel: Any, page: int, pages: int, turn: Any) -> None:
+    if pages < 2:
+        return
+    row = panel.h_stack("pages", gap=2)
+    for name, label, other in (("back", "Back", page - 1), ("next", "Next", page + 1)):
+        if 0 <= other < pages:
+            row.btn(name, label=label, on_click=turn, params={"page": other})
+    row.md(f"Page {page + 1} of {pages}", name="page_text")
+
+
+def _add_plots(panel: Any, handlers: dict[str, Any]) -> None:
     panel.plot(
         "scatter",
-        label="References in their principal plane (crosses: to look at again)",
+        label="References in their principal plane (crosses: look again)",
         height="380px",
         layout={
             "dragmode": "lasso",
             "showlegend": True,
             "margin": {"l": 30, "r": 10, "t": 10, "b": 30},
         },
-        on_click=click,
-        on_selected=lasso,
+        **handlers,
     )
     panel.plot(
         "similarity",

@@ -15,6 +15,9 @@ from fiftyone_ntt.errors import NttError
 from fiftyone_ntt.plugin.form import Form
 from fiftyone_ntt.plugin.running import Step, report_on_run, stream
 
+_ALWAYS = ("pycocotools", "safetensors")
+"""Packages that every operator needs, and that a downloaded plugin may lack."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -54,6 +57,8 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     PLACE: ClassVar[types.Places | None] = None
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
+    QUIET: ClassVar[bool] = False
+    """Whether only a panel calls it: it is not listed to people, and success goes unsaid."""
 
     @property
     def config(self) -> Any:
@@ -69,6 +74,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             allow_delegated_execution=True,
             risk_level=self.RISK,
             view_target=self.VIEW_TARGET,
+            unlisted=self.QUIET,
         )
 
     def resolve_placement(self, ctx: Any) -> Any:
@@ -80,7 +86,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
 
     def resolve_input(self, ctx: Any) -> Any:
         form = Form(ctx)
-        if not _stopped(form, self.NEEDS):
+        if not _stopped(form, (*_ALWAYS, *self.NEEDS)):
             self.fill(form)
         return types.Property(form.inputs, view=types.View(label=self.LABEL))
 
@@ -108,7 +114,8 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             _show_error(ctx, error)
             return {}
         # In a plain operator these are collected, and sent with its result.
-        list(_messages(ctx, outcome))
+        if not self.QUIET:
+            list(_messages(ctx, outcome))
         return outcome.result
 
     def _execute_as_stream(self, ctx: Any) -> Iterator[Any]:
@@ -151,8 +158,8 @@ def _messages(ctx: Any, outcome: Outcome) -> Iterator[Any]:
 
 
 def _show_error(ctx: Any, error: NttError) -> Any:
-    """In the App, a message without a traceback; for the SDK, which opens no prompt, the error."""
-    if ctx.prompt_id is None:
+    """In the App, a message without a traceback; for the SDK, which has no forms, the error."""
+    if ctx.prompt_id is None and ctx.panel_id is None:
         raise error
     return ctx.ops.notify(str(error), variant="error")
 

@@ -10,8 +10,8 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.form import Form, field_problem
 from fiftyone_ntt.plugin.model_choice import TORCH, choose_device, choose_models
+from fiftyone_ntt.plugin.prediction_run import report_outcome
 from fiftyone_ntt.plugin.running import Step
-from fiftyone_ntt.plugin.segment import report_outcome
 
 
 class BoxesToMasks(NttOperator):

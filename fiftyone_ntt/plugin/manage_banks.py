@@ -1,4 +1,4 @@
-"""Operator: rename, delete, duplicate, merge, export and import memory banks."""
+"""Operator: rename, delete, duplicate, merge, export and import banks, and remove negatives."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.bank_choice import bank_options, check_new_name, choose_bank
 from fiftyone_ntt.plugin.base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.counts import once_per_prompt
 from fiftyone_ntt.plugin.form import Form
 from fiftyone_ntt.plugin.running import Step
 
@@ -20,6 +21,7 @@ ACTIONS = {
     "merge": "Merge several into a new one",
     "export": "Export to a file",
     "import": "Import from a file",
+    "remove_negatives": "Remove negatives",
     "delete": "Delete",
 }
 _FILES = "On the machine of FiftyOne's server"
@@ -28,7 +30,7 @@ _FILES = "On the machine of FiftyOne's server"
 class ManageMemoryBanks(NttOperator):
     NAME = "manage_memory_banks"
     LABEL = "Manage memory banks"
-    DESCRIPTION = "Rename, delete, duplicate, merge, export or import memory banks"
+    DESCRIPTION = "Rename, delete, duplicate, merge, export or import banks; remove negatives"
     ICON = "inventory_2"
     RISK = types.RiskLevel.HIGH
 
@@ -37,7 +39,9 @@ class ManageMemoryBanks(NttOperator):
         if action == "merge":
             _choose_banks_to_merge(form)
         elif action is not None and action != "import":
-            choose_bank(form)
+            bank = choose_bank(form)
+            if action == "remove_negatives" and bank is not None:
+                _choose_negatives(form, bank)
         if action in ("export", "import"):
             _choose_file(form, action)
         if action in ("rename", "duplicate", "merge", "import"):
@@ -64,6 +68,20 @@ def _choose_banks_to_merge(form: Form) -> None:
     chosen = form.several("banks", "Memory banks", bank_options(form))
     if len(set(chosen)) < 2:
         form.reject("banks", "choose at least two memory banks.")
+
+
+def _choose_negatives(form: Form, bank: str) -> None:
+    options = _negatives(form.ctx, bank)
+    form.several("negatives", "Negatives", options, description="None for all")
+    if not options:
+        form.reject("bank", f"memory bank {bank!r} has no negatives.")
+
+
+@once_per_prompt
+def _negatives(ctx: Any, bank: str) -> dict[str, str]:
+    """A bank's negatives by id, with the class that each is not."""
+    found = ntt.review_memory_bank(ctx.dataset, bank).negatives
+    return {negative.id: f"not {negative.label}: {negative.id}" for negative in found}
 
 
 def _choose_file(form: Form, action: str) -> None:
@@ -121,6 +139,14 @@ def _import(samples: Any, given: dict[str, Any]) -> Outcome:
     return Outcome(f"Imported memory bank {bank.name!r}.", _content(bank))
 
 
+def _remove_negatives(samples: Any, given: dict[str, Any]) -> Outcome:
+    name = required(given, "bank")
+    before = len(ntt.load_memory_bank(samples, name).negatives)
+    bank = ntt.remove_negatives(samples, name, given.get("negatives") or None)
+    removed = before - bank.negatives
+    return Outcome(f"Memory bank {name!r} has lost {removed} negatives.", {"removed": removed})
+
+
 def _delete(samples: Any, given: dict[str, Any]) -> Outcome:
     ntt.delete_memory_bank(samples, required(given, "bank"))
     return Outcome(f"Memory bank {given['bank']!r} is deleted.", {"name": required(given, "bank")})
@@ -136,5 +162,6 @@ _RUNS: dict[str, Callable[[Any, dict[str, Any]], Outcome]] = {
     "merge": _merge,
     "export": _export,
     "import": _import,
+    "remove_negatives": _remove_negatives,
     "delete": _delete,
 }

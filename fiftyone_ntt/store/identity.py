@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any
 
+from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.store.bank_file import bank_bytes
 
@@ -20,18 +21,25 @@ def run_ingredients(matcher: Matcher, *, rounded: bool) -> dict[str, Any]:
         matcher: of the run.
         rounded: whether features pass through a proposal store, which rounds them.
     """
-    content = dataclasses.replace(matcher.bank, name="", models={}, notes=())
     proposal_settings = dataclasses.asdict(matcher.setup.settings)
     del proposal_settings["prompts_per_batch"]
+    chosen = dataclasses.asdict(matcher.adaptive_settings)
     return {
-        "bank_hash": hashlib.sha256(bank_bytes(content)).hexdigest(),
+        "bank_hash": bank_hash(matcher.bank),
         "encoder": matcher.setup.encoder,
         "segmenter": matcher.setup.segmenter,
         "mode": matcher.mode,
         "proposal_settings": proposal_settings,
         "match_settings": dataclasses.asdict(matcher.match_settings),
         "rounded": rounded,
+        **({"adaptive_settings": chosen} if matcher.mode == "adaptive" else {}),
     }
+
+
+def bank_hash(bank: MemoryBank) -> str:
+    """Hexadecimal hash of what a bank remembers, whatever it is called."""
+    content = dataclasses.replace(bank, name="", models={}, notes=())
+    return hashlib.sha256(bank_bytes(content)).hexdigest()
 
 
 def ingredients_hash(ingredients: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,34 +22,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import RLE
+from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import write_atomically
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
+from fiftyone_ntt.store.stored_setups import SETUP_FILE, default_folder
 
 logger = logging.getLogger(__name__)
 
-FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
-"""Environment variable that moves the default store."""
-
 _FORMAT = SealedFormat(
     "proposal file",
-    version=1,
+    version=2,
     source="a proposal store",
     remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
 )
-_SETUP_FILE = "setup.json"
+_SIZE_FILE = "size"
+
+_FILLED_SHARE = 0.95
+"""Of the limit, what eviction leaves: one that freed no more than needed would be due at once."""
+
+_CHECKED_SHARE = 0.01
+"""Of the limit, what may be written before a look at the store's size."""
 
 DEFAULT_LIMIT = 100 * 10**9
-"""Bytes: a hundred and fifty thousand images with the paper's models."""
+"""Bytes: over a hundred thousand images with the paper's models."""
 
 
 def default_store() -> ProposalStore:
     """The store in `~/.fiftyone-ntt/proposals`, or where `FIFTYONE_NTT_PROPOSALS` says."""
-    folder = os.environ.get(FOLDER_VARIABLE) or Path.home() / ".fiftyone-ntt" / "proposals"
-    return ProposalStore(folder)
+    return ProposalStore(default_folder())
 
 
 def image_hash(path: str | Path) -> str:
@@ -67,16 +72,14 @@ def image_hash(path: str | Path) -> str:
 
 
 @dataclass(frozen=True)
-class StoredSetup:
+class Usage:
     """What a store holds of one setup.
 
     Attributes:
-        setup: the models and settings.
         images: how many images it holds proposals of.
         bytes: what they take on disk.
     """
 
-    setup: ProposalSetup
     images: int
     bytes: int
 
@@ -85,17 +88,19 @@ class ProposalStore:
     """Proposals by image content and setup.
 
     Features are kept in half precision, which halves a file and moves a cosine by about 1e-5; the
-    rest is exact. A proposal takes two bytes per feature and about 150 for its mask, box and IoU:
-    with 1,024-wide features and 300 proposals, 0.7 MB an image.
+    rest is exact. A proposal takes two bytes per feature and 200 to 500 for its mask, box and IoU,
+    and eight for every other it overlaps: with 1,024-wide features and 300 proposals, 0.8 MB an
+    image.
 
     Args:
         folder: made on the first write.
-        limit: bytes that `evict` leaves.
+        limit: bytes it may take on disk.
     """
 
     def __init__(self, folder: str | Path, limit: int = DEFAULT_LIMIT) -> None:
         self.folder = Path(folder).expanduser()
         self.limit = limit
+        self._unaccounted = 0
 
     def get(self, setup: ProposalSetup, image: str) -> Proposals | None:
         """The proposals of the image with this hash; None if absent, damaged or foreign."""
@@ -121,19 +126,24 @@ class ProposalStore:
             StoreError: the file cannot be written.
         """
         folder = self._setup_folder(setup)
-        if not (folder / _SETUP_FILE).exists():
+        if not (folder / SETUP_FILE).exists():
             description = json.dumps(dataclasses.asdict(setup), indent=1)
-            write_atomically(folder / _SETUP_FILE, description.encode())
-        write_atomically(self._path(setup, image), _bytes_of(proposals))
+            write_atomically(folder / SETUP_FILE, description.encode())
+        data = _bytes_of(proposals)
+        write_atomically(self._path(setup, image), data)
+        self._unaccounted += len(data)
+        if self._unaccounted > self.limit * _CHECKED_SHARE:
+            self.keep_within_limit()
         return rounded(proposals)
 
-    def setups(self) -> list[StoredSetup]:
-        """What the store holds, by setup."""
-        found = []
-        for description in sorted(self.folder.glob(f"*/{_SETUP_FILE}")):
-            sizes = [path.stat().st_size for path in _files(description.parent)]
-            found.append(StoredSetup(_read_setup(description), len(sizes), sum(sizes)))
-        return found
+    def setups(self) -> list[ProposalSetup]:
+        """The setups of which it holds proposals."""
+        return [_read_setup(path) for path in sorted(self.folder.glob(f"*/{SETUP_FILE}"))]
+
+    def usage(self, setup: ProposalSetup) -> Usage:
+        """What it holds of a setup; lists all its files."""
+        sizes = [path.stat().st_size for path in _files(self._setup_folder(setup))]
+        return Usage(len(sizes), sum(sizes))
 
     def verify(self) -> list[Path]:
         """Read every file, and delete those that are damaged or foreign.
@@ -150,22 +160,52 @@ class ProposalStore:
                 deleted.append(path)
         return deleted
 
+    def keep_within_limit(self) -> list[Path]:
+        """Evict if what was written since the last look may have filled the store.
+
+        Only then are its files listed, which takes long for millions; between, the store's size is
+        what was found last and what its writers added.
+
+        Returns:
+            the files deleted.
+        """
+        size = self._size_found() + self._unaccounted
+        if size > self.limit:
+            return self.evict()
+        self._note_size(size)
+        return []
+
     def evict(self) -> list[Path]:
-        """Delete what was not used for longest, until the store takes at most `limit` bytes.
+        """List the whole store and, if it is above its limit, delete what was not used for longest
+        until a twentieth of the limit is free.
 
         Returns:
             the files deleted.
         """
         files = [(path.stat().st_mtime, path.stat().st_size, path) for path in _files(self.folder)]
-        excess = sum(size for _, size, _ in files) - self.limit
+        total = sum(size for _, size, _ in files)
         deleted = []
-        for _, size, path in sorted(files):
-            if excess <= 0:
-                break
-            path.unlink(missing_ok=True)
-            deleted.append(path)
-            excess -= size
+        if total > self.limit:
+            for _, size, path in sorted(files):
+                if total <= self.limit * _FILLED_SHARE:
+                    break
+                path.unlink(missing_ok=True)
+                deleted.append(path)
+                total -= size
+        self._note_size(total)
         return deleted
+
+    def _size_found(self) -> float:
+        try:
+            return int((self.folder / _SIZE_FILE).read_text())
+        except (OSError, ValueError):  # never looked at, or damaged
+            return math.inf
+
+    def _note_size(self, size: float) -> None:
+        self._unaccounted = 0
+        # Writers at the same moment lose each other's addition: the next listing finds it.
+        if self.folder.is_dir():
+            write_atomically(self.folder / _SIZE_FILE, str(round(size)).encode())
 
     def _setup_folder(self, setup: ProposalSetup) -> Path:
         text = json.dumps(_deciding(setup), sort_keys=True)
@@ -179,8 +219,9 @@ class ProposalStore:
 def describe(store: ProposalStore) -> str:
     """What a store holds, as text for people."""
     lines = [f"{store.folder}"]
-    for found in store.setups():
-        setup, average = found.setup, found.bytes / max(found.images, 1) / 1000
+    for setup in store.setups():
+        found = store.usage(setup)
+        average = found.bytes / max(found.images, 1) / 1000
         lines += [
             f"  {found.images} images, {found.bytes / 10**6:.1f} MB ({average:.0f} kB an image): "
             f"{setup.segmenter}, {setup.encoder}, {setup.settings.points_per_side} points per side"
@@ -219,6 +260,9 @@ def _bytes_of(proposals: Proposals) -> bytes:
         "ious": proposals.ious,
         "boxes": proposals.boxes.astype(np.int16),
         "features": proposals.features.astype(np.float16),
+        "areas": proposals.overlaps.areas.astype(np.int32),
+        "pairs": proposals.overlaps.pairs.astype(np.int16),
+        "pixels": proposals.overlaps.pixels.astype(np.int32),
         "mask_bytes": np.concatenate([np.zeros(0, np.uint8), *counts]),
         "mask_lengths": np.array([len(part) for part in counts], dtype=np.int32),
     }
@@ -229,6 +273,9 @@ def _read(data: bytes, origin: str) -> Proposals:
     content, arrays = _FORMAT.unseal(data, origin)
     try:
         height, width = content["image_size"]
+        areas, pairs, pixels = (
+            arrays[name].astype(np.int64) for name in ("areas", "pairs", "pixels")
+        )
         return Proposals(
             image_size=(height, width),
             prompts=arrays["prompts"].astype(np.int64),
@@ -236,6 +283,7 @@ def _read(data: bytes, origin: str) -> Proposals:
             boxes=arrays["boxes"].astype(np.int64),
             features=arrays["features"].astype(np.float32),
             masks=_masks(arrays["mask_bytes"], arrays["mask_lengths"], (height, width)),
+            overlaps=Overlaps(areas, pairs, pixels),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise _FORMAT.corrupt(origin, repr(error)) from error

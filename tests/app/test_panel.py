@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import pytest
 
 import fiftyone_ntt as ntt
 from tests.app.driver import App
@@ -10,20 +13,91 @@ from tests.app.driver import App
 PANEL = "[data-cy=panel-content-memory_bank_panel]"
 
 
-def test_shows_the_bank_and_a_lasso_selects(app: App, demo: Any) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def predicted(demo: Any) -> None:
+    """What the loop leaves, where it did not run before."""
     if not ntt.list_memory_banks(demo):
         ntt.build_memory_bank(demo[:2], "ground_truth", models="demo", name="seaside")
-    app.open_panel("memory_bank_panel")
-    panel = app.page.locator(PANEL)
-    panel.get_by_text("to look at again").first.wait_for()
+    if not demo.has_field("predictions"):
+        ntt.segment(demo, "seaside", points_per_side=16, confidence_thresh=0.5)
+
+
+@pytest.fixture
+def panel(app: App) -> Any:
+    """The panel, opened where it is not."""
+    found = app.page.locator(PANEL)
+    if not found.count():
+        app.open_panel("memory_bank_panel")
+        found.get_by_text("to look at again").first.wait_for()
+    return found
+
+
+def test_the_slider_counts_and_applies(app: App, panel: Any, demo: Any) -> None:
+    slider = panel.locator(".MuiSlider-root").first
+    slider.scroll_into_view_if_needed()
+    track = slider.bounding_box()
+    middle = track["y"] + track["height"] / 2
+    app.page.mouse.move(track["x"] + 0.5 * track["width"], middle)
+    app.page.mouse.down()
+    app.page.mouse.move(track["x"] + 0.7 * track["width"], middle, steps=5)
+    app.page.mouse.up()
+    counted = panel.get_by_text(re.compile(r"at 0\.(6[6-9]|7[0-4]) or more")).first
+    counted.wait_for()
+    aim = float(re.search(r"at ([0-9.]+) or more", counted.inner_text())[1])
+    confidences = demo.values("predictions.detections.confidence", unwind=True)
+    at_least = sum(value >= aim for value in confidences)
+    assert f"{at_least} of {len(confidences)} predictions" in counted.inner_text()
+    app.picture("threshold")
+    assert 0 < at_least < len(confidences)
+
+    panel.get_by_role("button", name="Apply to current view").click()
+    app.expect_done("in 12 of 12 images")
+    panel.get_by_text(f"{at_least} of {at_least} predictions").first.wait_for()
+    app.picture("applied")
+    demo.reload()
+    assert demo.count("predictions.detections") == at_least
+
+
+def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> None:
+    bank = ntt.load_memory_bank(demo, "seaside")
     plot = panel.locator(".js-plotly-plot").first
-    plot.locator(".scatterlayer .points path").first.wait_for()
+    plot.locator("image").nth(len(bank.references) - 1).wait_for()
     app.page.wait_for_timeout(500)
+    plot.scroll_into_view_if_needed()
     app.picture("memory_bank_panel")
-    area = plot.locator(".nsewdrag").first.bounding_box()
-    app.lasso(area)
+    assert plot.locator("image").count() == len(bank.references)
+    # Thumbnail by thumbnail: a click selects the label and shows its sample.
+    plot.locator(".scatterlayer .points path").first.click(force=True)
+    app.page.locator("[data-cy=entry-counts]").filter(has_text="1 sample").first.wait_for()
+    app.picture("clicked")
+
+
+def test_a_lasso_selects(app: App, panel: Any) -> None:
+    plot = panel.locator(".js-plotly-plot").nth(1)
+    plot.locator(".scatterlayer .points path").first.wait_for()
+    plot.scroll_into_view_if_needed()
+    app.page.wait_for_timeout(500)
+    app.lasso(plot.locator(".nsewdrag").first.bounding_box())
     app.page.get_by_text("Samples", exact=True).first.click()
     counts = app.page.locator("[data-cy=entry-counts]")
     counts.get_by_text("2 samples").or_(counts.filter(has_text="2 samples")).first.wait_for()
     app.page.wait_for_timeout(1500)
     app.picture("lasso")
+
+
+@pytest.mark.parametrize(
+    ("button", "form"),
+    [
+        ("Build another", "Build memory bank"),
+        ("Segment", "Segment with memory bank"),
+        ("Relabel", "Relabel with memory bank"),
+        ("Manage", "Manage memory banks"),
+    ],
+)
+def test_each_button_opens_its_form(app: App, panel: Any, button: str, form: str) -> None:
+    found = panel.get_by_role("button", name=button, exact=True)
+    found.scroll_into_view_if_needed()
+    found.click()
+    app.form.wait_for()
+    app.form.get_by_text(form).first.wait_for()
+    assert app.form.get_by_text("Traceback").count() == 0

@@ -45,6 +45,16 @@ def perfect(data: dict[str, Any], score: float = 0.9) -> list[dict[str, Any]]:
     return results
 
 
+def test_ap_of_each_class_in_the_order_of_the_categories(tmp_path: Path) -> None:
+    data = truth()
+    data["categories"].append({"id": 1, "name": "cow"})
+    results = [row for row in perfect(data) if row["category_id"] == 7]
+    found = scores_of(tmp_path, data, results)
+    assert list(found.class_masks.items()) == [("bird", pytest.approx(1)), ("boat", 0)]
+    assert list(found.class_boxes.items()) == [("bird", pytest.approx(1)), ("boat", 0)]
+    assert found.masks["AP"] == pytest.approx(0.5)
+
+
 def scores_of(folder: Path, data: dict[str, Any], results: Any) -> CocoScores:
     return evaluate_results(
         write(folder / "results.json", results), write(folder / "truth.json", data)

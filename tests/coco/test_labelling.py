@@ -20,6 +20,7 @@ from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import InputError, ModelError, StoreError
+from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, toy_models
 
@@ -125,19 +126,21 @@ def kill_after(count: int) -> Any:
     return progress
 
 
-@pytest.mark.parametrize("count", [1, 3, 4])
-def test_a_killed_run_is_continued_to_the_same_file(folder: Folder, count: int) -> None:
-    folder.segment()
+@pytest.mark.parametrize("count, mode", [(1, "paper"), (3, "paper"), (4, "paper"), (2, "adaptive")])
+def test_a_killed_run_is_continued_to_the_same_file(folder: Folder, count: int, mode: str) -> None:
+    folder.segment(mode=mode)
     whole = folder.output.read_bytes()
     folder.output.unlink()
     with pytest.raises(Killed):
-        folder.segment(progress=kill_after(count))
+        folder.segment(progress=kill_after(count), mode=mode)
     assert not folder.output.exists()
     with folder.journal.open("ab") as file:
         file.write(b'{"image": [9, "ima')  # killed while writing
     segmenter, seen = ToySegmenter(), []
     report = folder.segment(
-        models=toy_models(segmenter=segmenter), progress=lambda done, total: seen.append(done)
+        models=toy_models(segmenter=segmenter),
+        progress=lambda done, total: seen.append(done),
+        mode=mode,
     )
     assert report.resumed == count
     assert segmenter.embedded == 4 - count
@@ -207,6 +210,25 @@ def test_unreadable_images_are_reported_and_do_not_stop(folder: Folder) -> None:
     assert "no such file" in report.failures["image-1.png"]
     assert {row["image_id"] for row in folder.results()} == {5, 9}
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_with_a_store_another_bank_needs_no_network(folder: Folder) -> None:
+    store = ProposalStore(folder.root / "store")
+    segmenter = ToySegmenter()
+    folder.segment(models=toy_models(segmenter=segmenter), store=store)
+    first = folder.results()
+    assert segmenter.embedded == 4
+    references = write(folder.root / "other.json", content([1, 2], folder.annotations()[:2]))
+    bank = build_bank_from_coco(folder.images, references, toy_models())
+    report = folder.segment(bank=bank, models=toy_models(segmenter=segmenter), store=store)
+    stored = folder.results()
+    assert (segmenter.embedded, report.resumed) == (4, 0)
+    folder.segment(bank=bank)
+    keys = ("image_id", "category_id", "bbox", "segmentation")
+    assert [[row[key] for key in keys] for row in stored] == [
+        [row[key] for key in keys] for row in folder.results()
+    ]
+    assert stored != first
 
 
 def test_nothing_found_anywhere_is_an_empty_file(folder: Folder) -> None:

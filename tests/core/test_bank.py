@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,18 @@ def test_renamed_changes_the_name_alone() -> None:
     assert bank.renamed("boats").name == "boats"
     assert bank.renamed("boats").references is bank.references
     assert bank.width == 2
+
+
+def test_some_negatives_are_taken_out_with_their_notes() -> None:
+    bank = toy_bank(("a",), reference_rows([[1, 0]], [0]))
+    rows = replace(reference_rows([[1, 0], [0, 1], [1, 1]], [0, 0, 0]), ids=("n1", "n2", "n3"))
+    notes = ("reference r0 is odd", "reference n1 is odd", "reference n2 is odd")
+    bank = replace(bank, negatives=rows, notes=notes)
+    found = bank.without_negatives(ids=["n2"])
+    assert found.negatives.ids == ("n1", "n3")
+    assert found.negatives.prototypes.tolist() == [[1, 0], [1, 1]]
+    assert found.notes == notes[:2]
+    assert bank.without_negatives().negatives.ids == ()
+    assert bank.without_negatives().notes == notes[:1]
+    with pytest.raises(InputError, match="no negative 'n4'"):
+        bank.without_negatives(ids=["n1", "n4"])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.core.bank_review import BankReview, plane, review_bank
+from fiftyone_ntt.core.bank_review import BankReview, review_bank
+from fiftyone_ntt.core.plane import fit_plane
 
 
 def review(rows: dict[str, list[list[float]]]) -> BankReview:
@@ -66,19 +66,7 @@ def test_confused_classes_come_most_alike_first():
     np.testing.assert_allclose(np.diag(found.similarity), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 3), (2, 1), (5, 2), (3, 8)])
-def test_the_plane_has_two_coordinates_however_few_rows(shape):
-    rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    points = plane(rows)
-    assert points.shape == (shape[0], 2)
-    np.testing.assert_allclose(points.mean(axis=0), 0, atol=1e-5)
-
-
-def test_the_plane_keeps_distances_of_flat_rows():
-    rows = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
-    points = plane(np.pad(rows, ((0, 0), (0, 3))))
-    np.testing.assert_allclose(
-        np.linalg.norm(points[:, None] - points, axis=2),
-        np.linalg.norm(rows[:, None] - rows, axis=2),
-        atol=1e-4,
-    )
+def test_points_are_the_references_in_their_plane():
+    found = review({"a": [[3, 4, 0], [1, 0, 0]], "b": [[0, 0, 1]]})
+    units = np.array([[0.6, 0.8, 0], [1, 0, 0], [0, 0, 1]], np.float32)
+    np.testing.assert_allclose(found.points, fit_plane(units).project(units), atol=1e-6)

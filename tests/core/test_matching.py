@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import decode_mask
 from fiftyone_ntt.core.matching import class_similarity, match, require_encoder
 from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import ModelError
 from tests.core.toy_models import (

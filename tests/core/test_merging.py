@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core import merging
-from fiftyone_ntt.core.geometry import encode_masks
 from fiftyone_ntt.core.merging import merged_scores
+from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
+from fiftyone_ntt.core.rle import encode_masks
+
+
+def overlaps_of(masks: NDArray[np.bool_]) -> Overlaps:
+    return mask_overlaps(encode_masks(masks))
 
 
 def dense_scores(
@@ -36,8 +40,7 @@ def dense_scores(
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_against_dense_masks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "_STRIP", 3)
+def test_against_dense_masks(seed: int) -> None:
     random = np.random.default_rng(seed)
     masks = np.zeros((30, 24, 31), bool)
     for mask in masks[:-3]:
@@ -49,7 +52,7 @@ def test_against_dense_masks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     labels = random.integers(0, 3, 30)
     scores = random.random(30, np.float32)
-    found = merged_scores(encode_masks(masks), labels, features, scores)
+    found = merged_scores(overlaps_of(masks), labels, features, scores)
     np.testing.assert_allclose(found, dense_scores(masks, labels, features, scores), atol=1e-5)
 
 
@@ -60,7 +63,7 @@ def test_the_penalty_by_hand() -> None:
     masks[2] = masks[1]  # of another class: nobody's business
     features = np.array([[1, 0], [0.6, 0.8], [1, 0]], np.float32)
     ones = np.ones(3, np.float32)
-    found = merged_scores(encode_masks(masks), np.array([0, 0, 1]), features, ones)
+    found = merged_scores(overlaps_of(masks), np.array([0, 0, 1]), features, ones)
     np.testing.assert_allclose(found, [1, (1 - 0.5 * 0.6) ** 0.5, 1], rtol=1e-6)
 
 
@@ -68,31 +71,31 @@ def test_a_penalty_above_one_counts_as_one() -> None:
     masks = np.ones((2, 5, 5), bool)
     features = np.full((2, 3), 0.6, np.float32)  # a cosine of 1.08, as rounding gives in small
     assert float(features[0] @ features[1]) > 1
-    found = merged_scores(encode_masks(masks), np.zeros(2, int), features, np.ones(2, np.float32))
+    found = merged_scores(overlaps_of(masks), np.zeros(2, int), features, np.ones(2, np.float32))
     assert found.tolist() == [1, 0]
 
 
 def test_opposite_features_do_not_reward() -> None:
     masks = np.ones((2, 5, 5), bool)
     features = np.array([[1, 0], [-1, 0]], np.float32)
-    found = merged_scores(encode_masks(masks), np.zeros(2, int), features, np.ones(2, np.float32))
+    found = merged_scores(overlaps_of(masks), np.zeros(2, int), features, np.ones(2, np.float32))
     assert found.tolist() == [1, 1]
 
 
 def test_no_mask_and_only_empty_masks() -> None:
     nothing = np.zeros((0, 3), np.float32)
     none = np.zeros(0, np.float32)
-    assert merged_scores([], np.zeros(0, int), nothing, none).shape == (0,)
+    assert merged_scores(mask_overlaps([]), np.zeros(0, int), nothing, none).shape == (0,)
     empty = encode_masks(np.zeros((2, 5, 5), bool))
     features = np.ones((2, 3), np.float32)
-    found = merged_scores(empty, np.zeros(2, int), features, np.ones(2, np.float32))
+    found = merged_scores(mask_overlaps(empty), np.zeros(2, int), features, np.ones(2, np.float32))
     assert found.tolist() == [0, 0]
 
 
 def test_the_scores_given_stay_as_they_are() -> None:
     scores = np.ones(2, np.float32)
-    masks = encode_masks(np.ones((2, 5, 5), bool))
-    merged_scores(masks, np.zeros(2, int), np.eye(2, dtype=np.float32) + 0.1, scores)
+    overlaps = overlaps_of(np.ones((2, 5, 5), bool))
+    merged_scores(overlaps, np.zeros(2, int), np.eye(2, dtype=np.float32) + 0.1, scores)
     assert scores.tolist() == [1, 1]
 
 
@@ -100,4 +103,4 @@ def test_as_many_masks_as_the_paper_merges() -> None:
     masks = np.eye(800, dtype=bool).reshape(800, 20, 40)
     features = np.ones((800, 1), np.float32)
     labels, scores = np.zeros(800, np.int64), np.full(800, 0.5, np.float32)
-    assert merged_scores(encode_masks(masks), labels, features, scores).tolist() == [0.5] * 800
+    assert merged_scores(overlaps_of(masks), labels, features, scores).tolist() == [0.5] * 800

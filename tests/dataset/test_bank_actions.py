@@ -54,6 +54,18 @@ def test_through_a_file(scenes, tmp_path):
     assert names(scenes) == ["again", "blue", "red"]
 
 
+def test_removing_negatives(scenes):
+    ntt.build_memory_bank(
+        scenes[:2], "ground_truth", models=MODELS, negatives_field="ground_truth", name="sharp"
+    )
+    first, *_ = ntt.load_memory_bank(scenes, "sharp").negatives.ids
+    assert ntt.remove_negatives(scenes, "sharp", [first]).negatives == 5
+    with pytest.raises(InputError, match="no negative"):
+        ntt.remove_negatives(scenes, "sharp", [first])
+    assert ntt.remove_negatives(scenes, "sharp").negatives == 0
+    assert len(ntt.load_memory_bank(scenes, "sharp").references) == 6
+
+
 def test_an_existing_file_is_replaced_on_request_only(scenes, tmp_path):
     path = tmp_path / "bank"
     path.write_text("mine")

@@ -16,6 +16,7 @@ from tests.dataset.scenes import add_scenes
 
 SIZE = (96, 128)
 MODELS = colour_models()
+LABELS = ["masks.detections.id", "masks.detections.box_agreement"]
 
 
 @pytest.fixture
@@ -68,6 +69,51 @@ def test_resumes_and_reports_failures(boxes):
     assert (first.written, list(first.failures)) == (3, [broken.id])
     second = boxes_to_masks(boxes, "boxes", "masks", models=MODELS)
     assert (second.run, second.written, second.skipped) == (first.run, 0, 3)
+
+
+def test_masks_that_do_not_fit_their_boxes_are_listed(boxes):
+    """The colour segmenter takes what is in a box's middle: too large a box shows."""
+    sample = boxes.first()
+    wrong = sample.boxes.detections[0]
+    x, y, w, h = wrong.bounding_box
+    wrong.bounding_box = [x - w / 2, y - h / 2, 2 * w, 2 * h]
+    sample.save()
+    report = boxes_to_masks(boxes, "boxes", "masks", models=MODELS)
+    values = dict(zip(*boxes.values(LABELS, unwind=True), strict=True))
+    assert len(values) == 12
+    [(key, value)] = report.low.items()
+    assert boxes.first().masks.detections[0].id == key and value == values[key] < 0.35
+    assert min(v for k, v in values.items() if k != key) > 0.7
+    assert set(report.agreement) == {"blue", "green", "red"}
+    of_class = [
+        found.box_agreement
+        for sample in boxes
+        for found in sample.masks.detections
+        if found.label == wrong.label
+    ]
+    assert report.agreement[wrong.label] == pytest.approx(np.mean(of_class))
+    assert f"1 below 0.5, look at these: {key}" in str(report)
+
+
+def test_a_run_that_was_interrupted_reports_on_all_of_it(boxes):
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        boxes_to_masks(boxes, "boxes", "masks", models=MODELS, chunk_size=1, progress=stop)
+    kept = [found.id for sample in boxes[:2] for found in sample.masks.detections]
+    report = boxes_to_masks(boxes, "boxes", "masks", models=MODELS, progress=False)
+    assert (report.written, report.skipped) == (2, 2)
+    assert boxes.values("masks.detections.id", unwind=True)[: len(kept)] == kept
+    whole = boxes_to_masks(boxes, "boxes", "other", models=MODELS, progress=False)
+    assert report.agreement == pytest.approx(whole.agreement)
+
+
+def test_masks_that_were_there_have_no_agreement(boxes):
+    report = boxes_to_masks(boxes, "ground_truth", "masks", models=MODELS)
+    assert (report.agreement, report.low) == ({}, {})
+    assert "agreement" not in str(report)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,10 @@ import contextlib
 import copy
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -156,6 +160,73 @@ def test_a_second_file_joins_the_images_of_the_first(tmp_path: Path, name: str) 
         ntt.import_coco(tmp_path, write(second, other), dataset, "three")
 
 
+KILLED = """
+import os, signal, sys
+import fiftyone as fo
+import fiftyone_ntt as ntt
+from fiftyone_ntt.dataset import coco_import
+
+coco_import._CHUNK = 4
+write, written = coco_import._write, []
+
+
+def kill(*arguments):
+    write(*arguments)
+    written.append(1)
+    if len(written) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+coco_import._write = kill
+folder, path, name, field, existing = sys.argv[1:]
+target = fo.load_dataset(name) if existing else name
+ntt.import_coco(folder, path, target, field, progress=False)
+"""
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_killed_import_goes_on_where_it_was(tmp_path: Path, name: str, existing: bool) -> None:
+    path = write(tmp_path / "in.json", generated(tmp_path / "images", 30, 200))
+    first, field = tmp_path / "first.json", "second" if existing else "ground_truth"
+    if existing:
+        whole = ntt.import_coco(tmp_path / "images", path, name, progress=False).dataset
+        ntt.export_coco(whole, "ground_truth", first, progress=False)
+    arguments = [str(tmp_path / "images"), str(path), name, field, "yes" if existing else ""]
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    dataset = fo.load_dataset(name)
+    dataset.reload()
+    assert len(dataset.exists(field)) == 12
+    kept = dataset.values("id")
+    labels = dataset.values(f"{field}.detections.id", unwind=True)
+
+    other = write(tmp_path / "other.json", small(tmp_path / "images"))
+    with pytest.raises(InputError, match="there already is a dataset"):
+        ntt.import_coco(tmp_path / "images", other, name, field)  # not what was interrupted
+    target = dataset if existing else name
+    report = ntt.import_coco(tmp_path / "images", path, target, field, progress=False)
+    assert (report.images, report.annotations) == (30, 200)
+    assert len(dataset) == 30 and dataset.values("id")[: len(kept)] == kept
+    found = dataset.values(f"{field}.detections.id", unwind=True)
+    assert len(found) == 200 and [key for key in found if key in set(labels)] == [
+        key for key in labels if key is not None
+    ]
+    ntt.export_coco(dataset, field, tmp_path / "out.json", progress=False)
+    if not existing:
+        fresh = ntt.import_coco(tmp_path / "images", path, f"{name}-2", progress=False).dataset
+        ntt.export_coco(fresh, field, first, progress=False)
+        fresh.delete()
+    assert (tmp_path / "out.json").read_bytes() == first.read_bytes()
+    with pytest.raises(InputError, match="already"):  # it is complete now
+        ntt.import_coco(tmp_path / "images", path, target, field)
+
+
 def test_an_edited_label_is_exported_as_it_is_drawn(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "in.json", small(tmp_path))
     dataset = ntt.import_coco(tmp_path, path, name, progress=False).dataset
@@ -240,6 +311,8 @@ def change(section: str, index: int = 0, **fields: Any) -> Any:
 
 
 RLE = {"size": [40, 61], "counts": [0, 40 * 61]}
+SHORT = {"size": [30, 60], "counts": coco_mask.encode(np.ones((30, 60), np.uint8, "F"))["counts"]}
+SHORT["counts"] = SHORT["counts"].decode()
 MISTAKES = [
     ("missing image", change("images", file_name="none.png"), r"none.png cannot be read"),
     ("unknown image", change("annotations", image_id=8), r"of image 8, which the file does not"),
@@ -254,6 +327,11 @@ MISTAKES = [
     ("box outside the image", change("annotations", bbox=[-3, 5, 12, 9]), r"reaches outside"),
     ("unknown category", change("annotations", category_id=5), r"of category 5, which the file"),
     ("mask size", change("annotations", segmentation=RLE), r"is 61 x 40 px but its image is 60"),
+    (
+        "mask size",
+        change("annotations", segmentation=SHORT),
+        r"is 60 x 30 px but its image is 60 x 40",
+    ),
     ("duplicate id", change("annotations", 1, id=11), r"id 11 occurs twice in 'annotations'"),
     ("duplicate id", change("images", 1, id=1), r"id 1 occurs twice in 'images'"),
     ("duplicate id", change("categories", 1, id=9), r"id 9 occurs twice in 'categories'"),

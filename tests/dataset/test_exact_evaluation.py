@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +22,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.scorer import METRICS, RECALLS
 from fiftyone_ntt.dataset.exact_evaluation import PycocotoolsEvaluationConfig
 from fiftyone_ntt.errors import InputError
-from tests.dataset.test_evaluation import HEIGHT, WIDTH, add_random
+from tests.dataset.test_evaluation import HEIGHT, WIDTH, add_random, saved_documents
 
 
 def by_pycocotools(samples: Any, folder: Path, kind: str) -> dict[str, float]:
@@ -170,6 +173,85 @@ def test_the_model_evaluation_panel_shows_the_figures(labelled: fo.Dataset) -> N
     shown = {entry["label"]: entry["value"] for entry in data["custom_metrics"].values()}
     assert shown == {name: found.masks.metrics()[name] for name in shown}
     assert {"AP", "AP50", "AP75", "APs", "APm", "AR100"} <= set(shown)
+
+
+def test_several_processes_find_what_one_does(dataset: fo.Dataset) -> None:
+    for seed in range(8):  # more images than one piece of work
+        add_random(dataset, images=5, seed=seed)
+    rounded_confidences(dataset)
+    alone, together = (
+        ntt.evaluate(dataset, "predictions", "truth", eval_key=key, progress=False, workers=workers)
+        for key, workers in (("alone", 1), ("together", 2))
+    )
+    for kind in ("masks", "boxes"):
+        one, two = getattr(alone, kind), getattr(together, kind)
+        assert one.metrics() == two.metrics()
+        np.testing.assert_array_equal(one.precision, two.precision)
+        assert one.ytrue_ids.tolist() == two.ytrue_ids.tolist()
+        assert one.ypred_ids.tolist() == two.ypred_ids.tolist()
+    for suffix in ("", "_boxes"):
+        documents = [saved_documents(dataset, name + suffix) for name in ("alone", "together")]
+        assert documents[0] == documents[1]
+        assert documents[0][0]["predictions"][0]
+
+
+UNGUARDED = """
+import fiftyone as fo
+import fiftyone_ntt as ntt
+
+print("started")  # once, although it has no main guard
+found = ntt.evaluate(
+    fo.load_dataset({name!r}), "predictions", "truth", iou="boxes", progress=False, workers=2
+)
+print("AP", found.box_map)
+"""
+
+
+def test_processes_do_not_run_the_user_s_script_again(labelled: fo.Dataset, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED.format(name=labelled.name))
+    run = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    assert run.returncode == 0, run.stderr
+    found = ntt.evaluate(labelled, "predictions", "truth", iou="boxes", progress=False, workers=1)
+    assert run.stdout.split() == ["started", "AP", str(found.box_map)]
+
+
+def test_a_process_s_error_is_the_user_s(labelled: fo.Dataset) -> None:
+    labelled.set_field("metadata", None).save()
+    with pytest.raises(InputError, match=r"/nowhere/0.png cannot be read: there is no such file"):
+        ntt.evaluate(labelled, "predictions", "truth", progress=False, workers=2)
+    with pytest.raises(InputError, match="workers is 0"):
+        ntt.evaluate(labelled, "predictions", "truth", progress=False, workers=0)
+
+
+def test_more_than_a_hundred_predictions_and_masks_on_disk(
+    dataset: fo.Dataset, tmp_path: Path
+) -> None:
+    add_random(dataset, images=1)
+    sample = dataset.first()
+    many = [found.copy() for found in sample.predictions.detections * 30]
+    for index, found in enumerate(many):
+        found.label, found.confidence = "a", 0.5 + index / 1000
+    for index, found in enumerate(many[:5]):
+        found.export_mask(str(tmp_path / f"{index}.png"), update=True)
+    sample.predictions.detections = many
+    sample.save()
+    found = ntt.evaluate(dataset, "predictions", "truth", eval_key="e", progress=False)
+    for kind in ("masks", "boxes"):
+        expected = by_pycocotools(dataset, tmp_path, kind)
+        metrics = getattr(found, kind).metrics()
+        for name, value in expected.items():
+            assert metrics.get(name, -1) == pytest.approx(value, abs=1e-9)
+    verdicts = dataset.select(sample.id).values("predictions.detections.e", unwind=True)
+    assert len(many) > 100 and verdicts.count(None) >= len(many) - 100
+    others = dataset.select(sample.id).values("predictions.detections.e_id", unwind=True)
+    assert None not in others  # those beyond the limit have no match, and say so
 
 
 def test_without_the_sweep_only_matches(labelled: fo.Dataset) -> None:

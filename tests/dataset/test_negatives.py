@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from fiftyone_ntt import (
+    add_background_negatives,
+    add_tagged_negatives,
     build_memory_bank,
     load_memory_bank,
     mine_negatives,
@@ -17,7 +19,9 @@ from fiftyone_ntt import (
     segment,
 )
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.errors import InputError, ModelError
+from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import BACKGROUND, COLOURS
 
@@ -75,7 +79,8 @@ def test_mistakes_become_negatives_and_lower_their_like(
     assert len(sharper.negatives) == 1
     assert sharper.negatives.classes.tolist() == [0]
     [name] = sharper.negatives.ids
-    assert name.split("-")[0] in scenes[:2].values("id")
+    origin, _, name = name.partition(":")
+    assert origin == "mined" and name.split("-")[0] in scenes[:2].values("id")
     red, green, blue, _ = sharper.negatives.prototypes[0]
     assert red > green + 0.1 > blue  # an orange one
     assert len(bank.negatives) == 0
@@ -98,6 +103,104 @@ def test_negatives_can_be_stored_and_removed(scenes: fo.Dataset, bank: MemoryBan
     # Mining again replaces them.
     again = mine_negatives(scenes, sharper, "ground_truth", per_class=1, models=MODELS)
     assert len(again.negatives) == 1
+
+
+def test_mining_again_computes_nothing_again(
+    scenes: fo.Dataset, bank: MemoryBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    segment(scenes[:3], bank, "predictions", models=MODELS, store=store, progress=False)
+    proposed = []
+    original = Pipeline.propose
+    monkeypatch.setattr(
+        Pipeline, "propose", lambda self, image: proposed.append(1) or original(self, image)
+    )
+    first = mine_negatives(scenes, bank, "ground_truth", models=MODELS, store=store)
+    assert len(proposed) == 3  # those that `segment` has not seen
+    again = mine_negatives(scenes, first, "ground_truth", models=MODELS, store=store)
+    assert len(proposed) == 3
+    assert again.negatives.ids == first.negatives.ids
+    np.testing.assert_array_equal(again.negatives.prototypes, first.negatives.prototypes)
+
+
+def test_mining_that_is_interrupted_goes_on_where_it_was(
+    scenes: fo.Dataset, bank: MemoryBank, tmp_path: Path
+) -> None:
+    store = ProposalStore(tmp_path / "store")
+
+    def stop(done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    arguments = {"models": MODELS, "store": store}
+    with pytest.raises(KeyboardInterrupt):
+        mine_negatives(scenes, bank, "ground_truth", progress=stop, **arguments)
+    [setup] = store.setups()
+    assert store.usage(setup).images == 4
+    resumed = mine_negatives(scenes, bank, "ground_truth", progress=False, **arguments)
+    whole = mine_negatives(scenes, bank, "ground_truth", models=MODELS, store=tmp_path / "other")
+    assert resumed.negatives.ids == whole.negatives.ids
+
+
+def add_labels_of_orange(scenes: fo.Dataset, tag: str, label: str = "red") -> list[str]:
+    """Predictions of the orange things, of which all but the first two are tagged."""
+    for index, sample in enumerate(scenes.iter_samples(autosave=True, progress=False)):
+        mask = np.zeros((96, 128), bool)
+        mask[30 + index : 80, 70:110] = True
+        found = fo.Detection.from_mask(mask, label=label, tags=[tag] if index >= 2 else [])
+        sample["found"] = fo.Detections(detections=[found])
+    return scenes.match_labels(tags=tag, fields="found").values("found.detections.id", unwind=True)
+
+
+def test_labels_tagged_by_hand(scenes: fo.Dataset, bank: MemoryBank) -> None:
+    ids = add_labels_of_orange(scenes, "negative")
+    save_memory_bank(scenes, bank.renamed("reds"))
+    sharper = add_tagged_negatives(scenes, "reds", "found", models=MODELS)
+    assert sharper.negatives.ids == tuple(f"tagged:{key}" for key in ids)
+    assert sharper.negative_origins == ("tagged",) * 4
+    right, wrong = scores_of_others(scenes, bank, "before")
+    right_after, wrong_after = scores_of_others(scenes, sharper, "after")
+    assert wrong_after < wrong - 0.05
+    assert right_after == pytest.approx(right, abs=0.02)
+    with pytest.raises(InputError, match=r"no label in field 'found' .* has the tag 'wrong'"):
+        add_tagged_negatives(scenes, bank, "found", tag="wrong", models=MODELS)
+    add_labels_of_orange(scenes, "negative", label="orange")
+    with pytest.raises(InputError, match=r"are of orange, which is no class .* \(red\)"):
+        add_tagged_negatives(scenes, bank, "found", models=MODELS)
+
+
+def test_background_around_the_references(scenes: fo.Dataset, bank: MemoryBank) -> None:
+    surrounded = add_background_negatives(scenes, bank, "ground_truth", models=MODELS)
+    assert surrounded.negatives.ids == tuple(f"background:{key}" for key in bank.references.ids)
+    gray = np.full(3, BACKGROUND[0] / 255 - 0.5)
+    np.testing.assert_allclose(surrounded.negatives.prototypes[:, :3] - gray, 0, atol=0.01)
+    with pytest.raises(InputError, match="none of the memory bank's 2 references"):
+        add_background_negatives(scenes[2:], bank, "ground_truth", models=MODELS)
+
+
+def test_each_origin_is_replaced_and_removed_by_itself(
+    scenes: fo.Dataset, bank: MemoryBank
+) -> None:
+    add_labels_of_orange(scenes, "negative")
+    full = bank
+    for _ in range(2):  # the second time each replaces its own
+        full = mine_negatives(scenes, full, "ground_truth", per_class=2, models=MODELS)
+        full = add_tagged_negatives(scenes, full, "found", models=MODELS)
+        full = add_background_negatives(scenes, full, "ground_truth", models=MODELS)
+    counts = {"tagged": 4, "background": 2}
+    found = {name: full.negative_origins.count(name) for name in counts}
+    assert found == counts
+    save_memory_bank(scenes, full.renamed("full"))
+    loaded = load_memory_bank(scenes, "full")
+    assert loaded.negative_origins == full.negative_origins
+    without = loaded.without_negatives("tagged")
+    assert "tagged" not in without.negative_origins
+    assert without.negative_origins.count("background") == 2
+    kept = [row for row, origin in enumerate(full.negative_origins) if origin != "tagged"]
+    np.testing.assert_array_equal(without.negatives.prototypes, full.negatives.prototypes[kept])
+    assert len(loaded.without_negatives().negatives) == 0
+    with pytest.raises(InputError, match="negatives have no origin 'hand'"):
+        loaded.without_negatives("hand")
 
 
 def test_a_bank_without_mistakes_gets_no_negatives(scenes: fo.Dataset, bank: MemoryBank) -> None:

@@ -68,7 +68,7 @@ def test_networks_see_each_image_once(scenes: fo.Dataset, store: ProposalStore) 
     assert rows(scenes, "first") == rows(scenes, "second")
     segment(scenes, bank, "third", models=counting.models, store=False)
     assert (counting.embedded, counting.encoded) == (10, 10)
-    assert [found.images for found in store.setups()] == [5]
+    assert [store.usage(setup).images for setup in store.setups()] == [5]
 
 
 @pytest.mark.parametrize("options", [{}, {"confidence_thresh": 0.99}])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiftyone_ntt import sample_references
+from fiftyone_ntt import build_memory_bank, sample_references
 from fiftyone_ntt.errors import InputError
+from tests.core.toy_models import toy_models
 
 WIDTH, HEIGHT = 400, 300
 
@@ -135,6 +136,27 @@ def test_too_few_are_told(dataset):
     assert found.short == {"a": 1, "b": 1, "c": 0}
     expected = "2 references of 3 classes tagged 'reference'; fewer than 2: a 1, b 1, c 0"
     assert str(found) == expected
+
+
+def test_too_few_are_repeated_and_the_bank_counts_them(dataset, tmp_path):
+    boxes = {"a": (50, 50, 60, 60), "b": (60, 50, 70, 60), "c": (0, 0, 30, 20)}
+    for index, (label, corners) in enumerate([*boxes.items(), ("a", (100, 50, 60, 60))]):
+        noise = np.random.default_rng(index).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{index}.png")
+        labels = fo.Detections(detections=[box(*corners, label)])
+        dataset.add_sample(fo.Sample(filepath=str(tmp_path / f"{index}.png"), ground_truth=labels))
+    found = sample_references(dataset, "ground_truth", shots=3, too_few="repeat")
+    assert found.counts == {"a": 3, "b": 3, "c": 3} and found.short == {}
+    assert found.repeated == {"a": 2, "b": 1, "c": 1}
+    assert str(found).endswith("tagged 'reference'; repeated: a 2, b 1, c 1")
+    assert dataset.count_label_tags() == {"reference": 4}
+
+    bank = build_memory_bank(dataset, "ground_truth", label_ids=found.ids, models=toy_models())
+    assert bank.class_counts() == {"a": 3, "b": 3, "c": 3}
+    once = build_memory_bank(dataset, "ground_truth", label_tags="reference", models=toy_models())
+    assert once.class_counts() == {"a": 2, "b": 1, "c": 1}
+    np.testing.assert_allclose(bank.prototypes[1:], once.prototypes[1:], atol=1e-6)
+    assert np.abs(bank.prototypes[0] - once.prototypes[0]).max() > 1e-5
 
 
 def test_sizes_come_from_the_files_where_there_are_no_metadata(dataset, tmp_path):

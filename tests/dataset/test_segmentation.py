@@ -215,7 +215,7 @@ def test_detections_too_large_for_the_database_are_reported(scenes, bank, monkey
         def big(sample_id, loaded):
             found = compute(sample_id, loaded)
             if sample_id == huge.id:
-                found.detections[0]["ballast"] = "x" * 17_000_000
+                found["detections"][0]["ballast"] = "x" * 17_000_000
             return found
 
         work_through(record, todo, load, big, *rest)

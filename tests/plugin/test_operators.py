@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,10 +15,16 @@ from fiftyone.operators.executor import ExecutionContext, ExecutionError, Execut
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin import PLUGIN_NAME
-from fiftyone_ntt.plugin.registry import OPERATORS
+from fiftyone_ntt.plugin.registry import METRICS, OPERATORS
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 BUILD = {"name": "colours", "models": "demo", "source": "label_tag", "tag": "reference"}
+
+
+@pytest.fixture
+def no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proposals that other tests stored are not there."""
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path / "proposals"))
 
 
 def run(uri: Any, name: str, dataset: fo.Dataset, params: dict, **ctx: Any) -> Any:
@@ -34,7 +41,7 @@ def messages(name: str, dataset: fo.Dataset, params: dict, **request: Any) -> li
 
 def test_all_are_listed_and_registered(uri: Any) -> None:
     listed = yaml.safe_load(DEFINITION.read_text())["operators"]
-    assert listed == [operator.NAME for operator in OPERATORS]
+    assert listed == [operator.NAME for operator in (*OPERATORS, *METRICS)]
     registered = {op.name for op in foo.list_operators() if op.plugin_name == PLUGIN_NAME}
     assert set(listed) <= registered
 
@@ -64,6 +71,15 @@ def test_the_whole_loop(uri: Any, scenes: fo.Dataset) -> None:
     result = run(uri, "delete_run_predictions", scenes, {"run": key})
     assert result == {"deleted": 18}
     assert scenes.count("predictions.detections") == 0
+
+
+def test_segmenting_adaptively(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    params = {"bank": "colours", "points_per_side": 8, "mode": "adaptive"}
+    run(uri, "segment_with_memory_bank", scenes, params)
+    assert len(scenes.exists("predictions")) == len(scenes)
+    (key,) = ntt.list_prediction_runs(scenes)
+    assert scenes.get_run_info(key).config.mode == "adaptive"
 
 
 def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
@@ -117,6 +133,42 @@ def test_boxes_to_masks(uri: Any, scenes: fo.Dataset) -> None:
     assert scenes.count("masks.detections") == 18
 
 
+def test_visualizing(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    run(uri, "segment_with_memory_bank", scenes, {"bank": "colours", "points_per_side": 8})
+    params = {"bank": "colours", "predictions_field": "predictions", "draw": True}
+    sent = messages("visualize_memory_bank", scenes, params)
+    names = [name for name, _ in sent]
+    assert names[-3:] == ["reload_dataset", "open_panel", "notify"]
+    assert sent[-2][1]["name"] == "Embeddings"
+    said = sent[-1][1]["message"]
+    assert "colours_references (6 points), colours_predictions (18 points)" in said
+    assert "memory: 6 of 6 references drawn" in said
+    labels = [params["label"] for name, params in sent if name == "set_progress"]
+    assert any(label.startswith("6 of 6 images and references") for label in labels)
+    assert scenes.list_brain_runs() == ["colours_predictions", "colours_references"]
+    assert len(scenes.exists("memory_clusters")) == 2
+
+
+def test_visualizing_a_view_s_predictions(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes, "colours", points_per_side=8)
+    params = {"bank": "colours", "predictions_field": "predictions", "brain_key": "one"}
+    picked = {"view_target": "SELECTED_SAMPLES"}
+    run(uri, "visualize_memory_bank", scenes, {**params, **picked}, selected=[scenes.last().id])
+    assert len(scenes.load_brain_results("one_predictions").points) == 3
+    assert len(scenes.load_brain_results("one_references").points) == 6
+
+
+def test_what_is_left_out_is_a_warning(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    gone = ntt.load_memory_bank(scenes, "colours").references.ids[0]
+    scenes.delete_labels(ids=[gone])
+    sent = messages("visualize_memory_bank", scenes, {"bank": "colours", "draw": True})
+    assert sent[-1][1]["variant"] == "warning"
+    assert "1 references left out" in sent[-1][1]["message"] and gone in sent[-1][1]["message"]
+
+
 def test_segmenting_a_selection(uri: Any, scenes: fo.Dataset) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
     params = {"bank": "colours", "points_per_side": 8, "view_target": "SELECTED_SAMPLES"}
@@ -132,6 +184,43 @@ def test_only_samples_without_predictions(uri: Any, scenes: fo.Dataset) -> None:
     run(uri, "segment_with_memory_bank", scenes, params)
     runs = scenes.values("predictions.run")
     assert runs[:2] == [first] * 2 and first not in runs[2:] and None not in runs[2:]
+
+
+def test_relabelling_from_stored_proposals(uri: Any, scenes: fo.Dataset, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes, "colours", points_per_side=8)
+    ntt.build_memory_bank(scenes[:2], "ground_truth", models="demo", name="red", classes=["red"])
+    params = {"bank": "red", "existing": "overwrite"}
+    run(uri, "relabel_with_memory_bank", scenes, params)
+    assert set(scenes.distinct("predictions.detections.label")) == {"red"}
+    sent = messages("relabel_with_memory_bank", scenes, {**params, "label_field": "again"})
+    assert "of 6 images" in sent[1][1]["label"]
+    assert "in 6 of 6 images" in sent[-1][1]["message"]
+
+
+def test_relabelling_without_the_negatives(uri: Any, scenes: fo.Dataset, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    plain = ntt.segment(scenes, "colours", "plain", points_per_side=8)
+    ntt.build_memory_bank(
+        scenes[:2],
+        "ground_truth",
+        negatives_field="ground_truth",
+        models="demo",
+        name="with",
+    )
+    hashes = {}
+    for used in (True, False):
+        params = {"bank": "with", "label_field": f"used_{used}", "negatives": used}
+        run(uri, "relabel_with_memory_bank", scenes, params)
+        (key,) = scenes.distinct(f"used_{used}.run")
+        hashes[used] = key.split("_")[-1]
+    assert hashes[False] == plain.run.split("_")[-1] != hashes[True]
+
+
+def test_relabelling_what_was_never_segmented(uri: Any, scenes: Any, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    sent = messages("relabel_with_memory_bank", scenes, {"bank": "colours"})[-2][1]
+    assert sent["variant"] == "error" and "Run `segment` on these samples once" in sent["message"]
 
 
 def test_progress_and_outcome_in_the_app(uri: Any, scenes: fo.Dataset) -> None:
@@ -241,8 +330,12 @@ def test_calling_the_rest_of_the_loop(uri: Any, scenes: fo.Dataset) -> None:
     bank = ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
     report = foo.get_operator(uri("segment_with_memory_bank"))(scenes, bank, "p")
     assert report.detections == 18
+    again = foo.get_operator(uri("relabel_with_memory_bank"))(scenes, bank, "again")
+    assert again.detections == 18
     results = foo.get_operator(uri("evaluate_predictions"))(scenes, "p", "ground_truth")
     assert results.mask_map is not None
+    shown = foo.get_operator(uri("visualize_memory_bank"))(scenes, bank, "p")
+    assert shown.runs == {"colours_references": 18, "colours_predictions": 18}
     manage = foo.get_operator(uri("manage_memory_banks"))
     assert manage(scenes, "rename", bank="colours", new_name="new") == {"name": "new"}
     assert foo.get_operator(uri("delete_run_predictions"))(scenes, report.run) == 18
@@ -266,3 +359,35 @@ def test_managing_banks(uri: Any, scenes: fo.Dataset, tmp_path: Path) -> None:
         "both": {"red": 6, "blue": 6},
         "back": {"red": 6, "blue": 6},
     }
+
+
+def test_negatives_of_every_origin_are_added_and_removed(uri: Any, scenes: fo.Dataset) -> None:
+    reds = scenes.filter_labels("ground_truth", fo.ViewField("label") == "red")
+    bank = ntt.build_memory_bank(reds[:2], "ground_truth", models="demo", name="reds")
+    ntt.segment(scenes, bank, "predictions", points_per_side=8)
+    found = scenes.values("predictions.detections.id", unwind=True)[:1]
+    scenes.select_labels(ids=found, fields="predictions").tag_labels("negative", "predictions")
+    # Where nothing is labelled, all that is found is wrong.
+    scenes.add_sample_field("none", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+
+    def act(action: str, **params: Any) -> dict[str, int]:
+        given = {"bank": "reds", "action": action, "view_target": "DATASET", **params}
+        run(uri, "add_negatives", scenes, given)
+        return dict(Counter(ntt.load_memory_bank(scenes, "reds").negative_origins))
+
+    mined = act("mine", label_field="none", per_class=2, points_per_side=8)
+    assert mined == {"mined": 2}
+    tagged = act("tagged", label_field="predictions", tag="negative")
+    assert tagged == {"mined": 2, "tagged": 1}
+    both = act("background", label_field="ground_truth")
+    assert both == {"mined": 2, "tagged": 1, "background": 2}
+    assert ntt.list_memory_banks(scenes)[0].negatives == 5
+    assert act("remove", origin="tagged") == {"mined": 2, "background": 2}
+    assert act("remove") == {}
+    sent = messages("add_negatives", scenes, {"bank": "reds", "action": "remove"})
+    assert "has 0 negatives, and had 0" in sent[-1][1]["message"]
+    operator = foo.get_operator(uri("add_negatives"))
+    changed = operator(scenes, "reds", "background", label_field="ground_truth")
+    assert len(changed.negatives) == 2
+    with pytest.raises(ntt.NttError, match="unknown action 'guess'"):
+        operator(scenes, "reds", "guess")

@@ -1,4 +1,4 @@
-"""The plugin where torch is not installed: everything is there, and says what to install."""
+"""The plugin where packages are missing: everything is there, and says what to install."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from fiftyone_ntt.plugin.install import install_plugin
+from fiftyone_ntt.plugin.registry import OPERATORS
 from tests.database import PrivateDatabase
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -16,16 +17,18 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import json, sys
 
+missing = sys.argv[1:]
+
 class Absent:
-    # What an environment without torch and transformers looks like to Python.
+    # What an environment without these packages looks like to Python.
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "transformers"):
+        if name.partition(".")[0] in missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return None
 
 class Hidden:
-    find_spec = staticmethod(lambda name, package=None: None if name in
-                             ("torch", "transformers") else original(name, package))
+    find_spec = staticmethod(lambda name, package=None: None if name in missing
+                             else original(name, package))
 
 import importlib.util
 original = importlib.util.find_spec
@@ -44,10 +47,13 @@ dataset.delete()
 """
 
 
-def test_forms_say_what_to_install(tmp_path: Path, private_database: PrivateDatabase) -> None:
+def form_problems(
+    missing: tuple[str, ...], tmp_path: Path, database: PrivateDatabase
+) -> dict[str, dict[str, str]]:
+    """What each operator's form says is wrong where some packages are missing."""
     install_plugin(tmp_path)
     run = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", SCRIPT, *missing],
         cwd=CHECKOUT,
         env={
             **os.environ,
@@ -60,20 +66,27 @@ def test_forms_say_what_to_install(tmp_path: Path, private_database: PrivateData
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    found = json.loads(run.stdout.splitlines()[-1])
+    found: dict[str, dict[str, str]] = json.loads(run.stdout.splitlines()[-1])
+    return found
 
-    assert set(found) == {
-        "sample_references",
-        "tag_references",
-        "build_memory_bank",
-        "segment_with_memory_bank",
-        "evaluate_predictions",
-        "boxes_to_masks",
-        "manage_memory_banks",
-        "delete_run_predictions",
-    }
+
+def test_forms_say_what_to_install(tmp_path: Path, private_database: PrivateDatabase) -> None:
+    found = form_problems(("torch", "transformers"), tmp_path, private_database)
+
+    assert list(found) == [operator.NAME for operator in OPERATORS]
     for name in ("sample_references", "build_memory_bank", "segment_with_memory_bank"):
         assert "Run `pip install torch transformers`" in found[name]["missing"]
     # These need no torch: they work, and say what else is wrong.
     for name in ("evaluate_predictions", "manage_memory_banks", "delete_run_predictions"):
         assert found[name] and "missing" not in found[name]
+
+
+def test_a_plugin_downloaded_into_fiftyone_alone(
+    tmp_path: Path, private_database: PrivateDatabase
+) -> None:
+    missing = ("pycocotools", "safetensors", "torch", "transformers")
+    found = form_problems(missing, tmp_path, private_database)
+
+    assert list(found) == [operator.NAME for operator in OPERATORS]
+    for name, problems in found.items():
+        assert "pip install pycocotools safetensors" in problems["missing"], name

@@ -13,6 +13,7 @@ import pytest
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.store import proposal_store
 from fiftyone_ntt.store.proposal_store import (
     ProposalStore,
     default_store,
@@ -35,8 +36,11 @@ def example(seed: int = 0, count: int = 5) -> Proposals:
 
 def assert_equal(found: Proposals | None, expected: Proposals) -> None:
     assert found is not None
-    for field in dataclasses.fields(Proposals):
-        one, other = getattr(found, field.name), getattr(expected, field.name)
+    names = [field.name for field in dataclasses.fields(Proposals) if field.name != "overlaps"]
+    values = [(getattr(found, name), getattr(expected, name)) for name in names]
+    for name in ("areas", "pairs", "pixels"):
+        values.append((getattr(found.overlaps, name), getattr(expected.overlaps, name)))
+    for one, other in values:
         if isinstance(other, np.ndarray):
             assert one.dtype == other.dtype
             np.testing.assert_array_equal(one, other)
@@ -75,8 +79,8 @@ def test_setups_are_kept_apart(tmp_path: Path, other: ProposalSetup) -> None:
     assert store.get(other, "ab" * 16) is None
     store.put(other, "ab" * 16, example(1))
     assert_equal(store.get(SETUP, "ab" * 16), rounded(example(0)))
-    assert {found.setup for found in store.setups()} == {SETUP, other}
-    assert [found.images for found in store.setups()] == [1, 1]
+    assert set(store.setups()) == {SETUP, other}
+    assert [store.usage(setup).images for setup in store.setups()] == [1, 1]
 
 
 def test_the_batch_is_not_part_of_the_setup(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_verify_deletes_damaged_files_only(tmp_path: Path) -> None:
     damaged.write_bytes(b"something else")
     assert store.verify() == [damaged]
     assert store.verify() == []
-    assert [found.images for found in store.setups()] == [2]
+    assert store.usage(SETUP).images == 2
 
 
 def test_evict_deletes_what_was_not_used_for_longest(tmp_path: Path) -> None:
@@ -122,9 +126,28 @@ def test_evict_deletes_what_was_not_used_for_longest(tmp_path: Path) -> None:
     size = path.stat().st_size
     assert store.get(SETUP, keys[0]) is not None  # which is a use
     assert store.evict() == []
-    store.limit = 2 * size
+    store.limit = 3 * size
     assert [path.stem for path in store.evict()] == [keys[1], keys[2]]
     assert store.get(SETUP, keys[0]) is not None and store.get(SETUP, keys[3]) is not None
+
+
+def test_the_store_is_listed_only_when_it_may_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listings = []
+    files = proposal_store._files
+    monkeypatch.setattr(
+        proposal_store, "_files", lambda folder: listings.append(folder) or files(folder)
+    )
+    size = len(proposal_store._bytes_of(example()))
+    store = ProposalStore(tmp_path, limit=6 * size)
+    for index in range(12):
+        store.put(SETUP, f"{index:032}", example())
+    assert len(listings) == 4  # the first time, then at 7, 9 and 11: a sixth is freed each time
+    assert store.usage(SETUP).images <= 6
+    (tmp_path / "size").write_text("damaged")
+    assert ProposalStore(tmp_path, limit=6 * size).keep_within_limit() == []
+    assert int((tmp_path / "size").read_text()) == store.usage(SETUP).bytes
 
 
 def test_writers_do_not_disturb_each_other(tmp_path: Path) -> None:

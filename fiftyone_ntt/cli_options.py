@@ -1,0 +1,63 @@
+"""What the sub-commands share: making one, choosing models, showing progress."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fiftyone_ntt.coco.labelling import Progress
+    from fiftyone_ntt.models.loading import Models
+
+
+def command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    """A sub-command that calls `run`."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """The options that `load_chosen_models` reads."""
+    parser.add_argument("--models", default="paper", help="a named set of models (see `models`)")
+    help_text = "a named model, a transformers folder, or one of Meta's files; overrides --models"
+    parser.add_argument("--encoder", help=help_text)
+    parser.add_argument("--segmenter", help=help_text)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto")
+    parser.add_argument(
+        "--precision", default="float32", help="bfloat16 is faster where the hardware has it"
+    )
+
+
+def load_chosen_models(options: argparse.Namespace) -> Models:
+    """The models of the options that `add_models` made."""
+    from fiftyone_ntt.models.loading import load_models
+
+    return load_models(
+        options.models,
+        encoder=options.encoder,
+        segmenter=options.segmenter,
+        device=options.device,
+        precision=options.precision,
+    )
+
+
+def progress_bar(title: str) -> Progress:
+    """A function that shows the images done and in all."""
+    from tqdm import tqdm
+
+    bar = None
+
+    def update(done: int, total: int) -> None:
+        nonlocal bar
+        # Only now: an error before the first image is not mixed with a bar.
+        if bar is None:
+            bar = tqdm(desc=title, unit="image", total=total, initial=done - 1)
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return update

@@ -1,0 +1,177 @@
+"""Masks as COCO run lengths.
+
+pycocotools works on whole images, so a hundred small objects of a 12-megapixel photo take seconds.
+`encode_crop` and `decode_crops` read and write a mask inside its box only, the latter the runs of
+many masks at once. Needs no torch, so that processes which only handle masks start fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+RLE = dict[str, Any]
+"""A COCO run-length encoding: `{"size": [height, width], "counts": bytes}`."""
+
+Integers = NDArray[np.int64]
+
+_FIRST_CHARACTER, _DIGIT, _SIGN, _MORE, _DIGIT_BITS = 48, 0x1F, 0x10, 0x20, 5
+
+
+def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
+    """COCO run-length encodings of boolean masks `[N, H, W]`."""
+    # pycocotools wants column-major [H, W, N]; this transpose makes the one copy it needs.
+    columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
+    encodings: list[RLE] = coco_mask.encode(columns)
+    return encodings
+
+
+def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> RLE:
+    """COCO run-length encoding of a mask that is empty outside a window of its image.
+
+    Args:
+        crop: bool `[h, w]`, the window, which lies inside the image.
+        corner: its top and left.
+        size: the image's height and width.
+
+    Returns:
+        What `encode_masks` gives of the whole mask; it never makes that, so it takes time in the
+        columns of the window alone.
+    """
+    (top, left), (height, width), (rows, columns) = corner, size, crop.shape
+    # COCO's runs go down the columns, one after the other. A pixel of background below the crop
+    # parts them, unless they touch by filling the image from top to bottom.
+    pitch = rows + (rows < height)
+    flat = np.zeros(columns * pitch + 2, dtype=bool)
+    flat[1:-1].reshape(columns, pitch)[:, :rows] = crop.T
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    changes = (left + changes // pitch) * height + top + changes % pitch
+    # The first run is of 0s and may be empty, the last may not.
+    runs = np.diff(changes, prepend=0, append=height * width).tolist()
+    if runs[-1] == 0:
+        runs.pop()
+    rle: RLE = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
+    return rle
+
+
+def decode_mask(rle: RLE) -> NDArray[np.bool_]:
+    """Boolean mask `[H, W]` of a run-length encoding."""
+    mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
+    return mask
+
+
+def rle_boxes(rles: list[RLE]) -> NDArray[np.int64]:
+    """Inclusive pixel boxes of encodings, int64 `[N, 4]`, x1, y1, x2, y2; 0s for empty masks."""
+    if not rles:
+        return np.zeros((0, 4), dtype=np.int64)
+    corners = np.asarray(coco_mask.toBbox(rles)).reshape(-1, 4).round().astype(np.int64)
+    # toBbox gives x, y, width, height in whole pixels: the last pixel lies one before the edge.
+    corners[:, 2:] = np.maximum(corners[:, :2] + corners[:, 2:] - 1, 0)
+    return corners
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """The inside of some masks: column-major pixel ranges, `T` in all.
+
+    Attributes:
+        starts: int64 `[T]`, first pixel of each range, rising within a mask.
+        ends: int64 `[T]`, the pixel after its last.
+        masks: int64 `[T]`, which mask each belongs to, rising.
+    """
+
+    starts: Integers
+    ends: Integers
+    masks: Integers
+
+
+def read_runs(rles: Sequence[RLE]) -> Runs:
+    """The runs of some compressed encodings.
+
+    A run length is written in base 32, lowest digit first, a character a digit; from the fourth on,
+    as the difference to the one before last (pycocotools' `rleToString`).
+    """
+    text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)
+    digits = text.astype(np.int64) - _FIRST_CHARACTER
+    final = (digits & _MORE) == 0
+    numbers = _numbers(digits, final)
+    # A mask's numbers are those whose final digit lies within its text.
+    text_ends = np.cumsum([len(rle["counts"]) for rle in rles], dtype=np.int64)
+    number_ends = np.concatenate([[0], np.cumsum(final)])[text_ends]
+    first = np.concatenate([[0], number_ends[:-1]])
+    mask = np.repeat(np.arange(len(rles)), number_ends - first)
+    place = np.arange(len(numbers)) - first[mask]
+    edges = _sums_within(_lengths(numbers, mask, place), first, mask)
+    # Lengths alternate, outside first: an inside run lies between an even place and the next.
+    opening = np.flatnonzero((place[:-1] % 2 == 0) & (mask[:-1] == mask[1:]))
+    filled = opening[edges[opening] < edges[opening + 1]]
+    return Runs(edges[filled], edges[filled + 1], mask[filled])
+
+
+def _numbers(digits: Integers, final: NDArray[np.bool_]) -> Integers:
+    starts = np.flatnonzero(np.concatenate([[True], final[:-1]])) if len(final) else final
+    if not len(starts):
+        return np.zeros(0, np.int64)
+    number: Integers = np.cumsum(final) - final
+    shift = _DIGIT_BITS * (np.arange(len(digits)) - starts[number])
+    values = (digits & _DIGIT) << shift
+    # The final digit's upper bit is the sign: the number goes on with ones.
+    negative = final & ((digits & _SIGN) != 0)
+    values[negative] -= np.int64(1) << (shift[negative] + _DIGIT_BITS)
+    summed: Integers = np.add.reduceat(values, starts)
+    return summed
+
+
+def _lengths(numbers: Integers, mask: Integers, place: Integers) -> Integers:
+    """Run lengths from the numbers written: every second one sums up, but for each mask's first."""
+    rows = np.bincount(mask, minlength=0) // 2
+    first_row = np.cumsum(rows) - rows
+    table = np.zeros((int(rows.sum()), 2), dtype=np.int64)
+    later = place > 0
+    cell = 2 * first_row[mask[later]] + place[later] - 1
+    table.ravel()[cell] = numbers[later]
+    sums = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(table, axis=0)])
+    lengths = numbers.copy()
+    lengths[later] = (sums[1:].ravel()[cell]) - sums[first_row[mask[later]], (place[later] - 1) % 2]
+    return lengths
+
+
+def _sums_within(lengths: Integers, first: Integers, mask: Integers) -> Integers:
+    sums = np.concatenate([[0], np.cumsum(lengths)])
+    within: Integers = sums[1:] - sums[first[mask]]
+    return within
+
+
+def decode_crops(rles: Sequence[RLE], boxes: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """The masks inside their boxes.
+
+    Args:
+        rles: `N` encodings of one size, none empty.
+        boxes: int64 `[N, 4]`, inclusive pixel extrema x1, y1, x2, y2 (`rle_boxes`).
+
+    Returns:
+        `N` arrays, bool `[h, w]`, in memory row by row.
+    """
+    if not rles:
+        return []
+    height = rles[0]["size"][0]
+    widths, heights = (boxes[:, 2:] - boxes[:, :2] + 1).T
+    first = np.concatenate([[0], np.cumsum(widths * heights)])
+    runs = read_runs(rles)
+    edges = np.stack([runs.starts, runs.ends], axis=1)
+    left, top, *_ = boxes[runs.masks, :, None].transpose(1, 0, 2)
+    tall = heights[runs.masks, None]
+    # The end of a run that reaches the image's bottom is the top of the next column.
+    row = np.clip(edges % height - top, 0, tall)
+    places = first[runs.masks, None] + (edges // height - left) * tall + row
+    lengths = np.diff(places.ravel(), prepend=0, append=first[-1])
+    inside = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    return [
+        np.ascontiguousarray(inside[start : start + w * h].reshape(w, h).T)
+        for start, w, h in zip(first.tolist(), widths.tolist(), heights.tolist(), strict=False)
+    ]

@@ -1,0 +1,254 @@
+"""What the Memory Bank panel draws, as Plotly's traces. All from numbers that are there already.
+
+A point's `ids` entry says where its label is, so that a click needs no search: see `place`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+COLUMNS = 10
+"""Thumbnails side by side."""
+ROWS = 12
+"""Rows of thumbnails on a page."""
+_THUMBNAIL = 72
+_SHARE = 0.94
+"""Of its cell that a thumbnail fills."""
+_PLAIN, _MARKED, _NEGATIVE = "rgba(0,0,0,0)", "#ff5252", "#42a5f5"
+_MINED = re.compile(r"([0-9a-f]{24})-")
+_DUPLICATE = "near-duplicate of "
+
+Trace = dict[str, Any]
+Thumbnails = Mapping[str, Any]
+"""`fiftyone_ntt.dataset.thumbnails.Thumbnail` by label id."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A thumbnail's place: column and row, whose it is, what is said of it, and its frame."""
+
+    x: int
+    y: int
+    label_id: str
+    text: str
+    frame: str
+
+
+def place(label_id: str, thumbnails: Thumbnails) -> str:
+    """Sample, field and label, parted by slashes; the first two empty where they are not known."""
+    found = thumbnails.get(label_id)
+    if found:
+        return f"{found.sample_id}/{found.field}/{label_id}"
+    # A mined negative is no label, but is named by its sample.
+    mined = _MINED.match(label_id)
+    return f"{mined[1]}//{label_id}" if mined else f"//{label_id}"
+
+
+def heatmap(review: Any) -> list[Trace]:
+    """Similarity of the class prototypes."""
+    names = list(review.classes)
+    return [
+        {
+            "type": "heatmap",
+            "x": names,
+            "y": names,
+            "z": review.similarity.round(3).tolist(),
+            "zmin": 0,
+            "zmax": 1,
+            "colorscale": "Viridis",
+        }
+    ]
+
+
+def scatter(review: Any, thumbnails: Thumbnails) -> list[Trace]:
+    """The references in their plane, one trace per class."""
+    traces = []
+    for name in review.classes:
+        rows = [row for row, found in enumerate(review.references) if found.label == name]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": review.points[rows, 0].tolist(),
+                "y": review.points[rows, 1].tolist(),
+                "ids": [place(review.references[row].id, thumbnails) for row in rows],
+                "marker": {
+                    "size": 10,
+                    "symbol": ["x" if review.references[r].marks else "circle" for r in rows],
+                },
+            }
+        )
+    return traces
+
+
+def table(review: Any) -> list[dict[str, str]]:
+    """A row per reference: those to look at first, then by class."""
+    ordered = sorted(review.references, key=lambda found: (not found.marks, found.label))
+    return [
+        {
+            "label": found.label,
+            "agreement": _agreement(found),
+            "marks": ", ".join(found.marks),
+            "id": found.id,
+        }
+        for found in ordered
+    ]
+
+
+def reference_rows(review: Any) -> list[tuple[str, list[Any]]]:
+    """Classes and their references, at most `COLUMNS` to a row, those to look at first."""
+    rows = []
+    for name in review.classes:
+        own = [found for found in review.references if found.label == name]
+        own.sort(key=lambda found: not found.marks)
+        for start in range(0, len(own), COLUMNS):
+            rows.append((name if start == 0 else "", own[start : start + COLUMNS]))
+    return rows
+
+
+def reference_grid(review: Any, thumbnails: Thumbnails, page: int) -> tuple[list[Trace], list[str]]:
+    """A page of classes x references as thumbnails, and the rows' names."""
+    rows = reference_rows(review)[page * ROWS : (page + 1) * ROWS]
+    cells = [
+        Cell(x, y, found.id, _described(found), _MARKED if found.marks else _PLAIN)
+        for y, (_, row) in enumerate(rows)
+        for x, found in enumerate(row)
+    ]
+    return thumbnail_traces(cells, thumbnails), [name for name, _ in rows]
+
+
+def pages(review: Any) -> int:
+    """How many pages `reference_grid` has."""
+    return max(1, math.ceil(len(reference_rows(review)) / ROWS))
+
+
+def duplicate_pairs(review: Any) -> list[tuple[str, str, str]]:
+    """Class, reference and the one it nearly duplicates."""
+    return [
+        (found.label, found.id, mark.removeprefix(_DUPLICATE))
+        for found in review.references
+        for mark in found.marks
+        if mark.startswith(_DUPLICATE)
+    ]
+
+
+def duplicate_grid(
+    pairs: Sequence[tuple[str, str, str]], thumbnails: Thumbnails
+) -> tuple[list[Trace], list[str]]:
+    """Near-duplicates as pairs of thumbnails, three to a row; the first is the one to keep."""
+    per_row = (COLUMNS + 1) // 3
+    shown = pairs[: per_row * ROWS]
+    cells = []
+    for index, (label, extra, kept) in enumerate(shown):
+        x, y = 3 * (index % per_row), index // per_row
+        cells.append(Cell(x, y, kept, f"{label}: keep", _PLAIN))
+        cells.append(Cell(x + 1, y, extra, f"{label}: near-duplicate of the one beside", _MARKED))
+    names = [", ".join(dict.fromkeys(row[0] for row in part)) for part in _parts(shown, per_row)]
+    return thumbnail_traces(cells, thumbnails), names
+
+
+def negative_grid(
+    negatives: Sequence[Any], thumbnails: Thumbnails
+) -> tuple[list[Trace], list[str]]:
+    """A bank's negatives by class."""
+    names = list(dict.fromkeys(found.label for found in negatives))
+    rows: list[tuple[str, Sequence[Any]]] = []
+    for name in names:
+        own = [found for found in negatives if found.label == name]
+        rows += [
+            (name if first == 0 else "", part) for first, part in enumerate(_parts(own, COLUMNS))
+        ]
+    rows = rows[:ROWS]
+    cells = [
+        Cell(x, y, found.id, f"not {found.label}<br>{_source(found.id, thumbnails)}", _NEGATIVE)
+        for y, (_, row) in enumerate(rows)
+        for x, found in enumerate(row)
+    ]
+    return thumbnail_traces(cells, thumbnails), [f"not {name}" if name else "" for name, _ in rows]
+
+
+def thumbnail_traces(cells: Sequence[Cell], thumbnails: Thumbnails) -> list[Trace]:
+    """Pictures, and over them the frames, which take the clicks."""
+    step = _SHARE / _THUMBNAIL
+    start = (step - _SHARE) / 2
+    pictures: list[Trace] = [
+        {
+            "type": "image",
+            "source": thumbnails[cell.label_id].uri,
+            "x0": cell.x + start,
+            "y0": cell.y + start,
+            "dx": step,
+            "dy": step,
+            "hoverinfo": "skip",
+        }
+        for cell in cells
+        if cell.label_id in thumbnails
+    ]
+    frames: Trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "",
+        "x": [cell.x for cell in cells],
+        "y": [cell.y for cell in cells],
+        "ids": [place(cell.label_id, thumbnails) for cell in cells],
+        "text": [cell.text for cell in cells],
+        "hoverinfo": "text",
+        "marker": {
+            "symbol": "square",
+            "size": 38,
+            "color": [
+                "rgba(0,0,0,0)" if cell.label_id in thumbnails else "rgba(128,128,128,0.4)"
+                for cell in cells
+            ],
+            "line": {"width": 3, "color": [cell.frame for cell in cells]},
+        },
+    }
+    return [*pictures, frames]
+
+
+def grid_layout(names: Sequence[str]) -> dict[str, Any]:
+    """The layout of a plot of thumbnails, with these names of rows."""
+    return {
+        "dragmode": "lasso",
+        "showlegend": False,
+        "margin": {"l": 110, "r": 5, "t": 5, "b": 5},
+        "xaxis": {"visible": False, "range": [-0.5, COLUMNS - 0.5], "automargin": False},
+        "yaxis": {
+            "range": [len(names) - 0.5, -0.5],
+            "tickvals": list(range(len(names))),
+            "ticktext": list(names),
+            "ticks": "",
+            "showgrid": False,
+            "zeroline": False,
+            "scaleanchor": False,
+            "automargin": False,
+        },
+    }
+
+
+def grid_height(names: Sequence[str]) -> str:
+    """The height of such a plot."""
+    return f"{46 * len(names) + 10}px"
+
+
+def _source(label_id: str, thumbnails: Thumbnails) -> str:
+    if label_id in thumbnails:
+        return f"label in {thumbnails[label_id].field}"
+    return "mined from a sample" if _MINED.match(label_id) else label_id
+
+
+def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _agreement(found: Any) -> str:
+    return "-" if math.isnan(found.agreement) else f"{found.agreement:.2f}"
+
+
+def _described(found: Any) -> str:
+    return "<br>".join([f"{found.label}, agreement {_agreement(found)}", *found.marks])

@@ -1,0 +1,155 @@
+"""A benchmark on disk: one file that holds its set-up and every draw it finished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.protocols.scoring import Figures
+from fiftyone_ntt.store.atomic import write_atomically
+
+VERSION = 1
+FILE = "benchmark.json"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One choice of references, and what it scored.
+
+    Attributes:
+        part: fold, split or set; "all" where the protocol has one alone.
+        shots: references per class.
+        seed: of the choice; None where the references are published.
+        metrics: figures in 0..1 over all classes, by name.
+        classes: figures by class.
+        references: how many each class has.
+        repeated: how many different ones each class has of which some are repeated.
+        images: segmented.
+        detections: found.
+    """
+
+    part: str
+    shots: int
+    seed: int | None
+    metrics: Figures
+    classes: dict[str, Figures]
+    references: dict[str, int]
+    repeated: dict[str, int]
+    images: int
+    detections: int
+
+    @property
+    def key(self) -> tuple[str, int, int | None]:
+        """What tells it from the benchmark's other draws."""
+        return self.part, self.shots, self.seed
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the draws of a benchmark have in common; another one is another benchmark.
+
+    Attributes:
+        protocol: its name.
+        models: what the user calls them.
+        encoder: its identity.
+        segmenter: its identity.
+        mode: of the method.
+        points_per_side: of the grid of prompts.
+        confidence_threshold: of instances that count for mIoU; None where that is not measured.
+    """
+
+    protocol: str
+    models: str
+    encoder: str
+    segmenter: str
+    mode: str
+    points_per_side: int
+    confidence_threshold: float | None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark, finished or not.
+
+    Attributes:
+        setup: of all draws.
+        data: size in bytes of each annotation file, by part: other files are other data.
+        draws: those finished.
+    """
+
+    setup: Setup
+    data: dict[str, dict[str, int]]
+    draws: tuple[Draw, ...] = ()
+
+    def with_part(self, name: str, files: dict[str, int]) -> Benchmark:
+        """With the data of one more part."""
+        return replace(self, data={**self.data, name: files})
+
+    def with_draw(self, draw: Draw) -> Benchmark:
+        """With one more draw, in order."""
+        draws = sorted(
+            (*self.draws, draw), key=lambda d: (d.part, d.shots, -1 if d.seed is None else d.seed)
+        )
+        return replace(self, draws=tuple(draws))
+
+    def find(self, part: str, shots: int, seed: int | None) -> Draw | None:
+        """The draw of this key, if it is finished."""
+        return next((draw for draw in self.draws if draw.key == (part, shots, seed)), None)
+
+    def save(self, folder: Path) -> Path:
+        """Write `benchmark.json`; returns its path."""
+        path = folder / FILE
+        content = {"version": VERSION, **asdict(self)}
+        write_atomically(path, json.dumps(content, indent=1).encode())
+        return path
+
+
+def load_benchmark(path: str | Path) -> Benchmark:
+    """The benchmark in a file, or in a folder that holds `benchmark.json`.
+
+    Raises:
+        StoreError: no such file, or no benchmark of this version.
+    """
+    path = Path(path)
+    path = path / FILE if path.is_dir() else path
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+        if content.pop("version") != VERSION:
+            raise ValueError("it is of another version")
+        setup, draws = Setup(**content.pop("setup")), content.pop("draws")
+        return Benchmark(setup=setup, draws=tuple(Draw(**row) for row in draws), **content)
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: no such file. Pass what `benchmark` wrote.") from error
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        raise StoreError(
+            f"{path} is not a benchmark: {error}. Pass the {FILE} that `benchmark` wrote."
+        ) from error
+
+
+def resumed(folder: Path, setup: Setup) -> Benchmark:
+    """The benchmark that a folder holds, or a new one.
+
+    Raises:
+        StoreError: it holds another one, or an unreadable file.
+    """
+    if not (folder / FILE).exists():
+        return Benchmark(setup, {})
+    found = load_benchmark(folder)
+    differing = differences(found.setup, setup)
+    if differing:
+        raise StoreError(
+            f"{folder} holds another benchmark ({'; '.join(differing)}). Choose another --output, "
+            "or repeat that one."
+        )
+    return found
+
+
+def differences(first: Setup, second: Setup) -> list[str]:
+    """Where two set-ups differ, as text."""
+    pairs: Iterable[tuple[str, Any]] = asdict(first).items()
+    other = asdict(second)
+    return [f"{k}: {value} -> {other[k]}" for k, value in pairs if value != other[k]]

@@ -1,0 +1,107 @@
+"""PASCAL VOC 2007 and 2012 as published: boxes in XML, one file per image."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+from fiftyone_ntt.coco.reading import CocoFile, Record
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.protocols.data import Source
+
+KIT = "VOCdevkit"
+TRAIN = (("VOC2007", "trainval"), ("VOC2012", "trainval"))
+TEST = (("VOC2007", "test"),)
+
+VOC = Source(
+    "PASCAL VOC 2007 and 2012",
+    "Download VOCtrainval_06-Nov-2007.tar and VOCtest_06-Nov-2007.tar from "
+    "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/ and VOCtrainval_11-May-2012.tar from "
+    "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/, and unpack them into one folder.",
+    tuple(
+        f"{KIT}/{year}/{part}"
+        for year in ("VOC2007", "VOC2012")
+        for part in ("Annotations/*.xml", "ImageSets/Main/*.txt", "JPEGImages/*.jpg")
+    ),
+)
+
+CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
+    *("train", "tvmonitor"),
+)
+Parts = tuple[tuple[str, str], ...]
+
+
+def listing(year: str, part: str) -> str:
+    """Path of the list of a part's images, relative to the data."""
+    return f"{KIT}/{year}/ImageSets/Main/{part}.txt"
+
+
+@lru_cache(maxsize=2)
+def read_parts(root: Path, parts: Parts) -> CocoFile:
+    """Some parts together, in COCO's terms.
+
+    Boxes go from the left edge of their first to the right edge of their last pixel. Objects marked
+    as difficult are crowds: never references, and neither found nor missed, as in VOC's own
+    evaluation.
+
+    Args:
+        root: folder that holds `VOCdevkit`.
+        parts: years and names of the lists.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+    """
+    images: dict[int, Record] = {}
+    annotations: list[Record] = []
+    for year, part in parts:
+        folder = root / KIT / year
+        for name in (root / listing(year, part)).read_text().split():
+            key = len(images) + 1
+            image, objects = _read_image(folder / "Annotations" / f"{name}.xml")
+            images[key] = {
+                **image,
+                "id": key,
+                "file_name": f"{KIT}/{year}/JPEGImages/{image['file_name']}",
+            }
+            for row in objects:
+                annotations.append({**row, "id": len(annotations) + 1, "image_id": key})
+    categories = dict(enumerate(CLASSES, start=1))
+    records = [{"id": key, "name": name} for key, name in categories.items()]
+    return CocoFile(root / KIT, images, categories, annotations, records)
+
+
+def _read_image(path: Path) -> tuple[Record, list[Record]]:
+    try:
+        root = ElementTree.parse(path).getroot()
+        image = {
+            "file_name": _text(root, "filename"),
+            "width": int(_text(root, "size/width")),
+            "height": int(_text(root, "size/height")),
+        }
+        return image, [_read_object(node) for node in root.findall("object")]
+    except (OSError, ElementTree.ParseError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is not an annotation of PASCAL VOC: {error}. Unpack the archive again."
+        ) from error
+
+
+def _read_object(node: ElementTree.Element) -> Record:
+    left, top, right, bottom = (
+        float(_text(node, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    difficult = node.findtext("difficult") or "0"
+    return {
+        "category_id": CLASSES.index(_text(node, "name")) + 1,
+        "bbox": [left - 1, top - 1, right - left + 1, bottom - top + 1],
+        "iscrowd": int(difficult),
+    }
+
+
+def _text(node: ElementTree.Element, path: str) -> str:
+    found = node.findtext(path)
+    if found is None:
+        raise KeyError(f"it has no {path}")
+    return found

@@ -1,0 +1,82 @@
+"""Proposals of image files: from a store where it has them, else computed and kept there."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.images import is_turned, read_image
+from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.proposals import Proposals
+from fiftyone_ntt.core.settings import check_stored_mode
+from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.store.proposal_store import ProposalStore, image_hash, rounded
+
+logger = logging.getLogger(__name__)
+
+_AS_STORED = "-as-stored"
+"""Marks the proposals of an image whose EXIF orientation was not applied: they differ from those of
+the same file when it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """An image whose proposals are still to be computed."""
+
+    image: NDArray[np.uint8]
+    key: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class ProposalSource:
+    """The proposals of image files, computed at most once.
+
+    Attributes:
+        pipeline: computes what the store does not have.
+        store: None to compute all and keep none.
+        oriented: whether images are turned as their EXIF orientation says; see `read_image`.
+
+    Raises:
+        InputError: there is a store, but the pipeline's proposals depend on its bank.
+    """
+
+    pipeline: Pipeline
+    store: ProposalStore | None
+    oriented: bool
+
+    def __post_init__(self) -> None:
+        if self.store is not None:
+            check_stored_mode(self.pipeline.mode)
+
+    def load(self, path: str | Path) -> Proposals | _Pixels:
+        """What can be done without the models: stored proposals, or else the image.
+
+        Raises:
+            InputError: the image cannot be read.
+        """
+        if self.store is None:
+            return _Pixels(read_image(path, oriented=self.oriented), None)
+        key = image_hash(path)
+        if not self.oriented and is_turned(path):
+            key += _AS_STORED
+        stored = self.store.get(self.pipeline.matcher.setup, key)
+        if stored is not None:
+            return stored
+        return _Pixels(read_image(path, oriented=self.oriented), key)
+
+    def proposals(self, loaded: Proposals | _Pixels) -> Proposals:
+        """The proposals of what `load` gave."""
+        if isinstance(loaded, Proposals):
+            return loaded
+        proposals = self.pipeline.propose(loaded.image)
+        if self.store is None or loaded.key is None:
+            return proposals
+        try:
+            return self.store.put(self.pipeline.matcher.setup, loaded.key, proposals)
+        except StoreError as error:  # a full disk must not cost the work just done
+            logger.warning("proposals are not kept: %s", error)
+            return rounded(proposals)

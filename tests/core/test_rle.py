@@ -1,0 +1,58 @@
+"""Run lengths against pycocotools."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from fiftyone_ntt.core.rle import decode_crops, encode_masks, read_runs, rle_boxes
+
+
+def noise(random: np.random.Generator, size: tuple[int, int], count: int) -> NDArray[np.bool_]:
+    """Masks with from few to many runs, some touching every border."""
+    shares = random.random((count, 1, 1))
+    return random.random((count, *size)) < shares**3
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (24, 31), (200, 3), (700, 900)])
+def test_runs_of_noise(size: tuple[int, int]) -> None:
+    masks = noise(np.random.default_rng(sum(size)), size, 12)
+    masks[0], masks[1] = False, True
+    runs = read_runs(encode_masks(masks))
+    found = np.zeros((12, size[0] * size[1]), bool)
+    for start, end, mask in zip(runs.starts, runs.ends, runs.masks, strict=True):
+        assert start < end
+        assert not found[mask, start:end].any()
+        found[mask, start:end] = True
+    np.testing.assert_array_equal(found.reshape(12, size[1], size[0]).transpose(0, 2, 1), masks)
+
+
+def test_a_run_that_an_empty_one_splits_stays_readable() -> None:
+    counts = [2, 1, 0, 3, 4, 0]
+    rle = coco_mask.frPyObjects({"size": [10, 1], "counts": counts}, 10, 1)
+    runs = read_runs([rle])
+    assert list(zip(runs.starts.tolist(), runs.ends.tolist(), strict=True)) == [(2, 3), (3, 6)]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (24, 31), (200, 3), (700, 900)])
+def test_crops_of_noise(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(sum(size) + 1)
+    masks = noise(random, size, 12)
+    for mask in masks[2:]:  # empty outside some window
+        top, left = random.integers(0, size)
+        mask[:top] = mask[:, :left] = False
+        mask[top, left] = True
+    masks[0], masks[1] = True, np.eye(*size, dtype=bool)
+    encodings = encode_masks(masks)
+    boxes = rle_boxes(encodings)
+    crops = decode_crops(encodings, boxes)
+    for mask, crop, (x1, y1, x2, y2) in zip(masks, crops, boxes, strict=True):
+        assert crop.flags["C_CONTIGUOUS"]
+        np.testing.assert_array_equal(crop, mask[y1 : y2 + 1, x1 : x2 + 1])
+
+
+def test_nothing_to_decode() -> None:
+    assert decode_crops([], np.zeros((0, 4), int)) == []
+    assert read_runs([]).starts.shape == (0,)
