@@ -21,7 +21,7 @@ from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models.loading import Models
 
 from .architectures import models_to_time
-from .inputs import bank_of_features, photo
+from .inputs import TIMED, bank_of_features, photo
 from .naive import Found, NaivePipeline
 from .report import Report, Row
 from .stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
@@ -64,7 +64,7 @@ def compare(
         repeats: runs of each; medians are reported.
         batch: prompts that the baseline decodes at once.
     """
-    image = photo(size, seed=1)
+    image = photo(size, TIMED)
     settings = ProposalSettings(points_per_side=points_per_side)
     plain, *models = models_to_time(name, device, ("float32", *precisions))
     pipelines = [_pipeline(of_precision, size, settings) for of_precision in models]
@@ -92,9 +92,11 @@ def compare(
 
 
 def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings) -> Pipeline:
-    """With a bank of another image's features, of a coarser grid."""
-    other, grid = photo(size, seed=0), ProposalSettings(min(8, settings.points_per_side))
-    proposals = proposals_module.propose(other, models.segmenter, models.encoder, grid)
+    """With a bank of features of another image, whatever their predicted IoU."""
+    grid = ProposalSettings(min(8, settings.points_per_side), iou_threshold=0.0)
+    proposals = proposals_module.propose(
+        photo(size, TIMED + 1), models.segmenter, models.encoder, grid
+    )
     bank = bank_of_features(proposals.features, _CLASSES, _SHOTS, models.encoder.identity)
     return Pipeline(bank, models.encoder, models.segmenter, proposal_settings=settings)
 
