@@ -192,6 +192,12 @@ def test_no_such_protocol(tmp_path: Path) -> None:
         run_benchmark("coco", tmp_path, tmp_path)
 
 
+def test_the_toy_set_has_one_shot(tmp_path: Path) -> None:
+    data = miniature.toy(tmp_path / "data")
+    with pytest.raises(InputError, match=r"toy has one reference per class, not 5"):
+        run_benchmark("toy", data, tmp_path / "out", shots=[5], models=toy_models())
+
+
 def test_a_class_without_a_reference_is_named(runs: Runs) -> None:
     path = runs.data / "annotations/instances_train2017.json"
     content = json.loads(path.read_text())
