@@ -179,6 +179,7 @@ def test_an_unreadable_image_is_no_score(runs: Runs) -> None:
         ({"shots": [0]}, r"shots are \[0\]"),
         ({"seeds": []}, r"seeds are \[\]"),
         ({"mode": "fast"}, r"mode 'fast' is unknown"),
+        ({"confidence_threshold": 50}, r"confidence_threshold is 50"),
         ({"shots": [1], "seeds": [-1]}, r"seeds are \[-1\]"),
     ],
 )
