@@ -86,7 +86,7 @@ def run_benchmark(
         progress: makes a draw's progress function, by its title.
 
     Returns:
-        All draws in `output`, also those of earlier calls.
+        All draws in `output`, also those of earlier calls; print it for a table.
 
     Raises:
         InputError: no such protocol or part, data are missing, an image cannot be read.
@@ -100,6 +100,8 @@ def run_benchmark(
     """
     grid = ProposalSettings(points_per_side=points_per_side)
     checked = check_mode(mode)
+    if not 0 <= confidence_threshold <= 1:
+        raise InputError(f"confidence_threshold is {confidence_threshold}. Pass a number in 0..1.")
     chosen, found, wanted = check_request(protocol, data, parts, shots, seeds)
     loaded = load_models(models, device=device) if isinstance(models, str) else models
     setup = Setup(
