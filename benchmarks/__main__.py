@@ -30,15 +30,22 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
     common.add_argument("--output", type=Path, default=Path("benchmarks.json"), help="JSON file")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("compare", parents=[common], help="against the naive baseline")
+    _add_compare(commands.add_parser("compare", parents=[common], help="with a naive baseline"))
+    _add_memory(commands.add_parser("memory", parents=[common], help="large images, many images"))
+    _add_scale(commands.add_parser("scale", parents=[common], help="size, classes, references"))
+    _add_relabel(commands.add_parser("relabel", parents=[common], help="views of stored images"))
+    _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
+    return parser
+
+
+def _add_compare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--models", nargs="+", default=["demo", "small", "paper"])
+    command.add_argument("--precision", nargs="+", default=["float32"], help="and bfloat16")
     command.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("H", "W"))
     command.add_argument("--points-per-side", type=int, default=32)
     command.add_argument("--repeats", type=int, default=3)
     command.add_argument("--naive-batch", type=int, default=16, help="prompts at once, baseline")
-    command.add_argument("--precision", nargs="+", default=["float32"], help="and bfloat16")
     command.set_defaults(run=_compare)
-    return parser
 
 
 def _compare(options: argparse.Namespace) -> list[Report]:
@@ -58,6 +65,73 @@ def _compare(options: argparse.Namespace) -> list[Report]:
         )
         for name in (["demo"] if options.quick else options.models)
     ]
+
+
+def _add_memory(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--models", nargs="+", default=["small", "paper"])
+    command.add_argument("--points-per-side", type=int, default=32)
+    command.add_argument("--images", type=int, default=2000, help="in a row, demo models")
+    command.set_defaults(run=_memory)
+
+
+def _memory(options: argparse.Namespace) -> list[Report]:
+    from .memory import in_a_row, peaks
+
+    if options.quick:
+        options.models, options.points_per_side, options.images = ["demo"], 4, 20
+    reports = [
+        _shown(peaks(name, options.device, options.points_per_side)) for name in options.models
+    ]
+    return [*reports, _shown(in_a_row(options.images, options.device))]
+
+
+def _add_scale(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--models", default="demo", help="for the image size")
+    command.add_argument("--points-per-side", type=int, default=32)
+    command.add_argument("--proposals", type=int, default=300, help="an image, for the matching")
+    command.set_defaults(run=_scale)
+
+
+def _scale(options: argparse.Namespace) -> list[Report]:
+    from .scaling import by_classes, by_image_size, by_references
+
+    sizes = [(480, 640), (1080, 1920), (3000, 4000)]
+    per_side, proposals, images = options.points_per_side, options.proposals, 20
+    if options.quick:
+        sizes, per_side, proposals, images = [(48, 64), (96, 128)], 4, 20, 2
+    return [
+        _shown(by_image_size(options.models, options.device, sizes, per_side)),
+        _shown(by_classes([20, 1, 80, 1203], 10, proposals, images)),
+        _shown(by_references([1, 10, 100], 20, proposals, images)),
+    ]
+
+
+def _add_relabel(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--images", type=int, nargs="+", default=[100, 1000])
+    command.add_argument("--proposals", type=int, default=300, help="an image")
+    command.add_argument("--classes", type=int, default=20)
+    command.set_defaults(run=_relabel)
+
+
+def _relabel(options: argparse.Namespace) -> list[Report]:
+    from .scaling import by_view_size
+
+    images, proposals = options.images, options.proposals
+    if options.quick:
+        images, proposals = [2, 4], 20
+    return [_shown(by_view_size(images, options.classes, proposals))]
+
+
+def _add_accuracy(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
+    command.set_defaults(run=_accuracy)
+
+
+def _accuracy(options: argparse.Namespace) -> list[Report]:
+    from .accuracy import accuracy
+
+    few = {"seeds": 1, "targets": 2} if options.quick else {}
+    return [_shown(accuracy(tuple(options.precision), **few))]
 
 
 def _shown(report: Report) -> Report:

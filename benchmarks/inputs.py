@@ -15,6 +15,9 @@ from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
 
 Floats = NDArray[np.float32]
 
+TIMED = 1
+"""Seed of the photo that random models are adjusted for."""
+
 _DRAWN_SIDE = 640
 _MASK_SIDE = 256
 
@@ -91,6 +94,6 @@ def cluster_features(
     clusters: NDArray[np.int64], width: int, random: np.random.Generator
 ) -> Floats:
     """Unit rows `[N, width]`, alike where their cluster is the same in every image."""
-    centres = np.random.default_rng(0).normal(size=(int(clusters.max()) + 1, width))
+    centres = np.random.default_rng(0).normal(size=(int(clusters.max(initial=0)) + 1, width))
     rows = centres[clusters] + 0.5 * random.normal(size=(len(clusters), width))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

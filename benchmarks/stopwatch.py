@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import psutil
 import torch
 
 Target = tuple[Any, str, str]
@@ -68,6 +70,11 @@ def peak_memory() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
+def resident_memory() -> float:
+    """MB that this process holds in RAM now."""
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
 def machine(device: str) -> dict[str, Any]:
     """What a measurement depends on besides the code."""
     load = [round(value, 1) for value in _load()]
@@ -82,8 +89,6 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def _load() -> tuple[float, ...]:
-    import os
-
     return os.getloadavg() if hasattr(os, "getloadavg") else ()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import fiftyone_ntt
 from fiftyone_ntt.cli import main
+from fiftyone_ntt.core.adaptive import propose_adaptively
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import toy_models
 
@@ -125,6 +126,28 @@ def test_build_then_segment_equals_segment(
     assert main(segment(folder, source="bank")) == 0
     assert (folder / "results.json").read_bytes() == direct
     assert len(json.loads(direct)) > 0
+
+
+def test_the_mode_reaches_the_pipeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        searched.append(arguments)
+        return propose_adaptively(*arguments, **options)
+
+    monkeypatch.setattr("fiftyone_ntt.core.pipeline.propose_adaptively", counting)
+    assert main(segment(folder)) == 0
+    assert not searched
+    assert main(segment(folder, "--mode", "adaptive")) == 0
+    assert len(searched) == 3
+
+
+def test_the_references_of_a_bank_are_drawn(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(build(folder, "--sheet", str(folder / "sheet.png"))) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(folder / "sheet.png")
+    assert (folder / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_negatives_change_the_results_and_belong_to_the_bank(

@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import Match, match, require_encoder
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, propose
 from fiftyone_ntt.core.protocols import Encoder, Segmenter
-from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings, check_mode
+from fiftyone_ntt.core.settings import (
+    AdaptiveSettings,
+    MatchSettings,
+    Mode,
+    ProposalSettings,
+    check_mode,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +30,7 @@ class Matcher:
         setup: what the proposals are made with.
         mode: of the method.
         match_settings: the paper's by default.
+        adaptive_settings: of the proposals, in mode `"adaptive"` alone.
 
     Raises:
         InputError: there is no such mode.
@@ -33,6 +41,7 @@ class Matcher:
     setup: ProposalSetup
     mode: Mode = "paper"
     match_settings: MatchSettings = field(default_factory=MatchSettings)
+    adaptive_settings: AdaptiveSettings = field(default_factory=AdaptiveSettings)
 
     def __post_init__(self) -> None:
         check_mode(self.mode)
@@ -54,6 +63,7 @@ class Pipeline:
         mode: of the method.
         proposal_settings: the paper's by default.
         match_settings: the paper's by default.
+        adaptive_settings: of mode `"adaptive"` alone.
         matcher: its cheap half.
 
     Raises:
@@ -67,17 +77,28 @@ class Pipeline:
     mode: Mode = "paper"
     proposal_settings: ProposalSettings = field(default_factory=ProposalSettings)
     match_settings: MatchSettings = field(default_factory=MatchSettings)
+    adaptive_settings: AdaptiveSettings = field(default_factory=AdaptiveSettings)
     matcher: Matcher = field(init=False)
 
     def __post_init__(self) -> None:
         setup = ProposalSetup(
             self.encoder.identity, self.segmenter.identity, self.proposal_settings
         )
-        matcher = Matcher(self.bank, setup, self.mode, self.match_settings)
+        matcher = Matcher(self.bank, setup, self.mode, self.match_settings, self.adaptive_settings)
         object.__setattr__(self, "matcher", matcher)
 
     def propose(self, image: NDArray[np.uint8]) -> Proposals:
         """The proposals of one RGB image, uint8 `[H, W, 3]`."""
+        if self.mode == "adaptive":
+            return propose_adaptively(
+                image,
+                self.segmenter,
+                self.encoder,
+                self.bank,
+                settings=self.proposal_settings,
+                adaptive=self.adaptive_settings,
+                matching=self.match_settings,
+            )
         return propose(image, self.segmenter, self.encoder, self.proposal_settings)
 
     def __call__(self, image: NDArray[np.uint8]) -> Match:

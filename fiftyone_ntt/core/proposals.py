@@ -89,10 +89,22 @@ def propose(
     square = squash(image, segmenter.side)
     embedding = segmenter.embed(square[None].to(segmenter.device))[0]
     prompts, ious, logits = prompt_grid(embedding, segmenter, settings)
-    inside = logits > 0
     tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
+    return described(prompts, ious, logits, tokens, (image.shape[0], image.shape[1]))
+
+
+def described(
+    prompts: Tensor, ious: Tensor, logits: Tensor, tokens: Tensor, size: tuple[int, int]
+) -> Proposals:
+    """The proposals of one image's kept masks.
+
+    Args:
+        prompts, ious, logits: from `prompt_grid`.
+        tokens: of the image, float32 `[g * g, C]`.
+        size: the image's height and width.
+    """
+    inside = logits > 0
     features = pool_features(tokens.to(inside.device), inside)
-    size = (image.shape[0], image.shape[1])
     masks = encode_logits(logits, size)
     return Proposals(
         image_size=size,
@@ -106,20 +118,29 @@ def propose(
 
 
 def prompt_grid(
-    embedding: ImageEmbedding, segmenter: Segmenter, settings: ProposalSettings
+    embedding: ImageEmbedding,
+    segmenter: Segmenter,
+    settings: ProposalSettings,
+    chosen: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Prompt every point of the grid (method 4).
+    """Prompt every point of the grid (method 4), or only some.
+
+    Args:
+        embedding: of the image.
+        segmenter: that made it.
+        settings: grid, threshold and batch.
+        chosen: int64 `[P]`, at least one index of a point; all points when None.
 
     Returns:
         of the prompts kept: indices int64 `[N]`, predicted IoUs float32 `[N]`, mask logits float32
         `[N, m, m]`.
     """
     points = point_grid(settings.points_per_side, segmenter.side).to(segmenter.device)
+    chosen = torch.arange(len(points)) if chosen is None else chosen
     prompts, ious, logits = [], [], []
-    for start in range(0, len(points), settings.prompts_per_batch):
-        batch = points[start : start + settings.prompts_per_batch]
-        rows, *best = segmenter.decode_best(embedding, batch, settings.iou_threshold)
-        prompts.append(start + rows)
+    for batch in chosen.to(points.device).split(settings.prompts_per_batch):
+        rows, *best = segmenter.decode_best(embedding, points[batch], settings.iou_threshold)
+        prompts.append(batch[rows])
         ious.append(best[0])
         logits.append(best[1])
     return torch.cat(prompts), torch.cat(ious), torch.cat(logits)

@@ -11,7 +11,9 @@ from typing import Literal, get_args
 
 from fiftyone_ntt.errors import InputError
 
-Mode = Literal["paper"]
+Mode = Literal["paper", "adaptive"]
+"""`"paper"` prompts the whole grid; `"adaptive"` only where it can matter to the bank, see
+`fiftyone_ntt.core.adaptive`."""
 
 WINDOW_SCALE = 1.2
 """Side of a reference's window over the longer side of its box."""
@@ -34,7 +36,31 @@ class ProposalSettings:
     def __post_init__(self) -> None:
         _require_count("points_per_side", self.points_per_side, usual=32)
         _require_count("prompts_per_batch", self.prompts_per_batch, usual=64)
-        _require_share("iou_threshold", self.iou_threshold, paper=0.4)
+        _require_share("iou_threshold", self.iou_threshold, "The paper uses 0.4")
+
+
+@dataclass(frozen=True)
+class AdaptiveSettings:
+    """Which points of the grid `mode="adaptive"` prompts; see `fiftyone_ntt.core.adaptive`.
+
+    Attributes:
+        strides: spacing of the points considered in each round, falling, at least 1. Without a 1
+            at the end, some points are never considered.
+        min_gain: a point is prompted if its similarity to its best class exceeds, by more than
+            this, that of the masks found so far that cover it, 0..1.
+    """
+
+    strides: tuple[int, ...] = (3, 1)
+    min_gain: float = 0.15
+
+    def __post_init__(self) -> None:
+        falling = sorted(set(self.strides), reverse=True)
+        if not falling or falling[-1] < 1 or list(self.strides) != falling:
+            raise InputError(
+                f"strides are {self.strides}, but they must fall from round to round and be at "
+                "least 1. Usual are (3, 1)."
+            )
+        _require_share("min_gain", self.min_gain, "Usual is 0.15")
 
 
 @dataclass(frozen=True)
@@ -59,8 +85,8 @@ class MatchSettings:
     def __post_init__(self) -> None:
         _require_count("max_instances", self.max_instances, usual=100)
         _require_count("candidates_per_instance", self.candidates_per_instance, usual=8)
-        _require_share("nms_threshold", self.nms_threshold, paper=0.5)
-        _require_share("confidence_threshold", self.confidence_threshold, paper=0.0)
+        _require_share("nms_threshold", self.nms_threshold, "The paper uses 0.5")
+        _require_share("confidence_threshold", self.confidence_threshold, "The paper uses 0.0")
         if not self.negative_temperature > 0:
             raise InputError(
                 f"negative_temperature is {self.negative_temperature}, but scores are divided by "
@@ -73,9 +99,9 @@ def _require_count(name: str, value: int, usual: int) -> None:
         raise InputError(f"{name} is {value}, but it must be at least 1. Usual is {usual}.")
 
 
-def _require_share(name: str, value: float, paper: float) -> None:
+def _require_share(name: str, value: float, usual: str) -> None:
     if not 0 <= value <= 1:  # NaN fails this too
-        raise InputError(f"{name} is {value}, but it must lie in 0..1. The paper uses {paper}.")
+        raise InputError(f"{name} is {value}, but it must lie in 0..1. {usual}.")
 
 
 def check_mode(mode: str) -> Mode:
@@ -84,9 +110,24 @@ def check_mode(mode: str) -> Mode:
     Raises:
         InputError: unknown mode; the message lists the known ones.
     """
-    for known in get_args(Mode):
+    modes: tuple[Mode, ...] = get_args(Mode)
+    for known in modes:
         if mode == known:
-            return "paper"
-    raise InputError(
-        f"mode {mode!r} is unknown. Use one of: {', '.join(map(repr, get_args(Mode)))}."
-    )
+            return known
+    raise InputError(f"mode {mode!r} is unknown. Use one of: {', '.join(map(repr, modes))}.")
+
+
+def check_stored_mode(mode: str) -> Mode:
+    """`mode` itself if its proposals depend on no bank, so that they can be stored.
+
+    Raises:
+        InputError: unknown mode, or one whose proposals serve a single bank.
+    """
+    known = check_mode(mode)
+    if known == "adaptive":
+        raise InputError(
+            "in mode 'adaptive' proposals depend on the bank, so they are neither stored nor taken "
+            "from a store. Use mode 'paper' with a store, or segment in mode 'adaptive' without "
+            "one."
+        )
+    return known

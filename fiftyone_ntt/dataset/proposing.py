@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.settings import Mode, check_stored_mode
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, image_hash
 
@@ -19,6 +20,19 @@ def resolve_store(store: StoreChoice) -> ProposalStore | None:
     if isinstance(store, bool):
         return default_store() if store else None
     return ProposalStore(store)
+
+
+def store_of_mode(store: StoreChoice, mode: Mode) -> ProposalStore | None:
+    """The store that a run of this mode uses; the default one holds proposals for every bank, so
+    a mode whose proposals depend on the bank leaves it alone.
+
+    Raises:
+        InputError: a store was named, and the mode cannot use one.
+    """
+    if isinstance(store, bool) and mode == "adaptive":
+        return None
+    check_stored_mode(mode)
+    return resolve_store(store)
 
 
 def stored_proposals(store: ProposalStore, setup: ProposalSetup, path: str) -> Proposals:

@@ -9,7 +9,7 @@ import fiftyone.core.collections as foc
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.core.proposals import ProposalSetup
-from fiftyone_ntt.core.settings import MatchSettings, check_mode
+from fiftyone_ntt.core.settings import MatchSettings, check_stored_mode
 from fiftyone_ntt.dataset.banks import resolve_bank
 from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
@@ -45,7 +45,7 @@ def relabel(
         bank: a bank, or the name of one saved on the dataset.
         label_field: see `segment`.
         store: where the proposals are: True for the default store, a folder, or a store.
-        mode: `"paper"`, the published method.
+        mode: `"paper"`, the published method, whose proposals are the stored ones.
         points_per_side: of the stored proposals.
         confidence_thresh: leave out detections below this confidence, 0..1.
         overwrite: replace detections of other runs.
@@ -63,6 +63,7 @@ def relabel(
         relabelled: 640 detections in 100 of 100 images; 0.9 s (run ntt_relabelled_7be21c4d)
     """
     check_whole_images(samples, "relabelling")
+    known_mode = check_stored_mode(mode)
     dataset = samples._root_dataset
     check_new_field(dataset, label_field)
     bank = resolve_bank(dataset, bank)
@@ -71,7 +72,7 @@ def relabel(
         raise InputError("relabelling needs a store of proposals. Pass `store`.")
     setup = _setup_of(proposals, bank, points_per_side)
     match_settings = MatchSettings(confidence_threshold=confidence_thresh)
-    matcher = Matcher(bank, setup, check_mode(mode), match_settings)
+    matcher = Matcher(bank, setup, known_mode, match_settings)
     record = segmentation_record(dataset, label_field, matcher, rounded=True)
     ids, paths = samples.values(["id", "filepath"])
 

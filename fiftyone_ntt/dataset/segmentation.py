@@ -15,7 +15,7 @@ from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress
-from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store
+from fiftyone_ntt.dataset.proposing import StoreChoice, store_of_mode
 from fiftyone_ntt.dataset.run_record import RunRecord
 from fiftyone_ntt.dataset.runner import SegmentReport, run_over
 from fiftyone_ntt.models.loading import Models
@@ -56,12 +56,15 @@ def segment(
             and `run` (key of the custom run that records this).
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
-        mode: `"paper"`, the published method.
+        mode: `"paper"`, the published method; or `"adaptive"`, several times faster and not exact:
+            prompts only where a patch of the image resembles a class and no mask found so far
+            explains it. Its proposals serve this bank alone, so they are not kept for `relabel`.
         points_per_side: prompts per row and column of the grid.
         confidence_thresh: leave out detections below this confidence, 0..1.
         store: where to keep the images' proposals, from which `relabel` and later runs start: True
             for the default store (`~/.fiftyone-ntt/proposals`, or where the environment variable
-            `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none.
+            `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none. Mode `"adaptive"`
+            neither reads nor fills a store.
         overwrite: replace detections that did not come from this run.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
@@ -92,7 +95,7 @@ def segment(
         ProposalSettings(points_per_side=points_per_side),
         MatchSettings(confidence_threshold=confidence_thresh),
     )
-    source = ProposalSource(pipeline, resolve_store(store), oriented=True)
+    source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), oriented=True)
     matcher = pipeline.matcher
     record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
     ids, paths = samples.values(["id", "filepath"])

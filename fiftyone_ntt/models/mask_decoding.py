@@ -260,7 +260,11 @@ def _read(attention: Any, image: PreparedImage, queries: Tensor, pixels: list[Te
 def _placed_scores(folded: Tensor, tile: Tile, own: Tensor) -> Tensor:
     """`folded` `[P, r, D]` times the image tokens `own` `[P, t, D]` plus their positions, as
     `[P, r, t]`."""
-    return torch.bmm(folded, (own + tile.positions).transpose(1, 2))
+    if own.dtype == torch.float32:
+        return torch.bmm(folded, (own + tile.positions).transpose(1, 2))
+    # Where products are fast, one more is cheaper than the sum.
+    by_position = (folded.flatten(0, 1) @ tile.positions.T).view(*folded.shape[:2], -1)
+    return by_position.baddbmm_(folded, own.transpose(1, 2))
 
 
 def _write(

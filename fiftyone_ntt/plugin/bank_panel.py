@@ -12,11 +12,27 @@ from fiftyone_ntt.plugin import PLUGIN_NAME, bank_figures, threshold
 from fiftyone_ntt.plugin.selecting import select_places
 
 _BUTTONS = (
-    ("build_memory_bank", "Build another"),
-    ("segment_with_memory_bank", "Segment"),
-    ("relabel_with_memory_bank", "Relabel"),
-    ("manage_memory_banks", "Manage"),
+    (
+        ("build_memory_bank", "Build another"),
+        ("add_negatives", "Add negatives"),
+        ("manage_memory_banks", "Manage"),
+    ),
+    (
+        ("segment_with_memory_bank", "Segment"),
+        ("relabel_with_memory_bank", "Relabel"),
+        ("evaluate_predictions", "Evaluate"),
+        ("visualize_memory_bank", "Visualize"),
+    ),
 )
+"""Operators and what their buttons say, in two rows."""
+_OF_BANK = (
+    "add_negatives",
+    "manage_memory_banks",
+    "segment_with_memory_bank",
+    "relabel_with_memory_bank",
+    "visualize_memory_bank",
+)
+"""Those whose form begins with the bank that is shown."""
 _SHOWN_PAIRS = 5
 _CONFUSED = 0.5
 """Cosine of two prototypes from which their classes are worth a line."""
@@ -50,8 +66,9 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     on_change_dataset = on_load
 
     def choose(self, ctx: Any) -> None:
-        """Another bank was chosen."""
-        self._open(ctx, ctx.params["value"])
+        """Another bank was chosen; the App also says so of the one it shows first."""
+        if ctx.params["value"] != ctx.panel.get_state("shown"):
+            self._open(ctx, ctx.params["value"])
 
     def turn(self, ctx: Any) -> None:
         """Another page of references was asked for."""
@@ -68,8 +85,10 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         select_places(ctx, [ctx.params["id"]])
 
     def lasso(self, ctx: Any) -> None:
-        """References were lassoed in a plot."""
-        select_places(ctx, [point["id"] for point in ctx.params["data"]])
+        """References were lassoed in a plot; a click is a lasso around nothing, too."""
+        places = [point["id"] for point in ctx.params["data"]]
+        if places:
+            select_places(ctx, places)
 
     def choose_predictions(self, ctx: Any) -> None:
         """Another field of predictions was chosen."""
@@ -86,6 +105,25 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     def applied(self, ctx: Any) -> None:
         """The view has been relabelled."""
         threshold.applied(ctx)
+
+    def place(self, ctx: Any) -> None:
+        """The predictions were asked for, among the references."""
+        ctx.prompt(
+            f"{PLUGIN_NAME}/place_predictions",
+            params={
+                "bank": ctx.panel.get_state("bank"),
+                "label_field": ctx.panel.get_state("predictions"),
+            },
+            on_success=self.placed,
+            skip_prompt=True,
+        )
+
+    def placed(self, ctx: Any) -> None:
+        """The predictions have their points."""
+        found = ctx.params.get("result") or {}
+        bank = ctx.panel.get_state("bank")
+        if found.get("bank") == bank:
+            _show_predictions(ctx, bank, found)
 
     def press(self, ctx: Any) -> None:
         """Open the form of the operator that a button names."""
@@ -120,13 +158,13 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def _add_content(self, panel: Any, ctx: Any) -> None:
         state, handlers = ctx.panel.get_state, {"on_click": self.click, "on_selected": self.lasso}
-        _add_grid(panel, "grid", "References (red: look again)", state("grid"), handlers)
+        _add_grid(panel, "grid", "References (red: look again)", state("grid_rows"), handlers)
         _add_pages(panel, state("page") or 0, state("pages") or 1, self.turn)
         title = "Near-duplicates, in pairs"
-        _add_grid(panel, "duplicates", title, state("duplicates"), handlers)
+        _add_grid(panel, "duplicates", title, state("duplicates_rows"), handlers)
         title = "Negatives: what these classes are not"
-        _add_grid(panel, "negatives", title, state("negatives"), handlers)
-        if state("negatives"):
+        _add_grid(panel, "negatives", title, state("negatives_rows"), handlers)
+        if state("negatives_rows"):
             given = {"action": "remove_negatives", "bank": state("bank")}
             panel.btn(
                 "remove_negatives",
@@ -134,6 +172,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
                 on_click=self.press,
                 params={"operator": "manage_memory_banks", "given": given},
             )
+        if state("predictions"):
+            label = f"Show predictions in “{state('predictions')}” among the references"
+            panel.btn("place", label=label, icon="scatter_plot", on_click=self.place)
+        if state("placed"):
+            panel.md(state("placed"), name="placed_text")
         _add_plots(panel, handlers)
         _add_table(panel)
 
@@ -152,6 +195,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 def _show(ctx: Any, bank: str | None, page: int) -> bool:
     """Put what is to be seen of a bank into the panel; whether all of it was there."""
     ctx.panel.set_state("bank", bank)
+    ctx.panel.set_state("shown", bank)
     ctx.panel.set_state("problem", None)
     if bank is None:
         return True
@@ -172,11 +216,27 @@ def _show(ctx: Any, bank: str | None, page: int) -> bool:
         "negatives": bank_figures.negative_grid(review.negatives, thumbnails),
     }.items():
         ctx.panel.set_data(name, traces)
-        ctx.panel.set_state(name, rows)
+        # Under a name of its own: a plot's data lies beside the panel's state.
+        ctx.panel.set_state(f"{name}_rows", rows)
     ctx.panel.set_data("similarity", bank_figures.heatmap(review))
     ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails))
     ctx.panel.set_data("references", bank_figures.table(review))
+    ctx.panel.set_state("placed", None)
     return kept is not None
+
+
+def _show_predictions(ctx: Any, bank: str, found: dict[str, Any]) -> None:
+    """Draw predictions into the references' plane."""
+    try:
+        review = ntt.review_memory_bank(ctx.dataset, bank)
+        thumbnails = ntt.load_thumbnails(ctx.dataset, bank) or {}
+    except ntt.NttError as error:
+        ctx.panel.set_state("problem", str(error))
+        return
+    ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails, found))
+    lines = [f"{len(found['ids'])} predictions of {found['images']} images of this view (dots)."]
+    lines += [f"{count} have no place: {reason}." for reason, count in found["left_out"].items()]
+    ctx.panel.set_state("placed", " ".join(lines))
 
 
 def _summary(review: Any) -> str:
@@ -202,12 +262,13 @@ def _add_choice(panel: Any, banks: list[str], chosen: str | None, on_change: Any
 
 
 def _add_buttons(panel: Any, press: Any, bank: str | None) -> None:
-    row = panel.h_stack("buttons", gap=2)
-    for operator, label in _BUTTONS:
-        if bank or operator == "build_memory_bank":
-            given = {} if operator == "build_memory_bank" else {"bank": bank}
-            params = {"operator": operator, "given": given}
-            row.btn(operator, label=label, on_click=press, params=params)
+    for number, buttons in enumerate(_BUTTONS):
+        row = panel.h_stack(f"buttons_{number}", gap=2)
+        for operator, label in buttons:
+            if bank or operator == "build_memory_bank":
+                given = {"bank": bank} if operator in _OF_BANK else {}
+                params = {"operator": operator, "given": given}
+                row.btn(operator, label=label, on_click=press, params=params)
 
 
 def _add_grid(

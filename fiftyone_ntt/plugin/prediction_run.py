@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.core.settings import Mode
 from fiftyone_ntt.plugin.bank_choice import choose_bank
 from fiftyone_ntt.plugin.base import Outcome
 from fiftyone_ntt.plugin.counts import target_size
@@ -41,8 +40,6 @@ def choose_output(form: Form) -> str | None:
 def choose_settings(form: Form) -> None:
     """What decides the detections, besides the bank and the models."""
     form.share("confidence_thresh", "Confidence threshold", 0.0)
-    modes = {mode: mode for mode in get_args(Mode)}
-    form.choice("mode", "Mode", modes, "paper", description="“paper” is the published method")
 
 
 def count_images(form: Form, field: str | None) -> None:
@@ -75,7 +72,6 @@ def chosen_settings(ctx: Any) -> dict[str, Any]:
     """The form's answers as arguments that `segment` and `relabel` have in common."""
     given = ctx.params
     return {
-        "mode": given.get("mode", "paper"),
         "confidence_thresh": given.get("confidence_thresh", 0.0),
         "overwrite": given.get("existing") == OVERWRITE,
     }

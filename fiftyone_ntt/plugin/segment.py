@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.core.settings import Mode
 from fiftyone_ntt.plugin.base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.form import Form
 from fiftyone_ntt.plugin.model_choice import TORCH, check_models, choose_device
@@ -21,6 +22,11 @@ from fiftyone_ntt.plugin.prediction_run import (
     report_outcome,
 )
 from fiftyone_ntt.plugin.running import Step
+
+MODES = (
+    "“paper” is the published method; “adaptive” is faster and not exact, and keeps nothing to "
+    "relabel from"
+)
 
 
 class SegmentWithMemoryBank(NttOperator):
@@ -40,6 +46,9 @@ class SegmentWithMemoryBank(NttOperator):
             check_models(form, "bank", bank.models.get("name"))
         field = choose_output(form)
         choose_settings(form)
+        form.choice(
+            "mode", "Mode", {mode: mode for mode in get_args(Mode)}, "paper", description=MODES
+        )
         form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
         choose_device(form)
         count_images(form, field)
@@ -49,6 +58,7 @@ class SegmentWithMemoryBank(NttOperator):
             chosen_samples(ctx),
             required(ctx.params, "bank"),
             output_field(ctx),
+            mode=ctx.params.get("mode", "paper"),
             points_per_side=ctx.params.get("points_per_side", 32),
             device=ctx.params.get("device", "auto"),
             progress=step,

@@ -23,6 +23,7 @@ def run_ingredients(matcher: Matcher, *, rounded: bool) -> dict[str, Any]:
     """
     proposal_settings = dataclasses.asdict(matcher.setup.settings)
     del proposal_settings["prompts_per_batch"]
+    chosen = dataclasses.asdict(matcher.adaptive_settings)
     return {
         "bank_hash": bank_hash(matcher.bank),
         "encoder": matcher.setup.encoder,
@@ -31,6 +32,7 @@ def run_ingredients(matcher: Matcher, *, rounded: bool) -> dict[str, Any]:
         "proposal_settings": proposal_settings,
         "match_settings": dataclasses.asdict(matcher.match_settings),
         "rounded": rounded,
+        **({"adaptive_settings": chosen} if matcher.mode == "adaptive" else {}),
     }
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fiftyone_ntt.core.images import is_turned, read_image
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import Proposals
+from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.proposal_store import ProposalStore, image_hash, rounded
 
@@ -38,11 +39,18 @@ class ProposalSource:
         pipeline: computes what the store does not have.
         store: None to compute all and keep none.
         oriented: whether images are turned as their EXIF orientation says; see `read_image`.
+
+    Raises:
+        InputError: there is a store, but the pipeline's proposals depend on its bank.
     """
 
     pipeline: Pipeline
     store: ProposalStore | None
     oriented: bool
+
+    def __post_init__(self) -> None:
+        if self.store is not None:
+            check_stored_mode(self.pipeline.mode)
 
     def load(self, path: str | Path) -> Proposals | _Pixels:
         """What can be done without the models: stored proposals, or else the image.

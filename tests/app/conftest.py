@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,26 @@ def chromium() -> str:
 @pytest.fixture(scope="package")
 def server(private_database: PrivateDatabase) -> Iterator[int]:
     """Port of FiftyOne's server, with this plugin installed and Schedule allowed."""
+    with running_server(private_database, "server") as port:
+        yield port
+
+
+@pytest.fixture
+def other_server(private_database: PrivateDatabase) -> Iterator[int]:
+    """Port of a second server on the same database, as a colleague's machine would be."""
+    with running_server(private_database, "other_server") as port:
+        yield port
+
+
+@contextmanager
+def running_server(database: PrivateDatabase, name: str) -> Iterator[int]:
+    """A server process of FiftyOne's; yields its port."""
     import fiftyone.server
 
     install_plugin()
     port = _free_port()
     folder = Path(fiftyone.server.__file__).parent
-    log = (private_database.folder / "server.log").open("wb")
+    log = (database.folder / f"{name}.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "main.py", "--port", str(port), "--address", "127.0.0.1"],
         cwd=folder,
@@ -119,16 +134,23 @@ def page(browser: Any, server: int, demo: Any) -> Iterator[Any]:
 
     # Attaches to the running server: without a session, the App has no colours for fields.
     session = fo.launch_app(demo, port=server, address="127.0.0.1", remote=True)
+    with opened_page(browser, server, demo) as page:
+        yield page
+    session.close()
+
+
+@contextmanager
+def opened_page(browser: Any, port: int, dataset: Any) -> Iterator[Any]:
+    """A browser of its own (nothing is shared with others) that shows a dataset's grid."""
     context = browser.new_context(viewport=VIEWPORT, device_scale_factor=1)
     context.add_init_script("localStorage.setItem('fiftyone-enterprise-tooltip-seen', 'true')")
     context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda r: r.abort())
     page = context.new_page()
     page.set_default_timeout(20_000)
-    page.goto(f"http://127.0.0.1:{server}/datasets/{demo.name}")
+    page.goto(f"http://127.0.0.1:{port}/datasets/{dataset.name}")
     page.locator("[data-cy=looker]").first.wait_for(timeout=60_000)
     yield page
     context.close()
-    session.close()
 
 
 @pytest.fixture

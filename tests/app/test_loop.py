@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.registry import OPERATORS
 from tests.app.driver import App
 
 BANK = "seaside"
@@ -83,19 +84,28 @@ def test_evaluation_opens_its_panel(app: App, demo: Any) -> None:
     assert demo.list_evaluations() == ["ntt", "ntt_boxes"]
 
 
-@pytest.mark.parametrize(
-    ("operator", "label", "value", "message"),
-    [
-        ("Sample references", "References per class", "0", "at least 1"),
-        ("Tag selection as references", "Tag", "", "Tag is empty"),
-        ("Build memory bank", "Name", BANK, "already has a memory bank"),
-        ("Segment with memory bank", "Output field", "1st", "letters, digits and underscores"),
-        ("Evaluate predictions", "Evaluation key", "a b", "letters, digits and underscores"),
-        ("Boxes to masks", "Output field", "a b", "letters, digits and underscores"),
-        ("Manage memory banks", "New name", BANK, "already has a memory bank"),
-        ("Delete a run's predictions", None, None, "This cannot be undone"),
-    ],
-)
+FORMS = [
+    ("Sample references", "References per class", "0", "at least 1"),
+    ("Tag selection as references", "Tag", "", "Tag is empty"),
+    ("Build memory bank", "Name", BANK, "already has a memory bank"),
+    ("Add negatives to memory bank", "Negatives per class", "0", "at least 1"),
+    ("Segment with memory bank", "Output field", "1st", "letters, digits and underscores"),
+    ("Relabel with memory bank", "Confidence threshold", "2", "a number from 0 to 1"),
+    ("Evaluate predictions", "Evaluation key", "a b", "letters, digits and underscores"),
+    ("Boxes to masks", "Output field", "a b", "letters, digits and underscores"),
+    ("Visualize memory bank", "Brain key", "a b", "letters, digits and underscores"),
+    ("Manage memory banks", "New name", BANK, "already has a memory bank"),
+    ("Delete a run's predictions", None, None, "This cannot be undone"),
+]
+"""Operator, field and bad value, and what the form then says."""
+
+
+def test_every_operator_is_among_them() -> None:
+    listed = {operator.LABEL for operator in OPERATORS if not operator.QUIET}
+    assert {form[0] for form in FORMS} == listed
+
+
+@pytest.mark.parametrize(("operator", "label", "value", "message"), FORMS)
 def test_forms_open_and_say_what_is_wrong(
     app: App, operator: str, label: str | None, value: str, message: str
 ) -> None:

@@ -126,19 +126,21 @@ def kill_after(count: int) -> Any:
     return progress
 
 
-@pytest.mark.parametrize("count", [1, 3, 4])
-def test_a_killed_run_is_continued_to_the_same_file(folder: Folder, count: int) -> None:
-    folder.segment()
+@pytest.mark.parametrize("count, mode", [(1, "paper"), (3, "paper"), (4, "paper"), (2, "adaptive")])
+def test_a_killed_run_is_continued_to_the_same_file(folder: Folder, count: int, mode: str) -> None:
+    folder.segment(mode=mode)
     whole = folder.output.read_bytes()
     folder.output.unlink()
     with pytest.raises(Killed):
-        folder.segment(progress=kill_after(count))
+        folder.segment(progress=kill_after(count), mode=mode)
     assert not folder.output.exists()
     with folder.journal.open("ab") as file:
         file.write(b'{"image": [9, "ima')  # killed while writing
     segmenter, seen = ToySegmenter(), []
     report = folder.segment(
-        models=toy_models(segmenter=segmenter), progress=lambda done, total: seen.append(done)
+        models=toy_models(segmenter=segmenter),
+        progress=lambda done, total: seen.append(done),
+        mode=mode,
     )
     assert report.resumed == count
     assert segmenter.embedded == 4 - count

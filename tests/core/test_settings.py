@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
+from fiftyone_ntt.core.settings import (
+    AdaptiveSettings,
+    MatchSettings,
+    ProposalSettings,
+    check_mode,
+    check_stored_mode,
+)
 from fiftyone_ntt.errors import InputError
 
 
@@ -21,6 +27,8 @@ def test_the_defaults_are_the_papers() -> None:
         (ProposalSettings, "prompts_per_batch", 0),
         (ProposalSettings, "iou_threshold", 1.5),
         (ProposalSettings, "iou_threshold", float("nan")),
+        (AdaptiveSettings, "min_gain", 1.5),
+        (AdaptiveSettings, "min_gain", float("nan")),
         (MatchSettings, "max_instances", 0),
         (MatchSettings, "candidates_per_instance", 0),
         (MatchSettings, "nms_threshold", -0.1),
@@ -34,7 +42,22 @@ def test_impossible_values_are_refused(kind: type, name: str, value: float) -> N
         kind(**{name: value})
 
 
+@pytest.mark.parametrize("strides", [(), (0,), (2, 4), (4, 4, 1), (4, 2, -1)])
+def test_strides_must_fall(strides: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"strides are \(.*must fall"):
+        AdaptiveSettings(strides=strides)
+
+
 def test_modes() -> None:
     assert check_mode("paper") == "paper"
-    with pytest.raises(InputError, match=r"mode 'fast' is unknown. Use one of: 'paper'"):
+    assert check_mode("adaptive") == "adaptive"
+    with pytest.raises(InputError, match=r"mode 'fast' is unknown. Use one of: 'paper', 'adap"):
         check_mode("fast")
+
+
+def test_modes_whose_proposals_are_stored() -> None:
+    assert check_stored_mode("paper") == "paper"
+    with pytest.raises(InputError, match="in mode 'adaptive' proposals depend on the bank"):
+        check_stored_mode("adaptive")
+    with pytest.raises(InputError, match="mode 'fast' is unknown"):
+        check_stored_mode("fast")

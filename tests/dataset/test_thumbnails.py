@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import fiftyone as fo
@@ -56,6 +59,17 @@ def test_they_are_kept_until_the_bank_changes(scenes: fo.Dataset) -> None:
     assert ntt.load_thumbnails(scenes, "all") is None
 
 
+def test_another_process_finds_them(scenes: fo.Dataset) -> None:
+    made = ntt.make_thumbnails(scenes, "all")
+    script = (
+        "import sys, fiftyone as fo, fiftyone_ntt as ntt;"
+        "print(len(ntt.load_thumbnails(fo.load_dataset(sys.argv[1]), 'all')))"
+    )
+    command = [sys.executable, "-c", script, scenes.name]
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
+    assert found.stdout.split()[-1] == str(len(made))
+
+
 def test_many_are_kept_in_parts(scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fiftyone_ntt.dataset.thumbnails._CHUNK", 4)
     made = ntt.make_thumbnails(scenes, "all")
@@ -93,6 +107,21 @@ def test_boxes_and_polylines(dataset: fo.Dataset, tmp_path: Path) -> None:
         (found,) = ntt.make_thumbnails(dataset, field).values()
         assert found.field == field
         assert np.abs(pixels(found)[SIDE // 2, SIDE // 2] - COLOURS["red"]).max() < 30
+
+
+def test_negatives_are_drawn_where_they_were_labelled(scenes: fo.Dataset) -> None:
+    last = scenes.last()
+    last.ground_truth.detections[0].tags.append("negative")
+    last.save()
+    wrong = last.ground_truth.detections[0]
+    bank = ntt.add_tagged_negatives(scenes, "all", "ground_truth", models=MODELS)
+    ntt.save_memory_bank(scenes, bank, overwrite=True)
+    (name,) = bank.negatives.ids
+    found = ntt.make_thumbnails(scenes, "all")[name]
+    assert (found.label_id, found.sample_id) == (wrong.id, last.id)
+    assert np.abs(pixels(found)[SIDE // 2, SIDE // 2] - COLOURS[wrong.label]).max() < 30
+    (shown,) = ntt.review_memory_bank(scenes, "all").negatives
+    assert (shown.id, shown.origin, shown.source) == (name, "tagged", wrong.id)
 
 
 def test_an_unknown_bank(dataset: fo.Dataset) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +12,14 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators as foo
+import numpy as np
 import pytest
 import yaml
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.registry import PANELS
+from tests.database import PrivateDatabase
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 
@@ -87,7 +92,7 @@ def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
     *pictures, frames = data["grid"]
     assert len(pictures) == len(frames["ids"]) == 6
     assert all(trace["source"].startswith("data:image/jpeg;base64,") for trace in pictures)
-    assert data["state"]["grid"] == ["blue", "green", "red"]
+    assert data["state"]["grid_rows"] == ["blue", "green", "red"]
     assert "prompt_user_for_operation" not in dict(event(uri, banks, "choose", value="two"))
     # Thumbnails that come when another bank was chosen already are not shown.
     late = event(uri, banks, "drawn", {"bank": "all"}, original_params={"bank": "two"})
@@ -107,6 +112,16 @@ def test_a_lasso_selects_labels_and_shows_their_samples(uri: Any, banks: fo.Data
         assert {row["label_id"] for row in picked} == wanted
         assert {row["field"] for row in picked} == {"ground_truth"}
         assert messages["show_samples"]["samples"] == [banks.last().id]
+
+
+def test_the_bank_that_is_shown_is_not_shown_again(uri: Any, banks: fo.Dataset) -> None:
+    state = state_of(event(uri, banks, "on_load"))
+    again = event(uri, banks, "choose", state, value="all")
+    assert [name for name, _ in again] == ["show_panel_output"]
+
+
+def test_a_lasso_around_nothing_does_nothing(uri: Any, banks: fo.Dataset) -> None:
+    assert [name for name, _ in event(uri, banks, "lasso", data=[])] == ["show_panel_output"]
 
 
 def test_labels_that_are_gone_are_told(uri: Any, banks: fo.Dataset) -> None:
@@ -145,7 +160,7 @@ def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> 
         banks[:2], "ground_truth", negatives_field="ground_truth", models="demo", name="sharp"
     )
     data = drawn(uri, banks, "sharp")
-    assert data["state"]["negatives"] == ["not blue", "not green", "not red"]
+    assert data["state"]["negatives_rows"] == ["not blue", "not green", "not red"]
     assert len(data["negatives"][-1]["ids"]) == 6
     assert "6 negatives" in data["state"]["summary"]
     state = data["state"] | {"banks": ["sharp"]}
@@ -164,10 +179,10 @@ def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> 
 def test_mined_negatives_lead_to_their_samples(uri: Any, banks: fo.Dataset) -> None:
     bank = ntt.load_memory_bank(banks, "two")
     rows = bank.references.rows([0])
-    mined = replace(rows, ids=(f"{banks.last().id}-0-1",))
+    mined = replace(rows, ids=(f"mined:{banks.last().id}-0-1",))
     ntt.save_memory_bank(banks, replace(bank, negatives=mined), "mined")
     frames = drawn(uri, banks, "mined")["negatives"][-1]
-    assert "mined from a sample" in frames["text"][0]
+    assert "mined" in frames["text"][0]
     messages = dict(event(uri, banks, "click", id=frames["ids"][0]))
     assert messages["show_samples"]["samples"] == [banks.last().id]
 
@@ -179,10 +194,10 @@ def test_many_references_have_pages(
     monkeypatch.setattr("fiftyone_ntt.plugin.bank_figures.ROWS", 4)
     data = drawn(uri, banks, "all")
     state = data["state"]
-    assert (state["grid"], state["pages"]) == (["blue", "", "green", ""], 2)
+    assert (state["grid_rows"], state["pages"]) == (["blue", "", "green", ""], 2)
     assert "Page 1 of 2" in str(event(uri, banks, "render", state | {"banks": ["all"]}))
     turned = event(uri, banks, "turn", state, page=1)
-    assert state_of(turned)["grid"] == ["red", ""]
+    assert state_of(turned)["grid_rows"] == ["red", ""]
     assert len(sent(turned, "patch_panel_data")["grid"][-1]["ids"]) == 6
 
 
@@ -271,6 +286,10 @@ def test_another_view_or_field_is_counted_anew(uri: Any, predicted: fo.Dataset) 
     view = predicted[:2]._serialize()
     state |= state_of(event(uri, predicted, "slide", state, value=0.0, view=view))
     assert "of 6 predictions" in state["counted"]
+    other = predicted[:1].clone()
+    state |= state_of(event(uri, other, "slide", state, value=0.0, view=[]))
+    assert "of 3 predictions" in state["counted"]
+    other.delete()
 
 
 def test_a_field_that_is_gone_is_told_while_sliding(uri: Any, predicted: fo.Dataset) -> None:
@@ -309,3 +328,95 @@ def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Da
     ctx = ExecutionContext({"dataset_name": predicted.name, "params": params}, Executor())
     said = [message.body.params for message in operator.execute(ctx)]
     assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
+
+
+def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dataset) -> None:
+    state = drawn(uri, predicted, "all")["state"] | {"bank": "all", "predictions": "predictions"}
+    view = predicted[:2]._serialize()
+    asked = dict(event(uri, predicted, "place", state, view=view))["prompt_user_for_operation"]
+    assert asked["operator_uri"] == uri("place_predictions") and asked["skip_prompt"]
+    request = {"dataset": predicted, "view": predicted[:2], "params": asked["params"]}
+    result = foo.execute_operator(asked["operator_uri"], request).result
+    messages = event(uri, predicted, "placed", state, result=result)
+    traces = sent(messages, "patch_panel_data")["scatter"]
+    dots = [trace for trace in traces if trace["name"].endswith("predicted")]
+    assert sum(len(trace["ids"]) for trace in dots) == 6
+    assert len(traces) == 6
+    assert "6 predictions of 2 images" in state_of(messages)["placed"]
+    # Where a colour is, the references of that colour are.
+    for trace in dots:
+        name = trace["name"].removesuffix(", predicted")
+        (references,) = (other for other in traces if other["name"] == name)
+        assert references["marker"]["color"] == trace["marker"]["color"]
+        aside = [np.mean(trace[axis]) - np.mean(references[axis]) for axis in "xy"]
+        assert np.hypot(*aside) < 0.1
+
+    messages = dict(event(uri, predicted, "lasso", data=[{"id": dots[0]["ids"][0]}]))
+    (picked,) = messages["set_selected_labels"]["labels"]
+    assert picked["field"] == "predictions"
+    late = event(uri, predicted, "placed", state | {"bank": "two"}, result=result)
+    assert [name for name, _ in late] == ["show_panel_output"]
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+
+import fiftyone as fo
+import numpy as np
+import fiftyone_ntt as ntt
+from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
+from fiftyone_ntt.dataset.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.plugin import PLUGIN_NAME
+from tests.plugin.test_bank_panel import event, sent, state_of
+
+uri = lambda name: f"{PLUGIN_NAME}/{name}"
+dataset = fo.Dataset()
+labels = [fo.Detection(label="a", bounding_box=[0, 0, 1, 1], confidence=c) for c in (0.2, 0.8)]
+dataset.add_sample(fo.Sample("/images/1.jpg", predictions=fo.Detections(detections=labels)))
+run = dataset.init_run(method="ntt_segment", field="predictions", bank="bank")
+dataset.register_run("run", run)
+rows = np.eye(2, 4, dtype=np.float32)
+ids = tuple(label.id for label in dataset.first().predictions.detections)
+counts = np.ones(2, np.int64)
+references = ReferenceSet(ids, np.zeros(2, np.int64), rows, np.ones(2, np.float32), rows, counts)
+nothing = np.zeros((1, 4, 4), np.float32)
+statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
+bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
+ntt.save_memory_bank(dataset, bank, "bank")
+drawn = [Thumbnail(i, i, dataset.first().id, "predictions", b"picture") for i in ids]
+keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
+
+opened = event(uri, dataset, "on_load")
+state = state_of(opened)
+state |= state_of(event(uri, dataset, "slide", state, value=0.5))
+assert "1 of 2 predictions" in state["counted"], state
+places = sent(opened, "patch_panel_data")["grid"][-1]["ids"]
+assert "set_selected_labels" in dict(event(uri, dataset, "lasso", data=[{"id": places[0]}]))
+for method in ("choose", "choose_predictions"):
+    event(uri, dataset, method, state, value={"choose": "bank"}.get(method, "predictions"))
+event(uri, dataset, "apply", state)
+shown = event(uri, dataset, "render", state)
+assert shown[-1][0] == "show_panel_output" and "problem" not in str(shown), shown
+assert "torch" not in sys.modules
+dataset.delete()
+"""
+
+
+def test_no_event_needs_torch(uri: Any, private_database: PrivateDatabase) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH],
+        cwd=DEFINITION.parent,
+        env={**os.environ, "PYTHONPATH": str(DEFINITION.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import uuid4
 
 import fiftyone as fo
+import numpy as np
 import pytest
 from bson import ObjectId
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.registry import OPERATORS
+from tests.core.toy_models import reference_rows, toy_bank
 from tests.plugin.forms import open_form, problems
 
 NAMES = [operator.NAME for operator in OPERATORS]
@@ -67,6 +70,10 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("evaluate_predictions", {"eval_key": "a b"}, "eval_key", "letters, digits"),
         ("evaluate_predictions", {"gt_field": "ground_truth"}, "gt_field", "predictions' field"),
         ("boxes_to_masks", {"mask_field": "ground_truth"}, "mask_field", "that is read"),
+        ("visualize_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
+        ("visualize_memory_bank", {"brain_key": "a b"}, "brain_key", "letters, digits"),
+        ("visualize_memory_bank", {"predictions_field": "x"}, "predictions_field", "no 'x' here"),
+        ("visualize_memory_bank", {"draw": True, "field": "a b"}, "field", "letters, digits"),
         ("manage_memory_banks", {"new_name": "colours"}, "new_name", "already has"),
         ("manage_memory_banks", {"action": "merge", "banks": ["colours"]}, "banks", "at least two"),
         ("manage_memory_banks", {"action": "import", "path": "/no/file"}, "path", "no file"),
@@ -74,6 +81,7 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("manage_memory_banks", {"action": "export", "path": "/tmp"}, "path", "is a folder"),
         ("manage_memory_banks", {"action": "remove_negatives"}, "bank", "has no negatives"),
         ("make_thumbnails", {"bank": "gone"}, "bank", "no 'gone' here"),
+        ("place_predictions", {"label_field": "gone"}, "label_field", "no 'gone' here"),
         ("delete_run_predictions", {}, "run", "no run has written"),
     ],
 )
@@ -94,9 +102,11 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "relabel_with_memory_bank": {},
         "evaluate_predictions": {"pred_field": "predictions"},
         "boxes_to_masks": {"models": "demo"},
+        "visualize_memory_bank": {"draw": True},
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
         "make_thumbnails": {},
+        "place_predictions": {},
     }.items():
         assert problems(open_form(name, scenes, params, **selected)) == {}, name
 
@@ -164,7 +174,7 @@ def test_videos_are_refused(uri: Any, dataset: fo.Dataset) -> None:
 
 @pytest.fixture(scope="module")
 def large() -> Any:
-    """10,000 samples of 3 labels: copies of one in the database, which is quick."""
+    """10,000 samples of 3 labels, and a bank: copies of one in the database, which is quick."""
     dataset = fo.Dataset(f"large-{uuid4().hex}")
     detections = [
         fo.Detection(label=f"class {j}", bounding_box=[0.1, 0.1, 0.2, 0.2], tags=["reference"])
@@ -181,22 +191,26 @@ def large() -> Any:
     copies = [{**document, "_id": ObjectId(), "filepath": f"/images/{i}"} for i in range(9_999)]
     dataset._sample_collection.insert_many(copies)
     assert len(dataset) == 10_000
+    rows = reference_rows(np.eye(200, 1024).tolist(), [row % 20 for row in range(200)])
+    ntt.save_memory_bank(dataset, toy_bank(tuple(f"class {i}" for i in range(20)), rows), "bank")
     yield dataset
     dataset.delete()
 
 
 def test_forms_open_quickly_on_10000_samples(uri: Any, large: Any, record_property: Any) -> None:
     open_form("build_memory_bank", large)  # imports
-    figures = {}
+    selected = {"selected": [large.first().id]}
     for name in NAMES:
-        prompt = {"prompt_id": uuid4().hex, "selected": [large.first().id]}
-        figures[name] = [_milliseconds(name, large, prompt) for _ in range(2)]
-    for name, (opened, typed) in figures.items():
-        print(f"{name}: opens in {opened:.0f} ms, a keystroke {typed:.0f} ms")
-        record_property(name, f"{opened:.0f} ms")
-    # 300 ms is the aim on an idle machine; the bound leaves room for a busy one.
-    assert max(opened for opened, _ in figures.values()) < 1500
-    assert max(typed for _, typed in figures.values()) < 600
+        times: dict[str, list[float]] = {"opens": [], "a keystroke": []}
+        for _ in range(5):
+            prompt = {"prompt_id": uuid4().hex, **selected}
+            for measured in times.values():
+                measured.append(_milliseconds(name, large, prompt))
+        medians = {what: median(measured) for what, measured in times.items()}
+        shown = ", ".join(f"{what} {value:.0f} ms" for what, value in medians.items())
+        print(f"{name}: {shown}")
+        record_property(name, shown)
+        assert max(medians.values()) <= 300, f"{name}: {shown}"
 
 
 def _milliseconds(name: str, dataset: Any, prompt: dict) -> float:

@@ -73,6 +73,15 @@ def test_the_whole_loop(uri: Any, scenes: fo.Dataset) -> None:
     assert scenes.count("predictions.detections") == 0
 
 
+def test_segmenting_adaptively(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    params = {"bank": "colours", "points_per_side": 8, "mode": "adaptive"}
+    run(uri, "segment_with_memory_bank", scenes, params)
+    assert len(scenes.exists("predictions")) == len(scenes)
+    (key,) = ntt.list_prediction_runs(scenes)
+    assert scenes.get_run_info(key).config.mode == "adaptive"
+
+
 def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
     params = {"shots": 1, "tag": "shot", "min_size": 1, "border": 0}
     result = run(uri, "sample_references", scenes, params)
@@ -122,6 +131,42 @@ def test_boxes_to_masks(uri: Any, scenes: fo.Dataset) -> None:
     params = {"box_field": "ground_truth", "models": "demo"}
     run(uri, "boxes_to_masks", scenes, params)
     assert scenes.count("masks.detections") == 18
+
+
+def test_visualizing(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    run(uri, "segment_with_memory_bank", scenes, {"bank": "colours", "points_per_side": 8})
+    params = {"bank": "colours", "predictions_field": "predictions", "draw": True}
+    sent = messages("visualize_memory_bank", scenes, params)
+    names = [name for name, _ in sent]
+    assert names[-3:] == ["reload_dataset", "open_panel", "notify"]
+    assert sent[-2][1]["name"] == "Embeddings"
+    said = sent[-1][1]["message"]
+    assert "colours_references (6 points), colours_predictions (18 points)" in said
+    assert "memory: 6 of 6 references drawn" in said
+    labels = [params["label"] for name, params in sent if name == "set_progress"]
+    assert any(label.startswith("6 of 6 images and references") for label in labels)
+    assert scenes.list_brain_runs() == ["colours_predictions", "colours_references"]
+    assert len(scenes.exists("memory_clusters")) == 2
+
+
+def test_visualizing_a_view_s_predictions(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes, "colours", points_per_side=8)
+    params = {"bank": "colours", "predictions_field": "predictions", "brain_key": "one"}
+    picked = {"view_target": "SELECTED_SAMPLES"}
+    run(uri, "visualize_memory_bank", scenes, {**params, **picked}, selected=[scenes.last().id])
+    assert len(scenes.load_brain_results("one_predictions").points) == 3
+    assert len(scenes.load_brain_results("one_references").points) == 6
+
+
+def test_what_is_left_out_is_a_warning(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    gone = ntt.load_memory_bank(scenes, "colours").references.ids[0]
+    scenes.delete_labels(ids=[gone])
+    sent = messages("visualize_memory_bank", scenes, {"bank": "colours", "draw": True})
+    assert sent[-1][1]["variant"] == "warning"
+    assert "1 references left out" in sent[-1][1]["message"] and gone in sent[-1][1]["message"]
 
 
 def test_segmenting_a_selection(uri: Any, scenes: fo.Dataset) -> None:
@@ -247,7 +292,7 @@ def test_a_field_deleted_while_a_run_is_going(uri: Any, scenes: fo.Dataset) -> N
     next(stream), next(stream)
     scenes.delete_sample_field("predictions")
     said = [message.body.params.get("message", "") for message in stream]
-    assert any("predictions" in text for text in said)
+    assert any("field 'predictions' was deleted while run" in text for text in said)
     scenes.reload()
     assert scenes.count("ground_truth.detections") == 18
 
@@ -289,6 +334,8 @@ def test_calling_the_rest_of_the_loop(uri: Any, scenes: fo.Dataset) -> None:
     assert again.detections == 18
     results = foo.get_operator(uri("evaluate_predictions"))(scenes, "p", "ground_truth")
     assert results.mask_map is not None
+    shown = foo.get_operator(uri("visualize_memory_bank"))(scenes, bank, "p")
+    assert shown.runs == {"colours_references": 18, "colours_predictions": 18}
     manage = foo.get_operator(uri("manage_memory_banks"))
     assert manage(scenes, "rename", bank="colours", new_name="new") == {"name": "new"}
     assert foo.get_operator(uri("delete_run_predictions"))(scenes, report.run) == 18

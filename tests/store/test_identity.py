@@ -10,7 +10,7 @@ import pytest
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
+from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
 from fiftyone_ntt.store.identity import ingredients_hash, run_ingredients
 from tests.core.toy_models import ToyEncoder, ToySegmenter
 from tests.store.test_bank_file import example, rows_of
@@ -43,6 +43,15 @@ def test_settings_that_decide_results_count(changes: dict[str, Any]) -> None:
     assert identity(**changes) != identity()
 
 
+@pytest.mark.parametrize("changes", [{}, {"strides": (4, 1)}, {"strides": (3,)}, {"min_gain": 0.1}])
+def test_adaptive_settings_count_in_adaptive_mode_alone(changes: dict[str, Any]) -> None:
+    settings = AdaptiveSettings(**changes)
+    assert identity(adaptive_settings=settings) == identity()
+    adaptive = identity(mode="adaptive", adaptive_settings=settings)
+    assert adaptive != identity()
+    assert (adaptive == identity(mode="adaptive")) == (changes == {})
+
+
 def test_every_setting_was_tried() -> None:
     assert [field.name for field in dataclasses.fields(ProposalSettings)] == [
         "points_per_side",
@@ -50,6 +59,7 @@ def test_every_setting_was_tried() -> None:
         "prompts_per_batch",
     ]
     assert len(dataclasses.fields(MatchSettings)) == 5
+    assert len(dataclasses.fields(AdaptiveSettings)) == 2
 
 
 @pytest.mark.parametrize(

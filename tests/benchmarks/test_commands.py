@@ -1,0 +1,61 @@
+"""Every benchmark runs, prints its table and writes the same rows as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import main
+
+
+def run(command: str, tmp_path: Path, *options: str) -> list[dict[str, Any]]:
+    output = tmp_path / "out" / "benchmarks.json"
+    assert main([command, "--quick", "--output", str(output), *options]) == 0
+    content = json.loads(output.read_text())
+    assert content["machine"]["device"] == "cpu"
+    return content["reports"]
+
+
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (report,) = run("compare", tmp_path)
+    rows = {row["stage"]: row for row in report["rows"]}
+    whole = rows["all (s)"]
+    stages = {"resize", "segmenter", "decode", "encoder", "pool", "match", "masks"}
+    assert set(rows) == {*stages, "all (s)", "peak memory (MB)"}
+    for side in ("naive", "float32"):
+        assert 0 < sum(rows[stage][side] for stage in stages) <= whole[side]
+    assert whole["naive / float32"] == pytest.approx(whole["naive"] / whole["float32"])
+    assert "images/s" in report["notes"][1]
+    assert report["title"] in capsys.readouterr().out
+
+
+def test_scale(tmp_path: Path) -> None:
+    sizes, classes, references = run("scale", tmp_path)
+    assert [row["image"] for row in sizes["rows"]] == ["64 x 48", "128 x 96"]
+    assert [row["classes"] for row in classes["rows"]] == [20, 1, 80, 1203]
+    assert [row["references per class"] for row in references["rows"]] == [1, 10, 100]
+    assert all(row["ms an image"] > 0 for row in classes["rows"] + references["rows"])
+
+
+def test_relabel(tmp_path: Path) -> None:
+    (report,) = run("relabel", tmp_path)
+    assert [row["images"] for row in report["rows"]] == [2, 4]
+    assert all(row["images/s"] > 0 < row["detections an image"] for row in report["rows"])
+
+
+@pytest.mark.slow
+def test_memory(tmp_path: Path) -> None:
+    peaks, row = run("memory", tmp_path)
+    assert [line["image"] for line in peaks["rows"]] == ["640 x 480", "4000 x 3000"]
+    assert all(line["peak (MB)"] >= line["before (MB)"] > 50 for line in peaks["rows"])
+    assert row["rows"][-1]["images done"] == 20
+
+
+@pytest.mark.slow
+def test_accuracy(tmp_path: Path) -> None:
+    (report,) = run("accuracy", tmp_path, "--precision", "float32")
+    assert [row["precision"] for row in report["rows"]] == ["float32"]
+    assert 0 <= report["rows"][0]["mask AP"] <= 1
