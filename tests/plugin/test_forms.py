@@ -51,7 +51,12 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("add_negatives", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("add_negatives", {"per_class": 0}, "per_class", "at least 1"),
         ("add_negatives", {"action": "tagged", "tag": "gone"}, "tag", "no 'gone' here"),
-        ("add_negatives", {"action": "remove", "origin": "luck"}, "origin", "no 'luck' here"),
+        (
+            "manage_memory_banks",
+            {"action": "remove_negatives", "origin": "luck"},
+            "origin",
+            "no 'luck' here",
+        ),
         ("segment_with_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("segment_with_memory_bank", {"label_field": "1st"}, "label_field", "letters, digits"),
         ("segment_with_memory_bank", {"label_field": "tags"}, "label_field", "something else"),
