@@ -124,7 +124,7 @@ def time_pipeline(pipeline: Pipeline, image: NDArray[np.uint8], side: Side) -> M
         found = pipeline(image)
         side.totals.append(now() - start)
     side.stages.append(watch.seconds)
-    side.peak = side.peak or peak_memory()
+    side.peak = side.peak or peak_memory(pipeline.segmenter.device)
     return found
 
 
@@ -134,7 +134,7 @@ def _time_naive(naive: NaivePipeline, image: NDArray[np.uint8], side: Side) -> F
     found = naive(image)
     side.totals.append(now() - start)
     side.stages.append(naive.stopwatch.seconds)
-    side.peak = peak_memory()
+    side.peak = peak_memory(naive.device)
     return found
 
 

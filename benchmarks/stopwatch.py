@@ -64,8 +64,10 @@ def now() -> float:
     return time.perf_counter()
 
 
-def peak_memory() -> float:
-    """MB: the most this process ever held in RAM."""
+def peak_memory(device: torch.device) -> float:
+    """MB: the most this process ever held, of a GPU's memory or, on a CPU, in RAM."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
