@@ -126,6 +126,16 @@ def test_killed_while_scoring_nothing_is_segmented_again(
     assert runs.seen == []
 
 
+def test_in_adaptive_mode_every_draw_proposes_anew(runs: Runs) -> None:
+    with pytest.raises(InputError, match=r"in mode 'adaptive' proposals depend on the bank"):
+        runs.run(mode="adaptive")
+    benchmark = runs.run(mode="adaptive", store=None, shots=[1])
+    assert len(benchmark.draws) == 2
+    assert runs.segmenter.embedded == 2 * TARGETS
+    with pytest.raises(StoreError, match=r"another benchmark \(mode: adaptive -> paper\)"):
+        runs.run(shots=[1])
+
+
 def test_more_seeds_and_parts_can_be_added_later(runs: Runs) -> None:
     first = runs.run(seeds=[1], shots=[1])
     runs.seen.clear()
