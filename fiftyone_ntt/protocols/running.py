@@ -72,7 +72,8 @@ def run_benchmark(
         seeds: of the choice of references; one draw each. Where the references are published there
             is one draw, whatever the seeds.
         parts: only these folds, splits or sets; all when None.
-        mode: `"paper"`, the published method.
+        mode: `"paper"`, the published method; or `"adaptive"`, whose proposals depend on the bank,
+            so that they are computed anew for every draw, and not kept.
         points_per_side: prompts per row and column of the grid.
         confidence_threshold: of `coco-20i`: only instances of at least this score are drawn, 0..1.
         store: of the proposals; the default store when None.
@@ -235,6 +236,7 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
     else:
         bank = build_bank_from_coco(part.root, own / "references.json", work.models)
         bank.save(bank_file)
+    mode = check_mode(work.setup.mode)
     report = segment_folder(
         part.root,
         targets,
@@ -242,11 +244,11 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
             bank,
             work.models.encoder,
             work.models.segmenter,
-            check_mode(work.setup.mode),
+            mode,
             ProposalSettings(points_per_side=work.setup.points_per_side),
         ),
         results,
-        store=work.store,
+        store=None if mode == "adaptive" else work.store,
         progress=work.progress(_title(part, own)) if work.progress else None,
     )
     if report.failures:
