@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fiftyone_ntt.core import pipeline as pipeline_module
 from fiftyone_ntt.core import proposals as proposals_module
+from fiftyone_ntt.core.geometry import resize_bicubic, squash
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.rle import RLE
@@ -21,7 +21,7 @@ from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models.loading import Models
 
 from .architectures import models_to_time
-from .inputs import bank_of_features, photo
+from .inputs import TIMED, bank_of_features, photo
 from .naive import Found, NaivePipeline
 from .report import Report, Row
 from .stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
@@ -64,7 +64,7 @@ def compare(
         repeats: runs of each; medians are reported.
         batch: prompts that the baseline decodes at once.
     """
-    image = photo(size, seed=1)
+    image = photo(size, TIMED)
     settings = ProposalSettings(points_per_side=points_per_side)
     plain, *models = models_to_time(name, device, ("float32", *precisions))
     pipelines = [_pipeline(of_precision, size, settings) for of_precision in models]
@@ -83,17 +83,20 @@ def compare(
         ]
         expected = _time_naive(baseline, image, naive_side)
     title = f"{name} models, {size[1]} x {size[0]} px, {points_per_side**2} prompts, {device}"
+    flops = _operations(pipelines[-1], image)
     notes = []
-    for kind, pipeline, side, instances in zip(precisions, pipelines, sides, found, strict=True):
+    for kind, side, instances in zip(precisions, sides, found, strict=True):
         notes.append(f"{kind}: {agreement(instances, expected)}")
-        notes.append(_share_of_peak(pipeline, image, side, kind))
+        notes.append(f"{kind}: {_share_of_peak(flops, side, device, kind)}")
     return Report(title, _rows(dict(zip(precisions, sides, strict=True)), naive_side), notes)
 
 
 def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings) -> Pipeline:
-    """With a bank of another image's features, of a coarser grid."""
-    other, grid = photo(size, seed=0), ProposalSettings(min(8, settings.points_per_side))
-    proposals = proposals_module.propose(other, models.segmenter, models.encoder, grid)
+    """With a bank of features of another image, whatever their predicted IoU."""
+    grid = ProposalSettings(min(8, settings.points_per_side), iou_threshold=0.0)
+    proposals = proposals_module.propose(
+        photo(size, TIMED + 1), models.segmenter, models.encoder, grid
+    )
     bank = bank_of_features(proposals.features, _CLASSES, _SHOTS, models.encoder.identity)
     return Pipeline(bank, models.encoder, models.segmenter, proposal_settings=settings)
 
@@ -108,6 +111,7 @@ def fast_stages(pipeline: Pipeline) -> list[Target]:
         (pipeline.encoder, "encode", "encoder"),
         (proposals_module, "pool_features", "pool"),
         (proposals_module, "encode_logits", "masks"),
+        (proposals_module, "mask_overlaps", "match"),
         (pipeline_module, "match", "match"),
     ]
 
@@ -181,15 +185,27 @@ def _ious(mask: RLE, others: list[RLE]) -> NDArray[np.float64]:
     return np.array([coco_mask.iou([mask], [other], [0])[0, 0] for other in others])
 
 
-def _share_of_peak(pipeline: Pipeline, image: NDArray[np.uint8], side: Side, precision: str) -> str:
-    device: Any = pipeline.segmenter.device
-    with FlopCounterMode(display=False) as counter:
-        proposals = len(pipeline.propose(image))
-    flops = counter.get_total_flops()
+def _operations(pipeline: Pipeline, image: NDArray[np.uint8]) -> float:
+    """Floating-point operations of both networks and all prompts: those of at most 64 prompts are
+    counted, and scaled to the grid."""
+    settings = pipeline.proposal_settings
+    segmenter, encoder = pipeline.segmenter, pipeline.encoder
+    coarse = ProposalSettings(min(8, settings.points_per_side))
+    square = squash(image, segmenter.side)
+    with FlopCounterMode(display=False) as networks:
+        embedding = segmenter.embed(square[None])[0]
+        encoder.encode(resize_bicubic(square, encoder.side)[None])
+    with FlopCounterMode(display=False) as prompts:
+        proposals_module.prompt_grid(embedding, segmenter, coarse)
+    finer = (settings.points_per_side / coarse.points_per_side) ** 2
+    return networks.get_total_flops() + prompts.get_total_flops() * finer
+
+
+def _share_of_peak(flops: float, side: Side, device: str, precision: str) -> str:
     rate = flops / median(side.totals)
-    peak = matrix_throughput(device, getattr(torch, precision))
+    peak = matrix_throughput(torch.device(device), getattr(torch, precision))
     return (
-        f"{precision}: {proposals} proposals, {1 / median(side.totals):.3g} images/s, "
-        f"{flops / 1e12:.3g} TFLOP an image at {rate / 1e12:.3g} TFLOP/s, "
-        f"{100 * rate / peak:.0f} % of a large matrix product's {peak / 1e12:.3g}."
+        f"{1 / median(side.totals):.3g} images/s; {flops / 1e12:.3g} TFLOP an image at "
+        f"{rate / 1e12:.3g} TFLOP/s, {100 * rate / peak:.0f} % of a large matrix product's "
+        f"{peak / 1e12:.3g}."
     )

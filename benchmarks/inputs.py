@@ -15,6 +15,9 @@ from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
 
 Floats = NDArray[np.float32]
 
+TIMED = 1
+"""Seed of the photo that random models are adjusted for."""
+
 _DRAWN_SIDE = 640
 _MASK_SIDE = 256
 

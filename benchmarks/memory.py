@@ -67,11 +67,11 @@ def _peak(name: str, device: str, height: str, width: str, points_per_side: str)
     from fiftyone_ntt.core.settings import ProposalSettings
 
     from .architectures import models_to_time
-    from .inputs import photo
+    from .inputs import TIMED, photo
     from .stopwatch import peak_memory, resident_memory
 
     models = models_to_time(name, device)[0]
-    image = photo((int(height), int(width)), seed=1)
+    image = photo((int(height), int(width)), TIMED)
     before = resident_memory()
     settings = ProposalSettings(points_per_side=int(points_per_side))
     found = propose(image, models.segmenter, models.encoder, settings)

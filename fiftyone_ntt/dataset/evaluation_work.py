@@ -6,6 +6,7 @@ worker starts in about a second and holds what it scores and no more.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -148,6 +149,8 @@ def default_workers(images: int) -> int:
     """As many processes as the machine's cores serve and so many images are worth."""
     import joblib
 
+    if multiprocessing.current_process().daemon:  # may have no processes of its own
+        return 1
     return max(1, min(joblib.cpu_count(), _MOST_PROCESSES, images // _WORTH_A_PROCESS))
 
 

@@ -85,13 +85,27 @@ def test_a_lasso_selects(app: App, panel: Any) -> None:
     app.picture("lasso")
 
 
+def test_predictions_are_shown_among_the_references(app: App, panel: Any) -> None:
+    plot = panel.locator(".js-plotly-plot").nth(1)
+    before = plot.locator(".scatterlayer .points path").count()
+    panel.get_by_role("button", name="Show predictions").click()
+    panel.get_by_text("images of this view (dots)").first.wait_for()
+    app.page.wait_for_timeout(1000)
+    plot.scroll_into_view_if_needed()
+    assert plot.locator(".scatterlayer .points path").count() > before
+    app.picture("predictions_in_the_plane")
+
+
 @pytest.mark.parametrize(
     ("button", "form"),
     [
         ("Build another", "Build memory bank"),
+        ("Add negatives", "Add negatives to memory bank"),
+        ("Manage", "Manage memory banks"),
         ("Segment", "Segment with memory bank"),
         ("Relabel", "Relabel with memory bank"),
-        ("Manage", "Manage memory banks"),
+        ("Evaluate", "Evaluate predictions"),
+        ("Visualize", "Visualize memory bank"),
     ],
 )
 def test_each_button_opens_its_form(app: App, panel: Any, button: str, form: str) -> None:

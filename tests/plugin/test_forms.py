@@ -50,7 +50,12 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("add_negatives", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("add_negatives", {"per_class": 0}, "per_class", "at least 1"),
         ("add_negatives", {"action": "tagged", "tag": "gone"}, "tag", "no 'gone' here"),
-        ("add_negatives", {"action": "remove", "origin": "luck"}, "origin", "no 'luck' here"),
+        (
+            "manage_memory_banks",
+            {"action": "remove_negatives", "origin": "luck"},
+            "origin",
+            "no 'luck' here",
+        ),
         ("segment_with_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("segment_with_memory_bank", {"label_field": "1st"}, "label_field", "letters, digits"),
         ("segment_with_memory_bank", {"label_field": "tags"}, "label_field", "something else"),
@@ -76,6 +81,7 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("manage_memory_banks", {"action": "export", "path": "/tmp"}, "path", "is a folder"),
         ("manage_memory_banks", {"action": "remove_negatives"}, "bank", "has no negatives"),
         ("make_thumbnails", {"bank": "gone"}, "bank", "no 'gone' here"),
+        ("place_predictions", {"label_field": "gone"}, "label_field", "no 'gone' here"),
         ("delete_run_predictions", {}, "run", "no run has written"),
     ],
 )
@@ -100,6 +106,7 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
         "make_thumbnails": {},
+        "place_predictions": {},
     }.items():
         assert problems(open_form(name, scenes, params, **selected)) == {}, name
 

@@ -188,6 +188,7 @@ def test_an_unreadable_image_is_no_score(runs: Runs) -> None:
         ({"shots": [0]}, r"shots are \[0\]"),
         ({"seeds": []}, r"seeds are \[\]"),
         ({"mode": "fast"}, r"mode 'fast' is unknown"),
+        ({"confidence_threshold": 50}, r"confidence_threshold is 50"),
         ({"shots": [1], "seeds": [-1]}, r"seeds are \[-1\]"),
     ],
 )
@@ -199,6 +200,12 @@ def test_refusals(runs: Runs, options: dict[str, Any], message: str) -> None:
 def test_no_such_protocol(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no protocol 'coco'. Use one of: coco-fewshot, coco-20i"):
         run_benchmark("coco", tmp_path, tmp_path)
+
+
+def test_the_toy_set_has_one_shot(tmp_path: Path) -> None:
+    data = miniature.toy(tmp_path / "data")
+    with pytest.raises(InputError, match=r"toy has one reference per class, not 5"):
+        run_benchmark("toy", data, tmp_path / "out", shots=[5], models=toy_models())
 
 
 def test_a_class_without_a_reference_is_named(runs: Runs) -> None:
