@@ -55,6 +55,7 @@ _HOMES = {
     "segment": "fiftyone_ntt.dataset.segmentation",
     "semantic_scores": "fiftyone_ntt.coco.semantic",
     "shots_curve": "fiftyone_ntt.dataset.shots_curve",
+    "stored_grids": "fiftyone_ntt.store.stored_setups",
     "tag_references": "fiftyone_ntt.dataset.tagging",
     "visualization_key_problem": "fiftyone_ntt.dataset.visualization",
     "visualize_memory_bank": "fiftyone_ntt.dataset.visualization",
@@ -105,6 +106,7 @@ __all__ = [
     "segment",
     "semantic_scores",
     "shots_curve",
+    "stored_grids",
     "tag_references",
     "visualization_key_problem",
     "visualize_memory_bank",
@@ -161,6 +163,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models
     from fiftyone_ntt.protocols.running import run_benchmark
+    from fiftyone_ntt.store.stored_setups import stored_grids
 
 
 def __getattr__(name: str) -> Any:
