@@ -256,6 +256,7 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
     else:
         bank = build_bank_from_coco(part.root, own / "references.json", work.models)
         bank.save(bank_file)
+    mode = check_mode(work.setup.mode)
     report = segment_folder(
         part.root,
         targets,
@@ -263,11 +264,11 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
             bank,
             work.models.encoder,
             work.models.segmenter,
-            check_mode(work.setup.mode),
+            mode,
             ProposalSettings(points_per_side=work.setup.points_per_side),
         ),
         results,
-        store=work.store,
+        store=None if mode == "adaptive" else work.store,
         progress=work.progress(_title(part, own)) if work.progress else None,
     )
     if report.failures:

@@ -90,6 +90,15 @@ def test_proposals_are_computed_once_for_all_draws(runs: Runs) -> None:
     assert all(row in chosen[2, 1] for row in chosen[1, 1])
 
 
+def test_adaptive_proposals_are_computed_for_every_draw_and_not_kept(runs: Runs) -> None:
+    benchmark = runs.run(mode="adaptive")
+    assert len(benchmark.draws) == 4
+    assert 0 < runs.segmenter.embedded <= 4 * TARGETS  # none for an image like no reference
+    assert not runs.store.folder.exists()
+    with pytest.raises(StoreError, match="another benchmark"):
+        runs.run(mode="paper")
+
+
 def test_a_killed_benchmark_goes_on_to_the_same_end(runs: Runs, tmp_path: Path) -> None:
     whole = runs.run(store=ProposalStore(tmp_path / "other"), output=tmp_path / "whole")
     runs.segmenter.embedded = 0
