@@ -12,7 +12,7 @@ A prompt's mask does not depend on the other prompts, so these proposals are a s
 method's. But which subset depends on the bank: they are never put in a proposal store, nor taken
 from one, where the result would depend on what was stored before. Rounds that look at coverage
 alone would not have that drawback, but prompt all the background that the segmenter finds no mask
-in: 863 of 1,024 points on the demo's scenes, where similarity leaves 49. For fewer prompts that any
+in: 863 of 1,024 points on the demo's scenes, where similarity leaves 67. For fewer prompts that any
 bank can use there is a coarser grid, `points_per_side`; it costs small objects.
 
 `strides` and `min_gain` were chosen on generated scenes with the demo models, where
