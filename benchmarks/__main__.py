@@ -13,8 +13,10 @@ from .report import Report, write_json
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = _parser().parse_args(arguments)
-    from .stopwatch import machine
+    from .stopwatch import count_processor_time, machine
 
+    if options.processor_time:
+        count_processor_time()
     facts = machine(options.device)
     print(", ".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     reports: list[Report] = options.run(options)
@@ -28,6 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     common.add_argument("--quick", action="store_true", help="tiny, to see that it runs")
+    common.add_argument(
+        "--processor-time", action="store_true", help="CPU seconds, on a machine that others use"
+    )
     common.add_argument("--output", type=Path, default=Path("benchmarks.json"), help="JSON file")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_compare(commands.add_parser("compare", parents=[common], help="with a naive baseline"))
@@ -44,6 +49,9 @@ def _add_compare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--size", type=int, nargs=2, default=(480, 640), metavar=("H", "W"))
     command.add_argument("--points-per-side", type=int, default=32)
     command.add_argument("--repeats", type=int, default=3)
+    command.add_argument(
+        "--naive-every", type=int, default=1, help="the baseline decodes one prompt in this many"
+    )
     command.add_argument("--naive-batch", type=int, default=16, help="prompts at once, baseline")
     command.set_defaults(run=_compare)
 
@@ -61,6 +69,7 @@ def _compare(options: argparse.Namespace) -> list[Report]:
                 points_per_side=4 if options.quick else options.points_per_side,
                 repeats=1 if options.quick else options.repeats,
                 batch=options.naive_batch,
+                naive_every=options.naive_every,
             )
         )
         for name in (["demo"] if options.quick else options.models)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .report import Report, Row
 
@@ -20,7 +21,7 @@ _SAMPLES = 20
 
 
 def peaks(name: str, device: str, points_per_side: int) -> Report:
-    """Peak memory of proposing on a 640 x 480 and on a 12-megapixel image.
+    """Peak memory (a GPU's, if it is one) of proposing on a 640 x 480 and on a 12-megapixel image.
 
     Args:
         name: of the models, see `architectures`.
@@ -75,7 +76,7 @@ def _peak(name: str, device: str, height: str, width: str, points_per_side: str)
     before = resident_memory()
     settings = ProposalSettings(points_per_side=int(points_per_side))
     found = propose(image, models.segmenter, models.encoder, settings)
-    peak = peak_memory()
+    peak = peak_memory(torch.device(device))
     return {"proposals": len(found), "before (MB)": before, "peak (MB)": peak}
 
 

@@ -59,7 +59,9 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
             help="least score of an instance that counts as found, 0..1",
         )
     add_models(parser)
-    parser.add_argument("--mode", default="paper", help="the method; `paper` is the published one")
+    parser.add_argument(
+        "--mode", default="paper", help="`paper` is the published method, `adaptive` is not exact"
+    )
     parser.add_argument(
         "--points-per-side", type=int, default=32, help="prompts per row of the grid"
     )

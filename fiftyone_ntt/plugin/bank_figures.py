@@ -94,6 +94,7 @@ def scatter(
                 "type": "scatter",
                 "mode": "markers",
                 "name": name,
+                "legendgroup": name,
                 "x": review.points[rows, 0].tolist(),
                 "y": review.points[rows, 1].tolist(),
                 "ids": [place(review.references[row].id, thumbnails) for row in rows],
@@ -116,6 +117,8 @@ def _prediction_traces(classes: Sequence[str], found: Mapping[str, Any]) -> list
                 "type": "scatter",
                 "mode": "markers",
                 "name": f"{name}, predicted",
+                "legendgroup": name,
+                "showlegend": False,
                 "x": [found["points"][row][0] for row in rows],
                 "y": [found["points"][row][1] for row in rows],
                 "ids": [
@@ -263,7 +266,7 @@ def grid_layout(names: Sequence[str]) -> dict[str, Any]:
     return {
         "dragmode": "lasso",
         "showlegend": False,
-        "margin": {"l": 110, "r": 5, "t": 5, "b": 5},
+        "margin": {"l": 10, "r": 5, "t": 5, "b": 5},
         "xaxis": {"visible": False, "range": [-0.5, COLUMNS - 0.5], "automargin": False},
         "yaxis": {
             "range": [len(names) - 0.5, -0.5],
@@ -273,7 +276,7 @@ def grid_layout(names: Sequence[str]) -> dict[str, Any]:
             "showgrid": False,
             "zeroline": False,
             "scaleanchor": False,
-            "automargin": False,
+            "automargin": True,
         },
     }
 

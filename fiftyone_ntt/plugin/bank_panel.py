@@ -302,6 +302,7 @@ def _add_plots(panel: Any, handlers: dict[str, Any]) -> None:
         layout={
             "dragmode": "lasso",
             "showlegend": True,
+            "legend": {"orientation": "h", "x": 0, "y": -0.1},
             "margin": {"l": 30, "r": 10, "t": 10, "b": 30},
         },
         **handlers,

@@ -95,6 +95,7 @@ FORMS = [
     ("Boxes to masks", "Output field", "a b", "letters, digits and underscores"),
     ("Visualize memory bank", "Brain key", "a b", "letters, digits and underscores"),
     ("Manage memory banks", "New name", BANK, "already has a memory bank"),
+    ("Measure shots curve", "Name", "a b", "letters, digits and underscores"),
     ("Delete a run's predictions", None, None, "This cannot be undone"),
 ]
 """Operator, field and bad value, and what the form then says."""

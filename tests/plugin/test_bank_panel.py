@@ -20,6 +20,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.registry import PANELS
 from tests.database import PrivateDatabase
+from tests.plugin.events import event, sent, state_of
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 
@@ -29,32 +30,6 @@ def banks(uri: Any, scenes: fo.Dataset) -> fo.Dataset:
     for name, count in (("all", 6), ("two", 2)):
         ntt.build_memory_bank(scenes[:count], "ground_truth", models="demo", name=name)
     return scenes
-
-
-def event(
-    uri: Any,
-    dataset: fo.Dataset,
-    method: str,
-    state: dict | None = None,
-    view: Any = None,
-    **params: Any,
-) -> list[tuple[str, dict]]:
-    """What the panel sends to the App for an event: operators and parameters."""
-    panel = foo.get_operator(uri("memory_bank_panel"))
-    executor = Executor()
-    given = {"panel_id": "p", "panel_state": state or {}, "__method__": method, **params}
-    request = {"dataset_name": dataset.name, "view": view, "params": given}
-    panel.execute(ExecutionContext(request, executor))
-    return [(request.operator_uri, request.params) for request in executor._requests]
-
-
-def sent(messages: list[tuple[str, dict]], operator: str) -> dict:
-    """All parameters of one kind, merged."""
-    merged: dict = {}
-    for name, params in messages:
-        if name == operator:
-            merged.update(params.get("state") or params.get("data") or params)
-    return merged
 
 
 def test_panels_are_listed() -> None:
@@ -237,10 +212,6 @@ def predicted(banks: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return banks
 
 
-def state_of(messages: list[tuple[str, dict]]) -> dict:
-    return sent(messages, "patch_panel_state")
-
-
 def test_the_slider_counts_what_is_at_least_its_threshold(uri: Any, predicted: fo.Dataset) -> None:
     opened = state_of(event(uri, predicted, "on_load"))
     assert (opened["fields"], opened["predictions"]) == (["predictions"], "predictions")
@@ -374,7 +345,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.dataset.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
 from fiftyone_ntt.plugin import PLUGIN_NAME
-from tests.plugin.test_bank_panel import event, sent, state_of
+from tests.plugin.events import event, sent, state_of
 
 uri = lambda name: f"{PLUGIN_NAME}/{name}"
 dataset = fo.Dataset()

@@ -55,6 +55,23 @@ def test_a_queued_run_writes_and_notes_its_progress(
     assert scenes.count("predictions.detections") == 18
 
 
+def test_a_queued_relabelling(
+    uri: Any, scenes: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path / "proposals"))
+    ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
+    ntt.segment(scenes, "colours", points_per_side=8)
+    ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="red", classes=["red"])
+    operation = queue(
+        uri, "relabel_with_memory_bank", scenes, {"bank": "red", "existing": "overwrite"}
+    )
+    DelegatedOperationService().execute_queued_operations(limit=1)
+    done = DelegatedOperationService().get(operation)
+    assert (done.run_state, done.result.result["written"]) == ("completed", 6)
+    scenes.reload()
+    assert scenes.distinct("predictions.detections.label") == ["red"]
+
+
 def test_a_queued_visualization_has_a_result(uri: Any, scenes: fo.Dataset) -> None:
     ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
     ntt.segment(scenes, "colours", points_per_side=8)

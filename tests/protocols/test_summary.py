@@ -57,7 +57,7 @@ def test_the_published_row_is_beside() -> None:
     coco = benchmark(draw("all", 10, 33, 0.7), protocol="coco-fewshot", models="small")
     text = str(coco)
     assert "35.0" in text and "35.9 ± 0.5" in text and "33.4 ± 0.5" in text
-    assert "Published figures are of the models `paper`" in text
+    assert "Published figures are of the models `paper`, 32 points" in text
     assert "generated scenes" not in text
 
 
