@@ -94,7 +94,7 @@ def _line(curve: Any, kind: str, metric: str) -> dict[str, Any]:
         "type": "scatter",
         "mode": "lines+markers",
         "name": f"{kind} {metric}",
-        "x": list(values),
+        "x": [str(shots) for shots in values],
         "y": [round(100 * float(np.mean(row)), 2) for row in values.values()],
         "error_y": {
             "type": "data",
@@ -128,7 +128,7 @@ def _add_plot(panel: Any) -> None:
         label="AP in percent by references per class (mean and spread of the draws)",
         height="380px",
         layout={
-            "xaxis": {"title": {"text": "references per class"}, "type": "log", "dtick": "D1"},
+            "xaxis": {"title": {"text": "references per class"}, "type": "category"},
             "yaxis": {"rangemode": "tozero"},
             "showlegend": True,
             "margin": {"l": 40, "r": 10, "t": 10, "b": 45},

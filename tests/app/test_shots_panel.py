@@ -27,7 +27,7 @@ def test_shows_a_curve_and_its_classes(app: App, demo: Any) -> None:
     plot = panel.locator(".js-plotly-plot").first
     plot.locator(".scatterlayer .points path").first.wait_for()
     legend = plot.locator(".legendtext")
-    assert legend.all_inner_texts() == ["masks AP", "masks AP50", "boxes AP", "boxes AP50"]
+    assert legend.all_text_contents() == ["masks AP", "masks AP50", "boxes AP", "boxes AP50"]
     weakest = ntt.load_shots_curve(demo, "harbour_shots").classes()
     for label in weakest:
         panel.get_by_text(label, exact=True).first.wait_for()

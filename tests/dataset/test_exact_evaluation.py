@@ -328,3 +328,16 @@ def test_what_cannot_be_evaluated(labelled: fo.Dataset) -> None:
     labelled.set_field("metadata", None).save()
     with pytest.raises(InputError, match=r"/nowhere/0.png cannot be read: there is no such file"):
         ntt.evaluate(labelled, "predictions", "truth", progress=False)
+
+
+@pytest.mark.parametrize("compute_mAP", [True, False])
+def test_objects_without_a_class(labelled: fo.Dataset, compute_mAP: bool) -> None:
+    for sample in labelled.iter_samples(autosave=True, progress=False):
+        for field in (sample.truth, sample.predictions):
+            if field is not None:
+                field.detections[0].label = None
+    found = ntt.evaluate(
+        labelled, "predictions", "truth", iou="boxes", compute_mAP=compute_mAP, progress=False
+    )
+    assert found.classes == ["a", "b", "c"]
+    assert found.boxes.metrics()["support"] > 0

@@ -66,7 +66,6 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("relabel_with_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("relabel_with_memory_bank", {"label_field": "1st"}, "label_field", "letters, digits"),
         ("relabel_with_memory_bank", {"confidence_thresh": -1}, "confidence_thresh", "0 to 1"),
-        ("relabel_with_memory_bank", {"mode": "fast"}, "mode", "no 'fast'"),
         ("relabel_with_memory_bank", {}, "grid", "Run “Segment with memory bank”"),
         ("evaluate_predictions", {"eval_key": "a b"}, "eval_key", "letters, digits"),
         ("evaluate_predictions", {"gt_field": "ground_truth"}, "gt_field", "predictions' field"),

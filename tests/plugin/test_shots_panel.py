@@ -58,7 +58,7 @@ def test_measuring_and_showing(uri: Any, scenes: fo.Dataset) -> None:
     data = sent(event(uri, scenes, "on_load"), "patch_panel_data")
     assert [trace["name"] for trace in data["plot"]][:2] == ["masks AP", "masks AP50"]
     line = data["plot"][0]
-    assert line["x"] == [1, 2]
+    assert line["x"] == ["1", "2"]
     means = [100 * curve.mean(shots, "masks", "AP") for shots in (1, 2)]
     assert line["y"] == pytest.approx(means, abs=0.01)
     assert sorted(row["label"] for row in data["classes"]) == ["blue", "green", "red"]
