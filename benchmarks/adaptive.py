@@ -35,7 +35,7 @@ from fiftyone_ntt.models.loading import Models, load_models
 from .architectures import models_to_time
 from .inputs import bank_of_features
 from .report import Report, Row, write_json
-from .stopwatch import Stopwatch, machine, now
+from .stopwatch import Stopwatch, count_processor_time, machine, now
 
 SHOTS, SEEDS, POINTS_PER_SIDE = 5, (0, 1, 2), 32
 _SIZE = (480, 640)
@@ -295,10 +295,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="*", default=["small", "paper"], help="to time")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="CPU seconds, on a machine that others use"
+    )
     parser.add_argument("--kept", type=float, default=0.3, help="share of prompts that pass")
     parser.add_argument("--targets", type=int, help="of the demo's 60 scenes; 0 for no AP")
     parser.add_argument("--output", type=Path, default=Path("benchmarks-adaptive.json"))
     options = parser.parse_args(arguments)
+    if options.processor_time:
+        count_processor_time()
     facts = machine(options.device)
     print(", ".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     reports = []
