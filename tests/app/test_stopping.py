@@ -43,3 +43,39 @@ def test_a_closed_connection_stops_the_run_and_keeps_what_is_done(server: int, d
     assert status == "FAILED"
     assert "closed the connection" in reason
     assert 1 <= done < 12
+
+
+def test_a_field_deleted_by_another_process_ends_the_run_with_a_reason(
+    server: int, demo: Any
+) -> None:
+    ntt.build_memory_bank(demo[:2], "ground_truth", models="demo", name="doomed", overwrite=True)
+    params = {"bank": "doomed", "label_field": "doomed", "points_per_side": 16}
+    request = {
+        "operator_uri": "@ntt/reference_segmentation/segment_with_memory_bank",
+        "dataset_name": demo.name,
+        "prompt_id": "doomed",
+        "params": params,
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", server, timeout=120)
+    connection.request(
+        "POST",
+        "/operators/execute/generator",
+        json.dumps(request),
+        {"Content-Type": "application/json"},
+    )
+    response = connection.getresponse()
+    while b"of 12 images" not in response.readline():
+        pass
+    demo.reload()
+    demo.delete_sample_field("doomed")
+    rest = response.read().decode()
+    connection.close()
+
+    assert "field 'doomed' was deleted while run" in rest
+    assert "Traceback" not in rest
+    demo.reload()
+    assert not demo.has_field("doomed")
+    (run,) = (r for r in ntt.list_prediction_runs(demo).values() if r["field"] == "doomed")
+    assert run["status"] == "FAILED"
+    report = ntt.segment(demo, "doomed", "doomed", points_per_side=16)
+    assert (report.written, report.failures) == (12, {})
