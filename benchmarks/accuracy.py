@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import numpy as np
 
 from .report import Report, Row
@@ -20,18 +17,15 @@ def accuracy(precisions: tuple[str, ...], *, seeds: int = 3, targets: int | None
         seeds: draws of the references.
         targets: how many of the demo's 60 scenes; all when None.
     """
-    from fiftyone_ntt.demo.curve import DemoWorld
     from fiftyone_ntt.models.loading import load_models
+
+    from .demo_trials import demo_trial
 
     rows: list[Row] = []
     for kind in precisions:
         models = load_models("demo", precision=kind)
-        with TemporaryDirectory() as folder:
-            world = DemoWorld(Path(folder), models, f"fiftyone-ntt-accuracy-{kind}", targets)
-            try:
-                scores = [world.evaluate(world.bank(_SHOTS, seed)) for seed in range(seeds)]
-            finally:
-                world.dataset.delete()
+        with demo_trial(models, targets) as (trial, _):
+            scores = [trial.evaluate(trial.bank(_SHOTS, seed)) for seed in range(seeds)]
         row: Row = {"precision": kind}
         for name in ("AP", "AP50"):
             row[f"mask {name}"] = float(np.mean([score.masks[name] for score in scores]))

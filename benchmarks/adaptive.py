@@ -8,11 +8,11 @@ the prompts chosen are those of an image with objects.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -22,10 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.protocols import Encoder, Segmenter
-from fiftyone_ntt.core.settings import Mode
+from fiftyone_ntt.core.settings import Mode, ProposalSettings
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
 from fiftyone_ntt.models.loading import Models, load_models
 
@@ -69,31 +72,40 @@ def demo_precision(device: str, targets: int | None = None) -> Report:
         device: of the demo's models.
         targets: how many of the 60 scenes; all when None.
     """
-    from fiftyone_ntt.demo.curve import DemoWorld
+    from .demo_trials import demo_trial
 
     models = load_models("demo", device=device)
     count = CountingSegmenter(models.segmenter)
     models = replace(models, segmenter=cast(Segmenter, count))
-    with TemporaryDirectory() as folder:
-        world = DemoWorld(
-            Path(folder), models, "fiftyone-ntt-benchmark-adaptive", targets, POINTS_PER_SIDE
-        )
-        try:
+    settings = ProposalSettings(points_per_side=POINTS_PER_SIDE)
+    with demo_trial(models, targets, POINTS_PER_SIDE) as (trial, paths):
+        pictures = [read_image(path, oriented=True) for path in paths]
+        images = len(pictures)
+
+        def timed(work: Callable[[NDArray[np.uint8]], Any]) -> tuple[float, float]:
+            """Prompts and seconds an image."""
+            count.taken()
             start = now()
-            images = len(world.proposals)
-            exact = (count.taken() / images, (now() - start) / images)
-            rows = []
-            for seed in SEEDS:
-                bank = world.bank(SHOTS, seed)
-                count.taken()
-                start = now()
-                found = world.adaptive_proposals(bank)
-                adaptive = (count.taken() / images, (now() - start) / images)
-                scores = [world.evaluate(bank), world.evaluate(bank, found)]
-                aps = [100 * score.masks["AP"] for score in scores]
-                rows.append(_precision_row(f"draw {seed}", aps, exact, adaptive))
-        finally:
-            world.dataset.delete()
+            for picture in pictures:
+                work(picture)
+            return count.taken() / images, (now() - start) / images
+
+        exact = timed(lambda picture: propose(picture, count, models.encoder, settings))
+        rows = []
+        for seed in SEEDS:
+            bank = trial.bank(SHOTS, seed)
+            # All but the picture, which comes first.
+            search = partial(
+                propose_adaptively,
+                segmenter=count,
+                encoder=models.encoder,
+                bank=bank,
+                settings=settings,
+            )
+            adaptive = timed(search)
+            scores = [trial.evaluate(bank, mode=mode) for mode in ("paper", "adaptive")]
+            aps = [100 * score.masks["AP"] for score in scores]
+            rows.append(_precision_row(f"draw {seed}", aps, exact, adaptive))
     means = {key: mean(row[key] for row in rows) for key in rows[0] if key != "references"}
     title = f"demo models and scenes, {images} images, {SHOTS} shots, mask AP in points, {device}"
     return Report(title, [*rows, {"references": "mean", **means}])

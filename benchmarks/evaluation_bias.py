@@ -234,6 +234,8 @@ def main() -> None:
     options.add_argument("--images", type=int, default=40)
     options.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = options.parse_args()
+    import fiftyone  # noqa: F401  # which sets its own level when it is imported
+
     logging.getLogger("fiftyone").setLevel(logging.WARNING)
     print("| AP of | | pycocotools | `fiftyone_ntt.evaluate` | FiftyOne | its bias |")
     print("|---|---|---|---|---|---|")

@@ -32,14 +32,18 @@ _HOMES = {
     "import_memory_bank": "fiftyone_ntt.dataset.bank_actions",
     "list_memory_banks": "fiftyone_ntt.dataset.banks",
     "list_prediction_runs": "fiftyone_ntt.dataset.run_deletion",
+    "list_shots_curves": "fiftyone_ntt.dataset.shots_curve",
     "load_memory_bank": "fiftyone_ntt.dataset.banks",
     "load_models": "fiftyone_ntt.models.loading",
+    "load_shots_curve": "fiftyone_ntt.dataset.shots_curve",
     "load_thumbnails": "fiftyone_ntt.dataset.thumbnails",
     "make_thumbnails": "fiftyone_ntt.dataset.thumbnail_drawing",
     "memory_bank_name_problem": "fiftyone_ntt.dataset.banks",
     "merge_memory_banks": "fiftyone_ntt.dataset.bank_actions",
     "mine_negatives": "fiftyone_ntt.dataset.negatives",
     "picture_fields_problem": "fiftyone_ntt.dataset.picture_fields",
+    "prediction_points": "fiftyone_ntt.dataset.prediction_points",
+    "reference_sheet": "fiftyone_ntt.dataset.reference_sheet",
     "relabel": "fiftyone_ntt.dataset.relabelling",
     "remove_negatives": "fiftyone_ntt.dataset.bank_actions",
     "rename_memory_bank": "fiftyone_ntt.dataset.banks",
@@ -50,6 +54,8 @@ _HOMES = {
     "save_memory_pictures": "fiftyone_ntt.dataset.picture_files",
     "segment": "fiftyone_ntt.dataset.segmentation",
     "semantic_scores": "fiftyone_ntt.coco.semantic",
+    "shots_curve": "fiftyone_ntt.dataset.shots_curve",
+    "stored_grids": "fiftyone_ntt.store.stored_setups",
     "tag_references": "fiftyone_ntt.dataset.tagging",
     "visualization_key_problem": "fiftyone_ntt.dataset.visualization",
     "visualize_memory_bank": "fiftyone_ntt.dataset.visualization",
@@ -77,14 +83,18 @@ __all__ = [
     "import_memory_bank",
     "list_memory_banks",
     "list_prediction_runs",
+    "list_shots_curves",
     "load_memory_bank",
     "load_models",
+    "load_shots_curve",
     "load_thumbnails",
     "make_thumbnails",
     "memory_bank_name_problem",
     "merge_memory_banks",
     "mine_negatives",
     "picture_fields_problem",
+    "prediction_points",
+    "reference_sheet",
     "relabel",
     "remove_negatives",
     "rename_memory_bank",
@@ -95,6 +105,8 @@ __all__ = [
     "save_memory_pictures",
     "segment",
     "semantic_scores",
+    "shots_curve",
+    "stored_grids",
     "tag_references",
     "visualization_key_problem",
     "visualize_memory_bank",
@@ -134,10 +146,13 @@ if TYPE_CHECKING:
     )
     from fiftyone_ntt.dataset.picture_fields import draw_memory_bank, picture_fields_problem
     from fiftyone_ntt.dataset.picture_files import save_memory_pictures
+    from fiftyone_ntt.dataset.prediction_points import prediction_points
+    from fiftyone_ntt.dataset.reference_sheet import reference_sheet
     from fiftyone_ntt.dataset.relabelling import relabel
     from fiftyone_ntt.dataset.run_deletion import delete_run_predictions, list_prediction_runs
     from fiftyone_ntt.dataset.sampling import sample_references
     from fiftyone_ntt.dataset.segmentation import segment
+    from fiftyone_ntt.dataset.shots_curve import list_shots_curves, load_shots_curve, shots_curve
     from fiftyone_ntt.dataset.tagging import tag_references
     from fiftyone_ntt.dataset.thumbnail_drawing import make_thumbnails
     from fiftyone_ntt.dataset.thumbnails import load_thumbnails
@@ -148,6 +163,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.errors import NttError
     from fiftyone_ntt.models.loading import load_models
     from fiftyone_ntt.protocols.running import run_benchmark
+    from fiftyone_ntt.store.stored_setups import stored_grids
 
 
 def __getattr__(name: str) -> Any:

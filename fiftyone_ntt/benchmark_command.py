@@ -60,18 +60,25 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
         )
     add_models(parser)
     parser.add_argument(
+        "--mode", default="paper", help="`paper` is the published method, `adaptive` is not exact"
+    )
+    parser.add_argument(
         "--points-per-side", type=int, default=32, help="prompts per row of the grid"
     )
     parser.add_argument("--store", type=Path, help="of proposals; default: the one `segment` uses")
     parser.add_argument(
         "--keep-results", action="store_true", help="leave each draw's COCO results, results.json"
     )
+    parser.add_argument(
+        "--sheets", action="store_true", help="draw each draw's references, references.png"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.protocols.pictures import save_charts
     from fiftyone_ntt.protocols.published import SEEDS
+    from fiftyone_ntt.protocols.record import FILE
     from fiftyone_ntt.protocols.running import check_request, run_benchmark
-    from fiftyone_ntt.protocols.summary import describe
     from fiftyone_ntt.store.proposal_store import ProposalStore
 
     shots, seeds = getattr(options, "shots", None), getattr(options, "seeds", None) or SEEDS
@@ -86,14 +93,18 @@ def _run(options: argparse.Namespace) -> int:
         shots=shots,
         seeds=seeds,
         parts=options.parts,
+        mode=options.mode,
         points_per_side=options.points_per_side,
         confidence_threshold=getattr(options, "confidence_threshold", 0.5),
         store=None if options.store is None else ProposalStore(options.store),
         keep_results=options.keep_results,
+        sheets=options.sheets,
         on_draw=_print_draw,
         progress=progress_bar,
     )
-    print(f"\n{describe(benchmark)}\n{output}")
+    print(f"\n{benchmark}")
+    for path in (output / FILE, *save_charts(benchmark, output)):
+        print(path)
     return 0
 
 

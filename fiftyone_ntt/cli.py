@@ -76,7 +76,7 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--curve",
         action="store_true",
-        help="print AP for 1, 3, 5 and 10 shots over 3 seeds instead",
+        help="print and draw AP for 1, 3, 5 and 10 shots over 3 seeds instead",
     )
 
 
@@ -84,6 +84,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     _add_references(parser, required=True)
     add_models(parser)
     parser.add_argument("--output", type=Path, required=True, help="the bank, .safetensors")
+    parser.add_argument("--sheet", type=Path, help="also draw the references into this PNG")
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +146,7 @@ def _demo(options: argparse.Namespace) -> int:
     if options.curve:
         from fiftyone_ntt.demo.curve import run_curve
 
-        run_curve()
+        run_curve(options.output)
     else:
         from fiftyone_ntt.demo.run import run_demo
 
@@ -160,6 +161,12 @@ def _build(options: argparse.Namespace) -> int:
     path = bank.save(options.output)
     counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
     print(f"{path}: {counts}")
+    if options.sheet is not None:
+        from fiftyone_ntt.coco.reading import read_coco, references_by_class
+        from fiftyone_ntt.drawing.reference_sheet import save_reference_sheet
+
+        references = references_by_class(read_coco(options.references), options.images)
+        print(save_reference_sheet(references, options.sheet))
     return 0
 
 

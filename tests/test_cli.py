@@ -142,6 +142,14 @@ def test_the_mode_reaches_the_pipeline(folder: Path, monkeypatch: pytest.MonkeyP
     assert len(searched) == 3
 
 
+def test_the_references_of_a_bank_are_drawn(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(build(folder, "--sheet", str(folder / "sheet.png"))) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(folder / "sheet.png")
+    assert (folder / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_negatives_change_the_results_and_belong_to_the_bank(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

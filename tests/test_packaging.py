@@ -98,6 +98,7 @@ ROOMS = {
     "store": {"fiftyone", "transformers"},
     "coco": {"fiftyone"},
     "protocols": {"fiftyone"},
+    "drawing": {"fiftyone"},
 }
 """Packages that no file of a room may import, in a function neither."""
 

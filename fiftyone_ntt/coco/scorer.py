@@ -37,7 +37,7 @@ class Candidate:
     """A true or predicted object.
 
     Attributes:
-        label: its class.
+        label: its class; None is matched with None, and is no class to score.
         rle: run lengths at image size, or a function that draws them, called only for an object
             that can be matched; only needed when scoring masks.
         box: x, y, width, height in pixels.
@@ -47,7 +47,7 @@ class Candidate:
         score: of a predicted object.
     """
 
-    label: str
+    label: str | None
     rle: RLE | Callable[[], RLE | None] | None
     box: Sequence[float]
     area: float
@@ -146,11 +146,11 @@ class _Record:
     """
 
     images: int = 0
-    labels: dict[str, int] = field(default_factory=dict)
+    labels: dict[str | None, int] = field(default_factory=dict)
     parts: list[_Columns] = field(default_factory=list)
     positives: dict[int, Ints] = field(default_factory=dict)
 
-    def index(self, label: str) -> int:
+    def index(self, label: str | None) -> int:
         return self.labels.setdefault(label, len(self.labels))
 
     def count(self, label: int, positives: Ints) -> None:
@@ -207,7 +207,7 @@ class Scorer:
         # As COCOeval ranks them: the sort is stable.
         ranked = {
             label: sorted(rows, key=lambda row: -predictions[row].score)[: self._limit]
-            for label, rows in sorted(found.items())
+            for label, rows in sorted(found.items(), key=lambda item: str(item[0]))
         }
         outside, skipped = self._outside(predictions), self._outside(truth)
         skipped |= np.array([item.crowd for item in truth], dtype=bool)
@@ -216,7 +216,7 @@ class Scorer:
         matched = np.zeros_like(ignored)
         pairs: list[Pair] = []
         start = 0
-        for label in sorted({*true, *ranked}):
+        for label in sorted({*true, *ranked}, key=str):
             rows, columns = ranked.get(label, []), true.get(label, [])
             own = ..., slice(start, start + len(rows))
             start += len(rows)
@@ -295,7 +295,7 @@ class Scorer:
 
     def _keep(
         self,
-        ranked: dict[str, list[int]],
+        ranked: dict[str | None, list[int]],
         order: list[int],
         predictions: Sequence[Candidate],
         matched: Flags,
@@ -348,7 +348,8 @@ class Scorer:
             classes: only these, in this order; all by name when None.
             order: of the images, which decides between equal scores; as added when None.
         """
-        names = tuple(sorted(self._record.labels) if classes is None else dict.fromkeys(classes))
+        known = sorted(name for name in self._record.labels if name is not None)
+        names = tuple(known if classes is None else dict.fromkeys(classes))
         self.compact()
         cells = [self._ranked(name, order) for name in names]
         evaluation = COCOeval(iouType=self._kind)
@@ -446,8 +447,8 @@ def _told(rows: list[int], columns: list[int], hits: _Hits, skipped: Flags) -> l
     return pairs
 
 
-def _by_label(objects: Sequence[Candidate]) -> dict[str, list[int]]:
-    groups: dict[str, list[int]] = {}
+def _by_label(objects: Sequence[Candidate]) -> dict[str | None, list[int]]:
+    groups: dict[str | None, list[int]] = {}
     for position, item in enumerate(objects):
         groups.setdefault(item.label, []).append(position)
     return groups

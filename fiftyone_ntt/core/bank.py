@@ -263,6 +263,11 @@ def negative_id(origin: str, name: str) -> str:
     return f"{origin}:{name}"
 
 
+def negative_source(name: str) -> str:
+    """What a negative reference was made of: its name without the origin."""
+    return name.partition(":")[2] if _origin(name) != _GIVEN else name
+
+
 def _origin(name: str) -> str:
     origin, colon, _ = name.partition(":")
     return origin if colon and origin in NEGATIVE_ORIGINS else _GIVEN

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.bank import Floats, MemoryBank
+from fiftyone_ntt.core.bank import Floats, MemoryBank, negative_source
 from fiftyone_ntt.core.plane import fit_plane
 
 WEAK = 0.75
@@ -52,12 +52,17 @@ class NegativeReview:
     """One negative reference.
 
     Attributes:
-        id: its label's id or, of a mined one, what `mine_negatives` named it.
+        id: in the bank.
         label: the class that it is not.
+        origin: `mined`, `tagged`, `background` or `given`.
+        source: what it was made of: a label's id or, of a mined one, its sample's, class's index
+            and rank.
     """
 
     id: str
     label: str
+    origin: str
+    source: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +95,10 @@ def review_bank(bank: MemoryBank) -> BankReview:
         confused=_pairs(bank.classes, similarity),
         references=_references(bank),
         negatives=tuple(
-            NegativeReview(name, bank.classes[index])
-            for name, index in zip(bank.negatives.ids, bank.negatives.classes, strict=True)
+            NegativeReview(name, bank.classes[index], origin, negative_source(name))
+            for name, index, origin in zip(
+                bank.negatives.ids, bank.negatives.classes, bank.negative_origins, strict=True
+            )
         ),
         points=fit_plane(bank.unit_references).project(bank.unit_references),
     )

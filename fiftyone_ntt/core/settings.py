@@ -51,7 +51,7 @@ class AdaptiveSettings:
     """
 
     strides: tuple[int, ...] = (3, 1)
-    min_gain: float = 0.15
+    min_gain: float = 0.2
 
     def __post_init__(self) -> None:
         falling = sorted(set(self.strides), reverse=True)
@@ -60,7 +60,7 @@ class AdaptiveSettings:
                 f"strides are {self.strides}, but they must fall from round to round and be at "
                 "least 1. Usual are (3, 1)."
             )
-        _require_share("min_gain", self.min_gain, "Usual is 0.15")
+        _require_share("min_gain", self.min_gain, "Usual is 0.2")
 
 
 @dataclass(frozen=True)

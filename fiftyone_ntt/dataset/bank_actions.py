@@ -56,7 +56,11 @@ def merge_memory_banks(
 
 
 def remove_negatives(
-    samples: foc.SampleCollection, name: str, ids: Collection[str] | None = None
+    samples: foc.SampleCollection,
+    name: str,
+    ids: Collection[str] | None = None,
+    *,
+    origin: str | None = None,
 ) -> BankSummary:
     """Take negative references out of a bank of a dataset.
 
@@ -64,15 +68,16 @@ def remove_negatives(
         samples: the dataset, or a view of it.
         name: of the bank.
         ids: only these, as `bank.negatives.ids` names them; all when None.
+        origin: only those of this origin: `mined`, `tagged`, `background` or `given`.
 
     Raises:
-        InputError: no such bank, or no such negative in it.
+        InputError: no such bank or origin, or no such negative in it.
 
     Example:
         >>> ntt.remove_negatives(dataset, "boats").negatives  # doctest: +SKIP
         0
     """
-    bank = load_memory_bank(samples, name).without_negatives(ids=ids)
+    bank = load_memory_bank(samples, name).without_negatives(origin, ids=ids)
     return save_memory_bank(samples, bank, overwrite=True)
 
 

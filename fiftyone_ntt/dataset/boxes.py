@@ -52,17 +52,18 @@ class BoxesReport(SegmentReport):
     low: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [super().__str__()]
+        head, *lines = super().__str__().splitlines()
         if self.agreement:
             shown = ", ".join(f"{name} {mean:.2f}" for name, mean in self.agreement.items())
-            lines.append(f"  agreement of masks and boxes: {shown}")
+            head += f"; masks and boxes agree by {shown}"
         if self.low:
             worst = [f"{key} ({value:.2f})" for key, value in list(self.low.items())[:_SHOWN]]
             more = f" and {len(self.low) - _SHOWN} more" if len(self.low) > _SHOWN else ""
             lines.append(
-                f"  {len(self.low)} below {LOW_AGREEMENT}, look at these: {', '.join(worst)}{more}"
+                f"  {len(self.low)} agree by less than {LOW_AGREEMENT}, look at these: "
+                f"{', '.join(worst)}{more}"
             )
-        return "\n".join(lines)
+        return "\n".join([head, *lines])
 
 
 def boxes_to_masks(
@@ -105,9 +106,8 @@ def boxes_to_masks(
     Example:
         >>> import fiftyone_ntt as ntt  # doctest: +SKIP
         >>> print(ntt.boxes_to_masks(view, "boxes", "masks", models="small"))  # doctest: +SKIP
-        masks: 24 detections in 6 of 6 images; 12.3 s (run ntt_masks_0c55d1e2)
-          agreement of masks and boxes: boat 0.91, bird 0.88
-          1 below 0.5, look at these: 66a1f3c29b1e8a0d5c3f7e21 (0.31)
+        masks: 24 detections in 6 of 6 images; 12.3 s (run ntt_masks_0c55d1e2); ...
+          1 agree by less than 0.5, look at these: 66a1f3c29b1e8a0d5c3f7e21 (0.31)
     """
     check_whole_images(samples, "making masks of boxes")
     dataset = samples._root_dataset

@@ -88,6 +88,31 @@ def export_coco(
     label_field_type(samples, field, (fol.Detections,))
     if results:
         check_confidences(samples, field)
+    found = _read(samples, field, categories, progress)
+    content: Any = [_result(row) for row in found.rows] if results else _content(found)
+    path = Path(path)
+    write_atomically(path, json.dumps(content).encode())
+    return ExportReport(path, len(found.images), len(found.rows), found.category_ids)
+
+
+def coco_content(
+    samples: foc.SampleCollection, field: str, categories: str | None = None
+) -> Record:
+    """What `export_coco` writes, with the images in the order of the view; see there."""
+    return _content(_read(samples, field, categories, progress=False))
+
+
+@dataclass(frozen=True)
+class _Exported:
+    images: list[Record]
+    listed: list[Record]
+    category_ids: dict[str, int]
+    rows: list[_Row]
+
+
+def _read(
+    samples: foc.SampleCollection, field: str, categories: str | None, progress: Progress
+) -> _Exported:
     source, listed = _source(samples, field, categories)
     category_ids = _category_ids(samples, field, listed)
     images = _image_records(samples, source.get("images"))
@@ -96,17 +121,15 @@ def export_coco(
         for sample, image in zip(samples.select_fields(field).iter_samples(), images, strict=True):
             rows.extend(_rows(sample[field], image, category_ids))
             advance()
-    if results:
-        content: Any = [_result(row) for row in rows]
-    else:
-        content = {
-            "images": images,
-            "categories": _category_records(listed, category_ids),
-            "annotations": _annotations(rows),
-        }
-    path = Path(path)
-    write_atomically(path, json.dumps(content).encode())
-    return ExportReport(path, len(images), len(rows), category_ids)
+    return _Exported(images, listed, category_ids, rows)
+
+
+def _content(found: _Exported) -> Record:
+    return {
+        "images": found.images,
+        "categories": _category_records(found.listed, found.category_ids),
+        "annotations": _annotations(found.rows),
+    }
 
 
 def _source(

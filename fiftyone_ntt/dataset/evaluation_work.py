@@ -6,8 +6,13 @@ worker starts in about a second and holds what it scores and no more.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import bson
@@ -26,6 +31,9 @@ _WORTH_A_PROCESS = 250
 """Images that take longer to score than a process to start."""
 
 _MOST_PROCESSES = 8
+
+_PARENT_CHECK = 2.0
+"""Seconds."""
 
 FiftyOneMatch = tuple[str | None, str | None, float | None, float | None, str | None, str | None]
 """As FiftyOne's results take them: true and predicted label, IoU, confidence, and both ids."""
@@ -141,13 +149,34 @@ def score_batches(batches: Iterable[bytes], task: Task, workers: int) -> Iterato
     parallel = joblib.Parallel(
         n_jobs=workers, return_as="generator", pre_dispatch="2 * n_jobs", max_nbytes=None
     )
-    yield from parallel(joblib.delayed(score_batch)(batch, task) for batch in batches)
+    yield from parallel(joblib.delayed(_score_as_worker)(batch, task) for batch in batches)
+
+
+def _score_as_worker(batch: bytes, task: Task) -> BatchOutcome:
+    _end_with_parent()
+    return score_batch(batch, task)
+
+
+@cache
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is killed: its next result would wait for
+    ever to be fetched."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def default_workers(images: int) -> int:
     """As many processes as the machine's cores serve and so many images are worth."""
     import joblib
 
+    if multiprocessing.current_process().daemon:  # may have no processes of its own
+        return 1
     return max(1, min(joblib.cpu_count(), _MOST_PROCESSES, images // _WORTH_A_PROCESS))
 
 

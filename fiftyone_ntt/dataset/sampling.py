@@ -62,8 +62,8 @@ class SampledReferences:
 
 
 @dataclass(frozen=True)
-class _Label:
-    """Where a label lies, and its relative box."""
+class DrawnLabel:
+    """A label that is, or may become, a reference: where it lies, and its relative box."""
 
     id: str
     sample_id: str
@@ -114,12 +114,40 @@ def sample_references(
         >>> print(ntt.sample_references(dataset, "ground_truth", shots=10))  # doctest: +SKIP
         200 references of 20 classes tagged 'reference'
     """
+    chosen = draw_labels(
+        samples,
+        label_field,
+        shots,
+        seed,
+        classes=classes,
+        min_size=min_size,
+        border=border,
+        too_few=too_few,
+    )
+    picked = [label for group in chosen.values() for label in group]
+    _tag(samples, label_field, picked, tag, overwrite)
+    ids = {name: tuple(label.id for label in group) for name, group in chosen.items()}
+    return SampledReferences(tag, shots, ids)
+
+
+def draw_labels(
+    samples: foc.SampleCollection,
+    label_field: str,
+    shots: int,
+    seed: int,
+    *,
+    classes: Sequence[str] | None = None,
+    min_size: float = MIN_SIZE,
+    border: float = BORDER,
+    too_few: TooFew = "fewer",
+) -> dict[str, list[DrawnLabel]]:
+    """What `sample_references` chooses, by class, and nothing tagged; see there."""
     check_whole_images(samples, "choosing references")
     label_field_type(samples, label_field, (fol.Detections,))
     groups = _candidates(samples, label_field, classes)
     sizes = _known_sizes(samples)
 
-    def qualifies(candidate: Candidate[_Label]) -> bool:
+    def qualifies(candidate: Candidate[DrawnLabel]) -> bool:
         label = candidate.key
         if label.sample_id not in sizes:
             sizes[label.sample_id] = image_size(label.path)
@@ -136,15 +164,12 @@ def sample_references(
             f"wide and high, at least {border:g} px from every image border, and no crowd. Lower "
             "`min_size` or `border`."
         )
-    picked = [label for group in chosen.values() for label in group]
-    _tag(samples, label_field, picked, tag, overwrite)
-    ids = {name: tuple(label.id for label in group) for name, group in chosen.items()}
-    return SampledReferences(tag, shots, ids)
+    return chosen
 
 
 def _candidates(
     samples: foc.SampleCollection, field: str, classes: Sequence[str] | None
-) -> dict[str, list[Candidate[_Label]]]:
+) -> dict[str, list[Candidate[DrawnLabel]]]:
     """Labels by class, crowds left out."""
     root = f"{field}.detections"
     names = ["id", "filepath", f"{root}.id", f"{root}.label", f"{root}.bounding_box"]
@@ -152,13 +177,13 @@ def _candidates(
     # By an expression, because `iscrowd` is often not declared on the schema.
     crowds = samples.filter_labels(field, F("iscrowd").to_bool())
     crowd_ids = set(crowds.values(f"{root}.id", unwind=True))
-    groups: dict[str, list[Candidate[_Label]]] = defaultdict(list)
+    groups: dict[str, list[Candidate[DrawnLabel]]] = defaultdict(list)
     for sample_id, path, *of_labels in zip(*columns, strict=True):
         for label_id, label, box in zip(*(column or [] for column in of_labels), strict=True):
             if label:
                 group = groups[label]  # a class of crowds alone is still a class
                 if label_id not in crowd_ids:
-                    found = _Label(label_id, sample_id, path, tuple(box))
+                    found = DrawnLabel(label_id, sample_id, path, tuple(box))
                     group.append(Candidate(found, path, found.box))
     wanted = list(groups) if classes is None else list(dict.fromkeys(classes))
     missing = [name for name in wanted if name not in groups]
@@ -179,7 +204,7 @@ def _known_sizes(samples: foc.SampleCollection) -> dict[str, Size]:
 def _tag(
     samples: foc.SampleCollection,
     field: str,
-    picked: list[_Label],
+    picked: list[DrawnLabel],
     tag: str,
     overwrite: bool,
 ) -> None:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 
 import cv2
 import fiftyone as fo
 import fiftyone.core.collections as foc
-import fiftyone.core.fields as fof
-import fiftyone.core.labels as fol
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fiftyone_ntt.core.bank import negative_source
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks import load_memory_bank
+from fiftyone_ntt.dataset.label_lookup import find_labels
 from fiftyone_ntt.dataset.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.references import label_reference, labels_of
 from fiftyone_ntt.dataset.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
@@ -29,8 +30,6 @@ SIDE = 72
 """Of a thumbnail, in pixels."""
 _QUALITY = 80
 _OUTLINE = (255, 220, 0)
-_LABEL_ID = 24
-"""Length of a label's id."""
 
 
 def make_thumbnails(
@@ -57,29 +56,25 @@ def make_thumbnails(
     dataset = samples._root_dataset
     key = thumbnails_key(dataset, name)
     bank = load_memory_bank(dataset, name)
-    wanted = {*bank.references.ids, *bank.negatives.ids}
+    named: dict[str, list[str]] = defaultdict(list)
+    for reference in (*bank.references.ids, *bank.negatives.ids):
+        named[negative_source(reference)].append(reference)
     made: dict[str, Thumbnail] = {}
-    with progress_steps(len(wanted), progress) as advance:
-        for field in _label_fields(dataset):
-            for thumbnail in _draw(dataset, field, wanted - made.keys()):
-                made[thumbnail.label_id] = thumbnail
+    with progress_steps(len(named), progress) as advance:
+        for field, owners in find_labels(dataset, named).items():
+            for sample_id, label_id, jpeg in _draw(dataset, field, owners):
+                for reference in named[label_id]:
+                    made[reference] = Thumbnail(reference, label_id, sample_id, field, jpeg)
                 advance()
     keep_thumbnails(dataset, key, list(made.values()))
     return made
 
 
-def _label_fields(dataset: fo.Dataset) -> list[str]:
-    schema = dataset.get_field_schema(ftype=fof.EmbeddedDocumentField)
-    kinds = (fol.Detections, fol.Polylines)
-    return [name for name, field in schema.items() if issubclass(field.document_type, kinds)]
-
-
-def _draw(dataset: fo.Dataset, field: str, wanted: Collection[str]) -> Iterator[Thumbnail]:
-    # Of an edited bank some ids are no label ids: FiftyOne refuses those.
-    ids = [label_id for label_id in wanted if len(label_id) == _LABEL_ID]
-    if not ids:
-        return
-    view = dataset.select_labels(ids=ids, fields=field).select_fields(field)
+def _draw(
+    dataset: fo.Dataset, field: str, owners: Mapping[str, str]
+) -> Iterator[tuple[str, str, bytes]]:
+    """Sample id, label id and picture of labels of a field, given with their samples."""
+    view = dataset.select(list(set(owners.values()))).select_fields(field)
     for sample in view.iter_samples():
         try:
             image = read_image(sample.filepath, oriented=True)
@@ -87,12 +82,14 @@ def _draw(dataset: fo.Dataset, field: str, wanted: Collection[str]) -> Iterator[
             logger.warning("no thumbnail: %s", error)
             continue
         for label in labels_of(sample[field]):
+            if label.id not in owners:
+                continue
             try:
                 reference = label_reference(label, image, sample.filepath)
             except InputError as error:
                 logger.warning("no thumbnail: %s", error)
-                continue
-            yield Thumbnail(label.id, sample.id, field, _jpeg(reference))
+            else:
+                yield sample.id, label.id, _jpeg(reference)
 
 
 def _jpeg(reference: Reference) -> bytes:

@@ -27,12 +27,14 @@ class Thumbnail:
     """A reference as the encoder saw it, and where its label is.
 
     Attributes:
-        label_id: of the label, which is the reference's id in the bank.
+        id: of the reference, or the negative, in the bank.
+        label_id: of the label.
         sample_id: of the sample it lies on.
         field: of the label.
         jpeg: the reference's window with the mask outlined, 72 x 72 px.
     """
 
+    id: str
     label_id: str
     sample_id: str
     field: str
@@ -92,8 +94,9 @@ def keep_thumbnails(dataset: fo.Dataset, key: str, made: list[Thumbnail]) -> Non
 
 def _packed(thumbnail: Thumbnail) -> list[str]:
     jpeg = base64.b64encode(thumbnail.jpeg).decode()
-    return [thumbnail.label_id, thumbnail.sample_id, thumbnail.field, jpeg]
+    return [thumbnail.id, thumbnail.label_id, thumbnail.sample_id, thumbnail.field, jpeg]
 
 
 def _unpacked(row: list[str]) -> Thumbnail:
-    return Thumbnail(row[0], row[1], row[2], base64.b64decode(row[3]))
+    name, label_id, sample_id, field, jpeg = row
+    return Thumbnail(name, label_id, sample_id, field, base64.b64decode(jpeg))

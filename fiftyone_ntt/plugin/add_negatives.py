@@ -1,4 +1,4 @@
-"""Operator: give a memory bank negative references, or take them out."""
+"""Operator: give a memory bank negative references."""
 
 from __future__ import annotations
 
@@ -19,15 +19,6 @@ ACTIONS = {
     "mine": "Mine: the bank's false positives on labelled images",
     "tagged": "Labels tagged by hand: false positives, with the class they were taken for",
     "background": "Background: what surrounds the references",
-    "remove": "Remove negatives",
-}
-EVERY = "all"
-_ORIGINS = {
-    EVERY: "All",
-    "mined": "Mined",
-    "tagged": "Tagged by hand",
-    "background": "Background",
-    "given": "Given when the bank was built",
 }
 _USUAL_TAG = "negative"
 
@@ -45,9 +36,7 @@ class AddNegatives(NttOperator):
     def fill(self, form: Form) -> None:
         action = form.choice("action", "Negatives", ACTIONS, "mine")
         choose_bank(form)
-        if action == "remove":
-            form.choice("origin", "Which", _ORIGINS, EVERY)
-        elif action is not None:
+        if action is not None:
             form.ctx.target_view()  # makes FiftyOne add its choice of samples
             _choose_labels(form, action)
             choose_device(form)
@@ -57,18 +46,15 @@ class AddNegatives(NttOperator):
         action = given.get("action", "mine")
         if action not in ACTIONS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
-        samples = ctx.dataset if action == "remove" else ctx.target_view()
         before = ntt.load_memory_bank(ctx.dataset, required(given, "bank"))
-        bank = _changed(before, samples, action, given, step)
+        bank = _changed(before, ctx.target_view(), action, given, step)
         ntt.save_memory_bank(ctx.dataset, bank, overwrite=True)
         counts = dict(Counter(bank.negative_origins))
         return Outcome(
             f"Memory bank {bank.name!r} has {len(bank.negatives)} negatives"
             f"{f' ({listed(counts)})' if counts else ''}, and had {len(before.negatives)}.",
             {"name": bank.name, "negatives": counts},
-            warning=None
-            if action == "remove" or len(bank.negatives)
-            else "There were none to be found.",
+            warning=None if len(bank.negatives) else "There were none to be found.",
         )
 
     def __call__(self, samples: Any, bank: str, action: str = "mine", **params: Any) -> Any:
@@ -98,9 +84,6 @@ def _choose_labels(form: Form, action: str) -> None:
 
 
 def _changed(bank: Any, samples: Any, action: str, given: dict[str, Any], step: Any) -> Any:
-    if action == "remove":
-        origin = given.get("origin", EVERY)
-        return bank.without_negatives(None if origin == EVERY else origin)
     options = {"device": given.get("device", "auto"), "progress": step}
     if action == "mine":
         return ntt.mine_negatives(

@@ -19,12 +19,24 @@ _THUMBNAIL = 72
 _SHARE = 0.94
 """Of its cell that a thumbnail fills."""
 _PLAIN, _MARKED, _NEGATIVE = "rgba(0,0,0,0)", "#ff5252", "#42a5f5"
-_MINED = re.compile(r"([0-9a-f]{24})-")
+_COLOURS = (
+    "#1f77b4",
+    "#ff7f0e",
+    "#2ca02c",
+    "#d62728",
+    "#9467bd",
+    "#8c564b",
+    "#e377c2",
+    "#bcbd22",
+    "#17becf",
+    "#aec7e8",
+)
+_MINED = re.compile(r"mined:([0-9a-f]{24})-")
 _DUPLICATE = "near-duplicate of "
 
 Trace = dict[str, Any]
 Thumbnails = Mapping[str, Any]
-"""`fiftyone_ntt.dataset.thumbnails.Thumbnail` by label id."""
+"""`fiftyone_ntt.dataset.thumbnails.Thumbnail` by id in the bank."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +45,19 @@ class Cell:
 
     x: int
     y: int
-    label_id: str
+    name: str
     text: str
     frame: str
 
 
-def place(label_id: str, thumbnails: Thumbnails) -> str:
+def place(name: str, thumbnails: Thumbnails) -> str:
     """Sample, field and label, parted by slashes; the first two empty where they are not known."""
-    found = thumbnails.get(label_id)
+    found = thumbnails.get(name)
     if found:
-        return f"{found.sample_id}/{found.field}/{label_id}"
+        return f"{found.sample_id}/{found.field}/{found.label_id}"
     # A mined negative is no label, but is named by its sample.
-    mined = _MINED.match(label_id)
-    return f"{mined[1]}//{label_id}" if mined else f"//{label_id}"
+    mined = _MINED.match(name)
+    return f"{mined[1]}//" if mined else f"//{name}"
 
 
 def heatmap(review: Any) -> list[Trace]:
@@ -64,9 +76,17 @@ def heatmap(review: Any) -> list[Trace]:
     ]
 
 
-def scatter(review: Any, thumbnails: Thumbnails) -> list[Trace]:
-    """The references in their plane, one trace per class."""
-    traces = []
+def scatter(
+    review: Any, thumbnails: Thumbnails, predictions: Mapping[str, Any] | None = None
+) -> list[Trace]:
+    """The references in their plane, one trace per class, over predictions if there are any.
+
+    Args:
+        review: of the bank.
+        thumbnails: of its references.
+        predictions: the result of the operator `place_predictions`.
+    """
+    traces = _prediction_traces(review.classes, predictions) if predictions else []
     for name in review.classes:
         rows = [row for row, found in enumerate(review.references) if found.label == name]
         traces.append(
@@ -74,16 +94,46 @@ def scatter(review: Any, thumbnails: Thumbnails) -> list[Trace]:
                 "type": "scatter",
                 "mode": "markers",
                 "name": name,
+                "legendgroup": name,
                 "x": review.points[rows, 0].tolist(),
                 "y": review.points[rows, 1].tolist(),
                 "ids": [place(review.references[row].id, thumbnails) for row in rows],
                 "marker": {
                     "size": 10,
+                    "color": _colour(review.classes, name),
                     "symbol": ["x" if review.references[r].marks else "circle" for r in rows],
                 },
             }
         )
     return traces
+
+
+def _prediction_traces(classes: Sequence[str], found: Mapping[str, Any]) -> list[Trace]:
+    traces = []
+    for name in dict.fromkeys(found["labels"]):
+        rows = [row for row, label in enumerate(found["labels"]) if label == name]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"{name}, predicted",
+                "legendgroup": name,
+                "showlegend": False,
+                "x": [found["points"][row][0] for row in rows],
+                "y": [found["points"][row][1] for row in rows],
+                "ids": [
+                    f"{found['sample_ids'][row]}/{found['field']}/{found['ids'][row]}"
+                    for row in rows
+                ],
+                "marker": {"size": 5, "opacity": 0.5, "color": _colour(classes, name)},
+            }
+        )
+    return traces
+
+
+def _colour(classes: Sequence[str], name: str) -> str:
+    """One colour per class of the bank, gray for others."""
+    return _COLOURS[classes.index(name) % len(_COLOURS)] if name in classes else "#888888"
 
 
 def table(review: Any) -> list[dict[str, str]]:
@@ -165,7 +215,7 @@ def negative_grid(
         ]
     rows = rows[:ROWS]
     cells = [
-        Cell(x, y, found.id, f"not {found.label}<br>{_source(found.id, thumbnails)}", _NEGATIVE)
+        Cell(x, y, found.id, f"not {found.label}<br>{found.origin}", _NEGATIVE)
         for y, (_, row) in enumerate(rows)
         for x, found in enumerate(row)
     ]
@@ -179,7 +229,7 @@ def thumbnail_traces(cells: Sequence[Cell], thumbnails: Thumbnails) -> list[Trac
     pictures: list[Trace] = [
         {
             "type": "image",
-            "source": thumbnails[cell.label_id].uri,
+            "source": thumbnails[cell.name].uri,
             "x0": cell.x + start,
             "y0": cell.y + start,
             "dx": step,
@@ -187,7 +237,7 @@ def thumbnail_traces(cells: Sequence[Cell], thumbnails: Thumbnails) -> list[Trac
             "hoverinfo": "skip",
         }
         for cell in cells
-        if cell.label_id in thumbnails
+        if cell.name in thumbnails
     ]
     frames: Trace = {
         "type": "scatter",
@@ -195,14 +245,14 @@ def thumbnail_traces(cells: Sequence[Cell], thumbnails: Thumbnails) -> list[Trac
         "name": "",
         "x": [cell.x for cell in cells],
         "y": [cell.y for cell in cells],
-        "ids": [place(cell.label_id, thumbnails) for cell in cells],
+        "ids": [place(cell.name, thumbnails) for cell in cells],
         "text": [cell.text for cell in cells],
         "hoverinfo": "text",
         "marker": {
             "symbol": "square",
             "size": 38,
             "color": [
-                "rgba(0,0,0,0)" if cell.label_id in thumbnails else "rgba(128,128,128,0.4)"
+                "rgba(0,0,0,0)" if cell.name in thumbnails else "rgba(128,128,128,0.4)"
                 for cell in cells
             ],
             "line": {"width": 3, "color": [cell.frame for cell in cells]},
@@ -216,7 +266,7 @@ def grid_layout(names: Sequence[str]) -> dict[str, Any]:
     return {
         "dragmode": "lasso",
         "showlegend": False,
-        "margin": {"l": 110, "r": 5, "t": 5, "b": 5},
+        "margin": {"l": 10, "r": 5, "t": 5, "b": 5},
         "xaxis": {"visible": False, "range": [-0.5, COLUMNS - 0.5], "automargin": False},
         "yaxis": {
             "range": [len(names) - 0.5, -0.5],
@@ -226,7 +276,7 @@ def grid_layout(names: Sequence[str]) -> dict[str, Any]:
             "showgrid": False,
             "zeroline": False,
             "scaleanchor": False,
-            "automargin": False,
+            "automargin": True,
         },
     }
 
@@ -234,12 +284,6 @@ def grid_layout(names: Sequence[str]) -> dict[str, Any]:
 def grid_height(names: Sequence[str]) -> str:
     """The height of such a plot."""
     return f"{46 * len(names) + 10}px"
-
-
-def _source(label_id: str, thumbnails: Thumbnails) -> str:
-    if label_id in thumbnails:
-        return f"label in {thumbnails[label_id].field}"
-    return "mined from a sample" if _MINED.match(label_id) else label_id
 
 
 def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -12,11 +12,27 @@ from fiftyone_ntt.plugin import PLUGIN_NAME, bank_figures, threshold
 from fiftyone_ntt.plugin.selecting import select_places
 
 _BUTTONS = (
-    ("build_memory_bank", "Build another"),
-    ("segment_with_memory_bank", "Segment"),
-    ("relabel_with_memory_bank", "Relabel"),
-    ("manage_memory_banks", "Manage"),
+    (
+        ("build_memory_bank", "Build another"),
+        ("add_negatives", "Add negatives"),
+        ("manage_memory_banks", "Manage"),
+    ),
+    (
+        ("segment_with_memory_bank", "Segment"),
+        ("relabel_with_memory_bank", "Relabel"),
+        ("evaluate_predictions", "Evaluate"),
+        ("visualize_memory_bank", "Visualize"),
+    ),
 )
+"""Operators and what their buttons say, in two rows."""
+_OF_BANK = (
+    "add_negatives",
+    "manage_memory_banks",
+    "segment_with_memory_bank",
+    "relabel_with_memory_bank",
+    "visualize_memory_bank",
+)
+"""Those whose form begins with the bank that is shown."""
 _SHOWN_PAIRS = 5
 _CONFUSED = 0.5
 """Cosine of two prototypes from which their classes are worth a line."""
@@ -50,8 +66,9 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     on_change_dataset = on_load
 
     def choose(self, ctx: Any) -> None:
-        """Another bank was chosen."""
-        self._open(ctx, ctx.params["value"])
+        """Another bank was chosen; the App also says so of the one it shows first."""
+        if ctx.params["value"] != ctx.panel.get_state("shown"):
+            self._open(ctx, ctx.params["value"])
 
     def turn(self, ctx: Any) -> None:
         """Another page of references was asked for."""
@@ -88,6 +105,25 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     def applied(self, ctx: Any) -> None:
         """The view has been relabelled."""
         threshold.applied(ctx)
+
+    def place(self, ctx: Any) -> None:
+        """The predictions were asked for, among the references."""
+        ctx.prompt(
+            f"{PLUGIN_NAME}/place_predictions",
+            params={
+                "bank": ctx.panel.get_state("bank"),
+                "label_field": ctx.panel.get_state("predictions"),
+            },
+            on_success=self.placed,
+            skip_prompt=True,
+        )
+
+    def placed(self, ctx: Any) -> None:
+        """The predictions have their points."""
+        found = ctx.params.get("result") or {}
+        bank = ctx.panel.get_state("bank")
+        if found.get("bank") == bank:
+            _show_predictions(ctx, bank, found)
 
     def press(self, ctx: Any) -> None:
         """Open the form of the operator that a button names."""
@@ -136,6 +172,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
                 on_click=self.press,
                 params={"operator": "manage_memory_banks", "given": given},
             )
+        if state("predictions"):
+            label = f"Show predictions in “{state('predictions')}” among the references"
+            panel.btn("place", label=label, icon="scatter_plot", on_click=self.place)
+        if state("placed"):
+            panel.md(state("placed"), name="placed_text")
         _add_plots(panel, handlers)
         _add_table(panel)
 
@@ -154,6 +195,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 def _show(ctx: Any, bank: str | None, page: int) -> bool:
     """Put what is to be seen of a bank into the panel; whether all of it was there."""
     ctx.panel.set_state("bank", bank)
+    ctx.panel.set_state("shown", bank)
     ctx.panel.set_state("problem", None)
     if bank is None:
         return True
@@ -179,7 +221,22 @@ def _show(ctx: Any, bank: str | None, page: int) -> bool:
     ctx.panel.set_data("similarity", bank_figures.heatmap(review))
     ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails))
     ctx.panel.set_data("references", bank_figures.table(review))
+    ctx.panel.set_state("placed", None)
     return kept is not None
+
+
+def _show_predictions(ctx: Any, bank: str, found: dict[str, Any]) -> None:
+    """Draw predictions into the references' plane."""
+    try:
+        review = ntt.review_memory_bank(ctx.dataset, bank)
+        thumbnails = ntt.load_thumbnails(ctx.dataset, bank) or {}
+    except ntt.NttError as error:
+        ctx.panel.set_state("problem", str(error))
+        return
+    ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails, found))
+    lines = [f"{len(found['ids'])} predictions of {found['images']} images of this view (dots)."]
+    lines += [f"{count} have no place: {reason}." for reason, count in found["left_out"].items()]
+    ctx.panel.set_state("placed", " ".join(lines))
 
 
 def _summary(review: Any) -> str:
@@ -205,12 +262,13 @@ def _add_choice(panel: Any, banks: list[str], chosen: str | None, on_change: Any
 
 
 def _add_buttons(panel: Any, press: Any, bank: str | None) -> None:
-    row = panel.h_stack("buttons", gap=2)
-    for operator, label in _BUTTONS:
-        if bank or operator == "build_memory_bank":
-            given = {} if operator == "build_memory_bank" else {"bank": bank}
-            params = {"operator": operator, "given": given}
-            row.btn(operator, label=label, on_click=press, params=params)
+    for number, buttons in enumerate(_BUTTONS):
+        row = panel.h_stack(f"buttons_{number}", gap=2)
+        for operator, label in buttons:
+            if bank or operator == "build_memory_bank":
+                given = {"bank": bank} if operator in _OF_BANK else {}
+                params = {"operator": operator, "given": given}
+                row.btn(operator, label=label, on_click=press, params=params)
 
 
 def _add_grid(
@@ -244,6 +302,7 @@ def _add_plots(panel: Any, handlers: dict[str, Any]) -> None:
         layout={
             "dragmode": "lasso",
             "showlegend": True,
+            "legend": {"orientation": "h", "x": 0, "y": -0.1},
             "margin": {"l": 30, "r": 10, "t": 10, "b": 30},
         },
         **handlers,

@@ -24,6 +24,14 @@ ACTIONS = {
     "remove_negatives": "Remove negatives",
     "delete": "Delete",
 }
+EVERY = "all"
+_ORIGINS = {
+    EVERY: "Anywhere",
+    "mined": "The bank's own mistakes",
+    "tagged": "Labels tagged by hand",
+    "background": "Around the references",
+    "given": "Given when the bank was built",
+}
 _FILES = "On the machine of FiftyOne's server"
 
 
@@ -72,6 +80,7 @@ def _choose_banks_to_merge(form: Form) -> None:
 
 def _choose_negatives(form: Form, bank: str) -> None:
     options = _negatives(form.ctx, bank)
+    form.choice("origin", "From", _ORIGINS, EVERY)
     form.several("negatives", "Negatives", options, description="None for all")
     if not options:
         form.reject("bank", f"memory bank {bank!r} has no negatives.")
@@ -142,7 +151,13 @@ def _import(samples: Any, given: dict[str, Any]) -> Outcome:
 def _remove_negatives(samples: Any, given: dict[str, Any]) -> Outcome:
     name = required(given, "bank")
     before = len(ntt.load_memory_bank(samples, name).negatives)
-    bank = ntt.remove_negatives(samples, name, given.get("negatives") or None)
+    origin = given.get("origin", EVERY)
+    bank = ntt.remove_negatives(
+        samples,
+        name,
+        given.get("negatives") or None,
+        origin=None if origin == EVERY else origin,
+    )
     removed = before - bank.negatives
     return Outcome(f"Memory bank {name!r} has lost {removed} negatives.", {"removed": removed})
 

@@ -21,7 +21,6 @@ from fiftyone_ntt.plugin.prediction_run import (
     report_outcome,
 )
 from fiftyone_ntt.plugin.running import Step
-from fiftyone_ntt.store.stored_setups import stored_grids
 
 
 class RelabelWithMemoryBank(NttOperator):
@@ -65,7 +64,7 @@ class RelabelWithMemoryBank(NttOperator):
 
 
 def _choose_grid(form: Form, encoder: str) -> None:
-    grids = stored_grids(encoder)
+    grids = ntt.stored_grids(encoder)
     options = {str(grid): f"of {grid} x {grid} points" for grid in grids}
     form.choice("grid", "Stored proposals", options, str(_usual_grid(encoder)) if grids else None)
     if not grids:
@@ -78,4 +77,4 @@ def _choose_grid(form: Form, encoder: str) -> None:
 
 def _usual_grid(encoder: str) -> int:
     """The finest grid there is; the one `relabel` will ask for where there is none."""
-    return max(stored_grids(encoder), default=32)
+    return max(ntt.stored_grids(encoder), default=32)

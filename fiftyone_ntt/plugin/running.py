@@ -106,7 +106,11 @@ def _latest(steps: queue.Queue[tuple[int, int] | None]) -> tuple[int, int] | Non
     newest = steps.get()
     while newest is not None:
         try:
-            newest = steps.get_nowait()
+            following = steps.get_nowait()
         except queue.Empty:
             break
+        if following is None:
+            steps.put(None)  # the end comes next: the last step is still to be shown
+            break
+        newest = following
     return newest

@@ -34,19 +34,15 @@ def show_fields(ctx: Any) -> None:
 
 
 def choose_field(ctx: Any) -> None:
-    """Another field was chosen: count its predictions."""
+    """Another field was chosen."""
     ctx.panel.set_state("predictions", ctx.params["value"])
-    _say(ctx, _count(ctx, ctx.params["value"]), _threshold(ctx))
+    _say(ctx, _counts(ctx, ctx.params["value"]), _threshold(ctx))
 
 
 def slide(ctx: Any) -> None:
     """The slider was moved."""
     ctx.panel.set_state("threshold", ctx.params["value"])
-    field = ctx.panel.get_state("predictions")
-    kept = ctx.panel.get_state("counts") or {}
-    if kept.get("of") != _subject(ctx, field):
-        kept = _count(ctx, field)
-    _say(ctx, kept, ctx.params["value"])
+    _say(ctx, _counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
 
 
 def apply(ctx: Any, on_success: Any) -> None:
@@ -92,6 +88,12 @@ def _threshold(ctx: Any) -> float:
     return _START if value is None else float(value)
 
 
+def _counts(ctx: Any, field: str) -> dict[str, Any]:
+    """The counts that are kept, if they are of this field in what the grid shows."""
+    kept = ctx.panel.get_state("counts") or {}
+    return kept if kept.get("of") == _subject(ctx, field) else _count(ctx, field)
+
+
 def _count(ctx: Any, field: str) -> dict[str, Any]:
     """Read the confidences of a field in what the grid shows, and keep their counts."""
     try:
@@ -110,7 +112,8 @@ def _count(ctx: Any, field: str) -> dict[str, Any]:
 
 def _subject(ctx: Any, field: str) -> str:
     """What counts are of: a field, in what the grid shows."""
-    shown = json.dumps([field, ctx.view._serialize()], sort_keys=True, default=str)
+    of = [ctx.dataset.name, field, ctx.view._serialize()]
+    shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 

@@ -39,7 +39,12 @@ class VisualizeMemoryBank(NttOperator):
             "predictions" if "predictions" in fields else NO_PREDICTIONS,
             description="Shown among the references, in their plane; no network runs for it",
         )
-        key = form.text("brain_key", "Brain key", required=False, description="Empty: the bank's")
+        key = form.text(
+            "brain_key",
+            "Brain key",
+            required=False,
+            description="How the names of the two runs begin; empty for the bank's name",
+        )
         problem = ntt.visualization_key_problem(form.ctx.dataset, key) if key else None
         if problem is not None:
             form.reject("brain_key", problem)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fiftyone_ntt.coco.reading import CocoFile, Record
 from fiftyone_ntt.core.sampling import TooFew
+from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols import cd_fsod_data, coco_data, lvis_data, voc_data
 from fiftyone_ntt.protocols.choosing import as_references, largest_references, sampled_references
 from fiftyone_ntt.protocols.data import Source, restricted
@@ -106,13 +107,18 @@ def _toy(root: Path, name: str) -> Part:
     def file() -> CocoFile:
         return coco_data.read_part(root, coco_data.TRAIN)
 
+    def references(shots: int, seed: int) -> Record:
+        if shots != 1:
+            raise InputError(f"toy has one reference per class, not {shots}. Leave out the shots.")
+        return largest_references(restricted(file(), TOY_REFERENCES), TOY_REFERENCES)
+
     return Part(
         name,
         root,
         coco_data.COCO,
         (coco_data.annotations_of(coco_data.TRAIN), coco_data.TRAIN),
         lambda: restricted(file(), TOY_REFERENCES, TOY_TARGETS),
-        lambda shots, seed: largest_references(restricted(file(), TOY_REFERENCES), TOY_REFERENCES),
+        references,
         is_fixed=lambda shots: True,
     )
 

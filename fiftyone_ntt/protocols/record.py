@@ -85,6 +85,11 @@ class Benchmark:
     data: dict[str, dict[str, int]]
     draws: tuple[Draw, ...] = ()
 
+    def __str__(self) -> str:
+        from fiftyone_ntt.protocols.summary import describe
+
+        return describe(self)
+
     def with_part(self, name: str, files: dict[str, int]) -> Benchmark:
         """With the data of one more part."""
         return replace(self, data={**self.data, name: files})
@@ -139,7 +144,8 @@ def resumed(folder: Path, setup: Setup) -> Benchmark:
     if not (folder / FILE).exists():
         return Benchmark(setup, {})
     found = load_benchmark(folder)
-    differing = differences(found.setup, setup)
+    # The same models may go by another name.
+    differing = differences(replace(found.setup, models=setup.models), setup)
     if differing:
         raise StoreError(
             f"{folder} holds another benchmark ({'; '.join(differing)}). Choose another --output, "

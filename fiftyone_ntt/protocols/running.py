@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fiftyone_ntt.coco.labelling import Progress, build_bank_from_coco, segment_folder
+from fiftyone_ntt.coco.reading import read_coco, references_by_class
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.settings import ProposalSettings, check_mode
+from fiftyone_ntt.core.settings import Mode, ProposalSettings, check_mode, check_stored_mode
+from fiftyone_ntt.drawing.reference_sheet import save_reference_sheet
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.models.loading import Models, load_models
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS, Part, Protocol
@@ -32,8 +34,9 @@ class _Work:
     protocol: Protocol
     models: Models
     setup: Setup
-    store: ProposalStore
+    store: ProposalStore | None
     keep_results: bool
+    sheets: bool
     progress: Callable[[str], Progress] | None
 
 
@@ -52,6 +55,7 @@ def run_benchmark(
     confidence_threshold: float = 0.5,
     store: ProposalStore | None = None,
     keep_results: bool = False,
+    sheets: bool = False,
     on_draw: OnDraw = lambda draw: None,
     progress: Callable[[str], Progress] | None = None,
 ) -> Benchmark:
@@ -72,16 +76,18 @@ def run_benchmark(
         seeds: of the choice of references; one draw each. Where the references are published there
             is one draw, whatever the seeds.
         parts: only these folds, splits or sets; all when None.
-        mode: `"paper"`, the published method.
+        mode: `"paper"`, the published method, or `"adaptive"`, whose proposals depend on the bank,
+            so that every draw runs the networks; see `segment`.
         points_per_side: prompts per row and column of the grid.
         confidence_threshold: of `coco-20i`: only instances of at least this score are drawn, 0..1.
-        store: of the proposals; the default store when None.
+        store: of the proposals; the default store when None. Not in mode `"adaptive"`.
         keep_results: leave each draw's COCO results (`results.json`) in its folder.
+        sheets: draw each draw's references into `references.png` in its folder.
         on_draw: called with each draw, finished now or before.
         progress: makes a draw's progress function, by its title.
 
     Returns:
-        All draws in `output`, also those of earlier calls.
+        All draws in `output`, also those of earlier calls; print it for a table.
 
     Raises:
         InputError: no such protocol or part, data are missing, an image cannot be read.
@@ -95,6 +101,9 @@ def run_benchmark(
     """
     grid = ProposalSettings(points_per_side=points_per_side)
     checked = check_mode(mode)
+    kept = _store(store, checked)
+    if not 0 <= confidence_threshold <= 1:
+        raise InputError(f"confidence_threshold is {confidence_threshold}. Pass a number in 0..1.")
     chosen, found, wanted = check_request(protocol, data, parts, shots, seeds)
     loaded = load_models(models, device=device) if isinstance(models, str) else models
     setup = Setup(
@@ -106,7 +115,7 @@ def run_benchmark(
         grid.points_per_side,
         confidence_threshold if "mIoU" in chosen.headline else None,
     )
-    work = _Work(chosen, loaded, setup, store or default_store(), keep_results, progress)
+    work = _Work(chosen, loaded, setup, kept, keep_results, sheets, progress)
     folder = Path(output)
     benchmark = resumed(folder, setup)
     for part in found:
@@ -118,8 +127,17 @@ def run_benchmark(
             benchmark = benchmark.with_draw(draw)
             benchmark.save(folder)
         on_draw(draw)
-    work.store.keep_within_limit()
+    if kept is not None:
+        kept.keep_within_limit()
     return benchmark
+
+
+def _store(given: ProposalStore | None, mode: Mode) -> ProposalStore | None:
+    """The store to use: None in a mode whose proposals serve one bank alone."""
+    if given is None and mode == "adaptive":
+        return None
+    check_stored_mode(mode)
+    return given or default_store()
 
 
 def check_request(
@@ -208,6 +226,9 @@ def _run(work: _Work, part: Part, folder: Path, shots: int, seed: int | None) ->
     if not references.exists():
         content = part.references(shots, seed or 0)
         write_atomically(references, json.dumps(content).encode())
+    if work.sheets:
+        groups = references_by_class(read_coco(references), part.root)
+        save_reference_sheet(groups, own / "references.png")
     if not results.exists():
         _segment(work, part, own, targets, results)
     outcome = work.protocol.score(results, targets, work.setup.confidence_threshold or 0.0)
@@ -235,6 +256,7 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
     else:
         bank = build_bank_from_coco(part.root, own / "references.json", work.models)
         bank.save(bank_file)
+    mode = check_mode(work.setup.mode)
     report = segment_folder(
         part.root,
         targets,
@@ -242,11 +264,11 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
             bank,
             work.models.encoder,
             work.models.segmenter,
-            check_mode(work.setup.mode),
+            mode,
             ProposalSettings(points_per_side=work.setup.points_per_side),
         ),
         results,
-        store=work.store,
+        store=None if mode == "adaptive" else work.store,
         progress=work.progress(_title(part, own)) if work.progress else None,
     )
     if report.failures:

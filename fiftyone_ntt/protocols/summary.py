@@ -128,8 +128,10 @@ def _notes(benchmark: Benchmark) -> list[str]:
         missing = sorted(set(protocol.parts) - {draw.part for draw in benchmark.draws})
         if missing:
             notes.append(f"Published figures are of all parts; not run: {', '.join(missing)}.")
-        if setup.models != "paper" or setup.points_per_side != 32:
-            notes.append("Published figures are of the models `paper` with 32 points per side.")
+        if (setup.models, setup.points_per_side, setup.mode) != ("paper", 32, "paper"):
+            notes.append(
+                "Published figures are of the models `paper`, 32 points per side and mode `paper`."
+            )
     if setup.models == "demo":
         notes.append(
             "The demo models know generated scenes alone: these figures say nothing about the "

@@ -26,6 +26,10 @@ def stored_grids(encoder: str) -> list[int]:
 
     Args:
         encoder: its identity, as in `BankSummary.encoder`.
+
+    Example:
+        >>> stored_grids("dinov2_vitl14:unknown")
+        []
     """
     found = set()
     for path in default_folder().glob(f"*/{SETUP_FILE}"):

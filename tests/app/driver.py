@@ -108,6 +108,15 @@ class App:
         self.page.locator("[data-cy=new-panel-btn]").first.click()
         self.page.locator(f"[data-cy=new-panel-option-{name}]").first.click()
 
+    def show_tab(self, title: str) -> None:
+        """Bring a panel to the front, where others lie over it."""
+        self.page.get_by_text(title, exact=True).first.click()
+
+    def show(self, found: Any) -> Any:
+        """Scroll to something; not Playwright's own way, which waits until nothing moves."""
+        found.evaluate("element => element.scrollIntoView({block: 'center'})")
+        return found
+
     def lasso(self, area: dict[str, float]) -> None:
         """Draw around everything in a part of the page."""
         left, top = area["x"] + 3, area["y"] + 3

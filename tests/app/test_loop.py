@@ -88,11 +88,14 @@ FORMS = [
     ("Sample references", "References per class", "0", "at least 1"),
     ("Tag selection as references", "Tag", "", "Tag is empty"),
     ("Build memory bank", "Name", BANK, "already has a memory bank"),
+    ("Add negatives to memory bank", "Negatives per class", "0", "at least 1"),
     ("Segment with memory bank", "Output field", "1st", "letters, digits and underscores"),
     ("Relabel with memory bank", "Confidence threshold", "2", "a number from 0 to 1"),
     ("Evaluate predictions", "Evaluation key", "a b", "letters, digits and underscores"),
     ("Boxes to masks", "Output field", "a b", "letters, digits and underscores"),
+    ("Visualize memory bank", "Brain key", "a b", "letters, digits and underscores"),
     ("Manage memory banks", "New name", BANK, "already has a memory bank"),
+    ("Measure shots curve", "Name", "a b", "letters, digits and underscores"),
     ("Delete a run's predictions", None, None, "This cannot be undone"),
 ]
 """Operator, field and bad value, and what the form then says."""

@@ -26,15 +26,19 @@ def predicted(demo: Any) -> None:
 def panel(app: App) -> Any:
     """The panel, opened where it is not."""
     found = app.page.locator(PANEL)
-    if not found.count():
+    if app.page.get_by_text("Memory Bank", exact=True).count():
+        app.show_tab("Memory Bank")
+    else:
         app.open_panel("memory_bank_panel")
-        found.get_by_text("to look at again").first.wait_for()
+    # The thumbnails come last; each thing that comes draws the panel anew.
+    found.locator(".js-plotly-plot image").first.wait_for(timeout=60_000)
+    app.page.wait_for_timeout(2000)
     return found
 
 
 def test_the_slider_counts_and_applies(app: App, panel: Any, demo: Any) -> None:
     slider = panel.locator(".MuiSlider-root").first
-    slider.scroll_into_view_if_needed()
+    app.show(slider)
     track = slider.bounding_box()
     middle = track["y"] + track["height"] / 2
     app.page.mouse.move(track["x"] + 0.5 * track["width"], middle)
@@ -47,7 +51,7 @@ def test_the_slider_counts_and_applies(app: App, panel: Any, demo: Any) -> None:
     confidences = demo.values("predictions.detections.confidence", unwind=True)
     at_least = sum(value >= aim for value in confidences)
     assert f"{at_least} of {len(confidences)} predictions" in counted.inner_text()
-    app.picture("threshold")
+    app.picture("memory_bank_panel")
     assert 0 < at_least < len(confidences)
 
     panel.get_by_role("button", name="Apply to current view").click()
@@ -63,11 +67,12 @@ def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> 
     plot = panel.locator(".js-plotly-plot").first
     plot.locator("image").nth(len(bank.references) - 1).wait_for()
     app.page.wait_for_timeout(500)
-    plot.scroll_into_view_if_needed()
-    app.picture("memory_bank_panel")
+    app.show(plot)
+    app.picture("thumbnails")
     assert plot.locator("image").count() == len(bank.references)
     # Thumbnail by thumbnail: a click selects the label and shows its sample.
     plot.locator(".scatterlayer .points path").first.click(force=True)
+    app.show_tab("Samples")
     app.page.locator("[data-cy=entry-counts]").filter(has_text="1 sample").first.wait_for()
     app.picture("clicked")
 
@@ -75,28 +80,42 @@ def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> 
 def test_a_lasso_selects(app: App, panel: Any) -> None:
     plot = panel.locator(".js-plotly-plot").nth(1)
     plot.locator(".scatterlayer .points path").first.wait_for()
-    plot.scroll_into_view_if_needed()
+    app.show(plot)
     app.page.wait_for_timeout(500)
     app.lasso(plot.locator(".nsewdrag").first.bounding_box())
-    app.page.get_by_text("Samples", exact=True).first.click()
+    app.show_tab("Samples")
     counts = app.page.locator("[data-cy=entry-counts]")
     counts.get_by_text("2 samples").or_(counts.filter(has_text="2 samples")).first.wait_for()
     app.page.wait_for_timeout(1500)
     app.picture("lasso")
 
 
+def test_predictions_are_shown_among_the_references(app: App, panel: Any) -> None:
+    plot = panel.locator(".js-plotly-plot").nth(1)
+    before = plot.locator(".scatterlayer .points path").count()
+    panel.get_by_role("button", name="Show predictions").click()
+    panel.get_by_text("images of this view (dots)").first.wait_for()
+    app.page.wait_for_timeout(1000)
+    app.show(plot)
+    assert plot.locator(".scatterlayer .points path").count() > before
+    app.picture("predictions_in_the_plane")
+
+
 @pytest.mark.parametrize(
     ("button", "form"),
     [
         ("Build another", "Build memory bank"),
+        ("Add negatives", "Add negatives to memory bank"),
+        ("Manage", "Manage memory banks"),
         ("Segment", "Segment with memory bank"),
         ("Relabel", "Relabel with memory bank"),
-        ("Manage", "Manage memory banks"),
+        ("Evaluate", "Evaluate predictions"),
+        ("Visualize", "Visualize memory bank"),
     ],
 )
 def test_each_button_opens_its_form(app: App, panel: Any, button: str, form: str) -> None:
     found = panel.get_by_role("button", name=button, exact=True)
-    found.scroll_into_view_if_needed()
+    app.show(found)
     found.click()
     app.form.wait_for()
     app.form.get_by_text(form).first.wait_for()

@@ -12,9 +12,9 @@ import torch
 from fiftyone_ntt import ReferenceSegmenter, build_memory_bank, relabel, segment
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.dataset.proposing import ProposalSource
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.proposal_source import ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore, default_store
 from tests.dataset.colour_models import ColourEncoder, ColourSegmenter
 from tests.dataset.scenes import add_scenes
@@ -120,7 +120,7 @@ def test_a_store_of_ones_own_is_refused(scenes, bank, tmp_path):
     pair = models()
     pipeline = Pipeline(bank, pair.encoder, pair.segmenter, "adaptive")
     with pytest.raises(InputError, match="'adaptive' proposals depend on the bank"):
-        ProposalSource(pipeline, ProposalStore(tmp_path / "store"))
+        ProposalSource(pipeline, ProposalStore(tmp_path / "store"), oriented=True)
     assert "predictions" not in scenes.get_field_schema()
     assert not (tmp_path / "store").exists()
 

@@ -62,6 +62,7 @@ def test_removing_negatives(scenes):
     assert ntt.remove_negatives(scenes, "sharp", [first]).negatives == 5
     with pytest.raises(InputError, match="no negative"):
         ntt.remove_negatives(scenes, "sharp", [first])
+    assert ntt.remove_negatives(scenes, "sharp", origin="mined").negatives == 5
     assert ntt.remove_negatives(scenes, "sharp").negatives == 0
     assert len(ntt.load_memory_bank(scenes, "sharp").references) == 6
 

@@ -92,7 +92,9 @@ def test_masks_that_do_not_fit_their_boxes_are_listed(boxes):
         if found.label == wrong.label
     ]
     assert report.agreement[wrong.label] == pytest.approx(np.mean(of_class))
-    assert f"1 below 0.5, look at these: {key}" in str(report)
+    head, low = str(report).splitlines()
+    assert "; masks and boxes agree by blue 0." in head
+    assert low == f"  1 agree by less than 0.5, look at these: {key} ({value:.2f})"
 
 
 def test_a_run_that_was_interrupted_reports_on_all_of_it(boxes):
@@ -113,7 +115,7 @@ def test_a_run_that_was_interrupted_reports_on_all_of_it(boxes):
 def test_masks_that_were_there_have_no_agreement(boxes):
     report = boxes_to_masks(boxes, "ground_truth", "masks", models=MODELS)
     assert (report.agreement, report.low) == ({}, {})
-    assert "agreement" not in str(report)
+    assert "agree" not in str(report)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,17 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
+import psutil
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -222,6 +225,42 @@ def test_processes_do_not_run_the_user_s_script_again(labelled: fo.Dataset, tmp_
     assert run.stdout.split() == ["started", "AP", str(found.box_map)]
 
 
+KILLED = """
+import os, signal
+import fiftyone as fo
+import psutil
+import fiftyone_ntt as ntt
+
+def die(done, total):
+    children = psutil.Process().children(recursive=True)
+    print(*(child.pid for child in children), file=open({path!r}, "w"), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+dataset = fo.load_dataset({name!r})
+ntt.evaluate(dataset, "predictions", "truth", iou="masks", progress=die, workers=2)
+"""
+
+
+def test_processes_end_with_the_one_that_started_them(dataset: fo.Dataset, tmp_path: Path) -> None:
+    for seed in range(4):  # more images than one piece of work
+        add_random(dataset, images=10, seed=seed)
+    noted = tmp_path / "workers"
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED.format(name=dataset.name, path=str(noted))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    assert run.returncode == -signal.SIGKILL
+    workers = [int(pid) for pid in noted.read_text().split()]
+    assert len(workers) >= 2
+    deadline = time.monotonic() + 20
+    while any(map(psutil.pid_exists, workers)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not any(map(psutil.pid_exists, workers))
+
+
 def test_a_process_s_error_is_the_user_s(labelled: fo.Dataset) -> None:
     labelled.set_field("metadata", None).save()
     with pytest.raises(InputError, match=r"/nowhere/0.png cannot be read: there is no such file"):
@@ -289,3 +328,16 @@ def test_what_cannot_be_evaluated(labelled: fo.Dataset) -> None:
     labelled.set_field("metadata", None).save()
     with pytest.raises(InputError, match=r"/nowhere/0.png cannot be read: there is no such file"):
         ntt.evaluate(labelled, "predictions", "truth", progress=False)
+
+
+@pytest.mark.parametrize("compute_mAP", [True, False])
+def test_objects_without_a_class(labelled: fo.Dataset, compute_mAP: bool) -> None:
+    for sample in labelled.iter_samples(autosave=True, progress=False):
+        for field in (sample.truth, sample.predictions):
+            if field is not None:
+                field.detections[0].label = None
+    found = ntt.evaluate(
+        labelled, "predictions", "truth", iou="boxes", compute_mAP=compute_mAP, progress=False
+    )
+    assert found.classes == ["a", "b", "c"]
+    assert found.boxes.metrics()["support"] > 0

@@ -109,6 +109,21 @@ def test_boxes_and_polylines(dataset: fo.Dataset, tmp_path: Path) -> None:
         assert np.abs(pixels(found)[SIDE // 2, SIDE // 2] - COLOURS["red"]).max() < 30
 
 
+def test_negatives_are_drawn_where_they_were_labelled(scenes: fo.Dataset) -> None:
+    last = scenes.last()
+    last.ground_truth.detections[0].tags.append("negative")
+    last.save()
+    wrong = last.ground_truth.detections[0]
+    bank = ntt.add_tagged_negatives(scenes, "all", "ground_truth", models=MODELS)
+    ntt.save_memory_bank(scenes, bank, overwrite=True)
+    (name,) = bank.negatives.ids
+    found = ntt.make_thumbnails(scenes, "all")[name]
+    assert (found.label_id, found.sample_id) == (wrong.id, last.id)
+    assert np.abs(pixels(found)[SIDE // 2, SIDE // 2] - COLOURS[wrong.label]).max() < 30
+    (shown,) = ntt.review_memory_bank(scenes, "all").negatives
+    assert (shown.id, shown.origin, shown.source) == (name, "tagged", wrong.id)
+
+
 def test_an_unknown_bank(dataset: fo.Dataset) -> None:
     for function in (ntt.make_thumbnails, ntt.load_thumbnails):
         with pytest.raises(InputError, match="no memory bank 'gone'"):

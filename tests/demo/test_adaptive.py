@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ import pytest
 import torch
 from pycocotools import mask as coco_mask
 
+from benchmarks.demo_trials import demo_trial
 from fiftyone_ntt import MemoryBank, load_models
 from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.proposals import Proposals, propose
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.core.windows import Reference
-from fiftyone_ntt.demo.curve import SEEDS, DemoWorld
+from fiftyone_ntt.demo.curve import SEEDS
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
 from fiftyone_ntt.models.loading import Models
 
@@ -85,28 +85,17 @@ def recall(scenes: list[Scene], proposals: list[Proposals]) -> float:
     return float(np.mean(hits))
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, counted: Counted) -> Iterator[DemoWorld]:
-    folder = tmp_path_factory.mktemp("demo")
-    world = DemoWorld(folder, counted.models, "test-demo-adaptive", points_per_side=32)
-    yield world
-    world.dataset.delete()
-
-
-def test_a_fifth_of_the_prompts_cost_no_half_point_of_ap(
-    world: DemoWorld, counted: Counted
-) -> None:
-    counted.taken()
-    images = len(world.proposals)
-    assert counted.taken() == images * GRID
+def test_a_fifth_of_the_prompts_cost_no_half_point_of_ap(counted: Counted) -> None:
     exact, adaptive, prompts = [], [], 0
-    for seed in SEEDS:
-        bank = world.bank(5, seed)
-        counted.taken()
-        found = world.adaptive_proposals(bank)
-        prompts += counted.taken()
-        exact.append(100 * world.evaluate(bank).masks["AP"])
-        adaptive.append(100 * world.evaluate(bank, found).masks["AP"])
+    with demo_trial(counted.models, points_per_side=32) as (trial, paths):
+        images = len(paths)
+        for seed in SEEDS:
+            bank = trial.bank(5, seed)
+            counted.taken()
+            exact.append(100 * trial.evaluate(bank).masks["AP"])
+            assert counted.taken() == (0 if seed else images * GRID)
+            adaptive.append(100 * trial.evaluate(bank, mode="adaptive").masks["AP"])
+            prompts += counted.taken()
     each = prompts / images / len(SEEDS)
     print(
         f"\nmask AP at 5 shots, exact {np.mean(exact):.2f} with {GRID} prompts, adaptive "

@@ -9,25 +9,35 @@ import numpy as np
 import pytest
 
 from fiftyone_ntt import MemoryBank, load_models
-from fiftyone_ntt.demo.curve import SEEDS, DemoWorld
+from fiftyone_ntt.dataset.bank_trial import BankTrial
+from fiftyone_ntt.demo.curve import SEEDS
+from fiftyone_ntt.demo.run import POINTS_PER_SIDE
+from fiftyone_ntt.demo.world import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoWorld]:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BankTrial]:
     folder = tmp_path_factory.mktemp("demo")
-    world = DemoWorld(folder, load_models("demo"), "test-demo-curve")
-    yield world
-    world.dataset.delete()
+    dataset = make_demo_dataset(folder, "test-demo-curve")
+    yield BankTrial(
+        dataset.match_tags(CANDIDATE),
+        dataset.match_tags(TARGET),
+        GROUND_TRUTH,
+        load_models("demo"),
+        points_per_side=POINTS_PER_SIDE,
+        store=folder / "proposals",
+    )
+    dataset.delete()
 
 
 @pytest.fixture(scope="module")
-def mask_ap50(world: DemoWorld) -> dict[int, float]:
+def mask_ap50(trial: BankTrial) -> dict[int, float]:
     """By number of references per class, the mean over seeds."""
     return {
         shots: float(
-            np.mean([world.evaluate(world.bank(shots, seed)).masks["AP50"] for seed in SEEDS])
+            np.mean([trial.evaluate(trial.bank(shots, seed)).masks["AP50"] for seed in SEEDS])
         )
         for shots in (1, 5)
     }
@@ -53,7 +63,7 @@ def test_more_references_help(mask_ap50: dict[int, float]) -> None:
     assert mask_ap50[5] >= mask_ap50[1] + 0.05
 
 
-def test_the_labels_are_what_counts(world: DemoWorld, mask_ap50: dict[int, float]) -> None:
-    banks = [shuffled(world.bank(5, seed), seed) for seed in SEEDS]
-    wrong = np.mean([world.evaluate(bank).masks["AP50"] for bank in banks])
+def test_the_labels_are_what_counts(trial: BankTrial, mask_ap50: dict[int, float]) -> None:
+    banks = [shuffled(trial.bank(5, seed), seed) for seed in SEEDS]
+    wrong = np.mean([trial.evaluate(bank).masks["AP50"] for bank in banks])
     assert wrong <= 0.05

@@ -12,6 +12,7 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators as foo
+import numpy as np
 import pytest
 import yaml
 from fiftyone.operators.executor import ExecutionContext, Executor
@@ -19,6 +20,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.registry import PANELS
 from tests.database import PrivateDatabase
+from tests.plugin.events import event, sent, state_of
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 
@@ -28,32 +30,6 @@ def banks(uri: Any, scenes: fo.Dataset) -> fo.Dataset:
     for name, count in (("all", 6), ("two", 2)):
         ntt.build_memory_bank(scenes[:count], "ground_truth", models="demo", name=name)
     return scenes
-
-
-def event(
-    uri: Any,
-    dataset: fo.Dataset,
-    method: str,
-    state: dict | None = None,
-    view: Any = None,
-    **params: Any,
-) -> list[tuple[str, dict]]:
-    """What the panel sends to the App for an event: operators and parameters."""
-    panel = foo.get_operator(uri("memory_bank_panel"))
-    executor = Executor()
-    given = {"panel_id": "p", "panel_state": state or {}, "__method__": method, **params}
-    request = {"dataset_name": dataset.name, "view": view, "params": given}
-    panel.execute(ExecutionContext(request, executor))
-    return [(request.operator_uri, request.params) for request in executor._requests]
-
-
-def sent(messages: list[tuple[str, dict]], operator: str) -> dict:
-    """All parameters of one kind, merged."""
-    merged: dict = {}
-    for name, params in messages:
-        if name == operator:
-            merged.update(params.get("state") or params.get("data") or params)
-    return merged
 
 
 def test_panels_are_listed() -> None:
@@ -111,6 +87,12 @@ def test_a_lasso_selects_labels_and_shows_their_samples(uri: Any, banks: fo.Data
         assert {row["label_id"] for row in picked} == wanted
         assert {row["field"] for row in picked} == {"ground_truth"}
         assert messages["show_samples"]["samples"] == [banks.last().id]
+
+
+def test_the_bank_that_is_shown_is_not_shown_again(uri: Any, banks: fo.Dataset) -> None:
+    state = state_of(event(uri, banks, "on_load"))
+    again = event(uri, banks, "choose", state, value="all")
+    assert [name for name, _ in again] == ["show_panel_output"]
 
 
 def test_a_lasso_around_nothing_does_nothing(uri: Any, banks: fo.Dataset) -> None:
@@ -172,10 +154,10 @@ def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> 
 def test_mined_negatives_lead_to_their_samples(uri: Any, banks: fo.Dataset) -> None:
     bank = ntt.load_memory_bank(banks, "two")
     rows = bank.references.rows([0])
-    mined = replace(rows, ids=(f"{banks.last().id}-0-1",))
+    mined = replace(rows, ids=(f"mined:{banks.last().id}-0-1",))
     ntt.save_memory_bank(banks, replace(bank, negatives=mined), "mined")
     frames = drawn(uri, banks, "mined")["negatives"][-1]
-    assert "mined from a sample" in frames["text"][0]
+    assert "mined" in frames["text"][0]
     messages = dict(event(uri, banks, "click", id=frames["ids"][0]))
     assert messages["show_samples"]["samples"] == [banks.last().id]
 
@@ -230,10 +212,6 @@ def predicted(banks: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return banks
 
 
-def state_of(messages: list[tuple[str, dict]]) -> dict:
-    return sent(messages, "patch_panel_state")
-
-
 def test_the_slider_counts_what_is_at_least_its_threshold(uri: Any, predicted: fo.Dataset) -> None:
     opened = state_of(event(uri, predicted, "on_load"))
     assert (opened["fields"], opened["predictions"]) == (["predictions"], "predictions")
@@ -279,6 +257,10 @@ def test_another_view_or_field_is_counted_anew(uri: Any, predicted: fo.Dataset) 
     view = predicted[:2]._serialize()
     state |= state_of(event(uri, predicted, "slide", state, value=0.0, view=view))
     assert "of 6 predictions" in state["counted"]
+    other = predicted[:1].clone()
+    state |= state_of(event(uri, other, "slide", state, value=0.0, view=[]))
+    assert "of 3 predictions" in state["counted"]
+    other.delete()
 
 
 def test_a_field_that_is_gone_is_told_while_sliding(uri: Any, predicted: fo.Dataset) -> None:
@@ -319,6 +301,34 @@ def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Da
     assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
 
 
+def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dataset) -> None:
+    state = drawn(uri, predicted, "all")["state"] | {"bank": "all", "predictions": "predictions"}
+    view = predicted[:2]._serialize()
+    asked = dict(event(uri, predicted, "place", state, view=view))["prompt_user_for_operation"]
+    assert asked["operator_uri"] == uri("place_predictions") and asked["skip_prompt"]
+    request = {"dataset": predicted, "view": predicted[:2], "params": asked["params"]}
+    result = foo.execute_operator(asked["operator_uri"], request).result
+    messages = event(uri, predicted, "placed", state, result=result)
+    traces = sent(messages, "patch_panel_data")["scatter"]
+    dots = [trace for trace in traces if trace["name"].endswith("predicted")]
+    assert sum(len(trace["ids"]) for trace in dots) == 6
+    assert len(traces) == 6
+    assert "6 predictions of 2 images" in state_of(messages)["placed"]
+    # Where a colour is, the references of that colour are.
+    for trace in dots:
+        name = trace["name"].removesuffix(", predicted")
+        (references,) = (other for other in traces if other["name"] == name)
+        assert references["marker"]["color"] == trace["marker"]["color"]
+        aside = [np.mean(trace[axis]) - np.mean(references[axis]) for axis in "xy"]
+        assert np.hypot(*aside) < 0.1
+
+    messages = dict(event(uri, predicted, "lasso", data=[{"id": dots[0]["ids"][0]}]))
+    (picked,) = messages["set_selected_labels"]["labels"]
+    assert picked["field"] == "predictions"
+    late = event(uri, predicted, "placed", state | {"bank": "two"}, result=result)
+    assert [name for name, _ in late] == ["show_panel_output"]
+
+
 WITHOUT_TORCH = """
 import sys
 
@@ -335,7 +345,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.dataset.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
 from fiftyone_ntt.plugin import PLUGIN_NAME
-from tests.plugin.test_bank_panel import event, sent, state_of
+from tests.plugin.events import event, sent, state_of
 
 uri = lambda name: f"{PLUGIN_NAME}/{name}"
 dataset = fo.Dataset()
@@ -351,7 +361,7 @@ nothing = np.zeros((1, 4, 4), np.float32)
 statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
 bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
 ntt.save_memory_bank(dataset, bank, "bank")
-drawn = [Thumbnail(i, dataset.first().id, "predictions", b"picture") for i in ids]
+drawn = [Thumbnail(i, i, dataset.first().id, "predictions", b"picture") for i in ids]
 keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
 
 opened = event(uri, dataset, "on_load")

@@ -55,6 +55,42 @@ def test_a_queued_run_writes_and_notes_its_progress(
     assert scenes.count("predictions.detections") == 18
 
 
+def test_a_queued_relabelling(
+    uri: Any, scenes: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path / "proposals"))
+    ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
+    ntt.segment(scenes, "colours", points_per_side=8)
+    ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="red", classes=["red"])
+    operation = queue(
+        uri, "relabel_with_memory_bank", scenes, {"bank": "red", "existing": "overwrite"}
+    )
+    DelegatedOperationService().execute_queued_operations(limit=1)
+    done = DelegatedOperationService().get(operation)
+    assert (done.run_state, done.result.result["written"]) == ("completed", 6)
+    scenes.reload()
+    assert scenes.distinct("predictions.detections.label") == ["red"]
+
+
+def test_a_queued_visualization_has_a_result(uri: Any, scenes: fo.Dataset) -> None:
+    ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
+    ntt.segment(scenes, "colours", points_per_side=8)
+    params = {"bank": "colours", "predictions_field": "predictions", "draw": True}
+    operation = queue(uri, "visualize_memory_bank", scenes, params)
+
+    DelegatedOperationService().execute_queued_operations(limit=1)
+
+    done = DelegatedOperationService().get(operation)
+    assert done.run_state == "completed"
+    assert done.result.result == {
+        "runs": {"colours_references": 18, "colours_predictions": 18},
+        "failures": {},
+    }
+    scenes.reload()
+    assert scenes.list_brain_runs() == ["colours_predictions", "colours_references"]
+    assert len(scenes.exists("memory_rgb")) == 6
+
+
 def test_a_failed_run_shows_its_reason(uri: Any, scenes: fo.Dataset) -> None:
     ntt.build_memory_bank(scenes, "ground_truth", models="demo", name="colours")
     operation = queue(uri, "segment_with_memory_bank", scenes, SEGMENT)

@@ -184,8 +184,8 @@ def lvis(root: Path, *, exhaustive: bool = True) -> Path:
         val.add(scene, root / "val2017" / name, index + 1, **url(name, "val2017"))
         shown = {row["category_id"] for row in val.annotations if row["image_id"] == index + 1}
         others = sorted(set(range(1, 6)) - shown)
-        val.images[-1]["neg_category_ids"] = others if exhaustive else others[:1]
-        val.images[-1]["not_exhaustive_category_ids"] = [] if exhaustive else sorted(shown)[:1]
+        val.images[-1]["neg_category_ids"] = others if exhaustive else []
+        val.images[-1]["not_exhaustive_category_ids"] = []
     for table in (train, val):
         for image in table.images:
             del image["file_name"]  # LVIS v1 has addresses alone

@@ -90,6 +90,15 @@ def test_proposals_are_computed_once_for_all_draws(runs: Runs) -> None:
     assert all(row in chosen[2, 1] for row in chosen[1, 1])
 
 
+def test_adaptive_proposals_are_computed_for_every_draw_and_not_kept(runs: Runs) -> None:
+    benchmark = runs.run(mode="adaptive")
+    assert len(benchmark.draws) == 4
+    assert 0 < runs.segmenter.embedded <= 4 * TARGETS  # none for an image like no reference
+    assert not runs.store.folder.exists()
+    with pytest.raises(StoreError, match="another benchmark"):
+        runs.run(mode="paper")
+
+
 def test_a_killed_benchmark_goes_on_to_the_same_end(runs: Runs, tmp_path: Path) -> None:
     whole = runs.run(store=ProposalStore(tmp_path / "other"), output=tmp_path / "whole")
     runs.segmenter.embedded = 0
@@ -124,6 +133,16 @@ def test_killed_while_scoring_nothing_is_segmented_again(
     runs.seen.clear()
     runs.run(shots=[1], seeds=[1])
     assert runs.seen == []
+
+
+def test_in_adaptive_mode_every_draw_proposes_anew(runs: Runs) -> None:
+    with pytest.raises(InputError, match=r"in mode 'adaptive' proposals depend on the bank"):
+        runs.run(mode="adaptive")
+    benchmark = runs.run(mode="adaptive", store=None, shots=[1])
+    assert len(benchmark.draws) == 2
+    assert runs.segmenter.embedded == 2 * TARGETS
+    with pytest.raises(StoreError, match=r"another benchmark \(mode: adaptive -> paper\)"):
+        runs.run(shots=[1])
 
 
 def test_more_seeds_and_parts_can_be_added_later(runs: Runs) -> None:
@@ -179,6 +198,7 @@ def test_an_unreadable_image_is_no_score(runs: Runs) -> None:
         ({"shots": [0]}, r"shots are \[0\]"),
         ({"seeds": []}, r"seeds are \[\]"),
         ({"mode": "fast"}, r"mode 'fast' is unknown"),
+        ({"confidence_threshold": 50}, r"confidence_threshold is 50"),
         ({"shots": [1], "seeds": [-1]}, r"seeds are \[-1\]"),
     ],
 )
@@ -190,6 +210,12 @@ def test_refusals(runs: Runs, options: dict[str, Any], message: str) -> None:
 def test_no_such_protocol(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no protocol 'coco'. Use one of: coco-fewshot, coco-20i"):
         run_benchmark("coco", tmp_path, tmp_path)
+
+
+def test_the_toy_set_has_one_shot(tmp_path: Path) -> None:
+    data = miniature.toy(tmp_path / "data")
+    with pytest.raises(InputError, match=r"toy has one reference per class, not 5"):
+        run_benchmark("toy", data, tmp_path / "out", shots=[5], models=toy_models())
 
 
 def test_a_class_without_a_reference_is_named(runs: Runs) -> None:

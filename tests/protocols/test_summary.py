@@ -13,7 +13,7 @@ from fiftyone_ntt.cli import main
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS
 from fiftyone_ntt.protocols.record import Benchmark, Draw, Setup, load_benchmark
-from fiftyone_ntt.protocols.summary import compare, describe, rows
+from fiftyone_ntt.protocols.summary import compare, rows
 
 SETUP = Setup("voc", "paper", "encoder", "segmenter", "paper", 32, None)
 
@@ -49,15 +49,15 @@ def test_rows() -> None:
 
 
 def test_the_published_row_is_beside() -> None:
-    lines = describe(VOC).splitlines()
+    lines = str(VOC).splitlines()
     (row,) = [line for line in lines if line.startswith("all shots")]
     assert row.split() == ["all", "shots", "6", "75.0", "71.2"]
     assert sum("71.2" in line for line in lines) == 1
     assert lines[-1] == "Published figures are of all parts; not run: 3."
     coco = benchmark(draw("all", 10, 33, 0.7), protocol="coco-fewshot", models="small")
-    text = describe(coco)
+    text = str(coco)
     assert "35.0" in text and "35.9 ± 0.5" in text and "33.4 ± 0.5" in text
-    assert "Published figures are of the models `paper`" in text
+    assert "Published figures are of the models `paper`, 32 points" in text
     assert "generated scenes" not in text
 
 

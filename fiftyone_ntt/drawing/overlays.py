@@ -19,7 +19,7 @@ _GAP = 8
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One instance to draw: its mask, bool `[H, W]`, its class and its caption."""
+    """One instance to draw: its mask, bool `[H, W]`, its class and its caption, possibly none."""
 
     mask: NDArray[np.bool_]
     label: str
@@ -50,7 +50,8 @@ def draw_instances(
         )
         cv2.drawContours(canvas, outlines, -1, colours[instance.label], 1, cv2.LINE_AA)
     for instance in instances:  # captions last, so that no mask covers one
-        _caption(canvas, instance)
+        if instance.caption:
+            _caption(canvas, instance)
     return canvas
 
 

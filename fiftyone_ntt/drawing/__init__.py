@@ -1,0 +1,1 @@
+"""Pictures as PNG: overlays, sheets of references, charts. Knows nothing of FiftyOne."""

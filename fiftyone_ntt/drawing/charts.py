@@ -1,0 +1,85 @@
+"""Charts as PNG: figures against shots, and figures by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+_DPI = 110
+_CLASSES_SHOWN = 80
+
+
+def shots_chart(
+    figures: Mapping[str, Mapping[int, Sequence[float]]],
+    *,
+    title: str = "",
+    published: Mapping[str, Mapping[int, float]] | None = None,
+) -> Figure:
+    """Figures against the number of references per class, mean ± std over draws.
+
+    Args:
+        figures: by name, then by shots: one value in 0..1 per draw.
+        title: above the chart.
+        published: by name, then by shots, in 0..1; drawn dashed in the same colour.
+    """
+    chart = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = chart.subplots()
+    for index, (name, by_shots) in enumerate(figures.items()):
+        shots = sorted(by_shots)
+        values = [100 * np.asarray(by_shots[count]) for count in shots]
+        means, stds = [v.mean() for v in values], [v.std() for v in values]
+        axes.errorbar(shots, means, stds, label=name, color=f"C{index}", marker="o", capsize=3)
+        known = (published or {}).get(name, {})
+        if known:
+            dashed = [100 * known[count] for count in sorted(known)]
+            label = f"{name}, published"
+            axes.plot(sorted(known), dashed, "--", color=f"C{index}", alpha=0.6, label=label)
+    shown = [*figures.values(), *(published or {}).values()]
+    every = sorted({count for by_shots in shown for count in by_shots})
+    axes.set_xscale("log")
+    axes.set_xticks(every, [str(count) for count in every])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set(xlabel="references per class", ylabel="%", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return chart
+
+
+def class_chart(figures: Mapping[str, Mapping[str, float]], *, title: str = "") -> Figure:
+    """Figures of each class as bars, best class on top; of very many, the best and the worst.
+
+    Args:
+        figures: by class, then by name, in 0..1.
+        title: above the chart.
+    """
+    names = list(dict.fromkeys(name for row in figures.values() for name in row))
+    ranked = sorted(figures, key=lambda label: figures[label].get(names[0], -1.0))
+    if len(ranked) > _CLASSES_SHOWN:
+        half = _CLASSES_SHOWN // 2
+        ranked = [*ranked[:half], *ranked[-half:]]
+        title = f"{title} ({_CLASSES_SHOWN} of {len(figures)} classes)".strip()
+    chart = Figure(figsize=(6.4, 1.2 + 0.24 * len(ranked)), layout="constrained")
+    axes = chart.subplots()
+    thickness = 0.8 / len(names)
+    for index, name in enumerate(names):
+        positions = np.arange(len(ranked)) + (len(names) - 1 - 2 * index) * thickness / 2
+        values = [100 * figures[label].get(name, 0.0) for label in ranked]
+        axes.barh(positions, values, thickness, label=name)
+    axes.set_yticks(range(len(ranked)), ranked)
+    axes.set_ylim(-0.7, len(ranked) - 0.3)
+    axes.set(xlabel="%", title=title)
+    axes.grid(axis="x", alpha=0.3)
+    chart.legend(loc="outside lower center", ncols=max(len(names), 1))
+    return chart
+
+
+def save_chart(chart: Figure, path: str | Path) -> Path:
+    """Write a chart as PNG; returns the path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chart.savefig(path, dpi=_DPI, format="png")
+    return path

@@ -1,0 +1,85 @@
+"""A sheet of references: what the encoder will see of each, to be looked over by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from fiftyone_ntt.core.windows import Reference, reference_window
+from fiftyone_ntt.drawing.overlays import (
+    Instance,
+    Pixels,
+    class_colours,
+    draw_instances,
+    save_sheet,
+)
+from fiftyone_ntt.errors import InputError
+
+_SIDE = 144
+_CAPTION = 16
+_FONT_SIZE = 11
+
+
+def save_reference_sheet(
+    references: Mapping[str, Iterable[Reference]], path: str | Path, *, columns: int = 10
+) -> Path:
+    """Draw every reference's window with the outline of its mask, or of its box, and its class.
+
+    Args:
+        references: by class; images are read one at a time.
+        path: of the PNG.
+        columns: pictures per row; each class begins a new one.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: there are no references, or an image cannot be read.
+    """
+    colours = class_colours(tuple(references))
+    rows = {name: [_picture(name, r, colours) for r in group] for name, group in references.items()}
+    if not any(rows.values()):
+        raise InputError("there are no references to draw. Pass at least one.")
+    columns = min(columns, max(map(len, rows.values())))
+    blank = np.full((_SIDE + _CAPTION, _SIDE, 3), 255, dtype=np.uint8)
+    pictures = [
+        picture
+        for group in rows.values()
+        for picture in [*group, *[blank] * (-len(group) % columns)]
+    ]
+    return save_sheet(path, pictures, columns)
+
+
+def _picture(label: str, reference: Reference, colours: dict[str, tuple[int, int, int]]) -> Pixels:
+    left, top, right, bottom = reference_window(reference.box, reference.image.shape[:2])
+    crop = reference.image[top:bottom, left:right]
+    mask = _inside(reference)[top:bottom, left:right].astype(np.uint8)
+    scale = _SIDE / max(crop.shape[:2])
+    size = tuple(max(round(side * scale), 1) for side in crop.shape[1::-1])
+    shown = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(bool)
+    enlarged = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA))
+    drawn = draw_instances(enlarged, [Instance(shown, label, "")], colours)
+    canvas = np.full((_SIDE + _CAPTION, _SIDE, 3), 255, dtype=np.uint8)
+    canvas[: drawn.shape[0], : drawn.shape[1]] = drawn
+    return _captioned(canvas, label)
+
+
+def _inside(reference: Reference) -> NDArray[np.bool_]:
+    if reference.mask is not None:
+        return reference.mask
+    x, y, w, h = (round(value) for value in reference.box)
+    inside = np.zeros(reference.image.shape[:2], dtype=bool)
+    inside[max(y, 0) : y + h, max(x, 0) : x + w] = True
+    return inside
+
+
+def _captioned(canvas: Pixels, text: str) -> Pixels:
+    picture = Image.fromarray(canvas)
+    font = ImageFont.load_default(_FONT_SIZE)
+    ImageDraw.Draw(picture).text((2, _SIDE + 1), text, fill=(0, 0, 0), font=font)
+    return np.asarray(picture)

@@ -1,0 +1,96 @@
+"""Visualize memory bank, and what the Embeddings panel then shows. Its tests run in this order."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+from PIL import Image
+
+import fiftyone_ntt as ntt
+from tests.app.driver import App
+
+PANEL = "[data-cy=panel-content-Embeddings]"
+KEYS = ("shown_references", "shown_predictions")
+
+
+def prepared(demo: fo.Dataset) -> dict[str, int]:
+    """Points that each run is to have, once there are a bank and predictions."""
+    if "shown" not in [bank.name for bank in ntt.list_memory_banks(demo)]:
+        ntt.build_memory_bank(demo[:5], "ground_truth", models="demo", name="shown")
+        ntt.segment(demo[:6], "shown", "shown_here", points_per_side=16, confidence_thresh=0.5)
+        demo.reload()
+    counts = demo[:5].count("ground_truth.detections"), demo.count("shown_here.detections")
+    return dict(zip(KEYS, counts, strict=True))
+
+
+def test_the_form_says_what_is_wrong(app: App, demo: Any) -> None:
+    prepared(demo)
+    form = app.open_form("Visualize memory bank")
+    app.fill("Brain key", "a b")
+    form.get_by_text("letters, digits and underscores").first.wait_for()
+    assert form.get_by_text("Traceback").count() == 0
+
+
+def test_references_and_predictions_are_visualized(app: App, demo: Any) -> None:
+    expected = prepared(demo)
+    app.open_form("Visualize memory bank")
+    app.choose("Memory bank", "shown (")
+    app.choose("Predictions", "shown_here")
+    app.form.get_by_text("Draw what the bank sees").click()
+    app.expect("Replace the pictures")
+    app.wait_until_executable()
+    app.picture("visualize")
+    app.execute()
+    app.expect_done("in the Embeddings panel")
+    demo.reload()
+    for key, count in expected.items():
+        assert len(demo.load_brain_results(key).points) == count > 0
+    assert len(demo.exists("memory_clusters")) == 5
+
+
+def test_the_embeddings_panel_shows_the_points(app: App, demo: Any) -> None:
+    expected = prepared(demo)
+    panel = app.page.locator(PANEL)
+    panel.wait_for()
+    for key, count in expected.items():
+        panel.get_by_text(key, exact=True).first.click()
+        panel.locator(".emb-plot-counter").get_by_text(f"{count} points").first.wait_for()
+        app.page.wait_for_timeout(1500)
+        plain = colours(panel)
+        field = demo.get_brain_info(key).config.patches_field
+        panel.locator(".emb-colorby").first.click()
+        panel.locator(".emb-colorby-input").fill(f"{field}.detections.label")
+        app.page.keyboard.press("Enter")
+        classes = demo[:5].distinct(f"{field}.detections.label")
+        panel.get_by_text(classes[0], exact=True).first.wait_for()
+        app.page.wait_for_timeout(1500)
+        app.picture(key)
+        assert colours(panel) > plain
+        panel.get_by_label("Back to visualizations").click()
+
+
+def test_what_the_bank_sees_is_drawn_in_the_grid(app: App, demo: Any) -> None:
+    prepared(demo)
+    for field in ("ground_truth", "predictions", "shown_here"):
+        shown = app.page.locator(f"[data-cy=checkbox-{field}] input:checked")
+        if shown.count():
+            app.toggle_field(field)
+    app.page.wait_for_timeout(1500)
+    bare = app.grid_pixels()
+    for field in ("memory_pca", "memory_rgb", "memory_clusters"):
+        app.toggle_field(field)
+        app.page.wait_for_timeout(1500)
+        app.picture(field)
+        assert app.grid_pixels() != bare
+        app.toggle_field(field)
+
+
+def colours(panel: Any) -> int:
+    """How many saturated colours the plot is drawn in, each on some pixels at least."""
+    shot = Image.open(io.BytesIO(panel.locator("canvas").first.screenshot())).convert("HSV")
+    hue, saturation, value = np.asarray(shot).transpose(2, 0, 1)
+    hues = np.bincount(hue[(saturation > 100) & (value > 100)] // 16, minlength=16)
+    return int((hues >= 10).sum())
