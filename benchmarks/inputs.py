@@ -30,7 +30,9 @@ def photo(size: tuple[int, int], seed: int) -> NDArray[np.uint8]:
     return np.asarray(resized)
 
 
-def bank_of_features(features: Floats, classes: int, shots: int, encoder: str) -> MemoryBank:
+def bank_of_features(
+    features: Floats, classes: int, shots: int, encoder: str, noise: float = 0.5
+) -> MemoryBank:
     """A bank whose references are features, drawn at random and varied a little.
 
     Args:
@@ -38,12 +40,13 @@ def bank_of_features(features: Floats, classes: int, shots: int, encoder: str) -
         classes: `K`, at least 1.
         shots: references per class.
         encoder: identity the bank is made with.
+        noise: length of what is added to each reference, whose own is 1.
     """
     random = np.random.default_rng(0)
     count, width = classes * shots, features.shape[1]
     rows = features[random.integers(len(features), size=classes)].repeat(shots, axis=0)
-    noise = random.normal(size=(count, width)) * 0.5 / width**0.5
-    prototypes = (rows + noise).astype(np.float32)
+    added = random.normal(size=(count, width)) * noise / width**0.5
+    prototypes = (rows + added).astype(np.float32)
     references = ReferenceSet(
         ids=tuple(f"reference {index}" for index in range(count)),
         classes=np.arange(classes).repeat(shots),
