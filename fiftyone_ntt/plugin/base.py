@@ -159,7 +159,9 @@ def _messages(ctx: Any, outcome: Outcome) -> Iterator[Any]:
 
 def _show_error(ctx: Any, error: NttError) -> Any:
     """In the App, a message without a traceback; for the SDK, which has no forms, the error."""
-    if ctx.prompt_id is None and ctx.panel_id is None:
+    # Of what the App sends with every execution, this is what no call from the SDK has; the
+    # prompt's id comes along only while a form is filled in.
+    if "sample_selection_style" not in ctx.request_params and ctx.prompt_id is None:
         raise error
     return ctx.ops.notify(str(error), variant="error")
 

@@ -63,3 +63,19 @@ def test_a_bank_goes_while_the_other_s_form_is_open(app: App, colleague: App, de
     assert demo.count("ground_truth.detections") == before
     names = [bank.name for bank in ntt.list_memory_banks(demo)]
     assert not {"shared", "renamed"} & set(names)
+
+
+def test_a_field_goes_while_a_run_writes_to_it(app: App, demo: Any) -> None:
+    ntt.build_memory_bank(demo[:2], "ground_truth", models="demo", name="slow", overwrite=True)
+    app.open_form("Segment with memory bank")
+    app.choose("Memory bank", "slow")
+    app.fill("Output field", "gone")
+    app.fill("Points per side", "16")
+    app.wait_until_executable()
+    app.execute()
+    app.expect("of 12 images", timeout=60)
+    demo.reload()
+    demo.delete_sample_field("gone")
+    app.expect("field 'gone' was deleted while run", timeout=60)
+    app.picture("field_deleted_meanwhile")
+    assert app.page.get_by_text("Traceback").count() == 0

@@ -296,7 +296,8 @@ def test_applying_runs_the_operator_on_the_view(uri: Any, predicted: fo.Dataset)
 def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Dataset) -> None:
     operator = foo.get_operator(uri("relabel_with_memory_bank"))
     params = {"bank": "gone", "label_field": "predictions", "panel_id": "p"}
-    ctx = ExecutionContext({"dataset_name": predicted.name, "params": params}, Executor())
+    request = {"dataset_name": predicted.name, "params": params, "sample_selection_style": {}}
+    ctx = ExecutionContext(request, Executor())
     said = [message.body.params for message in operator.execute(ctx)]
     assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
 
