@@ -76,6 +76,23 @@ def test_the_embeddings_panel_shows_the_points(app: App, demo: Any) -> None:
         panel.get_by_label("Back to visualizations").click()
 
 
+def test_what_the_bank_sees_is_drawn_in_the_grid(app: App, demo: Any) -> None:
+    prepared(demo)
+    app.show_tab("Samples")
+    for field in ("ground_truth", "predictions", "shown_here"):
+        shown = app.page.locator(f"[data-cy=checkbox-{field}] input:checked")
+        if shown.count():
+            app.toggle_field(field)
+    app.page.wait_for_timeout(1500)
+    bare = app.grid_pixels()
+    for field in ("memory_pca", "memory_rgb", "memory_clusters"):
+        app.toggle_field(field)
+        app.page.wait_for_timeout(1500)
+        app.picture(field)
+        assert app.grid_pixels() != bare
+        app.toggle_field(field)
+
+
 def colours(panel: Any) -> int:
     """How many saturated colours the plot is drawn in, each on some pixels at least."""
     shot = Image.open(io.BytesIO(panel.locator("canvas").first.screenshot())).convert("HSV")
