@@ -49,7 +49,8 @@ def test_a_field_deleted_by_another_process_ends_the_run_with_a_reason(
     server: int, demo: Any
 ) -> None:
     ntt.build_memory_bank(demo[:2], "ground_truth", models="demo", name="doomed", overwrite=True)
-    params = {"bank": "doomed", "label_field": "doomed", "points_per_side": 16}
+    # A grid that no other test has stored proposals of: stored ones are matched in no time.
+    params = {"bank": "doomed", "label_field": "doomed", "points_per_side": 30}
     request = {
         "operator_uri": "@ntt/reference_segmentation/segment_with_memory_bank",
         "dataset_name": demo.name,
@@ -77,5 +78,5 @@ def test_a_field_deleted_by_another_process_ends_the_run_with_a_reason(
     assert not demo.has_field("doomed")
     (run,) = (r for r in ntt.list_prediction_runs(demo).values() if r["field"] == "doomed")
     assert run["status"] == "FAILED"
-    report = ntt.segment(demo, "doomed", "doomed", points_per_side=16)
+    report = ntt.segment(demo, "doomed", "doomed", points_per_side=30)
     assert (report.written, report.failures) == (12, {})
