@@ -51,6 +51,8 @@ def test_equal_to_sampling_segmenting_and_evaluating(views: Any, tmp_path: Path)
             ntt.segment(targets, bank, field, models=OPTIONS["models"], **segmenting)
             results = ntt.evaluate(targets, field, "ground_truth")
             assert value == pytest.approx(results.masks.metrics()["AP"], abs=1e-6)
+            boxes = curve.values("boxes", "AP")[shots][seed]
+            assert boxes == pytest.approx(results.boxes.metrics()["AP"], abs=1e-6)
             assert value > 0
     assert curve.mean(2, "masks", "AP") == pytest.approx(sum(found) / 2)
     assert list(curve.classes()) == ["blue", "green", "red"]
