@@ -29,8 +29,12 @@ from fiftyone_ntt.store.identity import bank_hash
 METHOD = "ntt_memory_pictures"
 """What marks a custom run as pictures of a bank: `dataset.list_runs(method=METHOD)`."""
 
-_KINDS = {"pca": fol.Heatmap, "rgb": fol.Segmentation, "clusters": fol.Segmentation}
-"""What is drawn, each in a field of its own. The last is the one that says what is done."""
+_KINDS = {"pca": fol.Heatmap, "clusters": fol.Segmentation}
+"""What is drawn, each in a field of its own. The last is the one that says what is done.
+
+Not the components as colours, which `save_memory_pictures` draws: the App of FiftyOne 1.22 fails on
+images with a Segmentation of three channels ("An ArrayBuffer is detached").
+"""
 
 
 def draw_memory_bank(
@@ -45,9 +49,8 @@ def draw_memory_bank(
 ) -> PicturesReport:
     """Draw what a bank sees of its references into fields of their samples (method 3).
 
-    Three fields are written, at the references' masks, patch by patch, and empty elsewhere:
-    `<field>_pca`, a Heatmap of the first principal component of the reference's class;
-    `<field>_rgb`, a Segmentation whose colours are the first three components; and
+    Two fields are written, at the references' masks, patch by patch, and empty elsewhere:
+    `<field>_pca`, a Heatmap of the first principal component of the reference's class, and
     `<field>_clusters`, a Segmentation of the class's k-means clusters, named `<class> 1` to 4. A
     colour means the same in all references of a class.
 
@@ -56,7 +59,7 @@ def draw_memory_bank(
     Args:
         samples: a dataset or a view; the references are drawn wherever on the dataset they lie.
         bank: a bank, or the name of one saved on the dataset.
-        field: how the three fields' names begin.
+        field: how the two fields' names begin.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
         overwrite: replace the pictures of other banks.
@@ -191,24 +194,19 @@ class _Canvas:
         if kept is None:
             dtype = np.uint8 if self.values < 256 else np.uint16
             pca = np.zeros((height, width), dtype=np.uint8)
-            rgb = np.zeros((height, width, 3), dtype=np.uint8)
             clusters = np.zeros((height, width), dtype=dtype)
         else:
-            pca, rgb = sample[f"{self.field}_pca"].map, sample[f"{self.field}_rgb"].mask
-            clusters = kept.mask
+            pca, clusters = sample[f"{self.field}_pca"].map, kept.mask
         for drawn in group:
-            _paint(drawn, pca, rgb, clusters)
+            _paint(drawn, pca, clusters)
         references += [d.picture.id for d in group if d.picture.id not in references]
         return {
             "pca": fol.Heatmap(map=pca, range=[0, 255], run=self.run),
-            "rgb": fol.Segmentation(mask=rgb, run=self.run),
             "clusters": fol.Segmentation(mask=clusters, run=self.run, references=references),
         }
 
 
-def _paint(
-    drawn: Drawn, pca: NDArray[np.uint8], rgb: NDArray[np.uint8], clusters: NDArray[np.generic]
-) -> None:
+def _paint(drawn: Drawn, pca: NDArray[np.uint8], clusters: NDArray[np.generic]) -> None:
     """Draw a reference inside its mask, onto whole images."""
     picture = drawn.picture
     left, top, right, bottom = picture.window
@@ -218,5 +216,4 @@ def _paint(
     colours = spread(drawn.colours, size)
     numbers = spread(picture.clusters, size) + CLUSTERS * picture.label
     pca[here][inside] = colours[inside][:, 0]
-    rgb[here][inside] = colours[inside]
     clusters[here][inside] = numbers[inside]

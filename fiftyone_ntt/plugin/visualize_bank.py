@@ -88,7 +88,7 @@ def _fill_drawing(form: Form, bank: str | None) -> None:
         if summary.name == bank:
             check_models(form, "bank", summary.models.get("name"))
     field = form.text(
-        "field", "Fields", "memory", description="How the names of the three new fields begin"
+        "field", "Fields", "memory", description="How the names of the two new fields begin"
     )
     problem = ntt.picture_fields_problem(form.ctx.dataset, field) if field else None
     if problem is not None:

@@ -85,12 +85,14 @@ def test_what_the_bank_sees_is_drawn_in_the_grid(app: App, demo: Any) -> None:
             app.toggle_field(field)
     app.page.wait_for_timeout(1500)
     bare = app.grid_pixels()
-    for field in ("memory_pca", "memory_rgb", "memory_clusters"):
+    for field in ("memory_pca", "memory_clusters"):
         app.toggle_field(field)
         app.page.wait_for_timeout(1500)
         app.picture(field)
         assert app.grid_pixels() != bare
         app.toggle_field(field)
+    # FiftyOne draws a red mark over an image whose labels it cannot draw.
+    assert app.page.locator("[data-cy=looker-error-info]").count() == 0
 
 
 def colours(panel: Any) -> int:

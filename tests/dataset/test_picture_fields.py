@@ -17,7 +17,7 @@ from fiftyone_ntt.errors import InputError, ModelError
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
 
-FIELDS = ("memory_pca", "memory_rgb", "memory_clusters")
+FIELDS = ("memory_pca", "memory_clusters")
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def draw(dataset: fo.Dataset, bank: MemoryBank, **options: Any) -> Any:
 
 
 def pixels(sample: fo.Sample) -> list[np.ndarray]:
-    return [sample.memory_pca.map, sample.memory_rgb.mask, sample.memory_clusters.mask]
+    return [sample.memory_pca.map, sample.memory_clusters.mask]
 
 
 def masks(sample: fo.Sample) -> dict[str, np.ndarray]:
@@ -64,10 +64,9 @@ def test_every_reference_is_drawn_inside_its_mask(dataset: Any, bank: Any) -> No
     assert (report.references, report.drawn, report.skipped, report.failures) == (9, 9, 0, {})
     assert str(report).startswith("memory: 9 of 9 references drawn; ")
     for sample in dataset[:3]:
-        pca, rgb, clusters = pixels(sample)
-        assert pca.shape == clusters.shape == rgb.shape[:2] == (96, 128)
-        assert pca.dtype == rgb.dtype == clusters.dtype == np.uint8
-        np.testing.assert_array_equal(pca, rgb[..., 0])
+        pca, clusters = pixels(sample)
+        assert pca.shape == clusters.shape == (96, 128)
+        assert pca.dtype == clusters.dtype == np.uint8
         inside = np.zeros((96, 128), bool)
         for name, mask in masks(sample).items():
             drawn = clusters[mask]
@@ -76,8 +75,7 @@ def test_every_reference_is_drawn_inside_its_mask(dataset: Any, bank: Any) -> No
             # All but the patches at two edges, which resizing by nearest neighbour leaves out.
             assert (drawn > 0).mean() > 0.75
             inside |= mask
-        assert not pca[~inside].any() and not rgb[~inside].any() and not clusters[~inside].any()
-        np.testing.assert_array_equal(clusters > 0, rgb.any(axis=2))
+        assert not pca[~inside].any() and not clusters[~inside].any()
         assert set(sample.memory_clusters.references) == {
             label.id for label in sample.ground_truth.detections
         }
@@ -192,7 +190,7 @@ def test_another_bank_asks_before_it_replaces(dataset: Any, bank: Any) -> None:
     [("a b", "cannot name a field"), ("ground", "holds Detections.*Pass another `field`")],
 )
 def test_fields_that_do_not_fit(dataset: Any, bank: Any, field: str, message: str) -> None:
-    dataset.clone_sample_field("ground_truth", "ground_rgb")
+    dataset.clone_sample_field("ground_truth", "ground_clusters")
     with pytest.raises(InputError, match=message):
         draw(dataset, bank, field=field)
     assert ntt.picture_fields_problem(dataset, field)

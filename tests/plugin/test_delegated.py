@@ -88,7 +88,7 @@ def test_a_queued_visualization_has_a_result(uri: Any, scenes: fo.Dataset) -> No
     }
     scenes.reload()
     assert scenes.list_brain_runs() == ["colours_predictions", "colours_references"]
-    assert len(scenes.exists("memory_rgb")) == 6
+    assert len(scenes.exists("memory_pca")) == 6
 
 
 def test_a_failed_run_shows_its_reason(uri: Any, scenes: fo.Dataset) -> None:
