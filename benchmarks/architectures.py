@@ -11,6 +11,7 @@ import copy
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import Dinov2Config, Dinov2Model, PreTrainedModel
 
 from fiftyone_ntt.core.geometry import point_grid, squash
@@ -19,9 +20,11 @@ from fiftyone_ntt.models import meta_sam2
 from fiftyone_ntt.models.encoders import TransformersEncoder
 from fiftyone_ntt.models.loading import Models, load_models, resolve_device
 from fiftyone_ntt.models.precision import resolve_precision
+from fiftyone_ntt.models.preprocessing import normalise
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
 
 from .inputs import TIMED, photo
+from .naive import decode_points, embed
 
 NAMES = ("demo", "small", "paper")
 
@@ -29,6 +32,7 @@ _TRUNKS = {"small": (96, 16), "paper": (144, 48)}
 _ENCODERS = {"small": (384, 12, 6), "paper": (1024, 24, 16)}
 _THRESHOLD = ProposalSettings().iou_threshold
 _SAMPLED = 12  # prompts per side that the share is set on
+_SHAPED, _INSIDE = 4, 0.15  # likewise for the masks' areas, and their share of the image
 
 
 def models_to_time(
@@ -85,7 +89,9 @@ def _random_segmenter(name: str, kept: float) -> PreTrainedModel:
             convolution.weight.copy_(convolution.weight[:, :, :1, :1].expand_as(convolution.weight))
         for convolution in (decoder.conv_s0, decoder.conv_s1):
             convolution.weight.mul_(0.01)
-    _let_pass(TransformersSegmenter(model), kept)
+    segmenter = TransformersSegmenter(model)
+    _let_pass(segmenter, kept)
+    _shape_masks(segmenter)
     return model
 
 
@@ -97,14 +103,42 @@ def _spread(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
+def _timed(segmenter: TransformersSegmenter) -> Tensor:
+    """The image that is timed, `[1, 3, S, S]`."""
+    return squash(photo((480, 640), TIMED), segmenter.side)[None]
+
+
 @torch.no_grad()
 def _let_pass(segmenter: TransformersSegmenter, kept: float) -> None:
     """Shift the predicted IoUs so that a share `kept` of a grid of prompts passes on the image that
     is timed: they differ more between images than between points."""
     head = segmenter.model.mask_decoder.iou_prediction_head.proj_out
-    image = squash(photo((480, 640), TIMED), segmenter.side)
-    embedding = segmenter.embed(image[None])[0]
+    embedding = segmenter.embed(_timed(segmenter))[0]
     points = point_grid(_SAMPLED, segmenter.side)
     ious = segmenter.decode_best(embedding, points, -1.0)[1]
     shift = torch.logit(torch.tensor(_THRESHOLD)) - torch.logit(ious).quantile(1 - kept)
     head.bias.add_(shift)
+
+
+@torch.no_grad()
+def _shape_masks(segmenter: TransformersSegmenter) -> None:
+    """Take the pixels' mean feature out of the masks, and then so much that a share `_INSIDE` lies
+    above 0: at random, all logits of a mask have one sign."""
+    decoder = segmenter.model.mask_decoder
+    features: list[Tensor] = []
+    # The last activation's output is what the masks are products with.
+    hook = decoder.activation.register_forward_hook(lambda *call: features.append(call[2]))
+    levels = embed(segmenter.model, normalise(_timed(segmenter), segmenter.side, segmenter.device))
+    points = point_grid(_SHAPED, segmenter.side)
+    decode_points(segmenter.model, levels, points)
+    hook.remove()
+    mean = features[-1].mean(dim=(0, 2, 3))
+    along = torch.outer(mean, mean) / mean.square().sum()
+    heads = [head.proj_out for head in decoder.output_hypernetworks_mlps]
+    for head in heads:
+        head.weight.sub_(along @ head.weight)
+        head.bias.sub_(along @ head.bias)
+    logits = decode_points(segmenter.model, levels, points)[0]
+    excess = logits[:, :, ::8, ::8].quantile(1 - _INSIDE)
+    for head in heads:
+        head.bias.sub_(excess * mean / mean.square().sum())
