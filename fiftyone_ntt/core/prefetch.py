@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,20 +11,15 @@ Loaded = TypeVar("Loaded")
 
 
 def prefetched(
-    items: Sequence[Item], load: Callable[[Item], Loaded], ahead: int = 1
+    items: Sequence[Item], load: Callable[[Item], Loaded]
 ) -> Iterator[tuple[Item, Future[Loaded]]]:
-    """Each item with what `load` makes of it; the next ones are loaded in threads.
+    """Each item with what `load` makes of it; one item ahead is loaded in a thread.
 
     A failed load raises only where its future's result is asked for.
-
-    Args:
-        items: in the order wanted.
-        load: called once per item, by `ahead` threads at a time.
-        ahead: how many items to load beyond the current one, at least 1.
     """
-    with ThreadPoolExecutor(max_workers=ahead) as loader:
-        following = iter(items)
-        loading = deque((item, loader.submit(load, item)) for item in islice(following, 1 + ahead))
-        while loading:
-            yield loading.popleft()
-            loading.extend((item, loader.submit(load, item)) for item in islice(following, 1))
+    with ThreadPoolExecutor(max_workers=1) as loader:
+        ahead = [loader.submit(load, item) for item in items[:1]]
+        for index, item in enumerate(items):
+            current = ahead.pop()
+            ahead += [loader.submit(load, following) for following in items[index + 1 : index + 2]]
+            yield item, current

@@ -22,7 +22,7 @@ from fiftyone_ntt.dataset.masks import pixel_box
 from fiftyone_ntt.dataset.model_choice import resolve_models
 from fiftyone_ntt.dataset.progress import Progress
 from fiftyone_ntt.dataset.run_record import RunRecord
-from fiftyone_ntt.dataset.runner import SegmentReport, run_over
+from fiftyone_ntt.dataset.runner import SegmentReport, reading_ahead, run_over
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 
@@ -130,7 +130,7 @@ def boxes_to_masks(
         record,
         ids,
         paths,
-        partial(read_image, oriented=True),
+        reading_ahead(partial(read_image, oriented=True)),
         compute,
         attributes={"box_id": fof.StringField, AGREEMENT: fof.FloatField},
         overwrite=overwrite,

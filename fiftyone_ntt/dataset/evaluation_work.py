@@ -6,13 +6,9 @@ worker starts in about a second and holds what it scores and no more.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import Any, Literal
 
 import bson
@@ -21,19 +17,15 @@ from fiftyone_ntt.coco.scorer import Candidate, Pair, Scorer
 from fiftyone_ntt.core.images import known_size
 from fiftyone_ntt.dataset.coco_labels import ID, SOURCE, detection_shape
 from fiftyone_ntt.dataset.masks import Size
+from fiftyone_ntt.dataset.processes import in_processes
 from fiftyone_ntt.dataset.stored_labels import StoredLabel, label_paths, stored_labels
 from fiftyone_ntt.errors import InputError
 
 BATCH = 32
 """Images per piece of work: some 2 MB where each has a hundred masks."""
 
-_WORTH_A_PROCESS = 250
+WORTH_A_PROCESS = 250
 """Images that take longer to score than a process to start."""
-
-_MOST_PROCESSES = 8
-
-_PARENT_CHECK = 2.0
-"""Seconds."""
 
 FiftyOneMatch = tuple[str | None, str | None, float | None, float | None, str | None, str | None]
 """As FiftyOne's results take them: true and predicted label, IoU, confidence, and both ids."""
@@ -139,45 +131,7 @@ def score_batches(batches: Iterable[bytes], task: Task, workers: int) -> Iterato
         task: what to score.
         workers: 1 to score in this process.
     """
-    if workers == 1:
-        yield from (score_batch(batch, task) for batch in batches)
-        return
-    # joblib's processes do not run the user's script again, which may have no main guard, and
-    # they start in notebooks and servers alike.
-    import joblib
-
-    parallel = joblib.Parallel(
-        n_jobs=workers, return_as="generator", pre_dispatch="2 * n_jobs", max_nbytes=None
-    )
-    yield from parallel(joblib.delayed(_score_as_worker)(batch, task) for batch in batches)
-
-
-def _score_as_worker(batch: bytes, task: Task) -> BatchOutcome:
-    _end_with_parent()
-    return score_batch(batch, task)
-
-
-@cache
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is killed: its next result would wait for
-    ever to be fetched."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_CHECK)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def default_workers(images: int) -> int:
-    """As many processes as the machine's cores serve and so many images are worth."""
-    import joblib
-
-    if multiprocessing.current_process().daemon:  # may have no processes of its own
-        return 1
-    return max(1, min(joblib.cpu_count(), _MOST_PROCESSES, images // _WORTH_A_PROCESS))
+    yield from in_processes(partial(score_batch, task=task), batches, workers)
 
 
 def score_batch(batch: bytes, task: Task) -> BatchOutcome:

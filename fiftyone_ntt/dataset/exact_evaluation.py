@@ -13,13 +13,14 @@ import fiftyone.utils.eval.detection as foud
 from fiftyone_ntt.coco.scorer import Scores
 from fiftyone_ntt.dataset.evaluation_work import (
     BATCH,
+    WORTH_A_PROCESS,
     ImageOutcome,
     Notes,
     Task,
-    default_workers,
     score_batches,
 )
 from fiftyone_ntt.dataset.fields import label_field_type
+from fiftyone_ntt.dataset.processes import default_workers
 from fiftyone_ntt.errors import InputError
 
 _URI = "fiftyone_ntt"
@@ -91,7 +92,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
             advance: called after each image.
         """
         self._scorer, coco_ids = self._task.scorer(), []
-        count = default_workers(len(samples)) if workers is None else workers
+        count = default_workers(len(samples), WORTH_A_PROCESS) if workers is None else workers
         for batch in score_batches(_batches(samples, self._task), self._task, count):
             self._scorer.extend(batch.scorer)
             for image in batch.images:

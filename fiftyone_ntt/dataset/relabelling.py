@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
@@ -11,12 +9,13 @@ from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import MatchSettings, check_stored_mode
 from fiftyone_ntt.dataset.banks import resolve_bank
-from fiftyone_ntt.dataset.detections import ATTRIBUTES, Document, match_document
+from fiftyone_ntt.dataset.detections import ATTRIBUTES
 from fiftyone_ntt.dataset.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.progress import Progress
-from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store, stored_proposals
+from fiftyone_ntt.dataset.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.dataset.runner import SegmentReport, run_over
 from fiftyone_ntt.dataset.segmentation import segmentation_record
+from fiftyone_ntt.dataset.stored_matching import StoredMatching
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
 
@@ -75,23 +74,16 @@ def relabel(
     matcher = Matcher(bank, setup, known_mode, match_settings)
     record = segmentation_record(dataset, label_field, matcher, rounded=True)
     ids, paths = samples.values(["id", "filepath"])
-
-    def load(path: str) -> Document:
-        found = stored_proposals(proposals, setup, path)
-        return match_document(matcher(found), bank, found.image_size, record.key)
-
     return run_over(
         record,
         ids,
         paths,
-        load,
+        StoredMatching(proposals, matcher, record.key).over,
         lambda _, document: document,
         attributes=ATTRIBUTES,
         overwrite=overwrite,
         chunk_size=chunk_size,
         progress=progress,
-        # No network competes for the cores, and most of the work leaves Python to other threads.
-        ahead=os.cpu_count() or 1,
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
@@ -26,6 +26,7 @@ from fiftyone_ntt.errors import InputError, NttError
 logger = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded")
+Loaded_co = TypeVar("Loaded_co", covariant=True)
 
 _SHOWN = 5
 
@@ -73,18 +74,32 @@ class _Tally:
     failures: dict[str, str] = field(default_factory=dict)
 
 
+class Ready(Protocol[Loaded_co]):
+    """What was loaded of an image, or the error instead: a future, for instance."""
+
+    def result(self) -> Loaded_co: ...
+
+
+Loader = Callable[[Sequence[str]], Iterator[Ready[Loaded]]]
+"""From the paths of images to what is loaded of each, in their order."""
+
+
+def reading_ahead(load: Callable[[str], Loaded]) -> Loader[Loaded]:
+    """Calls `load` with one path after the other, in a thread, one ahead of what is computed."""
+    return lambda paths: (ready for _, ready in prefetched(paths, load))
+
+
 def run_over(
     record: RunRecord,
     ids: Sequence[str],
     paths: Sequence[str],
-    load: Callable[[str], Loaded],
+    load: Loader[Loaded],
     compute: Callable[[str, Loaded], fol.Detections | Document],
     *,
     attributes: Mapping[str, type[fo.Field]],
     overwrite: bool,
     chunk_size: int,
     progress: Progress,
-    ahead: int = 1,
 ) -> SegmentReport:
     """Compute and write the detections of every image that does not have this run's yet.
 
@@ -92,14 +107,13 @@ def run_over(
         record: the run; its field is written to.
         ids: sample ids.
         paths: their image files.
-        load: called with an image's path, in another thread, while the one before is computed.
+        load: called once, with the paths of the images that are still to do; see `reading_ahead`.
         compute: called with a sample's id and what `load` returned, once per image that is still
             to do, in this thread.
         attributes: of the detections, declared on the dataset's schema before any is written.
         overwrite: replace detections of other origins.
         chunk_size: images per write; what a crash can lose.
         progress: see `progress_steps`.
-        ahead: images to load beyond the current one, in as many threads.
 
     Raises:
         InputError: a sample holds detections of another origin and `overwrite` is False; raised
@@ -116,7 +130,7 @@ def run_over(
     if ids:
         declare_detections(record.dataset, record.field, attributes)
         with record.running(lambda: (len(ids) - len(todo) + tally.written, tally.failures)):
-            _work_through(record, todo, load, compute, tally, chunk_size, progress, ahead)
+            _work_through(record, todo, load, compute, tally, chunk_size, progress)
     return SegmentReport(
         run=record.key,
         field=record.field,
@@ -158,17 +172,17 @@ def _to_do(
 def _work_through(
     record: RunRecord,
     todo: list[tuple[str, str]],
-    load: Callable[[str], Loaded],
+    load: Loader[Loaded],
     compute: Callable[[str, Loaded], fol.Detections | Document],
     tally: _Tally,
     chunk_size: int,
     progress: Progress,
-    ahead: int,
 ) -> None:
     chunk: dict[str, fol.Detections | Document] = {}
     try:
         with progress_steps(len(todo), progress) as advance:
-            for (sample_id, _), loaded in prefetched(todo, lambda item: load(item[1]), ahead):
+            ready = load([path for _, path in todo])
+            for (sample_id, _), loaded in zip(todo, ready, strict=True):
                 try:
                     detections = compute(sample_id, loaded.result())
                     detections["run"] = record.key

@@ -17,7 +17,7 @@ from fiftyone_ntt.dataset.model_choice import models_of_bank
 from fiftyone_ntt.dataset.progress import Progress
 from fiftyone_ntt.dataset.proposing import StoreChoice, store_of_mode
 from fiftyone_ntt.dataset.run_record import RunRecord
-from fiftyone_ntt.dataset.runner import SegmentReport, run_over
+from fiftyone_ntt.dataset.runner import SegmentReport, reading_ahead, run_over
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.identity import run_ingredients
 from fiftyone_ntt.store.proposal_source import ProposalSource
@@ -108,7 +108,7 @@ def segment(
         record,
         ids,
         paths,
-        source.load,
+        reading_ahead(source.load),
         compute,
         attributes=ATTRIBUTES,
         overwrite=overwrite,

@@ -10,6 +10,7 @@ import pytest
 
 from fiftyone_ntt import build_memory_bank, relabel, segment
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.dataset import stored_matching
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.proposal_store import ProposalStore
@@ -103,6 +104,30 @@ def test_images_never_segmented_are_reported(scenes: fo.Dataset, store: Proposal
     assert report.written == 3
     assert set(report.failures) == set(scenes[3:].values("id"))
     assert all("Run `segment` on it once" in reason for reason in report.failures.values())
+
+
+def test_several_processes_find_what_one_does(
+    scenes: fo.Dataset, store: ProposalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = bank_of(scenes)
+    segment(scenes[:4], bank, "first", models=colour_models(), store=store)
+    one = relabel(scenes, bank, "one", store=store)
+    monkeypatch.setattr(stored_matching, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(stored_matching, "BATCH", 2)
+    used = []
+    in_processes = stored_matching.in_processes
+
+    def noting(work: Any, pieces: Any, workers: int) -> Any:
+        used.append(workers)
+        return in_processes(work, pieces, workers)
+
+    monkeypatch.setattr(stored_matching, "in_processes", noting)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    several = relabel(scenes, bank, "several", store=store)
+    assert used == [2]
+    assert rows(scenes[:4], "several") == rows(scenes[:4], "one")
+    assert several.failures == one.failures
+    assert "Run `segment` on it once" in one.failures[scenes.last().id]
 
 
 def test_an_edited_image_is_not_mistaken(scenes: fo.Dataset, store: ProposalStore) -> None:
