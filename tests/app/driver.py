@@ -42,7 +42,11 @@ class App:
         return self.form
 
     def close_form(self) -> None:
-        """Leave whatever form is open."""
+        """Leave whatever form is open, and what an operator said at its end."""
+        done = self.page.get_by_role("button", name="Done", exact=True)
+        if done.count():
+            done.first.click()
+            done.first.wait_for(state="detached")
         if self.form.count():
             self.page.keyboard.press("Escape")
             self.form.first.wait_for(state="detached")

@@ -71,7 +71,9 @@ def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> 
     app.picture("thumbnails")
     assert plot.locator("image").count() == len(bank.references)
     # Thumbnail by thumbnail: a click selects the label and shows its sample.
+    app.page.wait_for_timeout(1500)  # a plot that is still being drawn takes no clicks
     plot.locator(".scatterlayer .points path").first.click(force=True)
+    app.page.wait_for_timeout(500)
     app.show_tab("Samples")
     app.page.locator("[data-cy=entry-counts]").filter(has_text="1 sample").first.wait_for()
     app.picture("clicked")

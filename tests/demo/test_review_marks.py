@@ -96,7 +96,7 @@ def encoded(pool: dict[str, list[Reference]]) -> dict[str, dict[str, ReferenceSe
         bank = build_bank({k: [spoil(item, rng) for item in v] for k, v in pool.items()}, encoder)
         rows = bank.references
         found[way] = {
-            name: rows.taken(np.flatnonzero(rows.classes == index))
+            name: rows.rows(np.flatnonzero(rows.classes == index))
             for index, name in enumerate(NAMES)
         }
     return found
@@ -113,20 +113,20 @@ def planted(
     parts, spoilt, originals = [], set(), set()
     for index, name in enumerate(NAMES):
         chosen = rng.permutation(POOL)[: shots + 1]
-        good = rows["good"][name].taken(chosen[:shots])
+        good = rows["good"][name].rows(chosen[:shots])
         if way == "good":
             parts.append(good)
             continue
         other = NAMES[(index + int(rng.integers(1, len(NAMES)))) % len(NAMES)]
         source = rows["good"][other] if way == "wrong class" else rows[way][name]
-        bad = source.taken(chosen[:1] if way in BESIDE else chosen[shots:])
+        bad = source.rows(chosen[:1] if way in BESIDE else chosen[shots:])
         bad = replace(bad, ids=(f"{name} spoilt",), classes=np.array([index]))
         spoilt.add(bad.ids[0])
         if way in BESIDE:
             originals.add(good.ids[0])
             parts.append(join_reference_sets([good, bad]))
         else:
-            parts.append(join_reference_sets([good.taken(np.arange(1, shots)), bad]))
+            parts.append(join_reference_sets([good.rows(np.arange(1, shots)), bad]))
     width = parts[0].prototypes.shape[1]
     nothing = np.zeros((len(NAMES), 4, width), np.float32)
     bank = MemoryBank(

@@ -91,7 +91,7 @@ def test_proposals_are_computed_once_for_all_draws(runs: Runs) -> None:
 
 
 def test_adaptive_proposals_are_computed_for_every_draw_and_not_kept(runs: Runs) -> None:
-    benchmark = runs.run(mode="adaptive")
+    benchmark = runs.run(mode="adaptive", store=None)
     assert len(benchmark.draws) == 4
     assert 0 < runs.segmenter.embedded <= 4 * TARGETS  # none for an image like no reference
     assert not runs.store.folder.exists()
