@@ -32,8 +32,9 @@ METHOD = "ntt_memory_pictures"
 _KINDS = {"pca": fol.Heatmap, "clusters": fol.Segmentation}
 """What is drawn, each in a field of its own. The last is the one that says what is done.
 
-Not the components as colours, which `save_memory_pictures` draws: the App of FiftyOne 1.22 fails on
-images with a Segmentation of three channels ("An ArrayBuffer is detached").
+Not the components as colours, which `save_memory_pictures` draws: the App of FiftyOne 1.22 was seen
+to fail ("An ArrayBuffer is detached") on images where fields like these are switched on one after
+the other, the more of them the sooner.
 """
 
 
