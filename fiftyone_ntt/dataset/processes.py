@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
@@ -52,16 +51,15 @@ def in_processes(
         return
     import joblib
 
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2 * n_jobs")
-    yield from parallel(joblib.delayed(_as_worker)(work, piece) for piece in pieces)
+    parallel = joblib.Parallel(
+        n_jobs=workers,
+        return_as="generator",
+        pre_dispatch="2 * n_jobs",
+        initializer=_end_with_parent,
+    )
+    yield from parallel(joblib.delayed(work)(piece) for piece in pieces)
 
 
-def _as_worker(work: Callable[[Piece], Result], piece: Piece) -> Result:
-    _end_with_parent()
-    return work(piece)
-
-
-@cache
 def _end_with_parent() -> None:
     """End this worker when the process that started it is killed: its next result would wait for
     ever to be fetched."""
