@@ -96,7 +96,7 @@ def test_predictions_are_shown_among_the_references(app: App, panel: Any) -> Non
     plot = panel.locator(".js-plotly-plot").nth(1)
     before = plot.locator(".scatterlayer .points path").count()
     panel.get_by_role("button", name="Show predictions").click()
-    panel.get_by_text("images of this view (dots)").first.wait_for()
+    panel.get_by_text("images of this view (dots)").first.wait_for(timeout=60_000)
     app.page.wait_for_timeout(1000)
     app.show(plot)
     assert plot.locator(".scatterlayer .points path").count() > before
