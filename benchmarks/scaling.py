@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.matching import Match, match
+from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -30,6 +30,7 @@ _SIZE = (480, 640)
 _WIDTH = 1024
 _CLUSTERS = 40
 _ENCODER = "generated"
+_SETUP = ProposalSetup(_ENCODER, "generated", ProposalSettings())
 
 
 def by_image_size(
@@ -102,7 +103,6 @@ def by_view_size(counts: list[int], classes: int, proposals: int) -> Report:
 
 
 def _stored_images(folder: Path, store: ProposalStore, count: int, proposals: int) -> list[Path]:
-    setup = ProposalSetup(_ENCODER, "generated", ProposalSettings())
     sets = [random_proposals(proposals, _WIDTH, _SIZE, seed) for seed in range(min(count, 20))]
     paths = []
     for index in range(count):
@@ -110,7 +110,7 @@ def _stored_images(folder: Path, store: ProposalStore, count: int, proposals: in
         pixels = np.full((*_SIZE, 3), index % 256, np.uint8)
         pixels[0, 0] = index // 256 % 256, index // 65536, 1
         Image.fromarray(pixels).save(path, compress_level=1)
-        store.put(setup, image_hash(path), sets[index % len(sets)])
+        store.put(_SETUP, image_hash(path), sets[index % len(sets)])
         paths.append(path)
     return paths
 
@@ -128,16 +128,13 @@ def _relabelled(paths: list[Path], store: ProposalStore, bank: MemoryBank) -> Ro
     finally:
         dataset.delete()
     few = paths[:200]
-    _, matching = _timed(lambda: [_match_stored(path, store, bank) for path in few])
+    _, matching = _timed(
+        lambda: [match(stored_proposals(store, _SETUP, str(path)), bank) for path in few]
+    )
     row: Row = {"images": len(paths), "seconds": seconds, "images/s": len(paths) / seconds}
     row["read and matched, images/s"] = len(few) / matching
     row["detections an image"] = report.detections / len(paths)
     return row
-
-
-def _match_stored(path: Path, store: ProposalStore, bank: MemoryBank) -> Match:
-    [setup] = store.setups()
-    return match(stored_proposals(store, setup, str(path)), bank)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
