@@ -256,7 +256,6 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
     else:
         bank = build_bank_from_coco(part.root, own / "references.json", work.models)
         bank.save(bank_file)
-    mode = check_mode(work.setup.mode)
     report = segment_folder(
         part.root,
         targets,
@@ -264,11 +263,11 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
             bank,
             work.models.encoder,
             work.models.segmenter,
-            mode,
+            check_mode(work.setup.mode),
             ProposalSettings(points_per_side=work.setup.points_per_side),
         ),
         results,
-        store=None if mode == "adaptive" else work.store,
+        store=work.store,
         progress=work.progress(_title(part, own)) if work.progress else None,
     )
     if report.failures:
