@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from fiftyone_ntt.plugin.counts import labels_path
+from fiftyone_ntt.plugin.session_labels import give_selected_labels_a_type
 
 
 def select_places(ctx: Any, places: list[str]) -> None:
@@ -29,6 +30,7 @@ def select_places(ctx: Any, places: list[str]) -> None:
     if not samples:
         ctx.ops.notify("None of these labels is on the dataset (any more).", "warning")
         return
+    give_selected_labels_a_type()
     ctx.ops.set_selected_labels(labels)
     ctx.ops.show_samples(list(dict.fromkeys(samples)), use_extended_selection=True)
 
