@@ -41,7 +41,10 @@ _CONFUSED = 0.5
 class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     """Numbers are computed when a bank is chosen, from its arrays; `render` only lays them out.
 
-    Whatever reads images or runs long is an operator's, which calls the panel back.
+    Whatever reads images or runs long is an operator's, which calls the panel back. What is said
+    and drawn is the panel's data, not its state: an input that the App has just drawn writes the
+    state that it knew back, and an event that began earlier may be rendered later; data outlive
+    both.
     """
 
     NAME = "memory_bank_panel"
@@ -149,7 +152,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         if state("problem"):
             panel.md(f"**{state('problem')}**", name="problem")
         elif bank:
-            panel.md(state("summary") or "", name="summary_text")
+            panel.md("", name="summary")
             threshold.add_section(panel, ctx, self.choose_predictions, self.slide, self.apply)
             self._add_content(panel, ctx)
         return types.Property(
@@ -175,8 +178,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         if state("predictions"):
             label = f"Show predictions in “{state('predictions')}” among the references"
             panel.btn("place", label=label, icon="scatter_plot", on_click=self.place)
-        if state("placed"):
-            panel.md(state("placed"), name="placed_text")
+            panel.md("", name="placed")
         _add_plots(panel, handlers)
         _add_table(panel)
 
@@ -206,7 +208,7 @@ def _show(ctx: Any, bank: str | None, page: int) -> bool:
         ctx.panel.set_state("problem", str(error))
         return True
     thumbnails = kept or {}
-    ctx.panel.set_state("summary", _summary(review))
+    ctx.panel.set_data("summary", _summary(review))
     ctx.panel.set_state("page", page)
     ctx.panel.set_state("pages", bank_figures.pages(review))
     pairs = bank_figures.duplicate_pairs(review)
@@ -221,7 +223,7 @@ def _show(ctx: Any, bank: str | None, page: int) -> bool:
     ctx.panel.set_data("similarity", bank_figures.heatmap(review))
     ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails))
     ctx.panel.set_data("references", bank_figures.table(review))
-    ctx.panel.set_state("placed", None)
+    ctx.panel.set_data("placed", "")
     return kept is not None
 
 
@@ -236,7 +238,7 @@ def _show_predictions(ctx: Any, bank: str, found: dict[str, Any]) -> None:
     ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails, found))
     lines = [f"{len(found['ids'])} predictions of {found['images']} images of this view (dots)."]
     lines += [f"{count} have no place: {reason}." for reason, count in found["left_out"].items()]
-    ctx.panel.set_state("placed", " ".join(lines))
+    ctx.panel.set_data("placed", " ".join(lines))
 
 
 def _summary(review: Any) -> str:

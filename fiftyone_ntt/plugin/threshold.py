@@ -79,7 +79,7 @@ def add_section(panel: Any, ctx: Any, choose: Any, slide: Any, apply: Any) -> No
     panel.str("predictions", label="Predictions", default=chosen, view=view, on_change=choose)
     slider = types.SliderView(label="Confidence", value_precision=2)
     panel.float("threshold", default=_START, min=0, max=1, view=slider, on_change=slide)
-    panel.md(ctx.panel.get_state("counted") or "Move the slider to count.", name="counted_text")
+    panel.md("Move the slider to count.", name="counted")
     panel.btn("apply", label="Apply to current view", icon="published_with_changes", on_click=apply)
 
 
@@ -118,7 +118,7 @@ def _subject(ctx: Any, field: str) -> str:
 
 
 def _say(ctx: Any, counts: dict[str, Any], threshold: float) -> None:
-    ctx.panel.set_state("counted", counts.get("problem") or said(counts["rows"], threshold))
+    ctx.panel.set_data("counted", counts.get("problem") or said(counts["rows"], threshold))
 
 
 def said(rows: dict[str, list[int]], threshold: float) -> str:

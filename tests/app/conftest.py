@@ -30,6 +30,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PICTURES = Path(__file__).parent / "pictures"
 START_TIMEOUT = 90
 VIEWPORT = {"width": 1360, "height": 850}
+STAND_STILL = """
+addEventListener("DOMContentLoaded", () => {
+    const style = document.createElement("style");
+    style.textContent = "*, *::before, *::after { animation: none !important }";
+    document.head.append(style);
+});
+"""
+"""Nothing turns while it is waited for: drawn without a GPU, one spinner takes a whole core."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -144,6 +152,7 @@ def opened_page(browser: Any, port: int, dataset: Any) -> Iterator[Any]:
     """A browser of its own (nothing is shared with others) that shows a dataset's grid."""
     context = browser.new_context(viewport=VIEWPORT, device_scale_factor=1)
     context.add_init_script("localStorage.setItem('fiftyone-enterprise-tooltip-seen', 'true')")
+    context.add_init_script(STAND_STILL)
     context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda r: r.abort())
     page = context.new_page()
     page.set_default_timeout(20_000)

@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import TimeoutError
+
+ATTEMPTS = 10
+WAIT = 5_000
+"""Milliseconds, of one attempt."""
+
 
 class App:
     """The App in a browser's tab.
@@ -112,9 +118,44 @@ class App:
         self.page.locator("[data-cy=new-panel-btn]").first.click()
         self.page.locator(f"[data-cy=new-panel-option-{name}]").first.click()
 
+    def tab(self, title: str) -> Any:
+        """The tab of an open panel."""
+        return self.page.locator("[data-cy^=panel-tab-]").filter(has_text=title).first
+
     def show_tab(self, title: str) -> None:
         """Bring a panel to the front, where others lie over it."""
-        self.page.get_by_text(title, exact=True).first.click()
+        self.tab(title).click()
+
+    def close_panels(self) -> None:
+        """Close all panels but the grid."""
+        closing = self.page.locator("[data-cy^=panel-tab-]").get_by_title("Close")
+        while count := closing.count():
+            closing.last.click()
+            closing.nth(count - 1).wait_for(state="detached")
+        self.page.wait_for_timeout(1500)  # the server learns of it a little later
+
+    def event(self, method: str) -> Any:
+        """A context that ends once the server has answered a panel's event: what leaves the panel
+        before is lost."""
+        return self.page.expect_response(
+            lambda response: (
+                response.url.endswith("/operators/execute")
+                and f'"__method__":"{method}"' in (response.request.post_data or "")
+            )
+        )
+
+    def click_point(self, plot: Any) -> None:
+        """Click the first point of a plot, which takes clicks on what it sees hovered over."""
+        point = plot.locator(".scatterlayer .points path").first
+        for _ in range(ATTEMPTS):
+            point.hover(force=True)
+            try:
+                plot.locator(".hoverlayer .hovertext").first.wait_for(timeout=WAIT)
+            except TimeoutError:  # drawn anew meanwhile
+                self.page.mouse.move(0, 0)
+                continue
+            return point.click(force=True)  # type: ignore[no-any-return]
+        raise AssertionError("The plot shows no text for its first point.")
 
     def show(self, found: Any) -> Any:
         """Scroll to something; not Playwright's own way, which waits until nothing moves."""

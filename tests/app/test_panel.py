@@ -26,7 +26,7 @@ def predicted(demo: Any) -> None:
 def panel(app: App) -> Any:
     """The panel, opened where it is not."""
     found = app.page.locator(PANEL)
-    if app.page.get_by_text("Memory Bank", exact=True).count():
+    if app.tab("Memory Bank").count():
         app.show_tab("Memory Bank")
     else:
         app.open_panel("memory_bank_panel")
@@ -71,8 +71,8 @@ def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> 
     app.picture("thumbnails")
     assert plot.locator("image").count() == len(bank.references)
     # Thumbnail by thumbnail: a click selects the label and shows its sample.
-    app.page.wait_for_timeout(1500)  # a plot that is still being drawn takes no clicks
-    plot.locator(".scatterlayer .points path").first.click(force=True)
+    with app.event("click"):
+        app.click_point(plot)
     app.page.wait_for_timeout(500)
     app.show_tab("Samples")
     app.page.locator("[data-cy=entry-counts]").filter(has_text="1 sample").first.wait_for()
@@ -84,7 +84,9 @@ def test_a_lasso_selects(app: App, panel: Any) -> None:
     plot.locator(".scatterlayer .points path").first.wait_for()
     app.show(plot)
     app.page.wait_for_timeout(500)
-    app.lasso(plot.locator(".nsewdrag").first.bounding_box())
+    with app.event("lasso"):
+        app.lasso(plot.locator(".nsewdrag").first.bounding_box())
+    app.page.wait_for_timeout(500)
     app.show_tab("Samples")
     counts = app.page.locator("[data-cy=entry-counts]")
     counts.get_by_text("2 samples").or_(counts.filter(has_text="2 samples")).first.wait_for()

@@ -37,3 +37,7 @@ def sent(messages: list[tuple[str, dict]], operator: str) -> dict:
 
 def state_of(messages: list[tuple[str, dict]]) -> dict:
     return sent(messages, "patch_panel_state")
+
+
+def data_of(messages: list[tuple[str, dict]]) -> dict:
+    return sent(messages, "patch_panel_data")

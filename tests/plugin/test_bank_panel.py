@@ -20,7 +20,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.registry import PANELS
 from tests.database import PrivateDatabase
-from tests.plugin.events import event, sent, state_of
+from tests.plugin.events import data_of, event, state_of
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 
@@ -39,15 +39,15 @@ def test_panels_are_listed() -> None:
 
 def test_opens_on_the_first_bank(uri: Any, banks: fo.Dataset) -> None:
     messages = event(uri, banks, "on_load")
-    assert sent(messages, "patch_panel_state")["bank"] == "all"
-    data = sent(messages, "patch_panel_data")
+    assert state_of(messages)["bank"] == "all"
+    data = data_of(messages)
     assert [len(trace["ids"]) for trace in data["scatter"]] == [6, 6, 6]
     assert len(data["references"]) == 18
     assert data["similarity"][0]["x"] == ["blue", "green", "red"]
 
 
 def test_another_bank_is_chosen(uri: Any, banks: fo.Dataset) -> None:
-    data = sent(event(uri, banks, "choose", value="two"), "patch_panel_data")
+    data = data_of(event(uri, banks, "choose", value="two"))
     assert len(data["references"]) == 6
 
 
@@ -59,7 +59,7 @@ def drawn(uri: Any, dataset: fo.Dataset, bank: str) -> dict:
     state = {"bank": bank}
     messages = event(uri, dataset, "drawn", state, original_params=asked["params"])
     assert "prompt_user_for_operation" not in dict(messages)
-    return sent(messages, "patch_panel_data") | {"state": state_of(messages)}
+    return data_of(messages) | {"state": state_of(messages)}
 
 
 def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
@@ -137,7 +137,7 @@ def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> 
     data = drawn(uri, banks, "sharp")
     assert data["state"]["negatives_rows"] == ["not blue", "not green", "not red"]
     assert len(data["negatives"][-1]["ids"]) == 6
-    assert "6 negatives" in data["state"]["summary"]
+    assert "6 negatives" in data["summary"]
     state = data["state"] | {"banks": ["sharp"]}
     assert "Remove negatives" in str(event(uri, banks, "render", state))
     given = {"action": "remove_negatives", "bank": "sharp"}
@@ -173,11 +173,11 @@ def test_many_references_have_pages(
     assert "Page 1 of 2" in str(event(uri, banks, "render", state | {"banks": ["all"]}))
     turned = event(uri, banks, "turn", state, page=1)
     assert state_of(turned)["grid_rows"] == ["red", ""]
-    assert len(sent(turned, "patch_panel_data")["grid"][-1]["ids"]) == 6
+    assert len(data_of(turned)["grid"][-1]["ids"]) == 6
 
 
 def test_a_bank_that_is_gone_is_told(uri: Any, banks: fo.Dataset) -> None:
-    state = sent(event(uri, banks, "choose", value="gone"), "patch_panel_state")
+    state = state_of(event(uri, banks, "choose", value="gone"))
     assert "no memory bank 'gone'" in state["problem"]
 
 
@@ -199,7 +199,7 @@ def test_rendering_loads_no_bank_and_runs_no_model(
     monkeypatch.setattr(ntt, "review_memory_bank", refuse, raising=False)
     monkeypatch.setattr("fiftyone_ntt.dataset.model_choice.load_models", refuse)
     monkeypatch.setattr(fo.Dataset, "aggregate", refuse)
-    state = {"banks": ["all"], "bank": "all", "summary": "fine"}
+    state = {"banks": ["all"], "bank": "all"}
     messages = event(uri, banks, "render", state)
     assert messages[-1][0] == "show_panel_output"
 
@@ -217,9 +217,9 @@ def test_the_slider_counts_what_is_at_least_its_threshold(uri: Any, predicted: f
     assert (opened["fields"], opened["predictions"]) == (["predictions"], "predictions")
     confidences = [[step / 20, step / 20, 0.95] for step in range(2, 8)]
     predicted.set_values("predictions.detections.confidence", confidences)
-    moved = state_of(event(uri, predicted, "slide", opened, value=0.3))
+    moved = data_of(event(uri, predicted, "slide", opened, value=0.3))
     assert "**10 of 18 predictions** at 0.30 or more: " in moved["counted"]
-    moved = state_of(event(uri, predicted, "slide", opened, value=0.05))
+    moved = data_of(event(uri, predicted, "slide", opened, value=0.05))
     assert "**18 of 18 predictions** at 0.05 or more: " in moved["counted"]
     assert "None is below 0.10 now" in moved["counted"]
 
@@ -237,7 +237,7 @@ def test_moving_the_slider_reads_the_database_once(
     times = []
     for step in range(21):
         start = time.perf_counter()
-        moved = state_of(event(uri, predicted, "slide", state, value=step / 20))
+        moved = data_of(event(uri, predicted, "slide", state, value=step / 20))
         times.append(1000 * (time.perf_counter() - start))
         assert f"at {step / 20:.2f} or more" in moved["counted"]
     median = sorted(times)[10]
@@ -250,23 +250,27 @@ def test_another_view_or_field_is_counted_anew(uri: Any, predicted: fo.Dataset) 
     ntt.segment(predicted[:1], "two", "few", points_per_side=8)
     state = state_of(event(uri, predicted, "on_load"))
     assert state["fields"] == ["few", "predictions"]
-    state |= state_of(event(uri, predicted, "slide", state, value=0.0))
-    assert "of 3 predictions" in state["counted"]
-    state |= state_of(event(uri, predicted, "choose_predictions", state, value="predictions"))
-    assert "of 18 predictions" in state["counted"]
+    messages = event(uri, predicted, "slide", state, value=0.0)
+    assert "of 3 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
+    messages = event(uri, predicted, "choose_predictions", state, value="predictions")
+    assert "of 18 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
     view = predicted[:2]._serialize()
-    state |= state_of(event(uri, predicted, "slide", state, value=0.0, view=view))
-    assert "of 6 predictions" in state["counted"]
+    messages = event(uri, predicted, "slide", state, value=0.0, view=view)
+    assert "of 6 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
     other = predicted[:1].clone()
-    state |= state_of(event(uri, other, "slide", state, value=0.0, view=[]))
-    assert "of 3 predictions" in state["counted"]
+    messages = event(uri, other, "slide", state, value=0.0, view=[])
+    assert "of 3 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
     other.delete()
 
 
 def test_a_field_that_is_gone_is_told_while_sliding(uri: Any, predicted: fo.Dataset) -> None:
     state = state_of(event(uri, predicted, "on_load"))
     predicted.delete_sample_field("predictions")
-    moved = state_of(event(uri, predicted, "slide", state, value=0.5))
+    moved = data_of(event(uri, predicted, "slide", state, value=0.5))
     assert "there is no field 'predictions'" in moved["counted"]
 
 
@@ -289,8 +293,8 @@ def test_applying_runs_the_operator_on_the_view(uri: Any, predicted: fo.Dataset)
     found = predicted.values("predictions.detections.confidence")
     assert found[:2] == [[c for c in values if c >= limit] for values in confidences[:2]]
     assert found[2:] == confidences[2:]
-    state |= state_of(event(uri, predicted, "applied", state))
-    assert f"of {sum(map(len, found))} predictions" in state["counted"]
+    told = data_of(event(uri, predicted, "applied", state))
+    assert f"of {sum(map(len, found))} predictions" in told["counted"]
 
 
 def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Dataset) -> None:
@@ -310,11 +314,11 @@ def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dat
     request = {"dataset": predicted, "view": predicted[:2], "params": asked["params"]}
     result = foo.execute_operator(asked["operator_uri"], request).result
     messages = event(uri, predicted, "placed", state, result=result)
-    traces = sent(messages, "patch_panel_data")["scatter"]
+    traces = data_of(messages)["scatter"]
     dots = [trace for trace in traces if trace["name"].endswith("predicted")]
     assert sum(len(trace["ids"]) for trace in dots) == 6
     assert len(traces) == 6
-    assert "6 predictions of 2 images" in state_of(messages)["placed"]
+    assert "6 predictions of 2 images" in data_of(messages)["placed"]
     # Where a colour is, the references of that colour are.
     for trace in dots:
         name = trace["name"].removesuffix(", predicted")
@@ -328,6 +332,19 @@ def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dat
     assert picked["field"] == "predictions"
     late = event(uri, predicted, "placed", state | {"bank": "two"}, result=result)
     assert [name for name, _ in late] == ["show_panel_output"]
+
+
+def test_what_is_said_outlives_an_event_that_began_earlier(uri: Any, predicted: fo.Dataset) -> None:
+    before = state_of(event(uri, predicted, "on_load"))
+    assert before["predictions"] == "predictions"
+    result = {"bank": "all", "images": 0, "left_out": {}}
+    result |= {name: [] for name in ("ids", "sample_ids", "labels", "points")}
+    placed = event(uri, predicted, "placed", before, result=result)
+    assert "0 predictions of 0 images" in data_of(placed)["placed"]
+    moved = event(uri, predicted, "slide", before | state_of(placed), value=0.3)
+    assert "at 0.30 or more" in data_of(moved)["counted"]
+    # The App keeps the layout that came last, of whatever state it was.
+    assert moved[-1][1] == event(uri, predicted, "render", before)[-1][1]
 
 
 WITHOUT_TORCH = """
@@ -346,7 +363,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.dataset.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
 from fiftyone_ntt.plugin import PLUGIN_NAME
-from tests.plugin.events import event, sent, state_of
+from tests.plugin.events import data_of, event, state_of
 
 uri = lambda name: f"{PLUGIN_NAME}/{name}"
 dataset = fo.Dataset()
@@ -367,9 +384,10 @@ keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
 
 opened = event(uri, dataset, "on_load")
 state = state_of(opened)
-state |= state_of(event(uri, dataset, "slide", state, value=0.5))
-assert "1 of 2 predictions" in state["counted"], state
-places = sent(opened, "patch_panel_data")["grid"][-1]["ids"]
+moved = event(uri, dataset, "slide", state, value=0.5)
+assert "1 of 2 predictions" in data_of(moved)["counted"], moved
+state |= state_of(moved)
+places = data_of(opened)["grid"][-1]["ids"]
 assert "set_selected_labels" in dict(event(uri, dataset, "lasso", data=[{"id": places[0]}]))
 for method in ("choose", "choose_predictions"):
     event(uri, dataset, method, state, value={"choose": "bank"}.get(method, "predictions"))

@@ -10,8 +10,8 @@ import pytest
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shots_panel import ShotsCurvePanel
+from tests.plugin.events import sent
 from tests.plugin.forms import open_form, problems
-from tests.plugin.test_bank_panel import sent
 
 PARAMS = {
     "candidates": "reference",
