@@ -119,7 +119,6 @@ def fast_stages(pipeline: Pipeline) -> list[Target]:
         (proposals_module, "pool_features", "pool"),
         (proposals_module, "encode_logits", "masks"),
         (proposals_module, "mask_overlaps", "match"),
-        (proposals_module, "mask_overlaps", "match"),
         (pipeline_module, "match", "match"),
     ]
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from .identity import weights_identity
+from .image_encoding import ImageEncoder
 from .mask_decoding import PreparedImage, decode_best, in_precision, prepare_image
 from .precision import Precision, marked, precision_type
 from .preprocessing import normalise
@@ -35,10 +36,11 @@ _NO_PROMPTS = dict.fromkeys(("input_points", "input_labels", "input_boxes", "inp
 
 
 class TransformersSegmenter:
-    """`Segmenter` over `Sam2Model`, or over a model with the same parts: `get_image_features` with
-    the coarsest level last, `prompt_encoder` and `mask_decoder`.
+    """`Segmenter` over `Sam2Model`.
 
-    The parts are called one by one, so that an image is embedded once for all its prompts.
+    Its parts are called one by one, so that an image is embedded once for all its prompts. Image
+    encoder and mask decoder run in our own way on its weights: see `image_encoding` and
+    `mask_decoding`.
 
     Attributes:
         identity, side, mask_side, device: see `fiftyone_ntt.core.protocols.Segmenter`.
@@ -72,8 +74,10 @@ class TransformersSegmenter:
         self.model.eval().requires_grad_(False).to(self.device)
         self._type = precision_type(precision)
         self._decoder = in_precision(self.model.mask_decoder, self._type)
-        for part in (self.model.vision_encoder, *_detail_projections(self.model.mask_decoder)):
+        decoder = self.model.mask_decoder
+        for part in (self.model.vision_encoder, decoder.conv_s0, decoder.conv_s1):
             part.to(self._type)
+        self._encoder = ImageEncoder(self.model)
         with torch.no_grad():
             self._positions: Tensor = self.model.get_image_wide_positional_embeddings()
 
@@ -81,8 +85,7 @@ class TransformersSegmenter:
     def embed(self, images: Tensor) -> list[ImageFeatures]:
         """One embedding per image of `images`, float32 `[B, 3, S, S]`, RGB in 0..1."""
         pixels = normalise(images, self.side, self.device).to(self._type)
-        output = self.model.get_image_features(pixels, return_dict=True)
-        levels = [_as_map(level).float() for level in output.fpn_hidden_states]
+        levels = [level.float() for level in self._encoder(pixels)]
         if self.add_no_memory_embedding:
             levels[-1] = levels[-1] + self.model.no_memory_embedding.view(1, -1, 1, 1)
         return [self._features([level[i : i + 1] for level in levels]) for i in range(len(images))]
@@ -144,18 +147,6 @@ class TransformersSegmenter:
             high_resolution_features=list(embedding.details),
         )
         return logits[0, :, 0].float(), ious[0, :, 0].float()
-
-
-def _detail_projections(decoder: Any) -> list[nn.Module]:
-    """What `get_image_features` borrows from the mask decoder, where it does."""
-    names = ("conv_s0", "conv_s1")
-    return [getattr(decoder, name) for name in names if hasattr(decoder, name)]
-
-
-def _as_map(level: Tensor) -> Tensor:
-    """A feature level `[h * w, B, C]` of a square image as `[B, C, h, w]`."""
-    side = round(level.shape[0] ** 0.5)
-    return level.permute(1, 2, 0).reshape(level.shape[1], level.shape[2], side, side)
 
 
 def _identity(model: PreTrainedModel, side: int, add_no_memory_embedding: bool) -> str:
