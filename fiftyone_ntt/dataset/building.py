@@ -23,6 +23,7 @@ def build_memory_bank(
     name: str | None = None,
     models: str | Models = "paper",
     device: str = "cpu",
+    precision: str = "float32",
     label_tags: str | Collection[str] | None = None,
     label_ids: Collection[str] | None = None,
     classes: Sequence[str] | None = None,
@@ -40,6 +41,8 @@ def build_memory_bank(
         name: what to call the bank; with a name it is also saved on the dataset.
         models: a named set (`paper`, `large`, `base`, `small`, `tiny`, `demo`) or loaded models.
         device: where a named set runs: `cpu`, `cuda`, `auto`, ...
+        precision: what a named set computes in: `float32`, or `bfloat16` where the hardware has
+            it. Whatever uses the bank later loads the models likewise.
         label_tags: only labels with one of these label tags.
         label_ids: only these labels; one that is repeated counts as many times.
         classes: only these classes, in this order; sorted by name when None.
@@ -53,7 +56,7 @@ def build_memory_bank(
 
     Raises:
         InputError: no usable references (the message says why), or the name is taken.
-        ModelError: the models cannot be loaded.
+        ModelError: the models cannot be loaded, or do not compute in this precision.
 
     Example:
         >>> import fiftyone_ntt as ntt  # doctest: +SKIP
@@ -78,7 +81,7 @@ def build_memory_bank(
     )
     if name is not None:
         check_bank_name(samples._root_dataset, name, overwrite)
-    loaded = resolve_models(models, device)
+    loaded = resolve_models(models, device, precision)
     total = sum(map(len, [*references.values(), *negatives.values()]))
     with progress_steps(total, progress) as advance.step:
         bank = build_bank(references, loaded.encoder, loaded.segmenter, negatives)

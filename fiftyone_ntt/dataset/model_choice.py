@@ -8,9 +8,11 @@ from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models.loading import Models, load_models
 
 
-def resolve_models(models: str | Models, device: str = "cpu") -> Models:
+def resolve_models(models: str | Models, device: str = "cpu", precision: str = "float32") -> Models:
     """A named set, loaded; models already loaded are returned as they are."""
-    return load_models(models, device=device) if isinstance(models, str) else models
+    if isinstance(models, str):
+        return load_models(models, device=device, precision=precision)
+    return models
 
 
 def models_of_bank(

@@ -12,7 +12,12 @@ from fiftyone_ntt.plugin.bank_choice import check_new_name
 from fiftyone_ntt.plugin.base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.counts import listed
 from fiftyone_ntt.plugin.form import Form
-from fiftyone_ntt.plugin.model_choice import TORCH, choose_device, choose_models
+from fiftyone_ntt.plugin.model_choice import (
+    TORCH,
+    choose_device,
+    choose_models,
+    choose_precision,
+)
 from fiftyone_ntt.plugin.running import Step
 from fiftyone_ntt.plugin.sources import LABEL_TAG, choose_source, source_counts, source_samples
 
@@ -41,6 +46,7 @@ class BuildMemoryBank(NttOperator):
         check_new_name(form, "name", name, overwrite)
         choose_models(form)
         choose_device(form)
+        choose_precision(form)
 
     def run(self, ctx: Any, step: Step) -> Outcome:
         given = ctx.params
@@ -54,6 +60,7 @@ class BuildMemoryBank(NttOperator):
             name=required(given, "name").strip(),
             models=given.get("models", "paper"),
             device=given.get("device", "auto"),
+            precision=given.get("precision", "float32"),
             label_ids=ids or None,
             classes=given.get("classes") or None,
             overwrite=given.get("overwrite", False),

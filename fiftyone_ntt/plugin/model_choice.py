@@ -12,6 +12,10 @@ from fiftyone_ntt.plugin.form import Form
 TORCH = ("torch", "transformers")
 """Packages that running any model needs."""
 
+_PRECISIONS = {
+    "float32": "float32: exact",
+    "bfloat16": "bfloat16: several times faster, where the hardware has it",
+}
 _DEVICES = {"auto": "a GPU if there is one", "cpu": "the processor", "cuda": "the (first) GPU"}
 
 
@@ -49,6 +53,11 @@ def check_models(form: Form, name: str, choice: str | None) -> None:
 def choose_device(form: Form) -> str | None:
     """A dropdown of devices."""
     return form.choice("device", "Device", _DEVICES, default="auto")
+
+
+def choose_precision(form: Form) -> str | None:
+    """A dropdown of the number formats that models compute in."""
+    return form.choice("precision", "Precision", _PRECISIONS, default="float32")
 
 
 @once_per_prompt

@@ -10,6 +10,7 @@ from uuid import uuid4
 import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
+import torch
 import yaml
 from fiftyone.operators.executor import ExecutionContext, ExecutionError, Executor
 
@@ -80,6 +81,15 @@ def test_segmenting_adaptively(uri: Any, scenes: fo.Dataset) -> None:
     assert len(scenes.exists("predictions")) == len(scenes)
     (key,) = ntt.list_prediction_runs(scenes)
     assert scenes.get_run_info(key).config.mode == "adaptive"
+
+
+def test_a_bank_in_bfloat16(uri: Any, scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fiftyone_ntt.dataset.model_choice.load_models", ntt.load_models)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # or emulated
+    run(uri, "build_memory_bank", scenes, {**BUILD, "precision": "bfloat16"})
+    assert ntt.load_memory_bank(scenes, "colours").models["precision"] == "bfloat16"
+    run(uri, "segment_with_memory_bank", scenes, {"bank": "colours", "points_per_side": 4})
+    assert len(scenes.exists("predictions")) == len(scenes)
 
 
 def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
