@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,15 +136,15 @@ class App:
             closing.nth(count - 1).wait_for(state="detached")
         self.page.wait_for_timeout(1500)  # the server learns of it a little later
 
-    def event(self, method: str) -> Any:
-        """A context that ends once the server has answered a panel's event: what leaves the panel
-        before is lost."""
-        return self.page.expect_response(
-            lambda response: (
-                response.url.endswith("/operators/execute")
-                and f'"__method__":"{method}"' in (response.request.post_data or "")
-            )
-        )
+    @contextmanager
+    def selecting(self) -> Iterator[None]:
+        """Ends once the App has taken over the selection that is made inside: a tab that is brought
+        to the front earlier makes it forget the samples."""
+        with self.page.expect_response(
+            lambda response: "setSelectedLabelsMutation" in (response.request.post_data or "")
+        ):
+            yield
+        self.page.wait_for_timeout(2000)
 
     def click_point(self, plot: Any) -> None:
         """Click the first point of a plot, which takes clicks on what it sees hovered over."""

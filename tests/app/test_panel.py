@@ -71,9 +71,8 @@ def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> 
     app.picture("thumbnails")
     assert plot.locator("image").count() == len(bank.references)
     # Thumbnail by thumbnail: a click selects the label and shows its sample.
-    with app.event("click"):
+    with app.selecting():
         app.click_point(plot)
-    app.page.wait_for_timeout(500)
     app.show_tab("Samples")
     app.page.locator("[data-cy=entry-counts]").filter(has_text="1 sample").first.wait_for()
     app.picture("clicked")
@@ -84,9 +83,8 @@ def test_a_lasso_selects(app: App, panel: Any) -> None:
     plot.locator(".scatterlayer .points path").first.wait_for()
     app.show(plot)
     app.page.wait_for_timeout(500)
-    with app.event("lasso"):
+    with app.selecting():
         app.lasso(plot.locator(".nsewdrag").first.bounding_box())
-    app.page.wait_for_timeout(500)
     app.show_tab("Samples")
     counts = app.page.locator("[data-cy=entry-counts]")
     counts.get_by_text("2 samples").or_(counts.filter(has_text="2 samples")).first.wait_for()
