@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +81,11 @@ class App:
         found.wait_for(timeout=timeout * 1000)
         return found
 
+    def expect_samples(self, count: str) -> None:
+        """Wait until the grid says that it shows so many."""
+        shown = self.page.locator("[data-cy=entry-counts]")
+        shown.filter(has_text=re.compile(rf"^\s*{count}\s*$")).first.wait_for()
+
     def execute(self) -> None:
         """Press the form's button."""
         self.form.get_by_role("button", name="Execute", exact=True).click()
@@ -116,8 +120,8 @@ class App:
         return pixels
 
     def open_panel(self, name: str) -> None:
-        """Open a panel through the plus beside the tabs."""
-        self.page.locator("[data-cy=new-panel-btn]").first.click()
+        """Open a panel beside the grid, through the plus beside the tabs."""
+        self.page.locator("[data-cy=new-panel-btn]").last.click()
         self.page.locator(f"[data-cy=new-panel-option-{name}]").first.click()
 
     def tab(self, title: str) -> Any:
@@ -135,16 +139,6 @@ class App:
             closing.last.click()
             closing.nth(count - 1).wait_for(state="detached")
         self.page.wait_for_timeout(1500)  # the server learns of it a little later
-
-    @contextmanager
-    def selecting(self) -> Iterator[None]:
-        """Ends once the App has taken over the selection that is made inside: a tab that is brought
-        to the front earlier makes it forget the samples."""
-        with self.page.expect_response(
-            lambda response: "setSelectedLabelsMutation" in (response.request.post_data or "")
-        ):
-            yield
-        self.page.wait_for_timeout(2000)
 
     def click_point(self, plot: Any) -> None:
         """Click the first point of a plot, which takes clicks on what it sees hovered over."""

@@ -71,10 +71,8 @@ def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> 
     app.picture("thumbnails")
     assert plot.locator("image").count() == len(bank.references)
     # Thumbnail by thumbnail: a click selects the label and shows its sample.
-    with app.selecting():
-        app.click_point(plot)
-    app.show_tab("Samples")
-    app.page.locator("[data-cy=entry-counts]").filter(has_text="1 sample").first.wait_for()
+    app.click_point(plot)
+    app.expect_samples("1 sample")
     app.picture("clicked")
 
 
@@ -83,11 +81,8 @@ def test_a_lasso_selects(app: App, panel: Any) -> None:
     plot.locator(".scatterlayer .points path").first.wait_for()
     app.show(plot)
     app.page.wait_for_timeout(500)
-    with app.selecting():
-        app.lasso(plot.locator(".nsewdrag").first.bounding_box())
-    app.show_tab("Samples")
-    counts = app.page.locator("[data-cy=entry-counts]")
-    counts.get_by_text("2 samples").or_(counts.filter(has_text="2 samples")).first.wait_for()
+    app.lasso(plot.locator(".nsewdrag").first.bounding_box())
+    app.expect_samples("2 samples")
     app.page.wait_for_timeout(1500)
     app.picture("lasso")
 
