@@ -36,6 +36,9 @@ _PROMPTS_AT_ONCE = 4
 _TILE_BYTES = 2 * 2**20
 """On a CPU, of the image tokens of all prompts at once: they should stay in a core's own cache."""
 
+_FEW_ROWS = 16
+"""Of queries, for which a product with the positions costs less than adding them to the tokens."""
+
 _ROWS_PER_TOKEN = 16
 """More than decoding a prompt takes per image token, in rows `D` wide: the tokens before and after
 a layer, with positions, and what they are upscaled to, which is twice as wide."""
@@ -231,7 +234,9 @@ def _read_shared(attention: Any, image: PreparedImage, queries: Tensor) -> Tenso
     """Prompt tokens `[P, n, D]` attend to image tokens that are the same for all prompts."""
     count, width = queries.shape[:2]
     query = _heads(attention.q_proj(queries).flatten(0, 1), attention)
-    mixed = F.scaled_dot_product_attention(query, image.keys, image.values, scale=attention.scaling)
+    # Of one image, because for fewer axes the fused attention is not used.
+    keys, values = image.keys[None], image.values[None]
+    mixed = F.scaled_dot_product_attention(query[None], keys, values, scale=attention.scaling)[0]
     out: Tensor = attention.o_proj(_joined(mixed).view(count, width, -1))
     return out
 
@@ -260,9 +265,9 @@ def _read(attention: Any, image: PreparedImage, queries: Tensor, pixels: list[Te
 def _placed_scores(folded: Tensor, tile: Tile, own: Tensor) -> Tensor:
     """`folded` `[P, r, D]` times the image tokens `own` `[P, t, D]` plus their positions, as
     `[P, r, t]`."""
-    if own.dtype == torch.float32:
+    if own.dtype == torch.float32 and folded.shape[1] > _FEW_ROWS:
         return torch.bmm(folded, (own + tile.positions).transpose(1, 2))
-    # Where products are fast, one more is cheaper than the sum.
+    # Where products are fast or small, one more is cheaper than the sum.
     by_position = (folded.flatten(0, 1) @ tile.positions.T).view(*folded.shape[:2], -1)
     return by_position.baddbmm_(folded, own.transpose(1, 2))
 
