@@ -40,6 +40,7 @@ def test_the_form_says_what_is_wrong(app: App, demo: Any) -> None:
 
 def test_references_and_predictions_are_visualized(app: App, demo: Any) -> None:
     prepared(demo)
+    app.close_panels()  # the one that opens is looked at
     app.open_form("Visualize memory bank")
     app.choose("Memory bank", "shown (")
     app.choose("Predictions", "shown_here")
