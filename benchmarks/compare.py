@@ -118,7 +118,6 @@ def fast_stages(pipeline: Pipeline) -> list[Target]:
         (pipeline.encoder, "encode", "encoder"),
         (proposals_module, "pool_features", "pool"),
         (proposals_module, "encode_logits", "masks"),
-        (proposals_module, "mask_overlaps", "match"),
         (pipeline_module, "match", "match"),
     ]
 

@@ -9,7 +9,6 @@ from PIL import Image
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.core.geometry import encode_logits, mask_boxes
-from fiftyone_ntt.core.overlaps import mask_overlaps
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
 
@@ -81,15 +80,13 @@ def random_proposals(count: int, width: int, size: tuple[int, int], seed: int) -
     distances = ((ticks[:, None] - centres[:, 0]) ** 2 + (ticks - centres[:, 1]) ** 2).sqrt()
     logits = (radii - distances).float()
     features = cluster_features(random.integers(40, size=count), width, random)
-    masks = encode_logits(logits, size)
     return Proposals(
         image_size=size,
         prompts=np.arange(count),
         ious=random.uniform(0.4, 1, count).astype(np.float32),
         boxes=mask_boxes(logits > 0).numpy(),
         features=features,
-        masks=masks,
-        overlaps=mask_overlaps(masks),
+        masks=encode_logits(logits, size),
     )
 
 

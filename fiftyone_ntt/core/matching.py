@@ -113,7 +113,7 @@ def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None
     candidates = _suppressed(proposals, similarity, settings)
     labels = similarity[candidates].argmax(axis=1)
     scores = merged_scores(
-        proposals.overlaps.among(candidates),
+        proposals.overlaps_among(candidates),
         labels,
         proposals.features[candidates],
         similarity[candidates, labels],

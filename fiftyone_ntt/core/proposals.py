@@ -6,6 +6,7 @@ The expensive half of the method. Its result depends on the image and the models
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ class Proposals:
         boxes: int64 `[N, 4]`, inclusive extrema at the masks' own side `m`: x1, y1, x2, y2.
         features: float32 `[N, C]`, unit mean token inside each mask; zeros for an empty mask.
         masks: `N` run-length encodings at image size (method 7), possibly empty.
-        overlaps: of the masks.
+        known_overlaps: of the masks, where they were computed before; None if not.
     """
 
     image_size: tuple[int, int]
@@ -62,10 +63,21 @@ class Proposals:
     boxes: NDArray[np.int64]
     features: NDArray[np.float32]
     masks: list[RLE]
-    overlaps: Overlaps
+    known_overlaps: Overlaps | None = None
 
     def __len__(self) -> int:
         return len(self.ious)
+
+    @cached_property
+    def overlaps(self) -> Overlaps:
+        """Of all masks, which serve every bank: worth computing for those that are kept."""
+        return mask_overlaps(self.masks) if self.known_overlaps is None else self.known_overlaps
+
+    def overlaps_among(self, rows: NDArray[np.int64]) -> Overlaps:
+        """Of some masks, numbered as in `rows`; see `Overlaps.among`."""
+        if self.known_overlaps is None:
+            return mask_overlaps([self.masks[row] for row in rows.tolist()])
+        return self.known_overlaps.among(rows)
 
 
 def propose(
@@ -105,15 +117,13 @@ def described(
     """
     inside = logits > 0
     features = pool_features(tokens.to(inside.device), inside)
-    masks = encode_logits(logits, size)
     return Proposals(
         image_size=size,
         prompts=prompts.cpu().numpy(),
         ious=ious.cpu().numpy(),
         boxes=mask_boxes(inside).cpu().numpy(),
         features=features.cpu().numpy(),
-        masks=masks,
-        overlaps=mask_overlaps(masks),
+        masks=encode_logits(logits, size),
     )
 
 

@@ -129,12 +129,13 @@ class ProposalStore:
         if not (folder / SETUP_FILE).exists():
             description = json.dumps(dataclasses.asdict(setup), indent=1)
             write_atomically(folder / SETUP_FILE, description.encode())
-        data = _bytes_of(proposals)
+        kept = dataclasses.replace(rounded(proposals), known_overlaps=proposals.overlaps)
+        data = _bytes_of(kept)
         write_atomically(self._path(setup, image), data)
         self._unaccounted += len(data)
         if self._unaccounted > self.limit * _CHECKED_SHARE:
             self.keep_within_limit()
-        return rounded(proposals)
+        return kept
 
     def setups(self) -> list[ProposalSetup]:
         """The setups of which it holds proposals."""
@@ -283,7 +284,7 @@ def _read(data: bytes, origin: str) -> Proposals:
             boxes=arrays["boxes"].astype(np.int64),
             features=arrays["features"].astype(np.float32),
             masks=_masks(arrays["mask_bytes"], arrays["mask_lengths"], (height, width)),
-            overlaps=Overlaps(areas, pairs, pixels),
+            known_overlaps=Overlaps(areas, pairs, pixels),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise _FORMAT.corrupt(origin, repr(error)) from error

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core.matching import class_similarity, match, require_encoder
+from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
 from fiftyone_ntt.core.proposals import propose
-from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.core.rle import RLE, decode_mask
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import ModelError
 from tests.core.toy_models import (
@@ -111,6 +113,25 @@ def test_a_repeated_mask_is_dropped_when_nms_lets_it_pass() -> None:
     found = match(proposals, TWO, MatchSettings(nms_threshold=1.0))
     assert found.proposals.tolist() == [0]
     assert np.isfinite(found.scores).all()
+
+
+def test_overlaps_are_computed_of_candidates_alone_unless_they_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def counted(masks: list[RLE]) -> Overlaps:
+        asked.append(len(masks))
+        return mask_overlaps(masks)
+
+    masks = squares((0, 0, 10, 10), (0, 0, 10, 11), (5, 0, 15, 10))
+    proposals = toy_proposals(masks, [0.9, 0.8, 0.7], [[0.8, 0.6], [1, 0], [0.9, 0.1]])
+    known = replace(proposals, known_overlaps=proposals.overlaps)
+    monkeypatch.setattr("fiftyone_ntt.core.proposals.mask_overlaps", counted)
+    fresh, again = match(proposals, TWO), match(known, TWO)
+    assert asked == [2]
+    assert fresh.proposals.tolist() == again.proposals.tolist() == [0, 2]
+    np.testing.assert_array_equal(fresh.scores, again.scores)
 
 
 def test_candidates_are_counted_before_score_0_is_dropped() -> None:

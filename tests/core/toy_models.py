@@ -139,11 +139,9 @@ def toy_proposals(
 ) -> Proposals:
     """Proposals of an image of the masks' own size, so that nothing is resampled."""
     from fiftyone_ntt.core.geometry import mask_boxes
-    from fiftyone_ntt.core.overlaps import mask_overlaps
     from fiftyone_ntt.core.rle import encode_masks
 
     inside = torch.from_numpy(masks)
-    encodings = encode_masks(masks) if len(masks) else []
     rows = np.array(features, np.float32).reshape(len(features), -1 if features else 6)
     return Proposals(
         image_size=(masks.shape[1], masks.shape[2]),
@@ -151,6 +149,5 @@ def toy_proposals(
         ious=np.array(ious, np.float32),
         boxes=mask_boxes(inside).numpy(),
         features=rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12),
-        masks=encodings,
-        overlaps=mask_overlaps(encodings),
+        masks=encode_masks(masks) if len(masks) else [],
     )

@@ -36,7 +36,7 @@ def example(seed: int = 0, count: int = 5) -> Proposals:
 
 def assert_equal(found: Proposals | None, expected: Proposals) -> None:
     assert found is not None
-    names = [field.name for field in dataclasses.fields(Proposals) if field.name != "overlaps"]
+    names = [field.name for field in dataclasses.fields(Proposals) if "overlaps" not in field.name]
     values = [(getattr(found, name), getattr(expected, name)) for name in names]
     for name in ("areas", "pairs", "pixels"):
         values.append((getattr(found.overlaps, name), getattr(expected.overlaps, name)))
