@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from transformers import Sam2Model
 
+from benchmarks.naive import embed
 from fiftyone_ntt.models import image_encoding
 from fiftyone_ntt.models.image_encoding import ImageEncoder
-from fiftyone_ntt.models.meta_sam2 import sam2_config
 
-from .conftest import GOLDEN
+from .conftest import random_model
 
-
-def random_model(**trunk: Any) -> Sam2Model:
-    config = copy.deepcopy(json.loads((GOLDEN / "sam2_tiny.json").read_text()))
-    config["vision_config"]["backbone_config"].update(trunk)
-    torch.manual_seed(3)
-    model = Sam2Model(sam2_config(config)).eval().requires_grad_(False)
-    for parameter in model.parameters():  # biases and norms too: transformers starts them at 0, 1
-        torch.nn.init.normal_(parameter, std=0.15)
-    return model
-
-
-def levels_of(model: Sam2Model, pixels: Tensor) -> list[Tensor]:
-    """What transformers makes of images, as maps."""
-    found = model.get_image_features(pixels, return_dict=True).fpn_hidden_states
-    sides = [round(len(level) ** 0.5) for level in found]
-    return [
-        level.permute(1, 2, 0).unflatten(2, (side, side))
-        for level, side in zip(found, sides, strict=True)
-    ]
+SEED = 3
 
 
 def assert_same(found: list[Tensor], expected: list[Tensor], tolerance: float = 1e-5) -> None:
@@ -59,29 +38,29 @@ def test_equals_the_original(
     trunk: dict[str, Any], batch: int, tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(image_encoding, "_CPU_TOKENS", tokens)
-    model = random_model(**trunk)
+    model = random_model(SEED, trunk=trunk)
     pixels = torch.randn(batch, 3, 256, 256)
-    assert_same(ImageEncoder(model)(pixels), levels_of(model, pixels))
+    assert_same(ImageEncoder(model)(pixels), embed(model, pixels))
 
 
 def test_images_of_other_sizes_get_their_own_positions() -> None:
-    model = random_model()
+    model = random_model(SEED)
     encoder = ImageEncoder(model)
     for side in (256, 128, 256):
         pixels = torch.randn(1, 3, side, side)
-        assert_same(encoder(pixels), levels_of(model, pixels))
+        assert_same(encoder(pixels), embed(model, pixels))
 
 
 def test_equals_the_original_in_bfloat16() -> None:
-    model = random_model().to(torch.bfloat16)
+    model = random_model(SEED).to(torch.bfloat16)
     pixels = torch.randn(1, 3, 256, 256, dtype=torch.bfloat16)
     found = ImageEncoder(model)(pixels)
     assert {level.dtype for level in found} == {torch.bfloat16}
-    assert_same(found, levels_of(model, pixels), tolerance=0.02)
+    assert_same(found, embed(model, pixels), tolerance=0.02)
 
 
 def test_computes_no_attention_weights_and_no_position_encodings() -> None:
-    model = random_model()
+    model = random_model(SEED)
     pixels = torch.randn(1, 3, 256, 256)
     encoder = ImageEncoder(model)
     encoder(pixels)

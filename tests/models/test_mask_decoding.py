@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from typing import Any
 
 import pytest
 import torch
-from transformers import Sam2Model
 
 from fiftyone_ntt.models import mask_decoding
-from fiftyone_ntt.models.meta_sam2 import sam2_config
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
 from tests.choosing import keep_best
 
-from .conftest import GOLDEN
+from .conftest import random_model
 from .plain_decoding import decode_points
 
 POINTS = torch.rand(23, 2, generator=torch.Generator().manual_seed(1)) * 255
 
 
 def random_segmenter(seed: int, **decoder: Any) -> TransformersSegmenter:
-    config = copy.deepcopy(json.loads((GOLDEN / "sam2_tiny.json").read_text()))
-    config["mask_decoder_config"].update(decoder)
-    torch.manual_seed(seed)
-    model = Sam2Model(sam2_config(config))
-    for parameter in model.parameters():  # biases and norms too: transformers starts them at 0, 1
-        torch.nn.init.normal_(parameter, std=0.15)
-    return TransformersSegmenter(model)
+    return TransformersSegmenter(random_model(seed, decoder=decoder))
 
 
 @pytest.mark.parametrize(
