@@ -56,7 +56,7 @@ class ImageEncoder:
         tokens = tokens + self._positions
         stages = []
         for index, block in enumerate(self._trunk.blocks):
-            tokens = run_block(block, tokens)
+            tokens = _run_block(block, tokens)
             if index in self._trunk.stage_ends:
                 stages.append(tokens)
         return stages
@@ -74,7 +74,7 @@ class ImageEncoder:
         return levels[-self._levels :][::-1]
 
 
-def run_block(block: Any, tokens: Tensor) -> Tensor:
+def _run_block(block: Any, tokens: Tensor) -> Tensor:
     """One block of the trunk.
 
     Args:
@@ -123,8 +123,9 @@ def _attend(block: Any, tokens: Tensor, stride: int) -> Tensor:
     attention = block.attn
     batch, height, width, _ = tokens.shape
     high, wide = (block.window_size,) * 2 if block.window_size else (height, width)
-    # Windows at the border see zeros beyond it, as those of the original do.
-    tokens = functional.pad(tokens, (0, 0, 0, -width % wide, 0, -height % high))
+    beyond = (0, 0, 0, -width % wide, 0, -height % high)
+    if any(beyond):  # windows at the border see zeros there, as those of the original do
+        tokens = functional.pad(tokens, beyond)
     rows, columns = tokens.shape[1] // high, tokens.shape[2] // wide
     windows = tokens.reshape(batch, rows, high, columns, wide, -1).transpose(2, 3)
     projected = attention.qkv(windows.flatten(3, 4).flatten(0, 2))
