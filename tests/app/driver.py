@@ -50,13 +50,17 @@ class App:
 
     def close_form(self) -> None:
         """Leave whatever form is open, and what an operator said at its end."""
+        self._dismiss_result()
+        if self.form.count():
+            self.page.keyboard.press("Escape")
+            self.form.first.wait_for(state="detached")
+
+    def _dismiss_result(self) -> None:
+        """Press the button under what an operator said at its end, where there is one."""
         done = self.page.get_by_role("button", name="Done", exact=True)
         if done.count():
             done.first.click()
             done.first.wait_for(state="detached")
-        if self.form.count():
-            self.page.keyboard.press("Escape")
-            self.form.first.wait_for(state="detached")
 
     def field(self, label: str) -> Any:
         """The input under a label."""
@@ -93,9 +97,7 @@ class App:
     def expect_done(self, text: str) -> None:
         """Wait for an operator's closing words, and for its form to go."""
         self.expect(text, timeout=180)
-        done = self.page.get_by_role("button", name="Done", exact=True)
-        if done.count():
-            done.click()
+        self._dismiss_result()
         self.form.wait_for(state="detached")
 
     def wait_until_executable(self) -> None:
