@@ -10,15 +10,15 @@ but
 - the last attention is computed for the IoU token alone and, where that passes, for the one mask
   token that is chosen: prompts below the threshold, and the outputs that are not chosen, are never
   upscaled;
-- image tokens are kept in tiles small enough for a CPU's cache, and what happens to a tile happens
-  while it is there; a tile's 4 x 4 pixels per token are extra axes, so nothing is transposed until
-  the mask itself.
+- image tokens are kept in tiles, and a tile is read as soon as it is written, in one go with the
+  softmax that it is read by; tiles are written where those of the prompts before were;
+- a tile's 4 x 4 pixels per token are extra axes, so nothing is transposed until the mask itself.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,13 @@ IOU_TOKEN = 1
 FIRST_MASK_TOKEN = 2
 """Output tokens: object score, IoU, then one per mask, the single-mask output first."""
 
-_PROMPTS_AT_ONCE = 4
-_TILE_BYTES = 2 * 2**20
-"""On a CPU, of the image tokens of all prompts at once: they should stay in a core's own cache."""
+_PROMPTS_AT_ONCE = 32
+_TILE_BYTES = 4 * 2**20
+"""On a CPU, of the image tokens of all prompts at once: measured, a compromise between the caches
+and the cost of a call."""
+
+_NORM_BYTES = 256 * 2**10
+"""On a CPU, of what is normalised at once: that needs as much again, which should stay cached."""
 
 _FEW_ROWS = 16
 """Of queries, for which a product with the positions costs less than adding them to the tokens."""
@@ -63,20 +67,50 @@ class Tile:
     fine: Tensor
 
 
+class Room:
+    """Memory for each prompt's own image tokens, kept from one batch of prompts to the next: the
+    kernel takes about as long to hand out fresh pages as the decoder to fill them."""
+
+    def __init__(self, tokens: Tensor, lengths: Sequence[int]) -> None:
+        """
+        Args:
+            tokens: of the image, `[T, D]`: width, type and device of what is kept.
+            lengths: of its tiles.
+        """
+        self._lengths, self._width = lengths, tokens.shape[1]
+        self._tokens, self._placed = tokens.new_empty(0), tokens.new_empty(0)
+
+    def tiles(self, count: int) -> list[Tensor]:
+        """A place for each tile of this many prompts, `[count, t, D]`, until the next call."""
+        sizes = [count * length * self._width for length in self._lengths]
+        if len(self._tokens) < sum(sizes):
+            self._tokens = self._tokens.new_empty(sum(sizes))
+        parts = self._tokens[: sum(sizes)].split(sizes)
+        return [part.view(count, -1, self._width) for part in parts]
+
+    def placed(self, tile: Tile, own: Tensor) -> Tensor:
+        """`own` `[P, t, D]` plus the tile's positions, until the next call."""
+        if len(self._placed) < own.numel():
+            self._placed = self._placed.new_empty(own.numel())
+        return torch.add(own, tile.positions, out=self._placed[: own.numel()].view_as(own))
+
+
 @dataclass(frozen=True, eq=False)
 class PreparedImage:
-    """What all prompts of one image share.
+    """What all prompts of one image share. Not for two threads at once.
 
     Attributes:
         keys, values: `[h, T, I / h]`, of the first layer's token-to-image attention.
         tiles: of the `T` image tokens.
         prompts_at_once: how many to decode together.
+        room: where their image tokens are kept.
     """
 
     keys: Tensor
     values: Tensor
     tiles: tuple[Tile, ...]
     prompts_at_once: int
+    room: Room
 
 
 def in_precision(decoder: Any, dtype: torch.dtype) -> Any:
@@ -122,6 +156,7 @@ def prepare_image(
         values=_heads(reading.v_proj(tokens), reading),
         tiles=tuple(Tile(*of_tile) for of_tile in zip(*parts, strict=True)),
         prompts_at_once=at_once,
+        room=Room(tokens, [len(part) for part in tokens.split(length)]),
     )
 
 
@@ -176,34 +211,42 @@ def _decode_part(
         tokens, pixels = _layer(layer, image, tokens, prompt_tokens, pixels)
     assert pixels is not None
 
-    def last(rows: Tensor, columns: Tensor | int, pixels: list[Tensor]) -> Tensor:
-        """One token of each prompt after the last attention, `[N, D]`."""
+    def last(
+        rows: Tensor, columns: Tensor | int, pixels: Iterable[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One token of each prompt after the last attention, `[N, D]`, and the tiles it read."""
         token = tokens[rows, columns][:, None]
         placed = token + prompt_tokens[rows, columns][:, None]
-        read = _read(decoder.transformer.final_attn_token_to_image, image, placed, pixels)
-        normed: Tensor = decoder.transformer.layer_norm_final_attn(token + read)
-        return normed[:, 0]
+        attention = decoder.transformer.final_attn_token_to_image
+        found, tiles = _read(attention, image, placed, pixels)
+        normed: Tensor = decoder.transformer.layer_norm_final_attn(token + found)
+        return normed[:, 0], tiles
 
     every = torch.arange(len(prompts), device=prompts.device)
     head = decoder.iou_prediction_head
-    predicted = head(last(every, IOU_TOKEN, pixels).to(head.proj_out.weight.dtype))
+    iou_token, tiles = last(every, IOU_TOKEN, pixels)
+    predicted = head(iou_token.to(head.proj_out.weight.dtype))
     ious, best = predicted[:, 1:].max(dim=1)
     rows = torch.nonzero(ious > iou_threshold)[:, 0]
     if not len(rows):
         side = 4 * round(sum(len(tile.tokens) for tile in image.tiles) ** 0.5)
         return rows, ious[rows], ious.new_zeros(0, side, side)
     if len(rows) < len(prompts):
-        pixels = [tile[rows] for tile in pixels]
+        tiles = [tile[rows] for tile in tiles]
     chosen = 1 + best[rows]
-    mask_tokens = last(rows, FIRST_MASK_TOKEN + chosen, pixels)
-    return rows, ious[rows], _masks(decoder, image, pixels, mask_tokens, chosen)
+    mask_tokens, tiles = last(rows, FIRST_MASK_TOKEN + chosen, tiles)
+    return rows, ious[rows], _masks(decoder, image, tiles, mask_tokens, chosen)
 
 
 def _layer(
-    layer: Any, image: PreparedImage, tokens: Tensor, prompts: Tensor, pixels: list[Tensor] | None
-) -> tuple[Tensor, list[Tensor]]:
+    layer: Any,
+    image: PreparedImage,
+    tokens: Tensor,
+    prompts: Tensor,
+    pixels: Iterable[Tensor] | None,
+) -> tuple[Tensor, Iterator[Tensor]]:
     """Prompt tokens `[P, n, D]` and image tokens, tiles `[P, t, D]` (None: still the shared
-    ones), after a layer."""
+    ones), after a layer; the tiles are made as they are asked for."""
     if layer.skip_first_layer_pe:
         tokens = _self_attention(layer.self_attn, tokens, tokens)
     else:
@@ -212,7 +255,7 @@ def _layer(
     if pixels is None:
         read = _read_shared(layer.cross_attn_token_to_image, image, tokens + prompts)
     else:
-        read = _read(layer.cross_attn_token_to_image, image, tokens + prompts, pixels)
+        read, pixels = _read(layer.cross_attn_token_to_image, image, tokens + prompts, pixels)
     tokens = layer.layer_norm2(tokens + read)
     tokens = layer.layer_norm3(tokens + layer.mlp(tokens))
     writing = layer.cross_attn_image_to_token
@@ -241,32 +284,43 @@ def _read_shared(attention: Any, image: PreparedImage, queries: Tensor) -> Tenso
     return out
 
 
-def _read(attention: Any, image: PreparedImage, queries: Tensor, pixels: list[Tensor]) -> Tensor:
+def _read(
+    attention: Any, image: PreparedImage, queries: Tensor, pixels: Iterable[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
     """Prompt tokens `[P, n, D]` attend to their own image tokens, tiles `[P, t, D]`.
 
     The key projection is moved to the queries and the value projection behind the sum. The key bias
-    adds the same to all of a query's scores, so the softmax does not see it.
+    adds the same to all of a query's scores, so the softmax does not see it. The softmax goes on
+    from tile to tile: what was summed so far fades where a higher score turns up.
+
+    Returns:
+        what they gathered, `[P, n, D]`, and the tiles, all made by now.
     """
     query = _heads(attention.q_proj(queries), attention) * attention.scaling
     folded = (query @ _per_head(attention.k_proj.weight, attention)).flatten(1, 2)
-    scores = [
-        _placed_scores(folded, tile, own) for tile, own in zip(image.tiles, pixels, strict=True)
-    ]
-    shares = torch.cat(scores, dim=2).softmax(dim=-1).split([own.shape[1] for own in pixels], 2)
-    sums = torch.zeros_like(folded)
-    for share, own in zip(shares, pixels, strict=True):
-        sums.baddbmm_(share, own)
+    highest = torch.full_like(folded[..., :1], -torch.inf, dtype=torch.float32)
+    total, sums = torch.zeros_like(highest), torch.zeros_like(folded, dtype=torch.float32)
+    tiles = []
+    for tile, own in zip(image.tiles, pixels, strict=True):
+        tiles.append(own)
+        scores = _placed_scores(folded, tile, own, image.room)
+        top = torch.maximum(highest, scores.amax(dim=-1, keepdim=True))
+        fading, shares = (highest - top).exp_(), scores.sub_(top).exp_()
+        total.mul_(fading).add_(shares.sum(dim=-1, keepdim=True, dtype=torch.float32))
+        sums.mul_(fading).add_(torch.bmm(shares, own))
+        highest = top
+    found = (sums / total).to(folded.dtype)
     values = _per_head(attention.v_proj.weight, attention).transpose(1, 2)
-    mixed = sums.unflatten(1, (attention.num_attention_heads, -1)) @ values
+    mixed = found.unflatten(1, (attention.num_attention_heads, -1)) @ values
     out: Tensor = attention.o_proj(_joined(mixed) + attention.v_proj.bias)
-    return out
+    return out, tiles
 
 
-def _placed_scores(folded: Tensor, tile: Tile, own: Tensor) -> Tensor:
+def _placed_scores(folded: Tensor, tile: Tile, own: Tensor, room: Room) -> Tensor:
     """`folded` `[P, r, D]` times the image tokens `own` `[P, t, D]` plus their positions, as
     `[P, r, t]`."""
     if own.dtype == torch.float32 and folded.shape[1] > _FEW_ROWS:
-        return torch.bmm(folded, (own + tile.positions).transpose(1, 2))
+        return torch.bmm(folded, room.placed(tile, own).transpose(1, 2))
     # Where products are fast or small, one more is cheaper than the sum.
     by_position = (folded.flatten(0, 1) @ tile.positions.T).view(*folded.shape[:2], -1)
     return by_position.baddbmm_(folded, own.transpose(1, 2))
@@ -277,10 +331,11 @@ def _write(
     image: PreparedImage,
     keys: Tensor,
     values: Tensor,
-    pixels: list[Tensor] | None,
+    pixels: Iterable[Tensor] | None,
     norm: nn.Module,
-) -> list[Tensor]:
-    """Image tokens, tiles `[P, t, D]`, after they gathered from prompt tokens `[P, n, D]`.
+) -> Iterator[Tensor]:
+    """Image tokens, tiles `[P, t, D]`, after they gathered from prompt tokens `[P, n, D]`; made one
+    by one, as they are asked for.
 
     The output projection is applied to the few values, not to the many sums; its bias to the first
     head's, as a head's shares add up to 1. `pixels` (None: the shared ones) are overwritten.
@@ -291,28 +346,30 @@ def _write(
     projected = value @ attention.o_proj.weight.unflatten(1, (heads, -1)).permute(1, 2, 0)
     projected[:, 0] += attention.o_proj.bias
     projected = projected.flatten(1, 2)
-    scores: Iterator[Tensor]  # made one by one, each while its tile is at hand
     if pixels is None:
-        pixels = [tile.tokens.repeat(len(keys), 1, 1) for tile in image.tiles]
         stacked = key.transpose(0, 1).flatten(1, 2)
-        scores = (_shared_scores(stacked, tile.queries, len(keys)) for tile in image.tiles)
-    else:
-        folded = (key @ _per_head(attention.q_proj.weight, attention)).flatten(1, 2)
-        bias = (key * attention.q_proj.bias.view(heads, 1, -1)).sum(-1).flatten(1)[:, :, None]
-        tiles = zip(image.tiles, pixels, strict=True)
-        scores = (_placed_scores(folded, tile, own).add_(bias) for tile, own in tiles)
-    return [
-        _gathered(own, of_tile, projected, heads, norm)
-        for own, of_tile in zip(pixels, scores, strict=True)
-    ]
+        for tile, own in zip(image.tiles, image.room.tiles(len(keys)), strict=True):
+            scores = _shared_scores(stacked, tile.queries, len(keys))
+            yield _gathered(tile.tokens, scores, projected, heads, norm, own)
+        return
+    folded = (key @ _per_head(attention.q_proj.weight, attention)).flatten(1, 2)
+    bias = (key * attention.q_proj.bias.view(heads, 1, -1)).sum(-1).flatten(1)[:, :, None]
+    for tile, own in zip(image.tiles, pixels, strict=True):
+        scores = _placed_scores(folded, tile, own, image.room).add_(bias)
+        yield _gathered(own, scores, projected, heads, norm, own)
 
 
 def _gathered(
-    tokens: Tensor, scores: Tensor, projected: Tensor, heads: int, norm: nn.Module
+    tokens: Tensor, scores: Tensor, projected: Tensor, heads: int, norm: nn.Module, out: Tensor
 ) -> Tensor:
+    """Image tokens plus what each gathered, normalised, in `out` `[P, t, D]` (may be `tokens`)."""
     shares = scores.unflatten(1, (heads, -1)).softmax(dim=2).flatten(1, 2)
-    normed: Tensor = norm(tokens.baddbmm_(shares.transpose(1, 2), projected))
-    return normed
+    torch.baddbmm(tokens, shares.transpose(1, 2), projected, out=out)
+    rows = out.view(-1, out.shape[-1])
+    at_once = max(1, _NORM_BYTES // (rows.element_size() * rows.shape[1]))
+    for piece in rows.split(at_once if rows.device.type == "cpu" else len(rows)):
+        piece.copy_(norm(piece))
+    return out
 
 
 def _shared_scores(stacked: Tensor, queries: Tensor, count: int) -> Tensor:
@@ -344,7 +401,7 @@ def _masks(
     for index, head in enumerate(decoder.output_hypernetworks_mlps):
         weights[chosen == index] = head(mask_tokens[chosen == index])
     logits = [
-        (_upscaled(decoder, tile, own) @ weights[:, :, None])[..., 0]
+        torch.bmm(weights[:, None], _upscaled(decoder, tile, own).transpose(1, 2))[:, 0]
         for tile, own in zip(image.tiles, pixels, strict=True)
     ]
     return _as_pixels(torch.cat(logits, dim=1).float())
