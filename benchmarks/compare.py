@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fiftyone_ntt.core import pipeline as pipeline_module
 from fiftyone_ntt.core import proposals as proposals_module
-from fiftyone_ntt.core.geometry import resize_bicubic, squash
+from fiftyone_ntt.core.geometry import LogitMasks, resize_bicubic, squash
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.rle import RLE
@@ -117,7 +117,7 @@ def fast_stages(pipeline: Pipeline) -> list[Target]:
         (pipeline.segmenter, "decode_best", "decode"),
         (pipeline.encoder, "encode", "encoder"),
         (proposals_module, "pool_features", "pool"),
-        (proposals_module, "encode_logits", "masks"),
+        (LogitMasks, "__getitem__", "masks"),
         (pipeline_module, "match", "match"),
     ]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.core.geometry import encode_logits, mask_boxes
+from fiftyone_ntt.core.geometry import LogitMasks, mask_boxes
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
 
@@ -86,7 +86,7 @@ def random_proposals(count: int, width: int, size: tuple[int, int], seed: int) -
         ious=random.uniform(0.4, 1, count).astype(np.float32),
         boxes=mask_boxes(logits > 0).numpy(),
         features=features,
-        masks=encode_logits(logits, size),
+        masks=LogitMasks(logits, size),
     )
 
 

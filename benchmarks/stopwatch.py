@@ -29,16 +29,20 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._inside = 0.0  # seconds of stages that ended inside the one that runs
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Counts the time inside as a stage's."""
+        """Counts the time inside as a stage's, but for that of other stages in it."""
         self.seconds.setdefault(name, 0.0)
+        before, self._inside = self._inside, 0.0
         start = now()
         try:
             yield
         finally:
-            self.seconds[name] += now() - start
+            passed = now() - start
+            self.seconds[name] += passed - self._inside
+            self._inside = before + passed
 
     @contextmanager
     def timing(self, targets: list[Target]) -> Iterator[None]:

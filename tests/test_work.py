@@ -15,6 +15,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from fiftyone_ntt.core import geometry
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, propose
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -67,6 +70,12 @@ def measured() -> tuple[Counter[str], Proposals, float]:
     return counts, found, counter.get_total_flops() / 1e9
 
 
+def bank_of(found: Proposals) -> MemoryBank:
+    """Two opposite classes, as wide as the proposals' features."""
+    width = found.features.shape[1]
+    return toy_bank(("a", "b"), reference_rows([[1.0] * width, [-1.0] * width], [0, 1]))
+
+
 def test_each_network_sees_an_image_once() -> None:
     counts, _, _ = measured()
     assert (counts["segmenter"], counts["encoder"]) == (1, 1)
@@ -95,10 +104,28 @@ def test_bytes_stored_do_not_grow(tmp_path: Path) -> None:
     assert 0.8 * limit < stored <= limit
 
 
+def test_only_masks_that_are_left_after_suppression_are_encoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models: Any = load_models("demo")
+    image = generate_scene(NOVEL_CLASSES, seed=1_000_000).image
+    made = Counter[str]()
+    encode = geometry.encode_crop
+
+    def counting(*arguments: Any) -> Any:
+        made["masks"] += 1
+        return encode(*arguments)
+
+    monkeypatch.setattr(geometry, "encode_crop", counting)
+    found = propose(image, models.segmenter, models.encoder, SETTINGS)
+    assert made["masks"] == 0
+    match(found, bank_of(found))
+    assert 0 < made["masks"] < 0.7 * len(found)
+
+
 def test_matching_runs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measured()[1]
-    width = found.features.shape[1]
-    bank = toy_bank(("a", "b"), reference_rows([[1.0] * width, [-1.0] * width], [0, 1]))
+    bank = bank_of(found)
     matcher = Matcher(bank, ProposalSetup(bank.encoder, "segmenter", SETTINGS))
 
     def forbidden(*_: Any, **__: Any) -> None:

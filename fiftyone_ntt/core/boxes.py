@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import box_iou, encode_logits, squash
+from fiftyone_ntt.core.geometry import LogitMasks, box_iou, squash
 from fiftyone_ntt.core.protocols import Segmenter
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.windows import Box
@@ -60,7 +60,7 @@ def masks_from_boxes(
     masks = [
         decode_mask(rle)
         for prompts in (corners * scale).to(segmenter.device).split(_BOXES_PER_BATCH)
-        for rle in encode_logits(segmenter.decode_boxes(embedding, prompts)[0], size)
+        for rle in LogitMasks(segmenter.decode_boxes(embedding, prompts)[0], size)
     ]
     return [
         BoxMask(mask, _agreement(mask, box)) if mask.any() else BoxMask(_box_area(box, size), 0.0)

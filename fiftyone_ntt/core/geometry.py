@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import torch
@@ -159,24 +161,47 @@ def nms(
     return kept
 
 
-def encode_logits(logits: Tensor, size: tuple[int, int]) -> list[RLE]:
-    """Masks at image size from low-resolution logits (method 7), as run-length encodings.
+class LogitMasks(Sequence[RLE]):
+    """Masks at image size of low-resolution logits (method 7), as run-length encodings.
+
+    Each is made when it is first asked for: a matching that nothing is stored for needs only those
+    that are left after suppression.
 
     Logits are interpolated (bilinear, antialiased); inside is > 0. Interpolating is linear along
     each axis, so it is done by two matrix products, and only where the mask can be: a photo of 12
     megapixels costs little more than the objects in it, and one mask at a time is at full size.
-
-    Args:
-        logits: float32 `[N, m, m]`.
-        size: the image's height and width.
-
-    Returns:
-        `N` encodings of that size.
     """
-    logits = logits.cpu()  # one by one they are too small for a GPU
-    rows, columns = (_Axis.of(logits.shape[-1], side) for side in size)
-    boxes = mask_boxes(logits > 0).tolist()
-    return [_encode_part(mask, box, rows, columns) for mask, box in zip(logits, boxes, strict=True)]
+
+    def __init__(self, logits: Tensor, size: tuple[int, int]) -> None:
+        """
+        Args:
+            logits: float32 `[N, m, m]`.
+            size: the image's height and width.
+        """
+        self._logits = logits.cpu()  # one by one they are too small for a GPU
+        self._rows, self._columns = (_Axis.of(logits.shape[-1], side) for side in size)
+        self._boxes = mask_boxes(self._logits > 0).tolist()
+        self._made: dict[int, RLE] = {}
+
+    def __len__(self) -> int:
+        return len(self._boxes)
+
+    @overload
+    def __getitem__(self, index: int) -> RLE: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[RLE]: ...
+
+    def __getitem__(self, index: int | slice) -> RLE | list[RLE]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        row = range(len(self))[index]
+        if row not in self._made:
+            axes = (self._rows, self._columns)
+            self._made[row] = _encode_part(self._logits[row], self._boxes[row], *axes)
+            if len(self._made) == len(self):
+                self._logits = self._logits[:0].clone()  # no longer needed, and large
+        return self._made[row]
 
 
 @dataclass(frozen=True, eq=False)

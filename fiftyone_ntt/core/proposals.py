@@ -5,6 +5,7 @@ The expensive half of the method. Its result depends on the image and the models
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fiftyone_ntt.core.geometry import (
-    encode_logits,
+    LogitMasks,
     mask_boxes,
     point_grid,
     resize_bicubic,
@@ -62,7 +63,7 @@ class Proposals:
     ious: NDArray[np.float32]
     boxes: NDArray[np.int64]
     features: NDArray[np.float32]
-    masks: list[RLE]
+    masks: Sequence[RLE]
     known_overlaps: Overlaps | None = None
 
     def __len__(self) -> int:
@@ -123,7 +124,7 @@ def described(
         ious=ious.cpu().numpy(),
         boxes=mask_boxes(inside).cpu().numpy(),
         features=features.cpu().numpy(),
-        masks=encode_logits(logits, size),
+        masks=LogitMasks(logits, size),
     )
 
 

@@ -44,7 +44,7 @@ def test_both_readings_of_a_file_have_proposals_of_their_own(
         found = source.proposals(source.load(path))
         fresh = propose(read_image(path, oriented=oriented), ToySegmenter(), ToyEncoder(), SETTINGS)
         assert found.image_size == fresh.image_size
-        assert found.masks == fresh.masks and len(found) > 0
+        assert found.masks[:] == fresh.masks[:] and len(found) > 0
         np.testing.assert_allclose(found.features, fresh.features, atol=1e-3)
     assert pipeline.segmenter.embedded == (1 if orientation == 1 else 2)  # type: ignore[attr-defined]
 
@@ -53,5 +53,5 @@ def test_without_a_store_all_is_computed(tmp_path: Path, pipeline: Pipeline) -> 
     path = save(tmp_path / "photo.png", 1)
     source = ProposalSource(pipeline, None, oriented=True)
     first, second = (source.proposals(source.load(path)) for _ in range(2))
-    assert first.masks == second.masks
+    assert first.masks[:] == second.masks[:]
     assert pipeline.segmenter.embedded == 2  # type: ignore[attr-defined]
