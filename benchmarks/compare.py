@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fiftyone_ntt.core import pipeline as pipeline_module
 from fiftyone_ntt.core import proposals as proposals_module
-from fiftyone_ntt.core.geometry import LogitMasks, resize_bicubic, squash
+from fiftyone_ntt.core.geometry import resize_bicubic, squash
+from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.rle import RLE

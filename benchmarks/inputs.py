@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.core.geometry import LogitMasks, mask_boxes
+from fiftyone_ntt.core.geometry import mask_boxes
+from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fiftyone_ntt.core import geometry
+from fiftyone_ntt.core import logit_masks
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Matcher
@@ -110,13 +110,13 @@ def test_only_masks_that_are_left_after_suppression_are_encoded(
     models: Any = load_models("demo")
     image = generate_scene(NOVEL_CLASSES, seed=1_000_000).image
     made = Counter[str]()
-    encode = geometry.encode_crop
+    encode = logit_masks.encode_crop
 
     def counting(*arguments: Any) -> Any:
         made["masks"] += 1
         return encode(*arguments)
 
-    monkeypatch.setattr(geometry, "encode_crop", counting)
+    monkeypatch.setattr(logit_masks, "encode_crop", counting)
     found = propose(image, models.segmenter, models.encoder, SETTINGS)
     assert made["masks"] == 0
     match(found, bank_of(found))

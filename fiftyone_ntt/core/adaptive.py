@@ -66,7 +66,7 @@ def propose_adaptively(
         image resembles the bank's classes.
     """
     settings, adaptive = settings or ProposalSettings(), adaptive or AdaptiveSettings()
-    square = squash(image, segmenter.side)
+    square = squash(image, segmenter.side, segmenter.device)
     tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
     points = point_grid(settings.points_per_side, segmenter.side) / segmenter.side
     needs = Needs.of(point_similarity(tokens, points, bank, matching))
@@ -81,7 +81,7 @@ def propose_adaptively(
         if not len(chosen):
             continue
         if embedding is None:
-            embedding = segmenter.embed(square[None].to(segmenter.device))[0]
+            embedding = segmenter.embed(square[None])[0]
         part = prompt_grid(embedding, segmenter, settings, torch.from_numpy(chosen))
         needs.asked[chosen] = True
         found.append(part)

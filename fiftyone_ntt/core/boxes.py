@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.geometry import LogitMasks, box_iou, squash
+from fiftyone_ntt.core.geometry import box_iou, squash
+from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.protocols import Segmenter
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.windows import Box
@@ -55,7 +56,7 @@ def masks_from_boxes(
     size = (image.shape[0], image.shape[1])
     corners = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in boxes], dtype=torch.float32)
     scale = torch.tensor([segmenter.side / size[1], segmenter.side / size[0]]).repeat(2)
-    square = squash(image, segmenter.side).to(segmenter.device)
+    square = squash(image, segmenter.side, segmenter.device)
     embedding = segmenter.embed(square[None])[0]
     masks = [
         decode_mask(rle)

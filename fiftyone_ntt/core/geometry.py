@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import overload
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,28 +9,28 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from fiftyone_ntt.core.rle import RLE, encode_crop
 
-
-def image_tensor(image: NDArray[np.uint8]) -> Tensor:
+def image_tensor(image: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
     """Float32 `[3, H, W]` in 0..1 of an RGB image, uint8 `[H, W, 3]`."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(np.array(image)).to(device).permute(2, 0, 1).float() / 255
 
 
-def squash(image: NDArray[np.uint8], side: int) -> Tensor:
+def squash(image: NDArray[np.uint8], side: int, device: torch.device | str = "cpu") -> Tensor:
     """The image as a square, aspect ratio not kept (method 1).
 
-    Pillow resizes the 8-bit pixels (bicubic, antialiased) before they are scaled to 0..1.
+    Pillow resizes the 8-bit pixels (bicubic, antialiased) before they are scaled to 0..1; they go
+    to the device as bytes, a quarter of the floats.
 
     Args:
         image: RGB, uint8 `[H, W, 3]`.
         side: side of the square, in pixels.
+        device: of the result.
 
     Returns:
         float32 `[3, side, side]` in 0..1.
     """
     square = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    return image_tensor(np.asarray(square))
+    return image_tensor(np.asarray(square), device)
 
 
 def resize_bicubic(image: Tensor, side: int) -> Tensor:
@@ -159,85 +155,3 @@ def nms(
             alive[row:] &= ~rivals[row, row:]
     kept: NDArray[np.int64] = order[alive]
     return kept
-
-
-class LogitMasks(Sequence[RLE]):
-    """Masks at image size of low-resolution logits (method 7), as run-length encodings.
-
-    Each is made when it is first asked for: a matching that nothing is stored for needs only those
-    that are left after suppression.
-
-    Logits are interpolated (bilinear, antialiased); inside is > 0. Interpolating is linear along
-    each axis, so it is done by two matrix products, and only where the mask can be: a photo of 12
-    megapixels costs little more than the objects in it, and one mask at a time is at full size.
-    """
-
-    def __init__(self, logits: Tensor, size: tuple[int, int]) -> None:
-        """
-        Args:
-            logits: float32 `[N, m, m]`.
-            size: the image's height and width.
-        """
-        self._logits = logits.cpu()  # one by one they are too small for a GPU
-        self._rows, self._columns = (_Axis.of(logits.shape[-1], side) for side in size)
-        self._boxes = mask_boxes(self._logits > 0).tolist()
-        self._made: dict[int, RLE] = {}
-
-    def __len__(self) -> int:
-        return len(self._boxes)
-
-    @overload
-    def __getitem__(self, index: int) -> RLE: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[RLE]: ...
-
-    def __getitem__(self, index: int | slice) -> RLE | list[RLE]:
-        if isinstance(index, slice):
-            return [self[row] for row in range(len(self))[index]]
-        row = range(len(self))[index]
-        if row not in self._made:
-            axes = (self._rows, self._columns)
-            self._made[row] = _encode_part(self._logits[row], self._boxes[row], *axes)
-            if len(self._made) == len(self):
-                self._logits = self._logits[:0].clone()  # no longer needed, and large
-        return self._made[row]
-
-
-@dataclass(frozen=True, eq=False)
-class _Axis:
-    """Interpolation along one axis.
-
-    Attributes:
-        weights: `[target, source]`, see `resize_weights`.
-        first, last: int64 `[target]`, the source pixels that each target pixel is made of; rising.
-    """
-
-    weights: Tensor
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-
-    @staticmethod
-    def of(source: int, target: int) -> _Axis:
-        weights = resize_weights(source, target)
-        used = (weights != 0).numpy()
-        return _Axis(weights, used.argmax(axis=1), source - 1 - used[:, ::-1].argmax(axis=1))
-
-    def reach(self, start: int, stop: int) -> tuple[slice, slice]:
-        """Target pixels that source pixels `start` .. `stop` (included) go into, and all source
-        pixels those are made of."""
-        begin = int(np.searchsorted(self.last, start))
-        end = int(np.searchsorted(self.first, stop, side="right"))
-        return slice(begin, end), slice(int(self.first[begin]), int(self.last[end - 1]) + 1)
-
-
-def _encode_part(logits: Tensor, box: list[int], rows: _Axis, columns: _Axis) -> RLE:
-    """The encoding of one mask's logits `[m, m]` that are > 0 only inside `box`."""
-    x1, y1, x2, y2 = box
-    # A weighted mean is > 0 only where one of its terms is.
-    height, source_rows = rows.reach(y1, y2)
-    width, source_columns = columns.reach(x1, x2)
-    cells = logits[source_rows, source_columns]
-    part = rows.weights[height, source_rows] @ cells @ columns.weights[width, source_columns].T
-    corner, size = (height.start, width.start), (len(rows.weights), len(columns.weights))
-    return encode_crop((part > 0).numpy(), corner, size)

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fiftyone_ntt.core.geometry import (
-    LogitMasks,
     mask_boxes,
     point_grid,
     resize_bicubic,
     resize_weights,
     squash,
 )
+from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
 from fiftyone_ntt.core.protocols import Encoder, ImageEmbedding, Segmenter
 from fiftyone_ntt.core.rle import RLE
@@ -99,8 +99,8 @@ def propose(
         Possibly none: an image on which nothing passes the IoU threshold is a valid result.
     """
     settings = settings or ProposalSettings()
-    square = squash(image, segmenter.side)
-    embedding = segmenter.embed(square[None].to(segmenter.device))[0]
+    square = squash(image, segmenter.side, segmenter.device)
+    embedding = segmenter.embed(square[None])[0]
     prompts, ious, logits = prompt_grid(embedding, segmenter, settings)
     tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
     return described(prompts, ious, logits, tokens, (image.shape[0], image.shape[1]))

@@ -43,7 +43,7 @@ def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[in
         What `encode_masks` gives of the whole mask; it never makes that, so it takes time in the
         columns of the window alone.
     """
-    (top, left), (height, width), (rows, columns) = corner, size, crop.shape
+    (top, left), height, (rows, columns) = corner, size[0], crop.shape
     # COCO's runs go down the columns, one after the other. A pixel of background below the crop
     # parts them, unless they touch by filling the image from top to bottom.
     pitch = rows + (rows < height)
@@ -51,6 +51,17 @@ def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[in
     flat[1:-1].reshape(columns, pitch)[:, :rows] = crop.T
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     changes = (left + changes // pitch) * height + top + changes % pitch
+    return encode_changes(changes, size)
+
+
+def encode_changes(changes: Integers, size: tuple[int, int]) -> RLE:
+    """COCO run-length encoding of the mask that begins outside and changes sides at some pixels.
+
+    Args:
+        changes: numbers of those pixels, counted down the columns, rising.
+        size: the image's height and width.
+    """
+    height, width = size
     # The first run is of 0s and may be empty, the last may not.
     runs = np.diff(changes, prepend=0, append=height * width).tolist()
     if runs[-1] == 0:

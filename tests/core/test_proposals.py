@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fiftyone_ntt.core.geometry import LogitMasks, point_grid, resize_bicubic, squash
+from fiftyone_ntt.core.geometry import point_grid, resize_bicubic, squash
+from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.proposals import Proposals, pool_features, propose
 from fiftyone_ntt.core.settings import ProposalSettings
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, scene

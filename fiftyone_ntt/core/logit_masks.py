@@ -1,0 +1,130 @@
+"""Masks at image size, made of a segmenter's low-resolution logits (method 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fiftyone_ntt.core.geometry import mask_boxes, resize_weights
+from fiftyone_ntt.core.rle import RLE, encode_changes, encode_crop
+
+_PIXELS_AT_ONCE = 2**25
+"""On a GPU: about 12 bytes each."""
+
+
+class LogitMasks(Sequence[RLE]):
+    """Run-length encodings at image size, each made when it is first asked for: a matching that
+    nothing is stored for needs only those that are left after suppression.
+
+    Logits are interpolated (bilinear, antialiased); inside is > 0. Interpolating is linear along
+    each axis, so it is two matrix products. On a CPU they are done one mask at a time and only
+    where it can be: a photo of 12 megapixels costs little more than the objects in it. On a GPU
+    all masks are made together, and only where their runs change comes back.
+    """
+
+    def __init__(self, logits: Tensor, size: tuple[int, int]) -> None:
+        """
+        Args:
+            logits: float32 `[N, m, m]`.
+            size: the image's height and width.
+        """
+        self._logits: Tensor | None = logits  # until all are made: they are large
+        self._rows, self._columns = (_Axis.of(logits.shape[-1], side) for side in size)
+        self._made: list[RLE | None] = [None] * len(logits)
+        self._boxes: list[list[int]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @overload
+    def __getitem__(self, index: int) -> RLE: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[RLE]: ...
+
+    def __getitem__(self, index: int | slice) -> RLE | list[RLE]:
+        if isinstance(index, slice):
+            return [self._mask(row) for row in range(len(self))[index]]
+        return self._mask(range(len(self))[index])
+
+    def _mask(self, row: int) -> RLE:
+        mask = self._made[row]
+        if mask is None:
+            assert self._logits is not None
+            mask = self._make(row, self._logits)
+            if None not in self._made:
+                self._logits = None
+        return mask
+
+    def _make(self, row: int, logits: Tensor) -> RLE:
+        if logits.device.type != "cpu":
+            made = _encode_together(logits, self._rows, self._columns)
+            self._made = list(made)
+            return made[row]
+        if self._boxes is None:
+            self._boxes = mask_boxes(logits > 0).tolist()
+        mask = _encode_part(logits[row], self._boxes[row], self._rows, self._columns)
+        self._made[row] = mask
+        return mask
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """Interpolation along one axis.
+
+    Attributes:
+        weights: `[target, source]`, see `resize_weights`.
+        first, last: int64 `[target]`, the source pixels that each target pixel is made of; rising.
+    """
+
+    weights: Tensor
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @staticmethod
+    def of(source: int, target: int) -> _Axis:
+        weights = resize_weights(source, target)
+        used = (weights != 0).numpy()
+        return _Axis(weights, used.argmax(axis=1), source - 1 - used[:, ::-1].argmax(axis=1))
+
+    def reach(self, start: int, stop: int) -> tuple[slice, slice]:
+        """Target pixels that source pixels `start` .. `stop` (included) go into, and all source
+        pixels those are made of."""
+        begin = int(np.searchsorted(self.last, start))
+        end = int(np.searchsorted(self.first, stop, side="right"))
+        return slice(begin, end), slice(int(self.first[begin]), int(self.last[end - 1]) + 1)
+
+
+def _encode_part(logits: Tensor, box: list[int], rows: _Axis, columns: _Axis) -> RLE:
+    """The encoding of one mask's logits `[m, m]` that are > 0 only inside `box`."""
+    x1, y1, x2, y2 = box
+    # A weighted mean is > 0 only where one of its terms is.
+    height, source_rows = rows.reach(y1, y2)
+    width, source_columns = columns.reach(x1, x2)
+    cells = logits[source_rows, source_columns]
+    part = rows.weights[height, source_rows] @ cells @ columns.weights[width, source_columns].T
+    corner, size = (height.start, width.start), (len(rows.weights), len(columns.weights))
+    return encode_crop((part > 0).numpy(), corner, size)
+
+
+def _encode_together(logits: Tensor, rows: _Axis, columns: _Axis) -> list[RLE]:
+    """The encodings of logits `[N, m, m]`, computed on their device."""
+    size = (len(rows.weights), len(columns.weights))
+    down, across = rows.weights.to(logits.device), columns.weights.to(logits.device).T
+    encodings = []
+    for some in logits.split(max(1, _PIXELS_AT_ONCE // (size[0] * size[1]))):
+        # COCO's runs go down the columns.
+        inside = (down @ some @ across > 0).transpose(1, 2).flatten(1)
+        begins = inside[:, 0].tolist()
+        mask, place = (inside[:, 1:] != inside[:, :-1]).nonzero(as_tuple=True)
+        ends = mask.bincount(minlength=len(some)).cumsum(0).tolist()
+        changes = (place + 1).cpu().numpy()
+        for start, end, begin in zip([0, *ends], ends, begins, strict=False):
+            first = np.zeros(int(begin), dtype=np.int64)
+            encodings.append(encode_changes(np.concatenate([first, changes[start:end]]), size))
+    return encodings

@@ -1,0 +1,99 @@
+"""Masks at image size against torch's interpolation and pycocotools' encoding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core import logit_masks
+from fiftyone_ntt.core.logit_masks import LogitMasks
+from fiftyone_ntt.core.rle import decode_mask
+
+
+@pytest.mark.parametrize("size", [(9, 11), (16, 16), (50, 33), (1, 1), (1, 40), (40, 1)])
+def test_masks_of_logits_are_the_antialiased_interpolation(size: tuple[int, int]) -> None:
+    logits = torch.randn(7, 16, 16, generator=torch.Generator().manual_seed(1))
+    # In the default layout, torch 2.13 resizes to a width of 1 wrongly.
+    batch = logits[None].contiguous(memory_format=torch.channels_last)
+    expected = F.interpolate(
+        batch, size=size, mode="bilinear", align_corners=False, antialias=True
+    )[0]
+    found = [decode_mask(rle) for rle in LogitMasks(logits, size)]
+    assert [mask.shape for mask in found] == [size] * 7
+    differing = np.stack(found) != (expected > 0).numpy()
+    assert not differing[(expected.abs() > 1e-5).numpy()].any()  # nearer to 0, rounding decides
+
+
+def test_antialias_matters_for_an_image_smaller_than_the_masks() -> None:
+    logits = torch.randn(4, 64, 64, generator=torch.Generator().manual_seed(2))
+    plain = F.interpolate(logits[None], size=(9, 9), mode="bilinear", align_corners=False)[0] > 0
+    found = np.stack([decode_mask(rle) for rle in LogitMasks(logits, (9, 9))])
+    assert (found != plain.numpy()).any()
+
+
+def test_masks_of_logits_are_computed_only_where_the_mask_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = []
+    encode = logit_masks.encode_crop
+
+    def recording(part: NDArray[np.bool_], *place: Any) -> dict[str, Any]:
+        parts.append(part.shape)
+        return encode(part, *place)
+
+    monkeypatch.setattr(logit_masks, "encode_crop", recording)
+    logits = torch.full((3, 8, 8), -1.0)
+    logits[0, 2:4, 5] = 1  # two rows and one column of a cell of 375 x 750 px
+    logits[2] = 1
+    empty = LogitMasks(logits[1:2], (3000, 6000))[0]
+    assert not decode_mask(empty).any()
+    small, _, whole = LogitMasks(logits, (3000, 6000))[:]
+    assert decode_mask(whole).all()
+    # 375 x 750 px a cell, and half a cell further on each side
+    assert parts[1] == pytest.approx((3 * 375, 2 * 750), abs=2)
+    mask = decode_mask(small)
+    assert mask[750:1500, 3750:4500].mean() > 0.5
+    assert not mask[:600].any() and not mask[:, :3400].any() and not mask[:, 4900:].any()
+
+
+def test_no_logits_give_no_masks() -> None:
+    assert LogitMasks(torch.zeros(0, 4, 4), (50, 33))[:] == []
+
+
+def test_masks_of_logits_are_made_once_and_only_when_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+    encode = logit_masks.encode_crop
+
+    def recording(part: NDArray[np.bool_], *place: Any) -> dict[str, Any]:
+        made.append(part.shape)
+        return encode(part, *place)
+
+    monkeypatch.setattr(logit_masks, "encode_crop", recording)
+    masks = LogitMasks(torch.randn(5, 8, 8, generator=torch.Generator().manual_seed(3)), (20, 30))
+    assert (len(masks), len(made)) == (5, 0)
+    last = masks[-1]
+    assert masks[4] is last and len(made) == 1
+    assert list(masks) == masks[:] and len(made) == 5  # the logits are gone by now
+    with pytest.raises(IndexError):
+        masks[5]
+
+
+@pytest.mark.parametrize("size", [(20, 30), (64, 48), (5, 90), (1, 1), (1, 40), (40, 1)])
+def test_masks_made_together_are_those_made_one_by_one(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = torch.randn(7, 16, 16, generator=torch.Generator().manual_seed(4))
+    logits[3], logits[4] = 1, -1  # everything, nothing
+    logits[5, 0, 0], logits[5, -1, -1] = 9, 9
+    axes = [logit_masks._Axis.of(16, side) for side in size]
+    # As on a GPU; two masks at a time.
+    monkeypatch.setattr(logit_masks, "_PIXELS_AT_ONCE", 2 * size[0] * size[1])
+    together = logit_masks._encode_together(logits, axes[0], axes[1])
+    assert together == list(LogitMasks(logits, size))
