@@ -39,10 +39,11 @@ def segmenter() -> TransformersSegmenter:
     return load_segmenter(GOLDEN / "sam2_tiny.pt")
 
 
-def random_model(seed: int, *, trunk: Any = (), decoder: Any = ()) -> Sam2Model:
-    """The golden segmenter's configuration, with some fields of its trunk or decoder changed, and
-    weights at random."""
+def random_model(seed: int, *, vision: Any = (), trunk: Any = (), decoder: Any = ()) -> Sam2Model:
+    """The golden segmenter's configuration, with some fields of its vision encoder, trunk or
+    decoder changed, and weights at random."""
     config = json.loads((GOLDEN / "sam2_tiny.json").read_text())
+    config["vision_config"].update(vision)
     config["vision_config"]["backbone_config"].update(trunk)
     config["mask_decoder_config"].update(decoder)
     torch.manual_seed(seed)

@@ -51,6 +51,14 @@ def test_images_of_other_sizes_get_their_own_positions() -> None:
         assert_same(encoder(pixels), embed(model, pixels))
 
 
+@pytest.mark.parametrize("added", [[], [1], [0], [2, 3], [0, 1, 2, 3]])
+def test_equals_the_original_whichever_levels_are_added_up(added: list[int]) -> None:
+    model = random_model(SEED, vision={"fpn_top_down_levels": added})
+    pixels = torch.randn(1, 3, 256, 256)
+    assert model.vision_encoder.neck.fpn_top_down_levels == added
+    assert_same(ImageEncoder(model)(pixels), embed(model, pixels))
+
+
 def test_equals_the_original_in_bfloat16() -> None:
     model = random_model(SEED).to(torch.bfloat16)
     pixels = torch.randn(1, 3, 256, 256, dtype=torch.bfloat16)
