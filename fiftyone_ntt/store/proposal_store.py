@@ -262,7 +262,7 @@ def _bytes_of(proposals: Proposals) -> bytes:
         "boxes": proposals.boxes.astype(np.int16),
         "features": proposals.features.astype(np.float16),
         "areas": proposals.overlaps.areas.astype(np.int32),
-        "pairs": proposals.overlaps.pairs.astype(np.int16),
+        "pairs": proposals.overlaps.pairs.astype(np.int16 if len(proposals) <= 2**15 else np.int32),
         "pixels": proposals.overlaps.pixels.astype(np.int32),
         "mask_bytes": np.concatenate([np.zeros(0, np.uint8), *counts]),
         "mask_lengths": np.array([len(part) for part in counts], dtype=np.int32),

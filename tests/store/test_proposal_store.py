@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError
@@ -55,6 +56,25 @@ def test_what_was_put_is_got(tmp_path: Path, count: int) -> None:
     assert_equal(kept, rounded(proposals))
     assert_equal(store.get(SETUP, "ab" * 16), kept)
     assert np.abs(kept.features - proposals.features).max(initial=0) < 5e-4
+
+
+def test_more_proposals_than_two_bytes_can_number(tmp_path: Path) -> None:
+    count = 2**15 + 2
+    one = example(count=1)
+    arrays = {name: np.repeat(getattr(one, name), count, axis=0) for name in ("ious", "features")}
+    many = Proposals(
+        image_size=one.image_size,
+        prompts=np.arange(count),
+        boxes=np.repeat(one.boxes, count, axis=0),
+        masks=[*one.masks] * count,
+        known_overlaps=Overlaps(
+            np.ones(count, np.int64), np.array([[count - 2, count - 1]]), np.array([1])
+        ),
+        **arrays,
+    )
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "ab" * 16, many)
+    assert_equal(store.get(SETUP, "ab" * 16), rounded(many))
 
 
 def test_absent_is_none(tmp_path: Path) -> None:
