@@ -36,7 +36,6 @@ class LogitMasks(Sequence[RLE]):
         self._logits: Tensor | None = logits  # until all are made: they are large
         self._rows, self._columns = (_Axis.of(logits.shape[-1], side) for side in size)
         self._made: list[RLE | None] = [None] * len(logits)
-        self._boxes: list[list[int]] | None = None
 
     def __len__(self) -> int:
         return len(self._made)
@@ -66,9 +65,7 @@ class LogitMasks(Sequence[RLE]):
             made = _encode_together(logits, self._rows, self._columns)
             self._made = list(made)
             return made[row]
-        if self._boxes is None:
-            self._boxes = mask_boxes(logits > 0).tolist()
-        mask = _encode_part(logits[row], self._boxes[row], self._rows, self._columns)
+        mask = _encode_part(logits[row], self._rows, self._columns)
         self._made[row] = mask
         return mask
 
@@ -100,9 +97,9 @@ class _Axis:
         return slice(begin, end), slice(int(self.first[begin]), int(self.last[end - 1]) + 1)
 
 
-def _encode_part(logits: Tensor, box: list[int], rows: _Axis, columns: _Axis) -> RLE:
-    """The encoding of one mask's logits `[m, m]` that are > 0 only inside `box`."""
-    x1, y1, x2, y2 = box
+def _encode_part(logits: Tensor, rows: _Axis, columns: _Axis) -> RLE:
+    """The encoding of one mask's logits `[m, m]`, computed where it can be."""
+    x1, y1, x2, y2 = mask_boxes(logits[None] > 0)[0].tolist()
     # A weighted mean is > 0 only where one of its terms is.
     height, source_rows = rows.reach(y1, y2)
     width, source_columns = columns.reach(x1, x2)
