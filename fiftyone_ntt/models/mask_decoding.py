@@ -10,8 +10,8 @@ but
 - the last attention is computed for the IoU token alone and, where that passes, for the one mask
   token that is chosen: prompts below the threshold, and the outputs that are not chosen, are never
   upscaled;
-- image tokens are kept in tiles, and a tile is read as soon as it is written, in one go with the
-  softmax that it is read by; tiles are written where those of the prompts before were;
+- image tokens are kept in tiles; a tile is written where the prompts before had theirs, and read
+  by the next attention right away, whose softmax goes on from tile to tile;
 - a tile's 4 x 4 pixels per token are extra axes, so nothing is transposed until the mask itself.
 """
 
