@@ -8,9 +8,8 @@ the prompts chosen are those of an image with objects.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any, cast
@@ -22,11 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.settings import Mode, ProposalSettings
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
@@ -75,34 +72,27 @@ def demo_precision(device: str, targets: int | None = None) -> Report:
     from .demo_trials import demo_trial
 
     models = load_models("demo", device=device)
-    count = CountingSegmenter(models.segmenter)
-    models = replace(models, segmenter=cast(Segmenter, count))
+    count: Any = CountingSegmenter(models.segmenter)
+    models = replace(models, segmenter=count)
     settings = ProposalSettings(points_per_side=POINTS_PER_SIDE)
     with demo_trial(models, targets, POINTS_PER_SIDE) as (trial, paths):
         pictures = [read_image(path, oriented=True) for path in paths]
         images = len(pictures)
 
-        def timed(work: Callable[[NDArray[np.uint8]], Any]) -> tuple[float, float]:
-            """Prompts and seconds an image."""
+        def timed(bank: MemoryBank, mode: Mode) -> tuple[float, float]:
+            """Prompts and seconds an image, matching included."""
+            pipeline = Pipeline(bank, models.encoder, count, mode, settings)
             count.taken()
             start = now()
             for picture in pictures:
-                work(picture)
+                pipeline(picture)
             return count.taken() / images, (now() - start) / images
 
-        exact = timed(lambda picture: propose(picture, count, models.encoder, settings))
+        banks = {seed: trial.bank(SHOTS, seed) for seed in SEEDS}
+        exact = timed(banks[SEEDS[0]], "paper")
         rows = []
-        for seed in SEEDS:
-            bank = trial.bank(SHOTS, seed)
-            # All but the picture, which comes first.
-            search = partial(
-                propose_adaptively,
-                segmenter=count,
-                encoder=models.encoder,
-                bank=bank,
-                settings=settings,
-            )
-            adaptive = timed(search)
+        for seed, bank in banks.items():
+            adaptive = timed(bank, "adaptive")
             scores = [trial.evaluate(bank, mode=mode) for mode in ("paper", "adaptive")]
             aps = [100 * score.masks["AP"] for score in scores]
             rows.append(_precision_row(f"draw {seed}", aps, exact, adaptive))
