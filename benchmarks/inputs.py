@@ -10,6 +10,7 @@ from PIL import Image
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.core.geometry import mask_boxes
 from fiftyone_ntt.core.logit_masks import LogitMasks
+from fiftyone_ntt.core.overlaps import mask_overlaps
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
 
@@ -66,7 +67,8 @@ def bank_of_features(
 
 
 def random_proposals(count: int, width: int, size: tuple[int, int], seed: int) -> Proposals:
-    """Proposals as a segmenter gives them: discs of many sizes, features in a few clusters.
+    """Proposals as a store gives them, masks and overlaps made: discs of many sizes, features in a
+    few clusters.
 
     Args:
         count: how many.
@@ -81,13 +83,15 @@ def random_proposals(count: int, width: int, size: tuple[int, int], seed: int) -
     distances = ((ticks[:, None] - centres[:, 0]) ** 2 + (ticks - centres[:, 1]) ** 2).sqrt()
     logits = (radii - distances).float()
     features = cluster_features(random.integers(40, size=count), width, random)
+    masks = LogitMasks(logits, size)[:]
     return Proposals(
         image_size=size,
         prompts=np.arange(count),
         ious=random.uniform(0.4, 1, count).astype(np.float32),
         boxes=mask_boxes(logits > 0).numpy(),
         features=features,
-        masks=LogitMasks(logits, size),
+        masks=masks,
+        known_overlaps=mask_overlaps(masks),
     )
 
 
