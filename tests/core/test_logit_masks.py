@@ -15,6 +15,20 @@ from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.rle import decode_mask
 
 
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The shapes of what is encoded from now on, in order."""
+    shapes: list[tuple[int, ...]] = []
+    encode = logit_masks.encode_crop
+
+    def recording(part: NDArray[np.bool_], *place: Any) -> dict[str, Any]:
+        shapes.append(part.shape)
+        return encode(part, *place)
+
+    monkeypatch.setattr(logit_masks, "encode_crop", recording)
+    return shapes
+
+
 @pytest.mark.parametrize("size", [(9, 11), (16, 16), (50, 33), (1, 1), (1, 40), (40, 1)])
 def test_masks_of_logits_are_the_antialiased_interpolation(size: tuple[int, int]) -> None:
     logits = torch.randn(7, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -37,16 +51,8 @@ def test_antialias_matters_for_an_image_smaller_than_the_masks() -> None:
 
 
 def test_masks_of_logits_are_computed_only_where_the_mask_can_be(
-    monkeypatch: pytest.MonkeyPatch,
+    parts: list[tuple[int, ...]],
 ) -> None:
-    parts = []
-    encode = logit_masks.encode_crop
-
-    def recording(part: NDArray[np.bool_], *place: Any) -> dict[str, Any]:
-        parts.append(part.shape)
-        return encode(part, *place)
-
-    monkeypatch.setattr(logit_masks, "encode_crop", recording)
     logits = torch.full((3, 8, 8), -1.0)
     logits[0, 2:4, 5] = 1  # two rows and one column of a cell of 375 x 750 px
     logits[2] = 1
@@ -66,21 +72,13 @@ def test_no_logits_give_no_masks() -> None:
 
 
 def test_masks_of_logits_are_made_once_and_only_when_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
+    parts: list[tuple[int, ...]],
 ) -> None:
-    made = []
-    encode = logit_masks.encode_crop
-
-    def recording(part: NDArray[np.bool_], *place: Any) -> dict[str, Any]:
-        made.append(part.shape)
-        return encode(part, *place)
-
-    monkeypatch.setattr(logit_masks, "encode_crop", recording)
     masks = LogitMasks(torch.randn(5, 8, 8, generator=torch.Generator().manual_seed(3)), (20, 30))
-    assert (len(masks), len(made)) == (5, 0)
+    assert (len(masks), len(parts)) == (5, 0)
     last = masks[-1]
-    assert masks[4] is last and len(made) == 1
-    assert list(masks) == masks[:] and len(made) == 5  # the logits are gone by now
+    assert masks[4] is last and len(parts) == 1
+    assert list(masks) == masks[:] and len(parts) == 5  # the logits are gone by now
     with pytest.raises(IndexError):
         masks[5]
 
