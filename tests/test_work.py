@@ -29,7 +29,7 @@ from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.core.toy_models import reference_rows, toy_bank
 
 SETTINGS = ProposalSettings(points_per_side=16)
-GIGAFLOPS = 4.2
+GIGAFLOPS = 4.1
 """Products and attention of both networks and 256 prompts, but for products that are added in
 place, which torch's counter does not see."""
 BYTES_PER_PROPOSAL = 550

@@ -56,15 +56,15 @@ def test_none_and_all_pass(threshold: float) -> None:
     assert rows.tolist() == list(range(expected))
 
 
-@pytest.mark.parametrize(("at_once", "tile_bytes"), [(1, 2**30), (5, 5 * 64 * 4 * 7), (100, 1)])
+@pytest.mark.parametrize(("at_once", "tile"), [(1, 2**30), (5, 7), (100, 1)])
 def test_decoding_in_parts_is_the_same(
-    at_once: int, tile_bytes: int, monkeypatch: pytest.MonkeyPatch
+    at_once: int, tile: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     segmenter = random_segmenter(5)
     image = torch.rand(1, 3, 256, 256)
     whole = segmenter.decode_best(segmenter.embed(image)[0], POINTS, -1.0)
-    monkeypatch.setattr(mask_decoding, "_PROMPTS_AT_ONCE", at_once)
-    monkeypatch.setattr(mask_decoding, "_TILE_BYTES", tile_bytes)
+    monkeypatch.setattr(mask_decoding, "_PROMPTS_TIMES_TOKENS", at_once * min(tile, 256))
+    monkeypatch.setattr(mask_decoding, "_TILE_TOKENS", tile)
     parts = segmenter.decode_best(segmenter.embed(image)[0], POINTS, -1.0)
     torch.testing.assert_close(parts[0], whole[0])
     torch.testing.assert_close(parts[1], whole[1], atol=1e-6, rtol=1e-5)

@@ -1,0 +1,260 @@
+"""A prompt's image tokens, as sums that are never written out.
+
+In each layer of the mask decoder an image token gathers from the prompt's tokens, and is
+normalised. What it gathers is a sum of few rows, one for each of the `n` prompt tokens and `h`
+heads, which are the same for all image tokens; only their shares are a token's own. So after any
+number of layers, a prompt's image tokens are
+
+    scale * (weight * own + sharesᵀ @ rows) + bias
+
+where `own` `[T, D]` comes from the image alone, `rows` `[R, D]` from the prompt alone, `bias` `[D]`
+from neither, and only `shares` `[R, T]`, `weight` and `scale` `[T]` from both. With 8 prompt tokens
+and 8 heads `R` is 64 per layer, where `D` is 256. All that the decoder asks of image tokens
+follows:
+
+- a product with a query is one with `own`, whose projection is made once per image and 16 wide per
+  head, and one with `rows`, `[R]` numbers for all image tokens, times `shares`;
+- a normalisation needs the mean, which is 0 since `own` and `rows` are centred beforehand, and the
+  mean square, a quadratic form of the shares with the rows' products among themselves;
+- a weighted sum of tokens is the same sum of `own` and of `shares`, times `rows`.
+
+Image tokens come in tiles that fit a processor's caches. A tile is read by the next attention right
+after it was written, and that attention's softmax goes on from tile to tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What makes rows of prompt tokens' values.
+
+    Attributes:
+        projections: of each layer so far, `[h, d, D]`: what a head's value adds to an image token.
+        offsets: of each layer so far, `[D]`: what is added whatever the value. A head's shares add
+            up to 1, so it goes into the first head's rows.
+    """
+
+    projections: tuple[Tensor, ...] = ()
+    offsets: tuple[Tensor, ...] = ()
+
+    def rows(self, values: Sequence[Tensor]) -> Tensor:
+        """`[P, R, D]` of the values of each layer so far, `[P, n, h, d]`."""
+        made = []
+        for value, projection, offset in zip(values, self.projections, self.offsets, strict=True):
+            rows = by_head(value, projection)
+            rows[:, :: len(projection)] += offset
+            made.append(rows)
+        return torch.cat(made, dim=1)
+
+    def times(self, factors: Tensor) -> Basis:
+        """Every row times `[D]`."""
+        return Basis(
+            tuple(part * factors for part in self.projections),
+            tuple(part * factors for part in self.offsets),
+        )
+
+    def centred(self) -> Basis:
+        """Every row less its mean."""
+        return Basis(tuple(map(_centred, self.projections)), tuple(map(_centred, self.offsets)))
+
+    def to(self, dtype: torch.dtype) -> Basis:
+        """In another number format."""
+        return Basis(
+            tuple(part.to(dtype) for part in self.projections),
+            tuple(part.to(dtype) for part in self.offsets),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Common:
+    """What all prompts of an image have in common at some depth; all float32.
+
+    Attributes:
+        own: `[T, D]`.
+        bias: `[D]`.
+        basis: of the rows.
+    """
+
+    own: Tensor
+    bias: Tensor
+    basis: Basis = Basis()
+
+    def gathered(self, writer: Any) -> Common:
+        """After image tokens gathered by an attention; centred, and without bias: that of the first
+        layer is in `own`, whose weight is still 1, that of others in the basis."""
+        added, output = self.bias + writer.o_proj.bias, writer.o_proj.weight.float()
+        projection = output.T.unflatten(0, (writer.num_attention_heads, -1))
+        first = not self.basis.projections
+        own, offset = (self.own + added, 0 * added) if first else (self.own, added)
+        basis = Basis((*self.basis.projections, projection), (*self.basis.offsets, offset))
+        return Common(_centred(own), 0 * added, basis.centred())
+
+    def normalised(self, norm: nn.LayerNorm) -> Common:
+        """After a normalisation, but for the division by the standard deviation."""
+        factors = norm.weight.float()
+        return Common(self.own * factors, norm.bias.float(), self.basis.times(factors))
+
+
+@dataclass(frozen=True, eq=False)
+class WritingTile:
+    """What all prompts share of `t` image tokens that gather from prompt tokens.
+
+    Attributes:
+        queries: `[h, d, t]`, of `own`; in the first layer, of everything.
+        places: `[h, d, t]`, of everything else: positions and biases. None in the first layer.
+        outward: of each layer so far, `[h, d, t]`: `own`, centred, times the basis' projections.
+        offsets: float32 `[t]`, likewise with its offsets.
+        squares: float32 `[t]`, squared lengths of `own`, centred.
+    """
+
+    queries: Tensor
+    places: Tensor | None
+    outward: tuple[Tensor, ...]
+    offsets: tuple[Tensor, ...]
+    squares: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ReadingTile:
+    """What all prompts share of `t` image tokens that prompt tokens attend to.
+
+    Attributes:
+        keys: `[h, d, t]`, of `own`.
+        places: `[h, d, t]`, of the positions. Biases are left out: they add the same to all scores
+            of a query, which the softmax does not see.
+        values: `[h, d, t]`, of `own`.
+    """
+
+    keys: Tensor
+    places: Tensor
+    values: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SharedLayer:
+    """What all prompts of an image share of a layer's writing and of the reading after it.
+
+    Attributes:
+        writing: tiles of the image tokens before the layer.
+        gathering: basis of what is normalised.
+        epsilon: of the normalisation.
+        basis: after the normalisation.
+        reading: tiles of the image tokens after it.
+        value_bias: `[h * d]`, of the values read.
+    """
+
+    writing: tuple[WritingTile, ...]
+    gathering: Basis
+    epsilon: float
+    basis: Basis
+    reading: tuple[ReadingTile, ...]
+    value_bias: Tensor
+
+
+def share_layers(
+    transformer: Any, tokens: Tensor, positions: Tensor, length: int
+) -> tuple[tuple[SharedLayer, ...], Common]:
+    """Compute once what all prompts share of an image's tokens.
+
+    Args:
+        transformer: a `Sam2TwoWayTransformer`; the results are in its number format.
+        tokens: of the image, float32 `[T, D]`.
+        positions: their encoding, float32 `[T, D]`.
+        length: of a tile.
+
+    Returns:
+        its layers, and what is in common after the last.
+    """
+    readers = [layer.cross_attn_token_to_image for layer in transformer.layers[1:]]
+    readers.append(transformer.final_attn_token_to_image)
+    common, shared = Common(tokens, torch.zeros_like(tokens[0])), []
+    for layer, reader in zip(transformer.layers, readers, strict=True):
+        writer, dtype = layer.cross_attn_image_to_token, reader.k_proj.weight.dtype
+        gathered = common.gathered(writer)
+        writing = _writing_tiles(writer, common, gathered, positions, length)
+        common = gathered.normalised(layer.layer_norm4)
+        made = SharedLayer(
+            writing=writing,
+            gathering=gathered.basis.to(dtype),
+            epsilon=layer.layer_norm4.eps,
+            basis=common.basis.to(dtype),
+            reading=_reading_tiles(reader, common, positions, length),
+            value_bias=reader.v_proj(common.bias.to(dtype)),
+        )
+        shared.append(made)
+    return tuple(shared), common
+
+
+def _writing_tiles(
+    writer: Any, before: Common, gathered: Common, positions: Tensor, length: int
+) -> tuple[WritingTile, ...]:
+    dtype = writer.q_proj.weight.dtype
+    queries = _projected(writer.q_proj, before.own, writer)
+    places = _projected(writer.q_proj, positions + before.bias, writer)
+    places += writer.q_proj.bias.float().view(*places.shape[:2], 1)
+    first = not before.basis.projections
+    outward = [part @ gathered.own.T for part in gathered.basis.projections]
+    offsets = [gathered.own @ part for part in gathered.basis.offsets]
+    parts = zip(
+        _tiles((queries + places if first else queries).to(dtype), length),
+        repeat(None) if first else _tiles(places.to(dtype), length),
+        zip(*(_tiles(part.to(dtype), length) for part in outward), strict=True),
+        zip(*(_tiles(part, length) for part in offsets), strict=True),
+        _tiles(gathered.own.square().sum(dim=1), length),
+        strict=False,
+    )
+    return tuple(WritingTile(*of_tile) for of_tile in parts)
+
+
+def _reading_tiles(
+    reader: Any, common: Common, positions: Tensor, length: int
+) -> tuple[ReadingTile, ...]:
+    dtype = reader.k_proj.weight.dtype
+    whole = (
+        _projected(reader.k_proj, common.own, reader),
+        _projected(reader.k_proj, positions, reader),
+        _projected(reader.v_proj, common.own, reader),
+    )
+    parts = (_tiles(part.to(dtype), length) for part in whole)
+    return tuple(ReadingTile(*of_tile) for of_tile in zip(*parts, strict=True))
+
+
+def by_head(vectors: Tensor, shared: Tensor) -> Tensor:
+    """Products `[P, n * h, t]` of each head's vectors `[P, n, h, d]` with its `[h, d, t]`."""
+    count, tokens, heads, _ = vectors.shape
+    out = vectors.new_empty(count, tokens * heads, shared.shape[2])
+    torch.bmm(vectors.flatten(0, 1).transpose(0, 1), shared, out=heads_first(out, heads))
+    return out
+
+
+def heads_first(products: Tensor, heads: int) -> Tensor:
+    """`[P, n * h, t]` seen as `[h, P * n, t]`."""
+    return products.view(-1, heads, products.shape[2]).transpose(0, 1)
+
+
+def per_head(weight: Tensor, attention: Any) -> Tensor:
+    """A projection's weight `[h * d, D]` as `[h, d, D]`."""
+    return weight.unflatten(0, (attention.num_attention_heads, -1))
+
+
+def _projected(projection: nn.Linear, tokens: Tensor, attention: Any) -> Tensor:
+    """Tokens `[T, D]` times a projection's weight, without its bias, `[h, d, T]`."""
+    return per_head(projection.weight.float() @ tokens.T, attention)
+
+
+def _tiles(values: Tensor, length: int) -> list[Tensor]:
+    """The last axis in parts, each in memory of its own."""
+    return [part.contiguous() for part in values.split(length, dim=-1)]
+
+
+def _centred(rows: Tensor) -> Tensor:
+    return rows - rows.mean(dim=-1, keepdim=True)

@@ -1,0 +1,297 @@
+"""Attention between a prompt's tokens and its image tokens, as `image_tokens` keeps these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .image_tokens import SharedLayer, WritingTile, by_head, heads_first, per_head
+
+
+@dataclass(eq=False)
+class PromptTile:
+    """`t` image tokens of `P` prompts, see `image_tokens`.
+
+    Attributes:
+        shares: `[P, R, t]`, with room for all layers.
+        weights: float32 `[P, t]`, of `own`, then of the offset of each layer that has one, but the
+            last's, which is 1; so none after the first layer, where `own` weighs 1.
+        scale: float32 `[P, t]`, of the last normalisation.
+    """
+
+    shares: Tensor
+    weights: list[Tensor] = field(default_factory=list)
+    scale: Tensor | None = None
+
+    def __getitem__(self, rows: Tensor) -> PromptTile:
+        """Of some prompts."""
+        assert self.scale is not None
+        return PromptTile(
+            self.shares[rows], [part[rows] for part in self.weights], self.scale[rows]
+        )
+
+    def scaled(self, products: Tensor) -> Tensor:
+        """Products `[P, r, t]` times the scale, in place."""
+        assert self.scale is not None
+        return products.mul_(self.scale[:, None].to(products.dtype))
+
+    def weighted(self, products: Tensor) -> Tensor:
+        """Products `[P, r, t]` with `own`, times its weight, in place."""
+        if self.weights:
+            products.mul_(self.weights[0][:, None].to(products.dtype))
+        return products
+
+    def settle(self, count: int) -> None:
+        """Multiply the scale into the first `count` shares and the weights: a layer follows."""
+        assert self.scale is not None
+        self.scaled(self.shares[:, :count])
+        self.weights = [*(part * self.scale for part in self.weights), self.scale]
+
+    def times(self, factors: Tensor, own: Tensor, rows: Tensor) -> Tensor:
+        """Products with the image tokens, but for scale and bias.
+
+        Args:
+            factors: `[P, n, h, d]`.
+            own: what they are multiplied with for `own`, `[h, d, t]`.
+            rows: what rows come to, `[P, n * h, R]`.
+
+        Returns:
+            `[P, n * h, t]`.
+        """
+        products = self.weighted(by_head(factors, own))
+        return products.baddbmm_(rows, self.shares[:, : rows.shape[2]])
+
+    def scores(self, factors: Tensor, own: Tensor, rows: Tensor, places: Tensor) -> Tensor:
+        """Products with the scaled image tokens, and with `places` `[h, d, t]`; see `times`."""
+        scores = self.scaled(self.times(factors, own, rows))
+        vectors = factors.flatten(0, 1).transpose(0, 1)
+        heads_first(scores, len(places)).baddbmm_(vectors, places)
+        return scores
+
+    def mapped(self, own: Tensor, rows: Tensor, bias: Tensor) -> Tensor:
+        """A linear map of the image tokens, `[P, t, E]`.
+
+        Args:
+            own: of `own`, `[t, E]`.
+            rows: of the rows, `[P, R, E]`.
+            bias: of the bias, `[t, E]`.
+        """
+        assert self.scale is not None
+        gathered = torch.bmm(self.shares.transpose(1, 2), rows)
+        if self.weights:
+            gathered.addcmul_(own, self.weights[0][:, :, None].to(own.dtype))
+        else:
+            gathered += own
+        return torch.addcmul(bias, gathered, self.scale[:, :, None].to(own.dtype))
+
+
+class Room:
+    """Memory for the prompts' shares, kept from one batch of prompts to the next: the kernel takes
+    about as long to hand out fresh pages as the decoder to fill them."""
+
+    def __init__(self, like: Tensor, lengths: Sequence[int]) -> None:
+        """
+        Args:
+            like: of the type and on the device of what is kept.
+            lengths: of the tiles.
+        """
+        self._lengths = lengths
+        self._shares = like.new_empty(0)
+
+    def tiles(self, count: int, rows: int) -> list[PromptTile]:
+        """A place for each tile of so many prompts, with so many rows each, until the next call."""
+        sizes = [count * rows * length for length in self._lengths]
+        if len(self._shares) < sum(sizes):
+            self._shares = self._shares.new_empty(sum(sizes))
+        parts = self._shares[: sum(sizes)].split(sizes)
+        return [PromptTile(part.view(count, rows, -1)) for part in parts]
+
+
+def values_of(attention: Any, tokens: Tensor) -> Tensor:
+    """What image tokens gather of prompt tokens `[P, n, D]`: `[P, n, h, d]`."""
+    return _by_token(attention.v_proj(tokens), attention)
+
+
+def write(
+    attention: Any,
+    layers: Sequence[SharedLayer],
+    keys: Tensor,
+    values: Sequence[Tensor],
+    tiles: Iterable[PromptTile],
+) -> Iterator[PromptTile]:
+    """Image tokens gather from their prompts' tokens and are normalised.
+
+    Args:
+        attention: of image tokens to prompt tokens.
+        layers: up to this one.
+        keys: prompt tokens with their positions, `[P, n, D]`.
+        values: of each layer up to this one, see `values_of`.
+        tiles: of the image tokens before it, changed in place.
+
+    Returns:
+        the tiles after it, made one by one as they are asked for.
+    """
+    layer = layers[-1]
+    key = _by_token(attention.k_proj(keys), attention) * attention.scaling
+    products = _products(layer.gathering.rows(values), len(values))
+    count = key.shape[1] * key.shape[2]
+    settled = count * (len(layers) - 1)
+    rows = None
+    if settled:
+        rows = _against_rows(key, attention.q_proj, attention, layers[-2].basis.rows(values[:-1]))
+    for shared, tile in zip(layer.writing, tiles, strict=True):
+        if rows is None or shared.places is None:
+            scores = by_head(key, shared.queries)
+        else:
+            scores = tile.scores(key, shared.queries, rows, shared.places)
+            tile.settle(settled)
+        shares = scores.unflatten(1, (key.shape[1], -1)).softmax(dim=1).flatten(1, 2)
+        tile.shares[:, settled : settled + count] = shares
+        squares = _squares(tile, shared, values, products)
+        tile.scale = torch.rsqrt(squares / keys.shape[2] + layer.epsilon)
+        yield tile
+
+
+def _products(rows: Tensor, layers: int) -> list[Tensor]:
+    """What a quadratic form of shares takes: of each layer's rows with those before, twice, and
+    with each other."""
+    made = []
+    for stop in range(rows.shape[1] // layers, rows.shape[1] + 1, rows.shape[1] // layers):
+        start = stop - rows.shape[1] // layers
+        products = rows[:, start:stop] @ rows[:, :stop].transpose(1, 2)
+        products[..., :start] *= 2
+        made.append(products)
+    return made
+
+
+def _squares(
+    tile: PromptTile, shared: WritingTile, values: Sequence[Tensor], products: list[Tensor]
+) -> Tensor:
+    """Squared lengths of what image tokens are before their normalisation, centred: float32
+    `[P, t]`."""
+    squares = shared.squares
+    if tile.weights:
+        own, *others = tile.weights
+        squares = squares * own.square()
+        for weight, offset in zip([*others, torch.ones_like(own)], shared.offsets[1:], strict=True):
+            squares += 2 * own * weight * offset
+    start = 0
+    for value, outward, of_layer in zip(values, shared.outward, products, strict=True):
+        parts = tile.times(2 * value, outward, of_layer)
+        parts.mul_(tile.shares[:, start : start + parts.shape[1]])
+        squares = squares + parts.sum(dim=1)
+        start += parts.shape[1]
+    return squares.clamp_(min=0)  # rounding
+
+
+def read_shared(attention: Any, keys: Tensor, values: Tensor, queries: Tensor) -> Tensor:
+    """Prompt tokens `[P, n, D]` attend to image tokens that are the same for all prompts.
+
+    Args:
+        attention: of prompt tokens to image tokens.
+        keys, values: of the image tokens, `[h, T, d]`.
+        queries: prompt tokens with their positions, `[P, n, D]`.
+    """
+    count, width = queries.shape[:2]
+    query = _by_token(attention.q_proj(queries), attention).flatten(0, 1).transpose(0, 1)
+    # Of one image, because for fewer axes the fused attention is not used.
+    mixed = F.scaled_dot_product_attention(
+        query[None], keys[None], values[None], scale=attention.scaling
+    )
+    out: Tensor = attention.o_proj(mixed[0].transpose(0, 1).reshape(count, width, -1))
+    return out
+
+
+def read(
+    attention: Any,
+    layer: SharedLayer,
+    queries: Tensor,
+    values: Sequence[Tensor],
+    tiles: Iterable[PromptTile],
+) -> tuple[Tensor, list[PromptTile]]:
+    """Prompt tokens attend to their own image tokens.
+
+    Args:
+        attention: of prompt tokens to image tokens.
+        layer: that wrote the image tokens last.
+        queries: prompt tokens with their positions, `[P, n, D]`.
+        values: of each layer that wrote the image tokens, see `values_of`.
+        tiles: of the image tokens.
+
+    Returns:
+        what they gathered, `[P, n, D]`, and the tiles, all made by now.
+    """
+    query = _by_token(attention.q_proj(queries), attention) * attention.scaling
+    rows = layer.basis.rows(values)
+    against = _against_rows(query, attention.k_proj, attention, rows)
+    sums, seen = _Sums.of(query, rows), []
+    for shared, tile in zip(layer.reading, tiles, strict=True):
+        seen.append(tile)
+        sums.add(tile.scores(query, shared.keys, against, shared.places), tile, shared.values)
+    weight = per_head(attention.v_proj.weight, attention).transpose(1, 2)
+    out: Tensor = attention.o_proj(sums.mixed(rows, weight).flatten(2) + layer.value_bias)
+    return out, seen
+
+
+@dataclass(eq=False)
+class _Sums:
+    """A softmax's sums over the image tokens so far: they fade where a higher score turns up.
+
+    Attributes:
+        highest: `[P, n * h, 1]`, score so far.
+        total: float32 `[P, n * h, 1]`, of the shares.
+        own: float32 `[P, n, h, d]`, of the shares times the values of `own`.
+        rows: float32 `[P, n * h, R]`, of the shares times those that image tokens have of rows.
+    """
+
+    highest: Tensor
+    total: Tensor
+    own: Tensor
+    rows: Tensor
+
+    @staticmethod
+    def of(query: Tensor, rows: Tensor) -> _Sums:
+        count, width = len(query), query.shape[1] * query.shape[2]
+        own = query.new_zeros(query.shape, dtype=torch.float32)
+        total = own.new_zeros(count, width, 1)
+        return _Sums(
+            torch.full_like(total, -torch.inf, dtype=rows.dtype),
+            total,
+            own,
+            own.new_zeros(count, width, rows.shape[1]),
+        )
+
+    def add(self, scores: Tensor, tile: PromptTile, values: Tensor) -> None:
+        """Count a tile in: scores `[P, n * h, t]`, overwritten, and values of `own` `[h, d, t]`."""
+        top = torch.maximum(self.highest, scores.amax(dim=-1, keepdim=True))
+        fading, shares = (self.highest - top).exp_(), scores.sub_(top).exp_()
+        self.highest = top
+        self.total.mul_(fading).add_(shares.sum(dim=-1, keepdim=True))
+        shares = tile.scaled(shares)
+        of_rows = tile.shares[:, : self.rows.shape[2]].transpose(1, 2)
+        self.rows.mul_(fading).add_(torch.bmm(shares, of_rows))
+        heads = tile.weighted(shares).view(-1, len(values), shares.shape[2]).transpose(0, 1)
+        found = torch.bmm(heads, values.transpose(1, 2)).transpose(0, 1)
+        self.own.mul_(fading.view(*self.own.shape[:3], 1)).add_(found.reshape(self.own.shape))
+
+    def mixed(self, rows: Tensor, weight: Tensor) -> Tensor:
+        """Mean values `[P, n, h, d]` of rows `[P, R, D]` and the value projection `[h, D, d]`."""
+        of_rows = (self.rows / self.total).to(rows.dtype) @ rows
+        own = (self.own / self.total.view(*self.own.shape[:3], 1)).to(rows.dtype)
+        return own + by_head(of_rows.unflatten(1, own.shape[1:3]), weight).view_as(own)
+
+
+def _against_rows(vectors: Tensor, projection: nn.Linear, attention: Any, rows: Tensor) -> Tensor:
+    """Products `[P, n * h, R]` of vectors `[P, n, h, d]` with projected rows `[P, R, D]`."""
+    pulled = by_head(vectors, per_head(projection.weight, attention))
+    return pulled @ rows.transpose(1, 2)
+
+
+def _by_token(projected: Tensor, attention: Any) -> Tensor:
+    """`[P, n, h * d]` as `[P, n, h, d]`."""
+    return projected.unflatten(-1, (attention.num_attention_heads, -1))
