@@ -24,7 +24,7 @@ after it was written, and that attention's softmax goes on from tile to tile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -57,21 +57,18 @@ class Basis:
 
     def times(self, factors: Tensor) -> Basis:
         """Every row times `[D]`."""
-        return Basis(
-            tuple(part * factors for part in self.projections),
-            tuple(part * factors for part in self.offsets),
-        )
+        return self._each(lambda part: part * factors)
 
     def centred(self) -> Basis:
         """Every row less its mean."""
-        return Basis(tuple(map(_centred, self.projections)), tuple(map(_centred, self.offsets)))
+        return self._each(_centred)
 
     def to(self, dtype: torch.dtype) -> Basis:
         """In another number format."""
-        return Basis(
-            tuple(part.to(dtype) for part in self.projections),
-            tuple(part.to(dtype) for part in self.offsets),
-        )
+        return self._each(lambda part: part.to(dtype))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Basis:
+        return Basis(tuple(map(change, self.projections)), tuple(map(change, self.offsets)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +86,14 @@ class Common:
     basis: Basis = Basis()
 
     def gathered(self, writer: Any) -> Common:
-        """After image tokens gathered by an attention; centred, and without bias: that of the first
-        layer is in `own`, whose weight is still 1, that of others in the basis."""
-        added, output = self.bias + writer.o_proj.bias, writer.o_proj.weight.float()
-        projection = output.T.unflatten(0, (writer.num_attention_heads, -1))
-        first = not self.basis.projections
-        own, offset = (self.own + added, 0 * added) if first else (self.own, added)
+        """After image tokens gathered by an attention, but for the mean, which the normalisation
+        takes away. What is added whatever the prompt goes to `own` in the first layer, where that
+        weighs 1, and to the basis in others."""
+        added, nothing = self.bias + writer.o_proj.bias, torch.zeros_like(self.bias)
+        own, offset = (self.own, added) if self.basis.projections else (self.own + added, nothing)
+        projection = per_head(writer.o_proj.weight.float().T, writer)
         basis = Basis((*self.basis.projections, projection), (*self.basis.offsets, offset))
-        return Common(_centred(own), 0 * added, basis.centred())
+        return Common(_centred(own), nothing, basis.centred())
 
     def normalised(self, norm: nn.LayerNorm) -> Common:
         """After a normalisation, but for the division by the standard deviation."""
@@ -201,7 +198,7 @@ def _writing_tiles(
     queries = _projected(writer.q_proj, before.own, writer)
     places = _projected(writer.q_proj, positions + before.bias, writer)
     places += writer.q_proj.bias.float().view(*places.shape[:2], 1)
-    first = not before.basis.projections
+    first = not before.basis.projections  # no scale or weight yet that parts the two
     outward = [part @ gathered.own.T for part in gathered.basis.projections]
     offsets = [gathered.own @ part for part in gathered.basis.offsets]
     parts = zip(
