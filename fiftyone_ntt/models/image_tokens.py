@@ -18,8 +18,12 @@ follows:
   mean square, a quadratic form of the shares with the rows' products among themselves;
 - a weighted sum of tokens is the same sum of `own` and of `shares`, times `rows`.
 
-Image tokens come in tiles that fit a processor's caches. A tile is read by the next attention right
-after it was written, and that attention's softmax goes on from tile to tile.
+In float32 such a mean square is as good as that of the tokens. In bfloat16 it is wrong where what a
+token gathers all but cancels its own; so what is gathered whatever the prompt, the biases, is added
+to `own` or taken into `rows` beforehand, in float32.
+
+Image tokens come in tiles that fit a processor's caches. The next attention reads a tile as soon as
+its shares are computed, and its softmax goes on from tile to tile.
 """
 
 from __future__ import annotations
@@ -55,7 +59,7 @@ class Basis:
             made.append(rows)
         return torch.cat(made, dim=1)
 
-    def times(self, factors: Tensor) -> Basis:
+    def scaled(self, factors: Tensor) -> Basis:
         """Every row times `[D]`."""
         return self._each(lambda part: part * factors)
 
@@ -87,18 +91,19 @@ class Common:
 
     def gathered(self, writer: Any) -> Common:
         """After image tokens gathered by an attention, but for the mean, which the normalisation
-        takes away. What is added whatever the prompt goes to `own` in the first layer, where that
-        weighs 1, and to the basis in others."""
-        added, nothing = self.bias + writer.o_proj.bias, torch.zeros_like(self.bias)
+        takes away. What is added whatever the prompt (biases: a head's shares add up to 1) goes to
+        `own` in the first layer, where that weighs 1, and to the basis in others."""
+        output, nothing = writer.o_proj, torch.zeros_like(self.bias)
+        added = self.bias + output.bias + output.weight.float() @ writer.v_proj.bias.float()
         own, offset = (self.own, added) if self.basis.projections else (self.own + added, nothing)
-        projection = per_head(writer.o_proj.weight.float().T, writer)
+        projection = per_head(output.weight.float().T, writer)
         basis = Basis((*self.basis.projections, projection), (*self.basis.offsets, offset))
         return Common(_centred(own), nothing, basis.centred())
 
     def normalised(self, norm: nn.LayerNorm) -> Common:
         """After a normalisation, but for the division by the standard deviation."""
         factors = norm.weight.float()
-        return Common(self.own * factors, norm.bias.float(), self.basis.times(factors))
+        return Common(self.own * factors, norm.bias.float(), self.basis.scaled(factors))
 
 
 @dataclass(frozen=True, eq=False)

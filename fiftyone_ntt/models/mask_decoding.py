@@ -32,10 +32,12 @@ FIRST_MASK_TOKEN = 2
 
 _TILE_TOKENS = 512
 _PROMPTS_TIMES_TOKENS = 2**14
-"""On a CPU, of a tile: measured, a compromise between the caches and the cost of a call."""
+"""On a CPU, tokens of a tile, and prompts at once times those: measured, a compromise between the
+caches and the cost of a call."""
 
 _ROWS_PER_TOKEN = 16
-"""More than a prompt takes per image token, in rows `D` wide; upscaling takes most."""
+"""More than a prompt takes per image token of released models, in rows `D` wide; upscaling takes
+most. Where another model takes more, `in_batches` helps itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class PreparedImage:
         layers: of the transformer.
         upscaling: of the tiles.
         prompts_at_once: how many to decode together.
-        room: where prompts' own image tokens are kept.
+        room: memory for the shares of prompts' image tokens.
     """
 
     keys: Tensor
@@ -167,27 +169,27 @@ class _Prompted:
     Attributes:
         given: tokens of the prompts before the layers, `[P, n, D]`, their positions too.
         tokens: after them, `[P, n, D]`.
-        values: of each layer, what the image tokens gathered of.
+        rows: of the image tokens, `[P, R, D]`.
         tiles: of the image tokens, perhaps still to be made.
     """
 
     given: Tensor
     tokens: Tensor
-    values: tuple[Tensor, ...]
+    rows: Tensor
     tiles: Iterable[PromptTile]
 
-    def of(self, rows: Tensor) -> _Prompted:
+    def of(self, which: Tensor) -> _Prompted:
         """Of some prompts."""
-        values = tuple(part[rows] for part in self.values)
-        tiles = [tile[rows] for tile in self.tiles]
-        return _Prompted(self.given[rows], self.tokens[rows], values, tiles)
+        tiles = [tile[which] for tile in self.tiles]
+        return _Prompted(self.given[which], self.tokens[which], self.rows[which], tiles)
 
 
 def _run_layers(transformer: Any, image: PreparedImage, given: Tensor) -> _Prompted:
-    rows = given.shape[1] * len(image.keys) * len(image.layers)
+    width = given.shape[1] * len(image.keys) * len(image.layers)
+    tiles: Iterable[PromptTile] = image.room.tiles(len(given), width)
     tokens: Tensor = given
-    values: tuple[Tensor, ...] = ()
-    tiles: Iterable[PromptTile] = image.room.tiles(len(given), rows)
+    rows: Tensor | None = None
+    values: list[Tensor] = []
     for depth, layer in enumerate(transformer.layers):
         if layer.skip_first_layer_pe:
             tokens = _self_attention(layer.self_attn, tokens, tokens)
@@ -195,16 +197,18 @@ def _run_layers(transformer: Any, image: PreparedImage, given: Tensor) -> _Promp
             tokens = tokens + _self_attention(layer.self_attn, tokens + given, tokens)
         tokens = layer.layer_norm1(tokens)
         reader, queries = layer.cross_attn_token_to_image, tokens + given
-        if depth:
-            found, tiles = read(reader, image.layers[depth - 1], queries, values, tiles)
-        else:
+        if rows is None:
             found = read_shared(reader, image.keys, image.values, queries)
+        else:
+            found, tiles = read(reader, image.layers[depth - 1], queries, rows, tiles)
         tokens = layer.layer_norm2(tokens + found)
         tokens = layer.layer_norm3(tokens + layer.mlp(tokens))
-        writer = layer.cross_attn_image_to_token
-        values = (*values, values_of(writer, tokens))
-        tiles = write(writer, image.layers[: depth + 1], tokens + given, values, tiles)
-    return _Prompted(given, tokens, values, tiles)
+        writer, shared = layer.cross_attn_image_to_token, image.layers[depth]
+        values = [*values, values_of(writer, tokens)]
+        tiles = write(writer, shared, tokens + given, rows, values, tiles)
+        rows = shared.basis.rows(values)
+    assert rows is not None
+    return _Prompted(given, tokens, rows, tiles)
 
 
 def _read_last(
@@ -216,7 +220,7 @@ def _read_last(
     token = prompted.tokens[every, columns][:, None]
     queries = token + prompted.given[every, columns][:, None]
     reader = transformer.final_attn_token_to_image
-    found, tiles = read(reader, image.layers[-1], queries, prompted.values, prompted.tiles)
+    found, tiles = read(reader, image.layers[-1], queries, prompted.rows, prompted.tiles)
     normed: Tensor = transformer.layer_norm_final_attn(token + found)
     return normed[:, 0], tiles
 
@@ -242,5 +246,4 @@ def _masks(decoder: Any, image: PreparedImage, kept: _Prompted, chosen: Tensor) 
     weights = tokens.new_empty(len(chosen), decoder.upscale_conv2.out_channels)
     for index, head in enumerate(decoder.output_hypernetworks_mlps):
         weights[chosen == index] = head(tokens[chosen == index])
-    rows = image.layers[-1].basis.rows(kept.values)
-    return upscale(decoder, image.upscaling, rows, tiles, weights)
+    return upscale(decoder, image.upscaling, kept.rows, tiles, weights)

@@ -96,7 +96,7 @@ def _as_matrix(convolution: nn.ConvTranspose2d) -> Tensor:
 def _in_token_order(details: Tensor, levels: int) -> Tensor:
     """Pixels `[1, C, 2**levels * s, ...]` by the token they lie in: `[T, 4 ** levels, C]`.
 
-    Within a token they are ordered as `_upscaled` makes them: by 2 x 2 block, then inside it.
+    Within a token they are ordered as `_features` makes them: by 2 x 2 block, then inside it.
     """
     side = details.shape[-1] >> levels
     split = (side, *[2] * levels)

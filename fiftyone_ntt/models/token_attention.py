@@ -19,21 +19,21 @@ class PromptTile:
 
     Attributes:
         shares: `[P, R, t]`, with room for all layers.
-        weights: float32 `[P, t]`, of `own`, then of the offset of each layer that has one, but the
-            last's, which is 1; so none after the first layer, where `own` weighs 1.
-        scale: float32 `[P, t]`, of the last normalisation.
+        weights: float32 `[P, t]`: the first is that of `own`, the others are those of the offsets
+            of the layers after the first. Those of the last layer, which are 1, are left out: the
+            list is empty after the first layer.
+        scale: float32 `[P, t]`, of the last normalisation; None while a layer is written.
     """
 
     shares: Tensor
     weights: list[Tensor] = field(default_factory=list)
     scale: Tensor | None = None
 
-    def __getitem__(self, rows: Tensor) -> PromptTile:
+    def __getitem__(self, which: Tensor) -> PromptTile:
         """Of some prompts."""
         assert self.scale is not None
-        return PromptTile(
-            self.shares[rows], [part[rows] for part in self.weights], self.scale[rows]
-        )
+        weights = [part[which] for part in self.weights]
+        return PromptTile(self.shares[which], weights, self.scale[which])
 
     def scaled(self, products: Tensor) -> Tensor:
         """Products `[P, r, t]` times the scale, in place."""
@@ -51,24 +51,25 @@ class PromptTile:
         assert self.scale is not None
         self.scaled(self.shares[:, :count])
         self.weights = [*(part * self.scale for part in self.weights), self.scale]
+        self.scale = None
 
-    def times(self, factors: Tensor, own: Tensor, rows: Tensor) -> Tensor:
+    def times(self, factors: Tensor, own: Tensor, against: Tensor) -> Tensor:
         """Products with the image tokens, but for scale and bias.
 
         Args:
             factors: `[P, n, h, d]`.
             own: what they are multiplied with for `own`, `[h, d, t]`.
-            rows: what rows come to, `[P, n * h, R]`.
+            against: their products with the rows, `[P, n * h, R]`.
 
         Returns:
             `[P, n * h, t]`.
         """
         products = self.weighted(by_head(factors, own))
-        return products.baddbmm_(rows, self.shares[:, : rows.shape[2]])
+        return products.baddbmm_(against, self.shares[:, : against.shape[2]])
 
-    def scores(self, factors: Tensor, own: Tensor, rows: Tensor, places: Tensor) -> Tensor:
+    def scores(self, factors: Tensor, own: Tensor, against: Tensor, places: Tensor) -> Tensor:
         """Products with the scaled image tokens, and with `places` `[h, d, t]`; see `times`."""
-        scores = self.scaled(self.times(factors, own, rows))
+        scores = self.scaled(self.times(factors, own, against))
         vectors = factors.flatten(0, 1).transpose(0, 1)
         heads_first(scores, len(places)).baddbmm_(vectors, places)
         return scores
@@ -103,24 +104,27 @@ class Room:
         self._lengths = lengths
         self._shares = like.new_empty(0)
 
-    def tiles(self, count: int, rows: int) -> list[PromptTile]:
-        """A place for each tile of so many prompts, with so many rows each, until the next call."""
-        sizes = [count * rows * length for length in self._lengths]
+    def tiles(self, count: int, width: int) -> list[PromptTile]:
+        """A place for each tile of so many prompts, with so many shares a token, until the next
+        call."""
+        sizes = [count * width * length for length in self._lengths]
         if len(self._shares) < sum(sizes):
             self._shares = self._shares.new_empty(sum(sizes))
         parts = self._shares[: sum(sizes)].split(sizes)
-        return [PromptTile(part.view(count, rows, -1)) for part in parts]
+        return [PromptTile(part.view(count, width, -1)) for part in parts]
 
 
 def values_of(attention: Any, tokens: Tensor) -> Tensor:
-    """What image tokens gather of prompt tokens `[P, n, D]`: `[P, n, h, d]`."""
-    return _by_token(attention.v_proj(tokens), attention)
+    """What image tokens gather of prompt tokens `[P, n, D]`, `[P, n, h, d]`; without the bias,
+    which is common to all prompts."""
+    return _by_token(F.linear(tokens, attention.v_proj.weight), attention)
 
 
 def write(
     attention: Any,
-    layers: Sequence[SharedLayer],
+    layer: SharedLayer,
     keys: Tensor,
+    before: Tensor | None,
     values: Sequence[Tensor],
     tiles: Iterable[PromptTile],
 ) -> Iterator[PromptTile]:
@@ -128,31 +132,30 @@ def write(
 
     Args:
         attention: of image tokens to prompt tokens.
-        layers: up to this one.
+        layer: what all prompts share.
         keys: prompt tokens with their positions, `[P, n, D]`.
+        before: rows of the image tokens before it, `[P, R, D]`; None in the first layer.
         values: of each layer up to this one, see `values_of`.
         tiles: of the image tokens before it, changed in place.
 
     Returns:
         the tiles after it, made one by one as they are asked for.
     """
-    layer = layers[-1]
     key = _by_token(attention.k_proj(keys), attention) * attention.scaling
     products = _products(layer.gathering.rows(values), len(values))
-    count = key.shape[1] * key.shape[2]
-    settled = count * (len(layers) - 1)
-    rows = None
-    if settled:
-        rows = _against_rows(key, attention.q_proj, attention, layers[-2].basis.rows(values[:-1]))
+    against = None if before is None else _against(key, attention.q_proj, attention, before)
+    start = 0 if before is None else before.shape[1]
+    doubled = [2 * value for value in values]
     for shared, tile in zip(layer.writing, tiles, strict=True):
-        if rows is None or shared.places is None:
+        if against is None:
             scores = by_head(key, shared.queries)
         else:
-            scores = tile.scores(key, shared.queries, rows, shared.places)
-            tile.settle(settled)
+            assert shared.places is not None
+            scores = tile.scores(key, shared.queries, against, shared.places)
+            tile.settle(start)
         shares = scores.unflatten(1, (key.shape[1], -1)).softmax(dim=1).flatten(1, 2)
-        tile.shares[:, settled : settled + count] = shares
-        squares = _squares(tile, shared, values, products)
+        tile.shares[:, start : start + shares.shape[1]] = shares
+        squares = _squares(tile, shared, doubled, products)
         tile.scale = torch.rsqrt(squares / keys.shape[2] + layer.epsilon)
         yield tile
 
@@ -170,10 +173,10 @@ def _products(rows: Tensor, layers: int) -> list[Tensor]:
 
 
 def _squares(
-    tile: PromptTile, shared: WritingTile, values: Sequence[Tensor], products: list[Tensor]
+    tile: PromptTile, shared: WritingTile, doubled: list[Tensor], products: list[Tensor]
 ) -> Tensor:
     """Squared lengths of what image tokens are before their normalisation, centred: float32
-    `[P, t]`."""
+    `[P, t]`; of twice the values of each layer, and from `_products`."""
     squares = shared.squares
     if tile.weights:
         own, *others = tile.weights
@@ -181,12 +184,12 @@ def _squares(
         for weight, offset in zip([*others, torch.ones_like(own)], shared.offsets[1:], strict=True):
             squares += 2 * own * weight * offset
     start = 0
-    for value, outward, of_layer in zip(values, shared.outward, products, strict=True):
-        parts = tile.times(2 * value, outward, of_layer)
+    for value, outward, of_layer in zip(doubled, shared.outward, products, strict=True):
+        parts = tile.times(value, outward, of_layer)
         parts.mul_(tile.shares[:, start : start + parts.shape[1]])
-        squares = squares + parts.sum(dim=1)
+        squares = squares + parts.sum(dim=1, dtype=torch.float32)
         start += parts.shape[1]
-    return squares.clamp_(min=0)  # rounding
+    return squares.clamp_(min=0)  # a small difference of large numbers may round to below 0
 
 
 def read_shared(attention: Any, keys: Tensor, values: Tensor, queries: Tensor) -> Tensor:
@@ -211,7 +214,7 @@ def read(
     attention: Any,
     layer: SharedLayer,
     queries: Tensor,
-    values: Sequence[Tensor],
+    rows: Tensor,
     tiles: Iterable[PromptTile],
 ) -> tuple[Tensor, list[PromptTile]]:
     """Prompt tokens attend to their own image tokens.
@@ -220,15 +223,14 @@ def read(
         attention: of prompt tokens to image tokens.
         layer: that wrote the image tokens last.
         queries: prompt tokens with their positions, `[P, n, D]`.
-        values: of each layer that wrote the image tokens, see `values_of`.
+        rows: of the image tokens, `[P, R, D]`, of the layer's basis.
         tiles: of the image tokens.
 
     Returns:
         what they gathered, `[P, n, D]`, and the tiles, all made by now.
     """
     query = _by_token(attention.q_proj(queries), attention) * attention.scaling
-    rows = layer.basis.rows(values)
-    against = _against_rows(query, attention.k_proj, attention, rows)
+    against = _against(query, attention.k_proj, attention, rows)
     sums, seen = _Sums.of(query, rows), []
     for shared, tile in zip(layer.reading, tiles, strict=True):
         seen.append(tile)
@@ -271,7 +273,7 @@ class _Sums:
         top = torch.maximum(self.highest, scores.amax(dim=-1, keepdim=True))
         fading, shares = (self.highest - top).exp_(), scores.sub_(top).exp_()
         self.highest = top
-        self.total.mul_(fading).add_(shares.sum(dim=-1, keepdim=True))
+        self.total.mul_(fading).add_(shares.sum(dim=-1, keepdim=True, dtype=torch.float32))
         shares = tile.scaled(shares)
         of_rows = tile.shares[:, : self.rows.shape[2]].transpose(1, 2)
         self.rows.mul_(fading).add_(torch.bmm(shares, of_rows))
@@ -286,7 +288,7 @@ class _Sums:
         return own + by_head(of_rows.unflatten(1, own.shape[1:3]), weight).view_as(own)
 
 
-def _against_rows(vectors: Tensor, projection: nn.Linear, attention: Any, rows: Tensor) -> Tensor:
+def _against(vectors: Tensor, projection: nn.Linear, attention: Any, rows: Tensor) -> Tensor:
     """Products `[P, n * h, R]` of vectors `[P, n, h, d]` with projected rows `[P, R, D]`."""
     pulled = by_head(vectors, per_head(projection.weight, attention))
     return pulled @ rows.transpose(1, 2)

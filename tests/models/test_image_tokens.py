@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fiftyone_ntt.models.image_tokens import Common, share_layers
+from fiftyone_ntt.models.mask_decoding import in_precision
 from fiftyone_ntt.models.token_attention import PromptTile, Room, read, values_of, write
 
 from .conftest import random_model
@@ -39,18 +40,19 @@ def test_sums_equal_tokens_written_out(layers: int) -> None:
     heads = transformer.final_attn_token_to_image.num_attention_heads
     room = Room(image, [len(part) for part in image.split(LENGTH)])
     tiles: Any = room.tiles(PROMPTS, TOKENS * heads * layers)
-    expected, values = image.expand(PROMPTS, -1, -1), ()
+    expected, rows, values = image.expand(PROMPTS, -1, -1), None, []
     for depth, layer in enumerate(transformer.layers):
         keys, tokens = (
             random(PROMPTS, TOKENS, width) + depth,
             random(PROMPTS, TOKENS, width) - depth,
         )
         writer = layer.cross_attn_image_to_token
-        values = (*values, values_of(writer, tokens))
-        tiles = list(write(writer, shared[: depth + 1], keys, values, tiles))
+        values = [*values, values_of(writer, tokens)]
+        tiles = list(write(writer, shared[depth], keys, rows, values, tiles))
+        rows = shared[depth].basis.rows(values)
         found, _ = writer((expected + positions)[:, None], keys[:, None], tokens[:, None])
         expected = layer.layer_norm4(expected + found[:, 0])
-    rows = shared[-1].basis.rows(values)
+    assert rows is not None
     parts = [
         written_out(tile, own, rows, common.bias)
         for tile, own in zip(tiles, common.own.split(LENGTH), strict=True)
@@ -58,7 +60,7 @@ def test_sums_equal_tokens_written_out(layers: int) -> None:
     torch.testing.assert_close(torch.cat(parts, dim=1), expected, atol=2e-5, rtol=1e-4)
 
     reader, queries = transformer.final_attn_token_to_image, random(PROMPTS, 3, width)
-    read_here, _ = read(reader, shared[-1], queries, values, tiles)
+    read_here, _ = read(reader, shared[-1], queries, rows, tiles)
     placed = (expected + positions)[:, None]
     read_there, _ = reader(queries[:, None], placed, expected[:, None])
     torch.testing.assert_close(read_here, read_there[:, 0], atol=2e-5, rtol=1e-4)
@@ -75,3 +77,29 @@ def test_what_is_common_stays_centred() -> None:
         torch.testing.assert_close(
             rows.mean(dim=-1), torch.zeros(rows.shape[:-1]), atol=1e-6, rtol=0
         )
+
+
+@torch.no_grad()
+def test_a_bias_that_cancels_the_image_does_no_harm_in_bfloat16() -> None:
+    decoder = random_model(6).mask_decoder
+    layer = decoder.transformer.layers[0]
+    writer, width = layer.cross_attn_image_to_token, layer.layer_norm1.weight.numel()
+    common, image = random(width) * 20, random(SIDE**2, width)
+    inner = len(writer.v_proj.bias)
+    common[inner:] = 0
+    writer.o_proj.weight.copy_(torch.eye(width, inner))
+    writer.v_proj.bias.copy_(-common[:inner])
+    layer.layer_norm4.weight.fill_(1)
+    keys, values = random(PROMPTS, TOKENS, width), random(PROMPTS, TOKENS + 1, width)[:, 1:]
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        transformer = in_precision(decoder, dtype).transformer
+        shared, _ = share_layers(transformer, image + common, 0 * image, SIDE**2)
+        room = Room(image.to(dtype), [SIDE**2])
+        attention = transformer.layers[0].cross_attn_image_to_token
+        gathered = [values_of(attention, values.to(dtype))]
+        tiles = room.tiles(PROMPTS, TOKENS * attention.num_attention_heads)
+        (tile,) = write(attention, shared[0], keys.to(dtype), None, gathered, tiles)
+        found.append(tile.scale)
+    assert found[0] is not None and found[1] is not None
+    torch.testing.assert_close(found[1], found[0], rtol=0.02, atol=0)
