@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 from fiftyone.operators.executor import ExecutionContext, ExecutionError, Executor
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from fiftyone_ntt.plugin.registry import METRICS, OPERATORS
 
@@ -293,14 +295,27 @@ def test_leaving_the_app_stops_the_work(uri: Any, scenes: fo.Dataset) -> None:
     assert record["status"] == "FAILED" and "Run it again" in record["reason"]
 
 
-def test_a_field_deleted_while_a_run_is_going(uri: Any, scenes: fo.Dataset) -> None:
+def test_a_field_deleted_while_a_run_is_going(
+    uri: Any, scenes: fo.Dataset, no_store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
+    deleted, propose = threading.Event(), Pipeline.propose
+    begun: list[Any] = []
+
+    def held(pipeline: Pipeline, image: Any) -> Any:
+        """The run would be over before the field is deleted."""
+        begun.append(image)
+        assert len(begun) == 1 or deleted.wait(60)
+        return propose(pipeline, image)
+
+    monkeypatch.setattr(Pipeline, "propose", held)
     operator = foo.get_operator(uri("segment_with_memory_bank"))
     params = {"bank": "colours", "points_per_side": 8}
     request = {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
     stream = operator.execute(ExecutionContext(request, Executor()))
     next(stream), next(stream)
     scenes.delete_sample_field("predictions")
+    deleted.set()
     said = [message.body.params.get("message", "") for message in stream]
     assert any("field 'predictions' was deleted while run" in text for text in said)
     scenes.reload()
