@@ -243,6 +243,11 @@ def heads_first(products: Tensor, heads: int) -> Tensor:
     return products.view(-1, heads, products.shape[2]).transpose(0, 1)
 
 
+def by_token(projected: Tensor, attention: Any) -> Tensor:
+    """`[..., h * d]` as `[..., h, d]`."""
+    return projected.unflatten(-1, (attention.num_attention_heads, -1))
+
+
 def per_head(weight: Tensor, attention: Any) -> Tensor:
     """A projection's weight `[h * d, D]` as `[h, d, D]`."""
     return weight.unflatten(0, (attention.num_attention_heads, -1))

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .batching import fitting, in_batches
-from .image_tokens import SharedLayer, share_layers
+from .image_tokens import SharedLayer, by_token, share_layers
 from .mask_upscaling import UpscalingTile, share_upscaling, upscale
 from .token_attention import PromptTile, Room, read, read_shared, values_of, write
 
@@ -89,12 +89,11 @@ def prepare_image(
     dtype = decoder.iou_token.weight.dtype
     tokens, places = (level[0].flatten(1).T.float() for level in (embedding, positions))
     first = decoder.transformer.layers[0].cross_attn_token_to_image
-    heads = (first.num_attention_heads, -1)
     at_once, length = _sizes(tokens, dtype)
     layers, common = share_layers(decoder.transformer, tokens, places, length)
     return PreparedImage(
-        keys=first.k_proj((tokens + places).to(dtype)).unflatten(-1, heads).transpose(0, 1),
-        values=first.v_proj(tokens.to(dtype)).unflatten(-1, heads).transpose(0, 1),
+        keys=by_token(first.k_proj((tokens + places).to(dtype)), first).transpose(0, 1),
+        values=by_token(first.v_proj(tokens.to(dtype)), first).transpose(0, 1),
         layers=layers,
         upscaling=share_upscaling(decoder, common, details, length),
         prompts_at_once=at_once,
@@ -226,9 +225,8 @@ def _read_last(
 
 
 def _self_attention(attention: Any, placed: Tensor, values: Tensor) -> Tensor:
-    heads = (attention.num_attention_heads, -1)
     query, key, value = (
-        projection(tokens).unflatten(-1, heads).transpose(1, 2)
+        by_token(projection(tokens), attention).transpose(1, 2)
         for projection, tokens in (
             (attention.q_proj, placed),
             (attention.k_proj, placed),

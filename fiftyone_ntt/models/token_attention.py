@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .image_tokens import SharedLayer, WritingTile, by_head, heads_first, per_head
+from .image_tokens import SharedLayer, WritingTile, by_head, by_token, heads_first, per_head
 
 
 @dataclass(eq=False)
@@ -117,7 +117,7 @@ class Room:
 def values_of(attention: Any, tokens: Tensor) -> Tensor:
     """What image tokens gather of prompt tokens `[P, n, D]`, `[P, n, h, d]`; without the bias,
     which is common to all prompts."""
-    return _by_token(F.linear(tokens, attention.v_proj.weight), attention)
+    return by_token(F.linear(tokens, attention.v_proj.weight), attention)
 
 
 def write(
@@ -141,7 +141,7 @@ def write(
     Returns:
         the tiles after it, made one by one as they are asked for.
     """
-    key = _by_token(attention.k_proj(keys), attention) * attention.scaling
+    key = by_token(attention.k_proj(keys), attention) * attention.scaling
     products = _products(layer.gathering.rows(values), len(values))
     against = None if before is None else _against(key, attention.q_proj, attention, before)
     start = 0 if before is None else before.shape[1]
@@ -201,7 +201,7 @@ def read_shared(attention: Any, keys: Tensor, values: Tensor, queries: Tensor) -
         queries: prompt tokens with their positions, `[P, n, D]`.
     """
     count, width = queries.shape[:2]
-    query = _by_token(attention.q_proj(queries), attention).flatten(0, 1).transpose(0, 1)
+    query = by_token(attention.q_proj(queries), attention).flatten(0, 1).transpose(0, 1)
     # Of one image, because for fewer axes the fused attention is not used.
     mixed = F.scaled_dot_product_attention(
         query[None], keys[None], values[None], scale=attention.scaling
@@ -229,7 +229,7 @@ def read(
     Returns:
         what they gathered, `[P, n, D]`, and the tiles, all made by now.
     """
-    query = _by_token(attention.q_proj(queries), attention) * attention.scaling
+    query = by_token(attention.q_proj(queries), attention) * attention.scaling
     against = _against(query, attention.k_proj, attention, rows)
     sums, seen = _Sums.of(query, rows), []
     for shared, tile in zip(layer.reading, tiles, strict=True):
@@ -277,7 +277,7 @@ class _Sums:
         shares = tile.scaled(shares)
         of_rows = tile.shares[:, : self.rows.shape[2]].transpose(1, 2)
         self.rows.mul_(fading).add_(torch.bmm(shares, of_rows))
-        heads = tile.weighted(shares).view(-1, len(values), shares.shape[2]).transpose(0, 1)
+        heads = heads_first(tile.weighted(shares), len(values))
         found = torch.bmm(heads, values.transpose(1, 2)).transpose(0, 1)
         self.own.mul_(fading.view(*self.own.shape[:3], 1)).add_(found.reshape(self.own.shape))
 
@@ -292,8 +292,3 @@ def _against(vectors: Tensor, projection: nn.Linear, attention: Any, rows: Tenso
     """Products `[P, n * h, R]` of vectors `[P, n, h, d]` with projected rows `[P, R, D]`."""
     pulled = by_head(vectors, per_head(projection.weight, attention))
     return pulled @ rows.transpose(1, 2)
-
-
-def _by_token(projected: Tensor, attention: Any) -> Tensor:
-    """`[P, n, h * d]` as `[P, n, h, d]`."""
-    return projected.unflatten(-1, (attention.num_attention_heads, -1))
