@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .report import Report, write_json
+from benchmarks.report import Report, write_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = _parser().parse_args(arguments)
-    from .stopwatch import count_processor_time, machine
+    from benchmarks.stopwatch import count_processor_time, machine
 
     if options.processor_time:
         count_processor_time()
@@ -57,7 +57,7 @@ def _add_compare(command: argparse.ArgumentParser) -> None:
 
 
 def _compare(options: argparse.Namespace) -> list[Report]:
-    from .compare import compare
+    from benchmarks.compare import compare
 
     return [
         _shown(
@@ -84,7 +84,7 @@ def _add_memory(command: argparse.ArgumentParser) -> None:
 
 
 def _memory(options: argparse.Namespace) -> list[Report]:
-    from .memory import in_a_row, peaks
+    from benchmarks.memory import in_a_row, peaks
 
     if options.quick:
         options.models, options.points_per_side, options.images = ["demo"], 4, 20
@@ -102,7 +102,7 @@ def _add_scale(command: argparse.ArgumentParser) -> None:
 
 
 def _scale(options: argparse.Namespace) -> list[Report]:
-    from .scaling import by_classes, by_image_size, by_references
+    from benchmarks.scaling import by_classes, by_image_size, by_references
 
     sizes = [(480, 640), (1080, 1920), (3000, 4000)]
     per_side, proposals, images = options.points_per_side, options.proposals, 20
@@ -123,7 +123,7 @@ def _add_relabel(command: argparse.ArgumentParser) -> None:
 
 
 def _relabel(options: argparse.Namespace) -> list[Report]:
-    from .scaling import by_view_size
+    from benchmarks.scaling import by_view_size
 
     images, proposals = options.images, options.proposals
     if options.quick:
@@ -137,7 +137,7 @@ def _add_accuracy(command: argparse.ArgumentParser) -> None:
 
 
 def _accuracy(options: argparse.Namespace) -> list[Report]:
-    from .accuracy import accuracy
+    from benchmarks.accuracy import accuracy
 
     few = {"seeds": 1, "targets": 2} if options.quick else {}
     return [_shown(accuracy(tuple(options.precision), **few))]

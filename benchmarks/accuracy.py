@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .report import Report, Row
+from benchmarks.report import Report, Row
 
 _SHOTS = 5
 
@@ -17,9 +17,8 @@ def accuracy(precisions: tuple[str, ...], *, seeds: int = 3, targets: int | None
         seeds: draws of the references.
         targets: how many of the demo's 60 scenes; all when None.
     """
+    from benchmarks.demo_trials import demo_trial
     from fiftyone_ntt.models.loading import load_models
-
-    from .demo_trials import demo_trial
 
     rows: list[Row] = []
     for kind in precisions:

@@ -21,18 +21,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.architectures import models_to_time
+from benchmarks.inputs import bank_of_features
+from benchmarks.report import Report, Row, write_json
+from benchmarks.stopwatch import Stopwatch, count_processor_time, machine, now
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.settings import Mode, ProposalSettings
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
 from fiftyone_ntt.models.loading import Models, load_models
-
-from .architectures import models_to_time
-from .inputs import bank_of_features
-from .report import Report, Row, write_json
-from .stopwatch import Stopwatch, count_processor_time, machine, now
 
 SHOTS, SEEDS, POINTS_PER_SIDE = 5, (0, 1, 2), 32
 _SIZE = (480, 640)
@@ -69,7 +68,7 @@ def demo_precision(device: str, targets: int | None = None) -> Report:
         device: of the demo's models.
         targets: how many of the 60 scenes; all when None.
     """
-    from .demo_trials import demo_trial
+    from benchmarks.demo_trials import demo_trial
 
     models = load_models("demo", device=device)
     count: Any = CountingSegmenter(models.segmenter)

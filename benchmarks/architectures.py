@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from transformers import Dinov2Config, Dinov2Model, PreTrainedModel
 
+from benchmarks.inputs import TIMED, photo
+from benchmarks.naive import decode_points, embed
 from fiftyone_ntt.core.geometry import point_grid, squash
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models import meta_sam2
@@ -22,9 +24,6 @@ from fiftyone_ntt.models.loading import Models, load_models, resolve_device
 from fiftyone_ntt.models.precision import resolve_precision
 from fiftyone_ntt.models.preprocessing import normalise
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
-
-from .inputs import TIMED, photo
-from .naive import decode_points, embed
 
 NAMES = ("demo", "small", "paper")
 

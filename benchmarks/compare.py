@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.architectures import models_to_time
+from benchmarks.inputs import TIMED, bank_of_features, photo
+from benchmarks.naive import Found, NaivePipeline
+from benchmarks.report import Report, Row
+from benchmarks.stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
 from fiftyone_ntt.core import pipeline as pipeline_module
 from fiftyone_ntt.core import proposals as proposals_module
 from fiftyone_ntt.core.geometry import resize_bicubic, squash
@@ -20,12 +25,6 @@ from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models.loading import Models
-
-from .architectures import models_to_time
-from .inputs import TIMED, bank_of_features, photo
-from .naive import Found, NaivePipeline
-from .report import Report, Row
-from .stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
 
 _CLASSES, _SHOTS = 20, 10
 _NOISE = 0.02  # random encoders' features differ little: more would make one class the best of all

@@ -236,7 +236,7 @@ def measure(arguments: argparse.Namespace) -> None:
     """One measurement in this process; its outcome is printed as JSON."""
     import fiftyone as fo  # not part of the time: a user has it imported
 
-    import fiftyone_ntt.dataset.evaluation  # noqa: F401
+    import fiftyone_ntt.dataset.evaluation.prediction_evaluation  # noqa: F401
 
     tool, kind, key = arguments.measure.split(":")
     folder = Path(arguments.folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .report import Report, Row
+from benchmarks.report import Report, Row
 
 SMALL, LARGE = (480, 640), (3000, 4000)
 _SAMPLES = 20
@@ -64,12 +64,11 @@ def _in_process(arguments: list[str]) -> Row:
 
 
 def _peak(name: str, device: str, height: str, width: str, points_per_side: str) -> Row:
+    from benchmarks.architectures import models_to_time
+    from benchmarks.inputs import TIMED, photo
+    from benchmarks.stopwatch import peak_memory, resident_memory
     from fiftyone_ntt.core.proposals import propose
     from fiftyone_ntt.core.settings import ProposalSettings
-
-    from .architectures import models_to_time
-    from .inputs import TIMED, photo
-    from .stopwatch import peak_memory, resident_memory
 
     models = models_to_time(name, device)[0]
     image = photo((int(height), int(width)), TIMED)
@@ -81,13 +80,12 @@ def _peak(name: str, device: str, height: str, width: str, points_per_side: str)
 
 
 def _row(count: str, device: str) -> Row:
+    from benchmarks.architectures import models_to_time
+    from benchmarks.inputs import bank_of_features, photo
+    from benchmarks.stopwatch import resident_memory
     from fiftyone_ntt.core.pipeline import Pipeline
     from fiftyone_ntt.core.proposals import propose
     from fiftyone_ntt.core.settings import ProposalSettings
-
-    from .architectures import models_to_time
-    from .inputs import bank_of_features, photo
-    from .stopwatch import resident_memory
 
     models, settings = models_to_time("demo", device)[0], ProposalSettings(4, iou_threshold=0.0)
     scenes = [photo((48 + 8 * index, 96), seed=index) for index in range(8)]

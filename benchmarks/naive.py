@@ -19,13 +19,12 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from benchmarks.stopwatch import Stopwatch
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.geometry import mask_boxes, nms
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.models.encoders import TransformersEncoder
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
-
-from .stopwatch import Stopwatch
 
 _MEAN = torch.tensor((0.485, 0.456, 0.406))[:, None, None]
 _STD = torch.tensor((0.229, 0.224, 0.225))[:, None, None]

@@ -12,19 +12,25 @@ from uuid import uuid4
 import numpy as np
 from PIL import Image
 
+from benchmarks.architectures import models_to_time
+from benchmarks.compare import Side, time_pipeline
+from benchmarks.inputs import (
+    TIMED,
+    Floats,
+    bank_of_features,
+    cluster_features,
+    photo,
+    random_proposals,
+)
+from benchmarks.report import Report, Row
+from benchmarks.stopwatch import now
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
-from fiftyone_ntt.dataset.proposing import stored_proposals
+from fiftyone_ntt.dataset.work.proposing import stored_proposals
 from fiftyone_ntt.store.proposal_store import ProposalStore, image_hash
-
-from .architectures import models_to_time
-from .compare import Side, time_pipeline
-from .inputs import TIMED, Floats, bank_of_features, cluster_features, photo, random_proposals
-from .report import Report, Row
-from .stopwatch import now
 
 _SIZE = (480, 640)
 _WIDTH = 1024

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fiftyone_ntt.cli_options import add_models, command, load_chosen_models, progress_bar
 
 if TYPE_CHECKING:
-    from fiftyone_ntt.protocols.record import Draw
+    from fiftyone_ntt.protocols.draws import Draw
 
 _PROTOCOLS = {
     "coco-fewshot": ("COCO's 20 novel classes; references of train2017, targets val2017", None),
@@ -75,10 +75,10 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
 
 
 def _run(options: argparse.Namespace) -> int:
-    from fiftyone_ntt.protocols.pictures import save_charts
+    from fiftyone_ntt.protocols.benchmark_charts import save_charts
+    from fiftyone_ntt.protocols.benchmark_running import check_request, run_benchmark
     from fiftyone_ntt.protocols.published import SEEDS
     from fiftyone_ntt.protocols.record import FILE
-    from fiftyone_ntt.protocols.running import check_request, run_benchmark
     from fiftyone_ntt.store.proposal_store import ProposalStore
 
     shots, seeds = getattr(options, "shots", None), getattr(options, "seeds", None) or SEEDS

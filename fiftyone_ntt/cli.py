@@ -163,7 +163,7 @@ def _build(options: argparse.Namespace) -> int:
     print(f"{path}: {counts}")
     if options.sheet is not None:
         from fiftyone_ntt.coco.reading import read_coco, references_by_class
-        from fiftyone_ntt.drawing.reference_sheet import save_reference_sheet
+        from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 
         references = references_by_class(read_coco(options.references), options.images)
         print(save_reference_sheet(references, options.sheet))
@@ -231,14 +231,14 @@ def _bank_from_references(options: argparse.Namespace, models: Models) -> Memory
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from fiftyone_ntt.coco.evaluation import evaluate_results
+    from fiftyone_ntt.coco.average_precision import evaluate_results
 
     print(evaluate_results(options.results, options.targets))
     return 0
 
 
 def _import_coco(options: argparse.Namespace) -> int:
-    from fiftyone_ntt.dataset.coco_import import import_coco
+    from fiftyone_ntt.dataset.files.coco_import import import_coco
 
     report = import_coco(
         options.images,
@@ -254,7 +254,7 @@ def _import_coco(options: argparse.Namespace) -> int:
 def _export_coco(options: argparse.Namespace) -> int:
     import fiftyone as fo
 
-    from fiftyone_ntt.dataset.coco_export import export_coco
+    from fiftyone_ntt.dataset.files.coco_export import export_coco
     from fiftyone_ntt.errors import InputError
 
     if not fo.dataset_exists(options.dataset):
@@ -282,7 +282,7 @@ def _store(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from fiftyone_ntt.models.registry import describe_models
+    from fiftyone_ntt.models.model_registry import describe_models
 
     print(describe_models())
     return 0

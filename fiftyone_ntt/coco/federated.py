@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
-from fiftyone_ntt.coco.evaluation import candidate, prepared
+from fiftyone_ntt.coco.average_precision import candidate, prepared
 from fiftyone_ntt.coco.reading import Record
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR300")

@@ -17,10 +17,10 @@ from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_no_folder, write_atomically
-from fiftyone_ntt.store.identity import ingredients_hash, run_ingredients
 from fiftyone_ntt.store.journal import Journal
 from fiftyone_ntt.store.proposal_source import ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
+from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
 
 Progress = Callable[[int, int], None]
 

@@ -34,9 +34,9 @@ from torch import Tensor
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.geometry import point_grid, resize_bicubic, squash
+from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.matching import class_similarity
 from fiftyone_ntt.core.proposals import Proposals, described, pool_features, prompt_grid
-from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
 
 Floats = NDArray[np.float32]

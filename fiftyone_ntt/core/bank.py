@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, StoreError
 
 Floats = NDArray[np.float32]
 
@@ -241,10 +242,7 @@ class MemoryBank:
 
     def save(self, path: str | Path) -> Path:
         """Write the bank to one safetensors file anyone can load; see `load`."""
-        # The file format lives one room further out; only these two conveniences reach for it.
-        from fiftyone_ntt.store.bank_file import save_bank
-
-        return save_bank(self, path)
+        return _file_format().save(self, Path(path))
 
     @staticmethod
     def load(path: str | Path) -> MemoryBank:
@@ -253,9 +251,35 @@ class MemoryBank:
         Raises:
             StoreError: no such file, not a bank, corrupt, or of another format version.
         """
-        from fiftyone_ntt.store.bank_file import load_bank
+        return _file_format().load(Path(path))
 
-        return load_bank(path)
+
+class BankFileFormat(Protocol):
+    """How banks become files: known to `fiftyone_ntt.store`, which core does not import."""
+
+    def save(self, bank: MemoryBank, path: Path) -> Path:
+        """Write a bank; returns the path."""
+
+    def load(self, path: Path) -> MemoryBank:
+        """Read a bank."""
+
+
+_registered_format: BankFileFormat | None = None
+
+
+def register_bank_file_format(file_format: BankFileFormat) -> None:
+    """Say how `MemoryBank.save` and `MemoryBank.load` do it."""
+    global _registered_format
+    _registered_format = file_format
+
+
+def _file_format() -> BankFileFormat:
+    if _registered_format is None:
+        raise StoreError(
+            "a memory bank's file format is not loaded. Import MemoryBank from fiftyone_ntt, or "
+            "fiftyone_ntt.store.bank_file, before you save or load one."
+        )
+    return _registered_format
 
 
 def negative_id(origin: str, name: str) -> str:

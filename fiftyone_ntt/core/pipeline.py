@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.matching import Match, match, require_encoder
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, propose
-from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.settings import (
     AdaptiveSettings,
     MatchSettings,

@@ -22,9 +22,9 @@ from fiftyone_ntt.core.geometry import (
     resize_weights,
     squash,
 )
+from fiftyone_ntt.core.interfaces import Encoder, ImageEmbedding, Segmenter
 from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
-from fiftyone_ntt.core.protocols import Encoder, ImageEmbedding, Segmenter
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 

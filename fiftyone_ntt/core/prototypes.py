@@ -14,9 +14,9 @@ from fiftyone_ntt.core.bank import (
     ReferenceSet,
     join_reference_sets,
 )
-from fiftyone_ntt.core.boxes import mask_from_box
+from fiftyone_ntt.core.box_masks import mask_from_box
+from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.matching import require_encoder
-from fiftyone_ntt.core.protocols import Encoder, Segmenter
 from fiftyone_ntt.core.statistics import principal_components, spherical_kmeans
 from fiftyone_ntt.core.windows import Reference, WindowInput, window_input
 from fiftyone_ntt.errors import InputError

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.dataset.shots_curve import ShotsCurve
+from fiftyone_ntt.dataset.evaluation.shots_curve import ShotsCurve
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE
 from fiftyone_ntt.demo.world import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 

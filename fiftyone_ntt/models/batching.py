@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from ..errors import ModelError
+from fiftyone_ntt.errors import ModelError
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..errors import ModelError
-from .identity import weights_identity
-from .precision import Precision, marked, precision_type
-from .preprocessing import normalise
+from fiftyone_ntt.errors import ModelError
+from fiftyone_ntt.models.precision import Precision, marked, precision_type
+from fiftyone_ntt.models.preprocessing import normalise
+from fiftyone_ntt.models.weights_identity import weights_identity
 
 
 class TransformersEncoder:
@@ -20,7 +20,7 @@ class TransformersEncoder:
     configuration's `num_register_tokens`) and patch tokens, in that order.
 
     Attributes:
-        identity, side, grid, width, device: see `fiftyone_ntt.core.protocols.Encoder`.
+        identity, side, grid, width, device: see `fiftyone_ntt.core.interfaces.Encoder`.
         model: the transformers model, in eval mode.
     """
 

@@ -22,9 +22,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from ..errors import ModelError
-from .meta_sam2 import sam2_config
-from .registry import has_weights
+from fiftyone_ntt.errors import ModelError
+from fiftyone_ntt.models.meta_sam2 import sam2_config
+from fiftyone_ntt.models.model_registry import has_weights
 
 _CLASSES: dict[str, tuple[Any, Any]] = {
     "dinov2": (Dinov2Config.from_dict, Dinov2Model),

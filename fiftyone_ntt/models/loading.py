@@ -12,13 +12,12 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from ..core.protocols import Encoder, Segmenter
-from ..errors import ModelError
-from . import meta_checkpoints
-from .encoders import TransformersEncoder
-from .folders import download, load_folder
-from .precision import Precision, resolve_precision
-from .registry import (
+from fiftyone_ntt.core.interfaces import Encoder, Segmenter
+from fiftyone_ntt.errors import ModelError
+from fiftyone_ntt.models import meta_checkpoints
+from fiftyone_ntt.models.encoders import TransformersEncoder
+from fiftyone_ntt.models.folders import download, load_folder
+from fiftyone_ntt.models.model_registry import (
     Kind,
     find_model,
     find_model_set,
@@ -26,7 +25,8 @@ from .registry import (
     list_models,
     unknown_model_error,
 )
-from .segmenters import TransformersSegmenter
+from fiftyone_ntt.models.precision import Precision, resolve_precision
+from fiftyone_ntt.models.segmenters import TransformersSegmenter
 
 ModelSpec = str | PathLike[str]
 """A name from the registry, a hub repository `org/name`, a transformers folder, or the path of

@@ -21,10 +21,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .batching import fitting, in_batches
-from .image_tokens import SharedLayer, by_token, share_layers
-from .mask_upscaling import UpscalingTile, share_upscaling, upscale
-from .token_attention import PromptTile, Room, read, read_shared, values_of, write
+from fiftyone_ntt.models.batching import fitting, in_batches
+from fiftyone_ntt.models.image_tokens import SharedLayer, by_token, share_layers
+from fiftyone_ntt.models.mask_upscaling import UpscalingTile, share_upscaling, upscale
+from fiftyone_ntt.models.token_attention import (
+    PromptTile,
+    Room,
+    read,
+    read_shared,
+    values_of,
+    write,
+)
 
 IOU_TOKEN = 1
 FIRST_MASK_TOKEN = 2

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .image_tokens import Common
-from .token_attention import PromptTile
+from fiftyone_ntt.models.image_tokens import Common
+from fiftyone_ntt.models.token_attention import PromptTile
 
 
 @dataclass(frozen=True, eq=False)

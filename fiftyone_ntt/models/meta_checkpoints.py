@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..errors import ModelError
-from . import meta_dinov2, meta_sam2
+from fiftyone_ntt.errors import ModelError
+from fiftyone_ntt.models import meta_dinov2, meta_sam2
 
 SUFFIXES = (".pt", ".pth")
 

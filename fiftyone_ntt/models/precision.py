@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import torch
 
-from ..errors import ModelError
+from fiftyone_ntt.errors import ModelError
 
 Precision = Literal["float32", "bfloat16"]
 """`bfloat16` halves the memory and is several times faster where the hardware has it; tokens and

@@ -9,11 +9,16 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from .identity import weights_identity
-from .image_encoding import ImageEncoder
-from .mask_decoding import PreparedImage, decode_best, in_precision, prepare_image
-from .precision import Precision, marked, precision_type
-from .preprocessing import normalise
+from fiftyone_ntt.models.image_encoding import ImageEncoder
+from fiftyone_ntt.models.mask_decoding import (
+    PreparedImage,
+    decode_best,
+    in_precision,
+    prepare_image,
+)
+from fiftyone_ntt.models.precision import Precision, marked, precision_type
+from fiftyone_ntt.models.preprocessing import normalise
+from fiftyone_ntt.models.weights_identity import weights_identity
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class TransformersSegmenter:
     `mask_decoding`.
 
     Attributes:
-        identity, side, mask_side, device: see `fiftyone_ntt.core.protocols.Segmenter`.
+        identity, side, mask_side, device: see `fiftyone_ntt.core.interfaces.Segmenter`.
         add_no_memory_embedding: whether SAM 2's learned "no memory" embedding is added to the
             image embedding, as Meta's own image predictor does; the method leaves it out.
         model: the transformers model, in eval mode.

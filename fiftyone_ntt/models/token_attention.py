@@ -10,7 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .image_tokens import SharedLayer, WritingTile, by_head, by_token, heads_first, per_head
+from fiftyone_ntt.models.image_tokens import (
+    SharedLayer,
+    WritingTile,
+    by_head,
+    by_token,
+    heads_first,
+    per_head,
+)
 
 
 @dataclass(eq=False)

@@ -10,8 +10,9 @@ import logging
 from typing import Any
 
 import fiftyone_ntt
+from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 
-PLUGIN_NAME = "@ntt/reference_segmentation"
+__all__ = ["PLUGIN_NAME", "register"]
 
 _logger = logging.getLogger(__name__)
 _warned_of: set[str] = set()
@@ -24,7 +25,7 @@ def register(plugin: Any) -> None:
         plugin: the `fiftyone.plugins.context.PluginContext` that asks
     """
     _warn_of_other_version(plugin.plugin_definition)
-    from fiftyone_ntt.plugin.registry import METRICS, OPERATORS, PANELS
+    from fiftyone_ntt.plugin.parts import METRICS, OPERATORS, PANELS
 
     for part in (*OPERATORS, *METRICS, *PANELS):
         plugin.register(part)

@@ -16,7 +16,7 @@ import yaml
 
 import fiftyone_ntt
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.plugin import PLUGIN_NAME
+from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 
 DEFINITION = "fiftyone.yml"
 ENTRY = "__init__.py"

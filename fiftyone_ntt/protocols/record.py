@@ -3,72 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.errors import StoreError
-from fiftyone_ntt.protocols.scoring import Figures
+from fiftyone_ntt.protocols.draws import Draw, Setup, differences
+from fiftyone_ntt.protocols.summary import describe
 from fiftyone_ntt.store.atomic import write_atomically
 
 VERSION = 1
 FILE = "benchmark.json"
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One choice of references, and what it scored.
-
-    Attributes:
-        part: fold, split or set; "all" where the protocol has one alone.
-        shots: references per class.
-        seed: of the choice; None where the references are published.
-        metrics: figures in 0..1 over all classes, by name.
-        classes: figures by class.
-        references: how many each class has.
-        repeated: how many different ones each class has of which some are repeated.
-        images: segmented.
-        detections: found.
-    """
-
-    part: str
-    shots: int
-    seed: int | None
-    metrics: Figures
-    classes: dict[str, Figures]
-    references: dict[str, int]
-    repeated: dict[str, int]
-    images: int
-    detections: int
-
-    @property
-    def key(self) -> tuple[str, int, int | None]:
-        """What tells it from the benchmark's other draws."""
-        return self.part, self.shots, self.seed
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What the draws of a benchmark have in common; another one is another benchmark.
-
-    Attributes:
-        protocol: its name.
-        models: what the user calls them.
-        encoder: its identity.
-        segmenter: its identity.
-        mode: of the method.
-        points_per_side: of the grid of prompts.
-        confidence_threshold: of instances that count for mIoU; None where that is not measured.
-    """
-
-    protocol: str
-    models: str
-    encoder: str
-    segmenter: str
-    mode: str
-    points_per_side: int
-    confidence_threshold: float | None
 
 
 @dataclass(frozen=True)
@@ -86,8 +31,6 @@ class Benchmark:
     draws: tuple[Draw, ...] = ()
 
     def __str__(self) -> str:
-        from fiftyone_ntt.protocols.summary import describe
-
         return describe(self)
 
     def with_part(self, name: str, files: dict[str, int]) -> Benchmark:
@@ -152,10 +95,3 @@ def resumed(folder: Path, setup: Setup) -> Benchmark:
             "or repeat that one."
         )
     return found
-
-
-def differences(first: Setup, second: Setup) -> list[str]:
-    """Where two set-ups differ, as text."""
-    pairs: Iterable[tuple[str, Any]] = asdict(first).items()
-    other = asdict(second)
-    return [f"{k}: {value} -> {other[k]}" for k, value in pairs if value != other[k]]

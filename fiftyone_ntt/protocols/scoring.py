@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fiftyone_ntt.coco.evaluation import evaluate_results, read_pair
+from fiftyone_ntt.coco.average_precision import evaluate_results, read_pair
 from fiftyone_ntt.coco.federated import federated_scores
 from fiftyone_ntt.coco.semantic import semantic_scores
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS
+from fiftyone_ntt.protocols.draws import Draw, Drawn, differences
 from fiftyone_ntt.protocols.published import PUBLISHED, PublishedScore
-from fiftyone_ntt.protocols.record import Benchmark, Draw, differences
 
 WHOLE = "all"
 """The row of all parts together."""
@@ -49,7 +49,7 @@ class Row:
     figures: dict[str, Spread]
 
 
-def rows(benchmark: Benchmark) -> list[Row]:
+def rows(benchmark: Drawn) -> list[Row]:
     """By number of shots: each part, then all together; at last all shots, where that is published.
 
     A figure that one of a row's draws lacks is left out of it.
@@ -97,7 +97,7 @@ def published_score(protocol: str, row: Row, metric: str) -> PublishedScore | No
     return next((s for s in scores if row.part == WHOLE and s.shots == row.shots), None)
 
 
-def describe(benchmark: Benchmark) -> str:
+def describe(benchmark: Drawn) -> str:
     """A table of the headline figures, in percent, beside the published ones."""
     setup, protocol = benchmark.setup, PROTOCOLS[benchmark.setup.protocol]
     lines = [
@@ -121,7 +121,7 @@ def describe(benchmark: Benchmark) -> str:
     return "\n".join([*lines, *_notes(benchmark)])
 
 
-def _notes(benchmark: Benchmark) -> list[str]:
+def _notes(benchmark: Drawn) -> list[str]:
     setup, protocol = benchmark.setup, PROTOCOLS[benchmark.setup.protocol]
     notes = list(protocol.notes)
     if protocol.name in PUBLISHED:
@@ -143,7 +143,7 @@ def _notes(benchmark: Benchmark) -> list[str]:
     return notes
 
 
-def compare(first: Benchmark, second: Benchmark) -> str:
+def compare(first: Drawn, second: Drawn) -> str:
     """One line per figure that two benchmarks share, in percent; differences of set-up on top."""
     lines = differences(first.setup, second.setup)
     if {draw.key for draw in first.draws} != {draw.key for draw in second.draws}:

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
+from fiftyone_ntt.core.bank import (
+    MemoryBank,
+    PatchStatistics,
+    ReferenceSet,
+    register_bank_file_format,
+)
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.atomic import write_atomically
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
+
+# The bank itself too: whoever takes it from here can save and load it.
+__all__ = ["MemoryBank", "bank_bytes", "bank_from_bytes", "load_bank", "save_bank"]
 
 _FORMAT = SealedFormat(
     "memory bank",
@@ -113,3 +121,13 @@ def _arrays(bank: MemoryBank) -> Arrays:
 def _reference_set(part: str, ids: list[str], arrays: Arrays) -> ReferenceSet:
     columns = {name: arrays[f"{part}.{name}"] for name in _fields(ReferenceSet)}
     return ReferenceSet(ids=tuple(ids), **columns)
+
+
+class _SealedFiles:
+    """What `MemoryBank.save` and `MemoryBank.load` do once this module is there."""
+
+    save = staticmethod(save_bank)
+    load = staticmethod(load_bank)
+
+
+register_bank_file_format(_SealedFiles())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.registry import OPERATORS
+from fiftyone_ntt.plugin.parts import OPERATORS
 from tests.app.driver import App
 
 BANK = "seaside"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.coco.evaluation import score
+from fiftyone_ntt.coco.average_precision import score
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import match

@@ -14,12 +14,11 @@ from transformers import (
     DINOv3ViTModel,
 )
 
-from fiftyone_ntt.core.protocols import Encoder
+from fiftyone_ntt.core.interfaces import Encoder
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models.encoders import TransformersEncoder
 from fiftyone_ntt.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-
-from .conftest import GOLDEN, encoder_input
+from tests.models.conftest import GOLDEN, encoder_input
 
 SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 56}
 

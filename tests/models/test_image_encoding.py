@@ -11,8 +11,7 @@ from torch import Tensor
 from benchmarks.naive import embed
 from fiftyone_ntt.models import image_encoding
 from fiftyone_ntt.models.image_encoding import ImageEncoder
-
-from .conftest import random_model
+from tests.models.conftest import random_model
 
 SEED = 3
 

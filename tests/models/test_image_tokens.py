@@ -11,8 +11,7 @@ from torch import Tensor
 from fiftyone_ntt.models.image_tokens import Common, share_layers
 from fiftyone_ntt.models.mask_decoding import in_precision
 from fiftyone_ntt.models.token_attention import PromptTile, Room, read, values_of, write
-
-from .conftest import random_model
+from tests.models.conftest import random_model
 
 PROMPTS, TOKENS, SIDE, LENGTH = 5, 8, 6, 10
 

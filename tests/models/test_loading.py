@@ -15,11 +15,10 @@ from fiftyone_ntt.models import (
     load_encoder,
     load_models,
     load_segmenter,
-    registry,
     resolve_device,
 )
-
-from .conftest import GOLDEN
+from fiftyone_ntt.models import model_registry as registry
+from tests.models.conftest import GOLDEN
 
 ENCODER = GOLDEN / "dinov2_tiny.pth"
 SEGMENTER = GOLDEN / "sam2_tiny.pt"
@@ -43,7 +42,7 @@ def demo_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_exported_name_exists() -> None:
-    assert sorted(models._HOMES) == sorted(models.__all__) == dir(models)
+    assert sorted(models.__all__) == dir(models)
     for name in models.__all__:
         assert getattr(models, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

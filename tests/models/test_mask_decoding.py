@@ -10,9 +10,8 @@ import torch
 from fiftyone_ntt.models import mask_decoding
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
 from tests.choosing import keep_best
-
-from .conftest import random_model
-from .plain_decoding import decode_points
+from tests.models.conftest import random_model
+from tests.models.plain_decoding import decode_points
 
 POINTS = torch.rand(23, 2, generator=torch.Generator().manual_seed(1)) * 255
 

@@ -13,8 +13,7 @@ from torch import Tensor
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models import meta_checkpoints, meta_sam2
 from fiftyone_ntt.models.meta_checkpoints import load_meta_checkpoint
-
-from .conftest import GOLDEN
+from tests.models.conftest import GOLDEN
 
 OFFICIAL = json.loads((GOLDEN / "official_checkpoint_keys.json").read_text())
 ARCHITECTURES = {

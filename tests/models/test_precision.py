@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fiftyone_ntt.dataset.model_choice import model_specs
+from fiftyone_ntt.dataset.work.model_resolution import model_specs
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models import load_models
 from fiftyone_ntt.models.precision import resolve_precision

@@ -5,13 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from fiftyone_ntt.core.protocols import Segmenter
+from fiftyone_ntt.core.interfaces import Segmenter
 from fiftyone_ntt.models import load_segmenter
 from fiftyone_ntt.models.preprocessing import normalise
 from fiftyone_ntt.models.segmenters import TransformersSegmenter
-
-from .conftest import GOLDEN, square_image
-from .plain_decoding import decode_points
+from tests.models.conftest import GOLDEN, square_image
+from tests.models.plain_decoding import decode_points
 
 SCENES = ("scene_a", "scene_b", "scene_c", "scene_d")
 BOXES = torch.tensor([[10.0, 20.0, 200.0, 180.0], [50.0, 60.0, 90.0, 100.0], [0.0, 0.0, 5.0, 5.0]])

@@ -30,7 +30,7 @@ def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.dataset.colour_models import colour_models
 
     monkeypatch.setattr(
-        "fiftyone_ntt.dataset.model_choice.load_models",
+        "fiftyone_ntt.dataset.work.model_resolution.load_models",
         lambda *_, **__: replace(colour_models("demo"), encoder_spec="demo", segmenter_spec="demo"),
     )
 

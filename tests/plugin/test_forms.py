@@ -14,7 +14,7 @@ import pytest
 from bson import ObjectId
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.registry import OPERATORS
+from fiftyone_ntt.plugin.parts import OPERATORS
 from tests.core.toy_models import reference_rows, toy_bank
 from tests.plugin.events import data_of, event, state_of
 from tests.plugin.forms import open_form, problems

@@ -18,7 +18,7 @@ from fiftyone.operators.executor import ExecutionContext, ExecutionError, Execut
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.plugin import PLUGIN_NAME
-from fiftyone_ntt.plugin.registry import METRICS, OPERATORS
+from fiftyone_ntt.plugin.parts import METRICS, OPERATORS
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 BUILD = {"name": "colours", "models": "demo", "source": "label_tag", "tag": "reference"}
@@ -86,7 +86,7 @@ def test_segmenting_adaptively(uri: Any, scenes: fo.Dataset) -> None:
 
 
 def test_a_bank_in_bfloat16(uri: Any, scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fiftyone_ntt.dataset.model_choice.load_models", ntt.load_models)
+    monkeypatch.setattr("fiftyone_ntt.dataset.work.model_resolution.load_models", ntt.load_models)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # or emulated
     run(uri, "build_memory_bank", scenes, {**BUILD, "precision": "bfloat16"})
     assert ntt.load_memory_bank(scenes, "colours").models["precision"] == "bfloat16"

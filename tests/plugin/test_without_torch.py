@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fiftyone_ntt.plugin.install import install_plugin
-from fiftyone_ntt.plugin.registry import OPERATORS
+from fiftyone_ntt.plugin.parts import OPERATORS
 from tests.database import PrivateDatabase
 
 CHECKOUT = Path(__file__).resolve().parents[2]

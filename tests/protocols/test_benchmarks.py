@@ -17,7 +17,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from fiftyone_ntt.cli import main
-from fiftyone_ntt.protocols.record import Benchmark, Draw, load_benchmark
+from fiftyone_ntt.protocols.draws import Draw
+from fiftyone_ntt.protocols.record import Benchmark, load_benchmark
 from tests.protocols import miniature
 
 pytestmark = pytest.mark.slow

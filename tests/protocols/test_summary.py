@@ -12,7 +12,8 @@ from fiftyone_ntt.benchmark_command import _PROTOCOLS
 from fiftyone_ntt.cli import main
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS
-from fiftyone_ntt.protocols.record import Benchmark, Draw, Setup, load_benchmark
+from fiftyone_ntt.protocols.draws import Draw, Setup
+from fiftyone_ntt.protocols.record import Benchmark, load_benchmark
 from fiftyone_ntt.protocols.summary import compare, rows
 
 SETUP = Setup("voc", "paper", "encoder", "segmenter", "paper", 32, None)

@@ -1,0 +1,86 @@
+"""Boxes to masks (method 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.geometry import box_iou, squash
+from fiftyone_ntt.core.interfaces import Segmenter
+from fiftyone_ntt.core.logit_masks import LogitMasks
+from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.core.windows import Box
+
+_BOXES_PER_BATCH = 64
+"""Boxes decoded at once: keeps the decoder's memory flat on crowded images."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoxMask:
+    """What became of a box.
+
+    Attributes:
+        mask: bool `[H, W]`, never empty.
+        agreement: IoU of the given box, as far as it lies in the image, and the box around the mask
+            that the segmenter drew: 1 where it fills the box, 0 where it drew nothing.
+    """
+
+    mask: NDArray[np.bool_]
+    agreement: float
+
+
+def mask_from_box(image: NDArray[np.uint8], box: Box, segmenter: Segmenter) -> NDArray[np.bool_]:
+    """The segmenter's mask of one box; the box itself where that mask is empty.
+
+    Args:
+        image: RGB, uint8 `[H, W, 3]`.
+        box: x, y, width, height in pixels.
+        segmenter: prompted with the box alone, single-mask output.
+
+    Returns:
+        bool `[H, W]`, never empty.
+    """
+    return masks_from_boxes(image, [box], segmenter)[0].mask
+
+
+def masks_from_boxes(
+    image: NDArray[np.uint8], boxes: Sequence[Box], segmenter: Segmenter
+) -> list[BoxMask]:
+    """The masks of several boxes of one image, embedding the image once; see `mask_from_box`."""
+    if not boxes:
+        return []
+    size = (image.shape[0], image.shape[1])
+    corners = torch.tensor([[x, y, x + w, y + h] for x, y, w, h in boxes], dtype=torch.float32)
+    scale = torch.tensor([segmenter.side / size[1], segmenter.side / size[0]]).repeat(2)
+    square = squash(image, segmenter.side, segmenter.device)
+    embedding = segmenter.embed(square[None])[0]
+    masks = [
+        decode_mask(rle)
+        for prompts in (corners * scale).to(segmenter.device).split(_BOXES_PER_BATCH)
+        for rle in LogitMasks(segmenter.decode_boxes(embedding, prompts)[0], size)
+    ]
+    return [
+        BoxMask(mask, _agreement(mask, box)) if mask.any() else BoxMask(_box_area(box, size), 0.0)
+        for mask, box in zip(masks, boxes, strict=True)
+    ]
+
+
+def _agreement(mask: NDArray[np.bool_], box: Box) -> float:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    drawn = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=np.float64)
+    height, width = mask.shape
+    corners = np.array([[box[0], box[1], box[0] + box[2], box[1] + box[3]]], dtype=np.float64)
+    given = np.clip(corners, 0, (width, height, width, height))
+    return float(box_iou(drawn, given)[0, 0])
+
+
+def _box_area(box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
+    x, y, width, height = box
+    left, top = (min(max(int(low), 0), limit - 1) for low, limit in ((x, size[1]), (y, size[0])))
+    area = np.zeros(size, dtype=bool)
+    area[top : max(round(y + height), top + 1), left : max(round(x + width), left + 1)] = True
+    return area

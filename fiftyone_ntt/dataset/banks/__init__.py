@@ -1,0 +1,1 @@
+"""Memory banks on a dataset: made, kept, changed, and their references in small."""

@@ -1,0 +1,131 @@
+"""What can be done with the memory banks of a dataset besides building and using them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import fiftyone.core.collections as foc
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.bank_merging import merge_banks
+from fiftyone_ntt.core.bank_review import BankReview, review_bank
+from fiftyone_ntt.dataset.banks.saved_banks import (
+    BankSummary,
+    check_bank_name,
+    load_memory_bank,
+    save_memory_bank,
+)
+from fiftyone_ntt.errors import InputError
+
+
+def duplicate_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) -> BankSummary:
+    """Save a bank of a dataset once more, under another name.
+
+    Raises:
+        InputError: no such bank, or the new name is taken.
+    """
+    check_bank_name(samples._root_dataset, new_name, overwrite=False)
+    return save_memory_bank(samples, load_memory_bank(samples, name), new_name)
+
+
+def merge_memory_banks(
+    samples: foc.SampleCollection, names: Sequence[str], new_name: str
+) -> BankSummary:
+    """Save a bank with the references of several banks of a dataset; those stay as they are.
+
+    Args:
+        samples: the dataset, or a view of it.
+        names: at least two banks, built with the same encoder. A reference that several of them
+            have for one class counts once.
+        new_name: of the merged bank.
+
+    Raises:
+        InputError: fewer than two banks, one that is not there, other encoders, or the new name
+            is taken.
+
+    Example:
+        >>> ntt.merge_memory_banks(dataset, ["boats", "birds"], "harbour")  # doctest: +SKIP
+    """
+    wanted = list(dict.fromkeys(names))
+    if len(wanted) < 2:
+        raise InputError("merging needs at least two different memory banks. Name another.")
+    check_bank_name(samples._root_dataset, new_name, overwrite=False)
+    merged = merge_banks([load_memory_bank(samples, name) for name in wanted])
+    return save_memory_bank(samples, merged, new_name)
+
+
+def remove_negatives(
+    samples: foc.SampleCollection,
+    name: str,
+    ids: Collection[str] | None = None,
+    *,
+    origin: str | None = None,
+) -> BankSummary:
+    """Take negative references out of a bank of a dataset.
+
+    Args:
+        samples: the dataset, or a view of it.
+        name: of the bank.
+        ids: only these, as `bank.negatives.ids` names them; all when None.
+        origin: only those of this origin: `mined`, `tagged`, `background` or `given`.
+
+    Raises:
+        InputError: no such bank or origin, or no such negative in it.
+
+    Example:
+        >>> ntt.remove_negatives(dataset, "boats").negatives  # doctest: +SKIP
+        0
+    """
+    bank = load_memory_bank(samples, name).without_negatives(origin, ids=ids)
+    return save_memory_bank(samples, bank, overwrite=True)
+
+
+def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:
+    """What in a bank of a dataset to look at again; computed from the bank alone, without models.
+
+    Example:
+        >>> review = ntt.review_memory_bank(dataset, "boats")  # doctest: +SKIP
+        >>> [found.marks for found in review.references if found.marks]  # doctest: +SKIP
+        [('weak', 'closer to bird')]
+    """
+    return review_bank(load_memory_bank(samples, name))
+
+
+def export_memory_bank(
+    samples: foc.SampleCollection, name: str, path: str | Path, overwrite: bool = False
+) -> Path:
+    """Write a bank of a dataset to one safetensors file anyone can import.
+
+    Args:
+        samples: the dataset, or a view of it.
+        name: of the bank.
+        path: of the file; its folder must exist.
+        overwrite: replace the file that is there.
+
+    Raises:
+        InputError: no such bank, or the file exists.
+        StoreError: the file cannot be written.
+    """
+    bank = load_memory_bank(samples, name)
+    target = Path(path).expanduser()
+    if target.exists() and not overwrite:
+        raise InputError(f"{target} exists. Pass overwrite=True to replace it, or another path.")
+    return bank.save(target)
+
+
+def import_memory_bank(
+    samples: foc.SampleCollection, path: str | Path, name: str | None = None
+) -> BankSummary:
+    """Save the bank in a file on a dataset.
+
+    Args:
+        samples: the dataset, or a view of it.
+        path: of a file written by `export_memory_bank` or `MemoryBank.save`.
+        name: what to call it; the name it has in the file when None.
+
+    Raises:
+        InputError: the name is taken, or there is none.
+        StoreError: no such file, not a bank, or corrupt.
+    """
+    return save_memory_bank(samples, MemoryBank.load(Path(path).expanduser()), name)

@@ -1,0 +1,329 @@
+"""Negative references: things that resemble a bank's classes and are none of them.
+
+They come from three places, which a bank tells apart: its own mistakes on labelled images (method
+10), labels that a person tagged, and the background around its references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import fiftyone.core.collections as foc
+import fiftyone.core.labels as fol
+import numpy as np
+
+from fiftyone_ntt.core.bank import MemoryBank, negative_id
+from fiftyone_ntt.core.images import known_size, read_image
+from fiftyone_ntt.core.mining import FalsePositive, false_positives, worst
+from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.core.prototypes import with_negatives
+from fiftyone_ntt.core.rle import RLE, decode_mask, encode_masks, rle_boxes
+from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.core.surroundings import surroundings
+from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.masks import Size, detection_mask, pixel_box
+from fiftyone_ntt.dataset.references.reference_reading import read_references
+from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
+from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.proposal_source import ProposalSource
+
+
+@dataclass(frozen=True, eq=False)
+class _Negative:
+    """One negative whose image is still to be read."""
+
+    id: str
+    label: str
+    path: str
+    mask: RLE
+
+
+def mine_negatives(
+    samples: foc.SampleCollection,
+    bank: MemoryBank | str,
+    gt_field: str,
+    *,
+    per_class: int = 10,
+    models: str | Models | None = None,
+    device: str = "cpu",
+    points_per_side: int = 32,
+    store: StoreChoice = True,
+    progress: Progress = None,
+) -> MemoryBank:
+    """Give a bank the false positives it produces on labelled images as negative references.
+
+    A detection is a false positive if its box overlaps every true box of its class by an IoU below
+    0.1; the most confident ones of each class are kept. An object of the classes that nobody
+    labelled would count as a mistake: pass images that are labelled completely. A bank with
+    negatives scores otherwise than one without, which can also make it worse: evaluate both.
+
+    Images that `segment` has seen are not computed again, nor are those of an earlier call.
+
+    Args:
+        samples: a dataset or view of labelled images, not the ones evaluated on later.
+        bank: a bank, which is left as it is, or the name of one saved on the dataset. Mined
+            negatives it has take no part in the detection, and are replaced; others stay.
+        gt_field: Detections, all objects of the bank's classes in those images.
+        per_class: negatives per class, at most.
+        models: a named set or loaded models; the bank's own when None.
+        device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
+        points_per_side: prompts per row and column of the grid.
+        store: where the images' proposals are kept, as in `segment`.
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+
+    Returns:
+        The bank with its new negatives, each named by its sample's id, its class's index and its
+        rank; none for a class without false positives. `save_memory_bank` stores it, and
+        `bank.without_negatives("mined")` is the bank as it was.
+
+    Raises:
+        InputError: no samples, a field of another type, an unreadable image.
+        ModelError: the models cannot be loaded, or their encoder did not make the bank.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> sharper = ntt.mine_negatives(labelled, bank, "ground_truth")  # doctest: +SKIP
+        >>> len(sharper.negatives)  # doctest: +SKIP
+        20
+    """
+    _check(samples, gt_field, "mining negatives")
+    if per_class < 1:
+        raise InputError(f"per_class is {per_class}: keep at least 1 negative per class.")
+    bank = resolve_bank(samples._root_dataset, bank).without_negatives("mined")
+    loaded = models_of_bank(bank, models, device)
+    settings = ProposalSettings(points_per_side=points_per_side)
+    pipeline = Pipeline(bank, loaded.encoder, loaded.segmenter, proposal_settings=settings)
+    source = ProposalSource(pipeline, resolve_store(store), oriented=True)
+    kept: list[FalsePositive] = []
+    with progress_steps(len(samples), progress) as advance:
+        for image, ready in prefetched(
+            _labelled(samples, gt_field), lambda item: source.load(item.path)
+        ):
+            match = pipeline.matcher(source.proposals(ready.result()))
+            wrong = false_positives(match, *image.truth(bank.classes), image)
+            # Thinned out as it goes, so that no more masks are held than are needed.
+            kept = worst([*kept, *wrong], per_class)
+            advance()
+    if source.store is not None:
+        source.store.keep_within_limit()
+    ranks: dict[int, int] = {}
+    negatives = []
+    for item in kept:
+        rank = ranks[item.label] = ranks.get(item.label, 0) + 1
+        name = negative_id("mined", f"{item.source.sample_id}-{item.label}-{rank}")
+        negatives.append(_Negative(name, bank.classes[item.label], item.source.path, item.mask))
+    return with_negatives(bank, _by_class(negatives), loaded.encoder)
+
+
+def add_tagged_negatives(
+    samples: foc.SampleCollection,
+    bank: MemoryBank | str,
+    label_field: str,
+    *,
+    tag: str = "negative",
+    models: str | Models | None = None,
+    device: str = "cpu",
+    progress: Progress = None,
+) -> MemoryBank:
+    """Give a bank labels that were tagged by hand as negative references.
+
+    A label's class is the one it must not be taken for: tag false positives of a prediction field
+    in the App, and they are what this wants.
+
+    Args:
+        samples: a dataset or view of images.
+        bank: a bank, which is left as it is, or the name of one saved on the dataset. Tagged
+            negatives it has are replaced; others stay.
+        label_field: Detections with masks, or boxes alone, or closed Polylines.
+        tag: label tag of the negatives.
+        models: a named set or loaded models; the bank's own when None.
+        device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+
+    Returns:
+        The bank with its new negatives, each named by its label's id;
+        `bank.without_negatives("tagged")` is the bank as it was.
+
+    Raises:
+        InputError: no label has the tag, or one that has it is of no class of the bank.
+        ModelError: the models cannot be loaded, or their encoder did not make the bank.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> sharper = ntt.add_tagged_negatives(view, "boats", "predictions")  # doctest: +SKIP
+        >>> ntt.save_memory_bank(view, sharper, overwrite=True)  # doctest: +SKIP
+    """
+    bank = resolve_bank(samples._root_dataset, bank).without_negatives("tagged")
+    found = read_references(samples, label_field, label_tags=tag)
+    unknown = [name for name in found if name not in bank.classes]
+    if unknown:
+        raise InputError(
+            f"labels tagged {tag!r} in field {label_field!r} are of {', '.join(unknown)}, which "
+            f"is no class of the memory bank ({', '.join(bank.classes)}). Give them the class they "
+            "must not be taken for, or remove the tag."
+        )
+    loaded = models_of_bank(bank, models, device)
+    with progress_steps(sum(map(len, found.values())), progress) as advance:
+        negatives = {name: _counted(_renamed(group), advance) for name, group in found.items()}
+        return with_negatives(bank, negatives, loaded.encoder, loaded.segmenter)
+
+
+def add_background_negatives(
+    samples: foc.SampleCollection,
+    bank: MemoryBank | str,
+    label_field: str,
+    *,
+    models: str | Models | None = None,
+    device: str = "cpu",
+    progress: Progress = None,
+) -> MemoryBank:
+    """Give a bank what surrounds its references as negative references.
+
+    Of each reference it is the ring around its mask, as far as a quarter of the reference's size,
+    without the other labels of that image.
+
+    Args:
+        samples: a dataset or view with the images of the bank's references.
+        bank: a bank, which is left as it is, or the name of one saved on the dataset. Background
+            negatives it has are replaced; others stay.
+        label_field: Detections with masks, the field the bank was built from.
+        models: a named set or loaded models; the bank's own when None.
+        device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+
+    Returns:
+        The bank with its new negatives, each named by its reference's id, none for a reference
+        that leaves no room; `bank.without_negatives("background")` is the bank as it was.
+
+    Raises:
+        InputError: none of the bank's references is a label with a mask there, or an image cannot
+            be read.
+        ModelError: the models cannot be loaded, or their encoder did not make the bank.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> sharper = ntt.add_background_negatives(view, "boats", "ground_truth")  # doctest: +SKIP
+        >>> sharper.negative_origins.count("background")  # doctest: +SKIP
+        10
+    """
+    _check(samples, label_field, "taking background")
+    bank = resolve_bank(samples._root_dataset, bank).without_negatives("background")
+    loaded = models_of_bank(bank, models, device)
+    ids = list(bank.references.ids)
+    view = samples.select_labels(ids=ids, fields=label_field, omit_empty=True)
+    images = samples.select(view.values("id")).select_fields(label_field)
+    negatives = [
+        negative
+        for sample in images.iter_samples()
+        for negative in _surroundings(sample, label_field, set(ids), bank.classes)
+    ]
+    if not negatives:
+        raise InputError(
+            f"none of the memory bank's {len(ids)} references is a label with a mask and some "
+            f"background around it in field {label_field!r} of this view. Pass the field and the "
+            "samples it was built from."
+        )
+    with progress_steps(len(negatives), progress) as advance:
+        groups = {name: _counted(group, advance) for name, group in _by_class(negatives).items()}
+        return with_negatives(bank, groups, loaded.encoder)
+
+
+def _check(samples: foc.SampleCollection, field: str, purpose: str) -> None:
+    check_whole_images(samples, purpose)
+    label_field_type(samples, field, (fol.Detections,))
+    if not len(samples):
+        raise InputError(
+            f"{samples.name!r} has no samples in this view, so there is nothing to learn from. "
+            "Pass labelled images."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """An image and the boxes and classes of its labels."""
+
+    sample_id: str
+    path: str
+    size: Size
+    boxes: list[list[float]]
+    names: list[str]
+
+    def truth(self, classes: Sequence[str]) -> tuple[list[list[float]], list[int]]:
+        """Corners in pixels and class indices of its objects; -1 for other classes."""
+        corners = []
+        for box in self.boxes:
+            x, y, width, height = pixel_box(box, self.size)
+            corners.append([x, y, x + width, y + height])
+        return corners, [classes.index(name) if name in classes else -1 for name in self.names]
+
+
+def _labelled(samples: foc.SampleCollection, field: str) -> list[_Labelled]:
+    columns = ["id", "filepath", "metadata.height", "metadata.width"]
+    columns += [f"{field}.detections.{name}" for name in ("bounding_box", "label")]
+    return [
+        _Labelled(sample_id, path, known_size(path, height, width), boxes or [], names or [])
+        for sample_id, path, height, width, boxes, names in zip(
+            *samples.values(columns), strict=True
+        )
+    ]
+
+
+def _surroundings(
+    sample: Any, field: str, ids: set[str], classes: Sequence[str]
+) -> Iterator[_Negative]:
+    """What surrounds the labels of these ids, unless it is another label."""
+    metadata, path = sample.metadata, sample.filepath
+    size = known_size(path, *((metadata.height, metadata.width) if metadata else (None, None)))
+    masks = {label.id: detection_mask(label, size) for label in sample[field].detections}
+    drawn = {key: mask for key, mask in masks.items() if mask is not None and mask.any()}
+    for label in sample[field].detections:
+        if label.id not in ids or label.id not in drawn or label.label not in classes:
+            continue
+        others = np.zeros(size, dtype=bool)
+        for key, mask in drawn.items():
+            if key != label.id:
+                others |= mask
+        ring = surroundings(drawn[label.id], others)
+        if ring.any():
+            name = negative_id("background", label.id)
+            yield _Negative(name, label.label, path, encode_masks(ring[None])[0])
+
+
+def _by_class(negatives: Iterable[_Negative]) -> dict[str, _Negatives]:
+    groups: dict[str, list[_Negative]] = {}
+    for negative in negatives:
+        groups.setdefault(negative.label, []).append(negative)
+    return {name: _Negatives(tuple(group)) for name, group in groups.items()}
+
+
+@dataclass(frozen=True)
+class _Negatives:
+    """The negatives of one class as references; their images are read one at a time."""
+
+    items: tuple[_Negative, ...]
+
+    def __iter__(self) -> Iterator[Reference]:
+        for item in self.items:
+            [(x1, y1, x2, y2)] = rle_boxes([item.mask]).tolist()
+            box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
+            image = read_image(item.path, oriented=True)
+            yield Reference(item.id, image, box, decode_mask(item.mask))
+
+
+def _renamed(references: Iterable[Reference]) -> Iterator[Reference]:
+    for reference in references:
+        yield replace(reference, id=negative_id("tagged", reference.id))
+
+
+def _counted(references: Iterable[Reference], advance: Callable[[], None]) -> Iterator[Reference]:
+    for reference in references:
+        yield reference
+        advance()

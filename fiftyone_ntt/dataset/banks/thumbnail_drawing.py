@@ -1,0 +1,120 @@
+"""Drawing the small pictures of a bank's references; see `thumbnails` for where they are kept."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+
+import cv2
+import fiftyone as fo
+import fiftyone.core.collections as foc
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fiftyone_ntt.core.bank import negative_source
+from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.windows import Box, Reference, reference_window
+from fiftyone_ntt.dataset.banks.saved_banks import load_memory_bank
+from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.dataset.references.label_lookup import find_labels
+from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
+from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+SIDE = 72
+"""Of a thumbnail, in pixels."""
+_QUALITY = 80
+_OUTLINE = (255, 220, 0)
+
+
+def make_thumbnails(
+    samples: foc.SampleCollection, name: str, *, progress: Progress = False
+) -> dict[str, Thumbnail]:
+    """Draw the references and negatives of a bank, and keep the pictures for `load_thumbnails`.
+
+    Args:
+        samples: the dataset, or a view of it.
+        name: of the bank.
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+
+    Returns:
+        By id. References whose label or image is gone have none.
+
+    Raises:
+        InputError: no such bank.
+
+    Example:
+        >>> pictures = ntt.make_thumbnails(dataset, "boats")  # doctest: +SKIP
+        >>> len(pictures)  # doctest: +SKIP
+        20
+    """
+    dataset = samples._root_dataset
+    key = thumbnails_key(dataset, name)
+    bank = load_memory_bank(dataset, name)
+    named: dict[str, list[str]] = defaultdict(list)
+    for reference in (*bank.references.ids, *bank.negatives.ids):
+        named[negative_source(reference)].append(reference)
+    made: dict[str, Thumbnail] = {}
+    with progress_steps(len(named), progress) as advance:
+        for field, owners in find_labels(dataset, named).items():
+            for sample_id, label_id, jpeg in _draw(dataset, field, owners):
+                for reference in named[label_id]:
+                    made[reference] = Thumbnail(reference, label_id, sample_id, field, jpeg)
+                advance()
+    keep_thumbnails(dataset, key, list(made.values()))
+    return made
+
+
+def _draw(
+    dataset: fo.Dataset, field: str, owners: Mapping[str, str]
+) -> Iterator[tuple[str, str, bytes]]:
+    """Sample id, label id and picture of labels of a field, given with their samples."""
+    view = dataset.select(list(set(owners.values()))).select_fields(field)
+    for sample in view.iter_samples():
+        try:
+            image = read_image(sample.filepath, oriented=True)
+        except InputError as error:
+            logger.warning("no thumbnail: %s", error)
+            continue
+        for label in labels_of(sample[field]):
+            if label.id not in owners:
+                continue
+            try:
+                reference = label_reference(label, image, sample.filepath)
+            except InputError as error:
+                logger.warning("no thumbnail: %s", error)
+            else:
+                yield sample.id, label.id, _jpeg(reference)
+
+
+def _jpeg(reference: Reference) -> bytes:
+    """A reference's window, stretched to a square as for the encoder, with its mask outlined."""
+    left, top, right, bottom = reference_window(reference.box, reference.image.shape[:2])
+    mask = reference.mask
+    if mask is None:
+        mask = _box_mask(reference.box, reference.image.shape[:2])
+    size = (SIDE, SIDE)
+    picture = np.array(
+        Image.fromarray(reference.image[top:bottom, left:right]).resize(size, Image.Resampling.BOX)
+    )
+    inside = cv2.resize(
+        mask[top:bottom, left:right].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST
+    )
+    outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outlines, -1, _OUTLINE, 2)
+    buffer = BytesIO()
+    # Colours at full resolution: halved, the outline would fade.
+    Image.fromarray(picture).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def _box_mask(box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
+    x, y, width, height = (round(value) for value in box)
+    mask = np.zeros(size, dtype=bool)
+    mask[max(y, 0) : y + height, max(x, 0) : x + width] = True
+    return mask

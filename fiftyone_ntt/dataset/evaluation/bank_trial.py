@@ -1,0 +1,118 @@
+"""Trying banks on labelled images, without writing a label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import fiftyone.core.collections as foc
+
+from fiftyone_ntt.coco.average_precision import CocoScores, score
+from fiftyone_ntt.coco.results import coco_results
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
+from fiftyone_ntt.core.settings import ProposalSettings, check_mode
+from fiftyone_ntt.dataset.banks.bank_building import build_memory_bank
+from fiftyone_ntt.dataset.files.coco_export import coco_content
+from fiftyone_ntt.dataset.references.reference_sampling import draw_labels
+from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.proposal_source import ProposalSource
+
+
+class BankTrial:
+    """Labelled images to try banks on, and others to draw their references from.
+
+    Proposals are computed once and kept in the store, so that the second bank takes seconds.
+
+    Args:
+        candidates: a view of labelled images that references are drawn from.
+        targets: a view of labelled images to segment, none of them a candidate.
+        label_field: Detections with masks, the truth of both.
+        models: encoder and segmenter.
+        points_per_side: prompts per row and column of the grid.
+        store: of the proposals; see `segment`. False computes all for every bank.
+        min_size: see `sample_references`.
+        border: likewise.
+
+    Raises:
+        InputError: an image is in both views, or a field does not fit.
+    """
+
+    def __init__(
+        self,
+        candidates: foc.SampleCollection,
+        targets: foc.SampleCollection,
+        label_field: str,
+        models: Models,
+        *,
+        points_per_side: int = 32,
+        store: StoreChoice = True,
+        min_size: float = MIN_SIZE,
+        border: float = BORDER,
+    ) -> None:
+        self._draw = partial(draw_labels, min_size=min_size, border=border)
+        self._candidates, self._field, self._models = candidates, label_field, models
+        self._settings = ProposalSettings(points_per_side=points_per_side)
+        self._store = resolve_store(store)
+        self._paths = targets.values("filepath")
+        shared = set(self._paths) & set(candidates.values("filepath"))
+        if shared:
+            raise InputError(
+                f"{len(shared)} images are both candidates and targets, such as "
+                f"{min(shared)}: a bank would be tried on its own references. Pass views that "
+                "share no image."
+            )
+        self._truth = coco_content(targets, label_field)
+
+    def bank(self, shots: int, seed: int) -> MemoryBank:
+        """A bank of so many references per class, drawn as `sample_references` does."""
+        chosen = self._draw(self._candidates, self._field, shots, seed)
+        ids = [label.id for group in chosen.values() for label in group]
+        return build_memory_bank(
+            self._candidates, self._field, label_ids=ids, models=self._models, progress=False
+        )
+
+    def evaluate(
+        self, bank: MemoryBank, advance: Callable[[], None] = lambda: None, mode: str = "paper"
+    ) -> CocoScores:
+        """COCO's figures of a bank on the targets.
+
+        Args:
+            bank: of the trial's encoder.
+            advance: called after each image.
+            mode: of the method; see `segment`.
+
+        Raises:
+            InputError: an image cannot be read: figures over the rest could not be compared.
+        """
+        models = self._models
+        known = check_mode(mode)
+        pipeline = Pipeline(bank, models.encoder, models.segmenter, known, self._settings)
+        # In mode "adaptive" proposals are of one bank: they are not for the store.
+        store = self._store if known == "paper" else None
+        source = ProposalSource(pipeline, store, oriented=True)
+        ids = self._category_ids(bank)
+        results = []
+        loaded = prefetched(self._paths, source.load)
+        for image, (_, found) in zip(self._truth["images"], loaded, strict=True):
+            match = pipeline.matcher(source.proposals(found.result()))
+            for row in coco_results(match, image["id"], ids):
+                x, y, width, height = row["bbox"]
+                # To the far edge of the last pixel, as labels on a dataset have it.
+                results.append({**row, "bbox": [x, y, width + 1, height + 1]})
+            advance()
+        return score(self._truth, results)
+
+    def _category_ids(self, bank: MemoryBank) -> list[int]:
+        """Classes that no target shows get ids of their own: they compete, but have no score."""
+        ids = {row["name"]: row["id"] for row in self._truth["categories"]}
+        following = max(ids.values(), default=0)
+        for name in bank.classes:
+            if name not in ids:
+                following += 1
+                ids[name] = following
+        return [ids[name] for name in bank.classes]

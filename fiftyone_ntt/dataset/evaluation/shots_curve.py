@@ -1,0 +1,263 @@
+"""How many references are enough: AP against shots on your own labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.collections as foc
+import numpy as np
+
+from fiftyone_ntt.coco.average_precision import CocoScores
+from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
+from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
+from fiftyone_ntt.dataset.labels.fields import check_whole_images
+from fiftyone_ntt.dataset.work.model_resolution import resolve_models
+from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.dataset.work.proposing import StoreChoice
+from fiftyone_ntt.drawing.charts import class_chart, save_chart, shots_chart
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
+
+METHOD = "ntt_shots_curve"
+"""What marks a custom run as a shots curve: `dataset.list_runs(method=METHOD)`."""
+
+_COLUMNS = (("masks", "AP"), ("masks", "AP50"), ("boxes", "AP"), ("boxes", "AP50"))
+
+
+@dataclass(frozen=True)
+class TrialScore:
+    """What one draw of references scored."""
+
+    shots: int
+    seed: int
+    scores: CocoScores
+
+
+@dataclass(frozen=True)
+class ShotsCurve:
+    """Scores of draws of several numbers of references per class.
+
+    Attributes:
+        trials: by shots, then by seed.
+    """
+
+    trials: tuple[TrialScore, ...]
+
+    @property
+    def shots(self) -> list[int]:
+        """Numbers of references, rising."""
+        return sorted({trial.shots for trial in self.trials})
+
+    def values(self, kind: str, metric: str) -> dict[int, list[float]]:
+        """A figure in 0..1 by shots, one per seed, for `kind` "masks" or "boxes"."""
+        return {
+            shots: [getattr(t.scores, kind)[metric] for t in self.trials if t.shots == shots]
+            for shots in self.shots
+        }
+
+    def mean(self, shots: int, kind: str, metric: str) -> float:
+        """Mean over seeds of a figure in 0..1."""
+        return float(np.mean(self.values(kind, metric)[shots]))
+
+    def classes(self, shots: int | None = None) -> dict[str, dict[str, float]]:
+        """Mean "masks AP" and "boxes AP" in 0..1 by class, of the most shots when None."""
+        count = max(self.shots) if shots is None else shots
+        found: dict[str, dict[str, float]] = {}
+        for name, field in (("masks AP", "class_masks"), ("boxes AP", "class_boxes")):
+            rows = [getattr(t.scores, field) for t in self.trials if t.shots == count]
+            for label in rows[0]:
+                found.setdefault(label, {})[name] = float(np.mean([row[label] for row in rows]))
+        return found
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Draw `shots.png` and `classes.png` into a folder; returns their paths."""
+        folder = Path(folder)
+        curves = {f"{kind} {metric}": self.values(kind, metric) for kind, metric in _COLUMNS}
+        title = f"AP by class, {max(self.shots)} references per class"
+        return [
+            save_chart(shots_chart(curves), folder / "shots.png"),
+            save_chart(class_chart(self.classes(), title=title), folder / "classes.png"),
+        ]
+
+    def __str__(self) -> str:
+        head = "shots" + "".join(f"{f'{kind} {metric}':>16}" for kind, metric in _COLUMNS)
+        return "\n".join([head, *map(self._row, self.shots)])
+
+    def _row(self, shots: int) -> str:
+        cells = []
+        for kind, metric in _COLUMNS:
+            values = self.values(kind, metric)[shots]
+            cells.append(f"{np.mean(values):.3f} ± {np.std(values):.3f}")
+        return f"{shots:>5}" + "".join(f"{cell:>16}" for cell in cells)
+
+
+def shots_curve(
+    candidates: foc.SampleCollection,
+    targets: foc.SampleCollection,
+    label_field: str,
+    *,
+    shots: Sequence[int] = (1, 3, 5, 10),
+    seeds: Sequence[int] = (0, 1, 2),
+    name: str | None = None,
+    models: str | Models = "paper",
+    device: str = "cpu",
+    points_per_side: int = 32,
+    store: StoreChoice = True,
+    min_size: float = MIN_SIZE,
+    border: float = BORDER,
+    overwrite: bool = False,
+    progress: Progress = None,
+) -> ShotsCurve:
+    """Measure what more references per class would bring, on labelled images; writes no label.
+
+    Networks run over the images once; each further draw of references takes seconds.
+
+    Args:
+        candidates: a view of labelled images that references are drawn from.
+        targets: a view of labelled images to score on, none of them a candidate.
+        label_field: Detections with masks, the truth of both.
+        shots: numbers of references per class.
+        seeds: of the draws, each of which is tried with every number.
+        name: also keep the curve on the dataset, for the App and so that the same call goes on
+            after an interruption; an identifier.
+        models: a named set or loaded models.
+        device: where a named set runs: `cpu`, `cuda`, `auto`, ...
+        points_per_side: prompts per row and column of the grid.
+        store: of the images' proposals; see `segment`.
+        min_size: least width and height of a reference's box, in pixels.
+        border: its least distance from every image border, in pixels.
+        overwrite: replace another curve of this name.
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`, of
+            images.
+
+    Returns:
+        The scores; print it, or `save` its charts.
+
+    Raises:
+        InputError: views share an image, the field does not fit, an image cannot be read, or the
+            name is taken by a curve of other labels or settings.
+        ModelError: the models cannot be loaded.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> done, rest = dataset.match_tags("train"), dataset.match_tags("val")  # doctest: +SKIP
+        >>> curve = ntt.shots_curve(done, rest, "ground_truth")  # doctest: +SKIP
+        >>> curve.save("charts")  # doctest: +SKIP
+    """
+    if not shots or min(shots) < 1 or not seeds:
+        raise InputError(
+            f"shots are {list(shots)} and seeds {list(seeds)}. Pass at least one of each, shots of "
+            "at least 1."
+        )
+    for samples in (candidates, targets):
+        check_whole_images(samples, "measuring a shots curve")
+    loaded = resolve_models(models, device)
+    trial = BankTrial(
+        candidates,
+        targets,
+        label_field,
+        loaded,
+        points_per_side=points_per_side,
+        store=store,
+        min_size=min_size,
+        border=border,
+    )
+    settings = (points_per_side, float(min_size), float(border))
+    identity = _identity(candidates, targets, label_field, loaded, settings)
+    kept = _Kept(candidates._root_dataset, name, identity, overwrite)
+    wanted = [(count, seed) for count in sorted(set(shots)) for seed in dict.fromkeys(seeds)]
+    pending = [key for key in wanted if key not in kept.trials]
+    with progress_steps(len(pending) * len(targets), progress) as advance:
+        for count, seed in pending:
+            scores = trial.evaluate(trial.bank(count, seed), advance)
+            kept.add(TrialScore(count, seed, scores))
+    return ShotsCurve(tuple(kept.trials[key] for key in wanted))
+
+
+def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
+    """A curve that `shots_curve` kept on a dataset, as far as it was measured.
+
+    Raises:
+        InputError: there is none of that name; the message lists those there are.
+    """
+    dataset = samples._root_dataset
+    if name not in list_shots_curves(dataset):
+        known = ", ".join(list_shots_curves(dataset)) or "none"
+        raise InputError(f"dataset {dataset.name!r} has no shots curve {name!r}. It has: {known}.")
+    trials = _stored(dataset, name)
+    return ShotsCurve(tuple(trials[key] for key in sorted(trials)))
+
+
+def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
+    """Names of the curves kept on a dataset; `dataset.delete_run(name)` deletes one."""
+    return sorted(samples._root_dataset.list_runs(method=METHOD))
+
+
+class _Kept:
+    """The trials of a curve; with a name, each is saved on the dataset as soon as it is done."""
+
+    def __init__(
+        self, dataset: fo.Dataset, name: str | None, identity: str, overwrite: bool
+    ) -> None:
+        self._dataset, self._name = dataset, name
+        self.trials: dict[tuple[int, int], TrialScore] = {}
+        if name is None:
+            return
+        if not name.isidentifier():
+            raise InputError(
+                f"name {name!r} is not a valid key. Use letters, digits and underscores, not "
+                "starting with a digit, as in 'shots'."
+            )
+        known = name in list_shots_curves(dataset)
+        if known and dataset.get_run_info(name).config.identity == identity and not overwrite:
+            self.trials = _stored(dataset, name)
+        elif name in dataset.list_runs() and not (known and overwrite):
+            holder = "a curve of other labels, models or settings" if known else "another run"
+            raise InputError(
+                f"{name!r} is the name of {holder} of dataset {dataset.name!r}. Pass "
+                + ("overwrite=True to replace it, or another name." if known else "another name.")
+            )
+        else:
+            config = dataset.init_run(method=METHOD, identity=identity)
+            dataset.register_run(name, config, overwrite=True)
+
+    def add(self, trial: TrialScore) -> None:
+        self.trials[trial.shots, trial.seed] = trial
+        if self._name is not None:
+            rows = [asdict(found) for found in self.trials.values()]
+            results = self._dataset.init_run_results(self._name, trials=rows)
+            self._dataset.save_run_results(self._name, results, overwrite=True, cache=False)
+
+
+def _stored(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialScore]:
+    results = dataset.load_run_results(name, cache=False, load_view=False)
+    rows: list[dict[str, Any]] = [] if results is None else results.trials
+    return {
+        (row["shots"], row["seed"]): TrialScore(
+            row["shots"], row["seed"], CocoScores(**row["scores"])
+        )
+        for row in rows
+    }
+
+
+def _identity(
+    candidates: foc.SampleCollection,
+    targets: foc.SampleCollection,
+    field: str,
+    models: Models,
+    settings: tuple[float, ...],
+) -> str:
+    """Of all that decides the scores: labels by their ids, classes and boxes."""
+    path = f"{field}.detections"
+    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.bounding_box"]
+    content = [
+        [samples.values(columns) for samples in (candidates, targets)],
+        [models.encoder.identity, models.segmenter.identity, *settings],
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

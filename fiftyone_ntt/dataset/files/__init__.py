@@ -1,0 +1,1 @@
+"""COCO files in and out of a dataset."""

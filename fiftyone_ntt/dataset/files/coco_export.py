@@ -1,0 +1,257 @@
+"""FiftyOne detections out to COCO, pixel for pixel."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fiftyone.core.collections as foc
+import fiftyone.core.labels as fol
+
+from fiftyone_ntt.coco.reading import Record
+from fiftyone_ntt.core.images import known_size
+from fiftyone_ntt.dataset.labels.coco_labels import (
+    CROWD,
+    ID,
+    INFO,
+    SOURCE,
+    detection_shape,
+    result_fields,
+)
+from fiftyone_ntt.dataset.labels.fields import (
+    check_confidences,
+    check_whole_images,
+    label_field_type,
+)
+from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.store.atomic import write_atomically
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What `export_coco` wrote.
+
+    Attributes:
+        path: the file.
+        images: in the view.
+        annotations: or results, written.
+        category_ids: category id by class.
+    """
+
+    path: Path
+    images: int
+    annotations: int
+    category_ids: dict[str, int]
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.annotations} instances of {self.images} images"
+
+
+def export_coco(
+    samples: foc.SampleCollection,
+    field: str,
+    path: str | Path,
+    *,
+    results: bool = False,
+    categories: str | None = None,
+    progress: Progress = None,
+) -> ExportReport:
+    """Write Detections as a COCO file; masks as run lengths at image size, no pixel changed.
+
+    Ids, the order and the categories are those of the file that `import_coco` read, if it did;
+    new labels and images get ids above those, after them. The box and area of an imported label are
+    the file's as long as the label is as imported.
+
+    Args:
+        samples: a dataset or view of images.
+        field: Detections.
+        path: of the JSON file.
+        results: write the list of results that COCO evaluations take, each with a `score`, instead
+            of a dataset with `images`, `categories` and `annotations`.
+        categories: imported field whose category ids to use. When None the field's own or, if it
+            was not imported, those of the only field that was; without any, classes count from 1
+            in alphabetical order.
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+
+    Raises:
+        InputError: the samples or field do not fit, a result without a confidence, a label without
+            a class, an unreadable mask or image, or categories of several files to choose from.
+        StoreError: `path` cannot be written.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> print(ntt.export_coco(view, "predictions", "out.json", results=True))  # doctest: +SKIP
+        out.json: 512 instances of 100 images
+    """
+    check_whole_images(samples, "exporting")
+    label_field_type(samples, field, (fol.Detections,))
+    if results:
+        check_confidences(samples, field)
+    found = _read(samples, field, categories, progress)
+    content: Any = [_result(row) for row in found.rows] if results else _content(found)
+    path = Path(path)
+    write_atomically(path, json.dumps(content).encode())
+    return ExportReport(path, len(found.images), len(found.rows), found.category_ids)
+
+
+def coco_content(
+    samples: foc.SampleCollection, field: str, categories: str | None = None
+) -> Record:
+    """What `export_coco` writes, with the images in the order of the view; see there."""
+    return _content(_read(samples, field, categories, progress=False))
+
+
+@dataclass(frozen=True)
+class _Exported:
+    images: list[Record]
+    listed: list[Record]
+    category_ids: dict[str, int]
+    rows: list[_Row]
+
+
+def _read(
+    samples: foc.SampleCollection, field: str, categories: str | None, progress: Progress
+) -> _Exported:
+    source, listed = _source(samples, field, categories)
+    category_ids = _category_ids(samples, field, listed)
+    images = _image_records(samples, source.get("images"))
+    rows: list[_Row] = []
+    with progress_steps(len(samples), progress) as advance:
+        for sample, image in zip(samples.select_fields(field).iter_samples(), images, strict=True):
+            rows.extend(_rows(sample[field], image, category_ids))
+            advance()
+    return _Exported(images, listed, category_ids, rows)
+
+
+def _content(found: _Exported) -> Record:
+    return {
+        "images": found.images,
+        "categories": _category_records(found.listed, found.category_ids),
+        "annotations": _annotations(found.rows),
+    }
+
+
+def _source(
+    samples: foc.SampleCollection, field: str, categories: str | None
+) -> tuple[Record, list[Record]]:
+    """What is known of the field's import, and the categories to use."""
+    imports: dict[str, Record] = samples._root_dataset.info.get(INFO, {})
+    name = categories or field
+    if name not in imports and categories is None and len(imports) == 1:
+        [name] = imports
+    if name not in imports and (imports or categories is not None):
+        raise InputError(
+            f"the category ids for field {field!r} are open: {name!r} was not imported by "
+            f"`import_coco`. Pass categories= one of: {', '.join(imports) or 'none was'}."
+        )
+    source = imports.get(name, {})
+    return source, list(source.get("categories", []))
+
+
+def _category_ids(
+    samples: foc.SampleCollection, field: str, listed: Sequence[Record]
+) -> dict[str, int]:
+    found = samples.distinct(f"{field}.detections.label")
+    total = samples.count(f"{field}.detections")
+    named = samples.count(f"{field}.detections.label")
+    if named < total:
+        raise InputError(
+            f"{total - named} of {total} labels in field {field!r} have no class (`label` is "
+            "None). Give them one, or export a view without them."
+        )
+    ids = {str(record["name"]): int(record["id"]) for record in listed}
+    first = max(ids.values(), default=0) + 1
+    new = [name for name in found if name not in ids]
+    return ids | {name: first + index for index, name in enumerate(new)}
+
+
+def _category_records(listed: Sequence[Record], ids: dict[str, int]) -> list[Record]:
+    known = {record["name"] for record in listed}
+    new = [{"id": key, "name": name} for name, key in ids.items() if name not in known]
+    return [*listed, *new]
+
+
+def _image_records(samples: foc.SampleCollection, root: str | None) -> list[Record]:
+    """`id`, `file_name`, `width` and `height` of each sample, in the order of the view."""
+    names = ["filepath", "metadata.height", "metadata.width"]
+    has_ids = samples.get_field(ID) is not None
+    columns = samples.values([*names, *([ID] if has_ids else [])])
+    paths, heights, widths = columns[:3]
+    keys = _new_ids(columns[3] if has_ids else [None] * len(paths))
+    inside = root is not None and all(path.startswith(root + os.sep) for path in paths)
+    if not inside:
+        root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
+    sizes = [known_size(*row) for row in zip(paths, heights, widths, strict=True)]
+    return [
+        {
+            "id": key,
+            "file_name": Path(os.path.relpath(path, root)).as_posix(),
+            "height": height,
+            "width": width,
+        }
+        for key, path, (height, width) in zip(keys, paths, sizes, strict=True)
+    ]
+
+
+def _new_ids(keys: Sequence[Any]) -> list[Any]:
+    """The ids, with one of its own for whatever has none or repeats another's."""
+    following = max((key for key in keys if isinstance(key, int)), default=0) + 1
+    seen: set[Any] = set()
+    unique = []
+    for given in keys:
+        key = given
+        if key is None or key in seen:
+            key, following = following, following + 1
+        seen.add(key)
+        unique.append(key)
+    return unique
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One label: what results and annotations share, and what only one of them has."""
+
+    fields: Record
+    key: Any
+    crowd: bool
+    area: float
+    score: float | None
+    position: float
+
+
+def _rows(labels: fol.Detections | None, image: Record, ids: dict[str, int]) -> Iterator[_Row]:
+    size = (image["height"], image["width"])
+    for detection in labels.detections if labels is not None else ():
+        shape = detection_shape(detection, size)
+        source = detection.get_attribute_value(SOURCE, None) or {}
+        yield _Row(
+            {
+                "image_id": image["id"],
+                "category_id": ids[detection.label],
+                **result_fields(shape),
+            },
+            key=detection.get_attribute_value(ID, None),
+            crowd=bool(detection.get_attribute_value(CROWD, False)),
+            area=shape.area,
+            score=detection.confidence,
+            position=source.get("position", float("inf")),
+        )
+
+
+def _result(row: _Row) -> Record:
+    return {**row.fields, "score": row.score}
+
+
+def _annotations(rows: list[_Row]) -> list[Record]:
+    """In the order of the file they came from; the sort is stable, so new ones keep theirs."""
+    ordered = sorted(rows, key=lambda row: row.position)
+    keys = _new_ids([row.key for row in ordered])
+    return [
+        {"id": key, **row.fields, "area": row.area, "iscrowd": int(row.crowd)}
+        for key, row in zip(keys, ordered, strict=True)
+    ]

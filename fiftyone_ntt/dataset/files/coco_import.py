@@ -1,0 +1,369 @@
+"""COCO annotations into FiftyOne, pixel for pixel."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import fiftyone as fo
+import fiftyone.core.fields as fof
+import fiftyone.core.labels as fol
+from PIL import Image
+
+from fiftyone_ntt.coco.instances import Instance, Size, read_instance
+from fiftyone_ntt.coco.reading import (
+    CocoFile,
+    OnBadRecord,
+    Record,
+    RecordError,
+    read_coco,
+    refuse,
+)
+from fiftyone_ntt.core.images import image_size
+from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, INFO, instance_detection
+from fiftyone_ntt.dataset.labels.fields import check_field_name, check_new_field
+from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.errors import InputError
+
+_CHUNK = 200
+_UNFINISHED = "unfinished"
+_SHOWN = 5
+_UPRIGHT = (None, 0, 1)
+_QUARTER_TURNS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What `import_coco` did.
+
+    Attributes:
+        dataset: imported into.
+        field: that holds the annotations.
+        images: imported, now or before an interruption.
+        annotations: imported, likewise.
+        skipped: the records left out, each an error with its `kind` and message.
+    """
+
+    dataset: fo.Dataset
+    field: str
+    images: int
+    annotations: int
+    skipped: tuple[RecordError, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Records left out, by kind."""
+        return dict(Counter(error.kind for error in self.skipped))
+
+    def __str__(self) -> str:
+        head = (
+            f"{self.field}: {self.annotations} annotations of {self.images} images in "
+            f"{self.dataset.name!r}"
+        )
+        if not self.skipped:
+            return head
+        kinds = ", ".join(f"{kind} {count}" for kind, count in self.counts.items())
+        shown = [f"  {error}" for error in self.skipped[:_SHOWN]]
+        hidden = len(self.skipped) - len(shown)
+        more = [f"  and {hidden} more, in `skipped`"] if hidden else []
+        return "\n".join([f"{head}; left out {len(self.skipped)}: {kinds}", *shown, *more])
+
+
+@dataclass(frozen=True)
+class _Annotation:
+    position: int
+    record: Record
+    instance: Instance
+
+
+def import_coco(
+    images: str | Path,
+    annotations: str | Path,
+    dataset: str | fo.Dataset,
+    field: str = "ground_truth",
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    progress: Progress = None,
+) -> ImportReport:
+    """Read a COCO annotation file into a field of Detections with pixel-exact masks.
+
+    Polygons and run lengths are drawn as pycocotools draws them, so `export_coco` gives back every
+    pixel, id, crowd, category and area, in the same order. (FiftyOne's own importer crops a
+    mask to the rounded box, and its exporter simplifies polygons by 2 pixels.) Outlines become
+    masks; other entries of the file, such as licences, are not kept.
+
+    Everything is checked before anything is written. An import that was interrupted goes on where
+    it was when the same call is made again.
+
+    Args:
+        images: folder of the images.
+        annotations: COCO file; one without annotations imports the images alone.
+        dataset: name of a new, persistent dataset, or a dataset to add to: images it has
+            already are recognised by their path.
+        field: new to those images. Each detection has its category as label, and the attributes
+            `iscrowd`, `coco_id` and `coco_source` (the file's own box and area); samples get
+            `coco_id`. An empty `segmentation` means a box without a mask.
+        on_error: `"raise"` at the first record that cannot be used, or `"skip"` and report it.
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+
+    Raises:
+        RecordError: an `InputError` whose `kind` says what is wrong: a duplicate id, a missing
+            image, an image or a mask of another size than stated, an unknown image or category, an
+            unreadable or empty segmentation, a box outside its image.
+        InputError: the file as a whole, the dataset or the field do not fit.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> print(ntt.import_coco("photos", "instances.json", "harbour"))  # doctest: +SKIP
+        ground_truth: 512 annotations of 100 images in 'harbour'
+    """
+    if on_error not in ("raise", "skip"):
+        raise InputError(f"on_error is {on_error!r}. Pass 'raise' or 'skip'.")
+    skipped: list[RecordError] = []
+    on_bad_record = refuse if on_error == "raise" else skipped.append
+    folder = Path(os.path.abspath(images))
+    file = read_coco(annotations, on_bad_record)
+    sizes = _image_sizes(file, folder, on_bad_record)
+    paths = {key: str(folder / file.images[key]["file_name"]) for key in sizes}
+    identity = _identity(file, folder)
+    found = _check_target(dataset, field, paths, identity)
+    drawn = _drawn(file, sizes, on_bad_record)
+    target = fo.Dataset(str(dataset), persistent=True) if found is None else found
+    known = dict(zip(*target.values(["filepath", "id"]), strict=True))
+    done = _finished(target, field, paths)
+    _declare(target, field, file, sizes, drawn)
+    _describe(target, field, file, folder, unfinished=identity)
+    with progress_steps(len(sizes), progress) as advance:
+        keys = list(sizes)
+        for start in range(0, len(keys), _CHUNK):
+            part = {}
+            for key in keys[start : start + _CHUNK]:
+                if key not in done:
+                    part[key] = _detections(drawn[key], file, sizes[key])
+                advance()
+            _write(target, field, part, paths, sizes, known)
+    _describe(target, field, file, folder)
+    return ImportReport(target, field, len(sizes), sum(map(len, drawn.values())), tuple(skipped))
+
+
+def _image_sizes(file: CocoFile, folder: Path, on_bad_record: OnBadRecord) -> dict[Any, Size]:
+    """Height and width by image id of the images that can be used, in file order."""
+    sizes: dict[Any, Size] = {}
+    owners: dict[Path, Any] = {}
+    for key, record in file.images.items():
+        path = folder / record["file_name"]
+        try:
+            if path in owners:
+                raise RecordError(
+                    "duplicate file",
+                    f"{file.path}: images {owners[path]} and {key} are both "
+                    f"{record['file_name']}. Give each image one entry.",
+                )
+            sizes[key] = _checked_size(record, path)
+            owners[path] = key
+        except RecordError as error:
+            on_bad_record(error)
+    return sizes
+
+
+def _checked_size(record: Record, path: Path) -> Size:
+    try:
+        size = image_size(path)
+        with Image.open(path) as image:
+            orientation = image.getexif().get(0x0112)
+    except InputError as error:
+        raise RecordError("missing image", f"image {record['id']}: {error}") from error
+    stated = (record.get("height", size[0]), record.get("width", size[1]))
+    if stated != size:
+        raise RecordError(
+            "image size",
+            f"image {record['id']}: the file states {stated[1]} x {stated[0]} px, but {path} shows "
+            f"{size[1]} x {size[0]} px. Use the images that were annotated.",
+        )
+    # COCO's masks lie on the pixels as stored, FiftyOne's on what browsers show. A stated size
+    # that fits only the latter says that the annotations were drawn on it.
+    proven = orientation in _QUARTER_TURNS and size[0] != size[1] and "height" in record
+    if orientation not in _UPRIGHT and not proven:
+        raise RecordError(
+            "image size",
+            f"image {record['id']}: {path} is turned by its EXIF orientation, so where its masks "
+            "lie is ambiguous. Save the image upright, without that tag.",
+        )
+    return size
+
+
+def _drawn(
+    file: CocoFile, sizes: Mapping[Any, Size], on_bad_record: OnBadRecord
+) -> dict[Any, list[_Annotation]]:
+    """The annotations by image id, drawn as run lengths."""
+    found: dict[Any, list[_Annotation]] = defaultdict(list)
+    seen: set[Any] = set()
+    for position, record in enumerate(file.annotations):
+        try:
+            _check_id(file, record, seen)
+            if record["image_id"] not in sizes:
+                raise RecordError(
+                    "unknown image",
+                    f"{file.path}: annotation {record.get('id')} is of image "
+                    f"{record['image_id']!r}, which was left out. Mend the image first.",
+                )
+            instance = read_instance(record, sizes[record["image_id"]])
+            found[record["image_id"]].append(_Annotation(position, record, instance))
+            seen.add(record.get("id"))
+        except RecordError as error:
+            on_bad_record(error)
+    return found
+
+
+def _check_id(file: CocoFile, record: Record, seen: Collection[Any]) -> None:
+    key = record.get("id")
+    if not isinstance(key, (int, str, type(None))):
+        raise RecordError(
+            "malformed entry",
+            f"{file.path}: an annotation of image {record['image_id']} has the id {key!r}. Make it "
+            "a whole number.",
+        )
+    if key is not None and key in seen:
+        raise RecordError(
+            "duplicate id",
+            f"{file.path}: id {key} occurs twice in 'annotations'. Ids must be unique.",
+        )
+
+
+def _identity(file: CocoFile, folder: Path) -> str:
+    """What an interrupted import is recognised by: the file's content and the images' folder."""
+    digest = hashlib.sha256(file.path.read_bytes())
+    digest.update(str(folder).encode())
+    return digest.hexdigest()
+
+
+def _check_target(
+    dataset: str | fo.Dataset, field: str, paths: Mapping[Any, str], identity: str
+) -> fo.Dataset | None:
+    """The dataset to import into; None for one that is still to be made."""
+    if isinstance(dataset, str):
+        check_field_name(field)
+        if not fo.dataset_exists(dataset):
+            return None
+        found = fo.load_dataset(dataset)
+        if len(found) and _unfinished(found, field) != identity:
+            raise InputError(
+                f"there already is a dataset {dataset!r}. Pass another name, or the dataset itself "
+                "(`fo.load_dataset(...)`) to add to it."
+            )
+        return found
+    check_new_field(dataset, field)
+    if _unfinished(dataset, field) != identity:
+        _check_free(dataset, field, paths)
+    return dataset
+
+
+def _unfinished(dataset: fo.Dataset, field: str) -> str | None:
+    """Identity of the import into this field that was interrupted, if one was."""
+    described = dataset.info.get(INFO, {}).get(field, {})
+    found: str | None = described.get(_UNFINISHED)
+    return found
+
+
+def _finished(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> set[Any]:
+    """Ids of the images that an interrupted import has written whole."""
+    if dataset.get_field(field) is None or dataset.get_field(ID) is None:
+        return set()
+    filled = dict(zip(*dataset.exists(field).values(["filepath", ID]), strict=True))
+    return {key for key, path in paths.items() if filled.get(path) == key}
+
+
+def _check_free(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> None:
+    owners = {path: key for key, path in paths.items()}
+    if dataset.get_field(field) is not None:
+        filled = set(dataset.exists(field).values("filepath")) & set(owners)
+        if filled:
+            raise InputError(
+                f"field {field!r} of {len(filled)} of these {len(paths)} images in "
+                f"{dataset.name!r} already holds labels. Pass another field."
+            )
+    if dataset.get_field(ID) is not None:
+        for path, key in zip(*dataset.values(["filepath", ID]), strict=True):
+            if path in owners and key not in (None, owners[path]):
+                raise InputError(
+                    f"{path} has the id {key} in {dataset.name!r} but {owners[path]} in this file. "
+                    "Import the file into a dataset of its own."
+                )
+
+
+def _declare(
+    dataset: fo.Dataset,
+    field: str,
+    file: CocoFile,
+    sizes: Collection[Any],
+    drawn: Mapping[Any, list[_Annotation]],
+) -> None:
+    """Fields of the one type their values have, so that the App can filter by them."""
+    dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
+    dataset.add_sample_field(f"{field}.detections.{CROWD}", fof.BooleanField)
+    ids = [item.record.get("id") for group in drawn.values() for item in group]
+    for path, values in ((ID, list(sizes)), (f"{field}.detections.{ID}", ids)):
+        kinds = {type(value) for value in values if value is not None}
+        if kinds and dataset.get_field(path) is None:
+            kind = fof.IntField if kinds == {int} else fof.StringField
+            dataset.add_sample_field(path, kind)
+
+
+def _detections(group: list[_Annotation], file: CocoFile, size: Size) -> fol.Detections:
+    return fol.Detections(
+        detections=[
+            instance_detection(
+                item.instance,
+                size,
+                file.categories[item.record["category_id"]],
+                item.record.get("id"),
+                item.position,
+            )
+            for item in group
+        ]
+    )
+
+
+def _write(
+    dataset: fo.Dataset,
+    field: str,
+    part: Mapping[Any, fol.Detections],
+    paths: Mapping[Any, str],
+    sizes: Mapping[Any, Size],
+    known: Mapping[str, str],
+) -> None:
+    old = {known[paths[key]]: key for key in part if paths[key] in known}
+    if old:
+        dataset.set_values(
+            field, {i: part[key] for i, key in old.items()}, key_field="id", progress=False
+        )
+        dataset.set_values(ID, old, key_field="id", progress=False)
+    new = [
+        fo.Sample(
+            filepath=paths[key],
+            metadata=fo.ImageMetadata(height=sizes[key][0], width=sizes[key][1]),
+            **{field: detections, ID: key},
+        )
+        for key, detections in part.items()
+        if paths[key] not in known
+    ]
+    if new:
+        dataset.add_samples(new, progress=False)
+
+
+def _describe(
+    dataset: fo.Dataset, field: str, file: CocoFile, folder: Path, unfinished: str | None = None
+) -> None:
+    """What an export needs besides the samples; and, while it goes on, which import this is."""
+    described = dict(dataset.info.get(INFO, {}))
+    described[field] = {"images": str(folder), "categories": file.category_records}
+    if unfinished is not None:
+        described[field][_UNFINISHED] = unfinished
+    dataset.info[INFO] = described
+    dataset.classes[field] = [record["name"] for record in file.category_records]
+    dataset.save()

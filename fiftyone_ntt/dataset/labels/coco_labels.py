@@ -1,0 +1,140 @@
+"""A FiftyOne detection in COCO's terms: run lengths, box and area in pixels.
+
+What a label remembers of the COCO file it came from (its attribute `coco_source`) counts only as
+long as its mask and box are those of the import: an edited label is taken as it is drawn.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fiftyone_ntt.core.rle import RLE, decode_mask, encode_crop
+from fiftyone_ntt.dataset.labels.masks import Crop, MaskedLabel, Size, detection_crop, pixel_box
+from fiftyone_ntt.errors import InputError
+
+# Not needed to read labels, which other processes do without FiftyOne and torch.
+if TYPE_CHECKING:
+    import fiftyone.core.labels as fol
+
+    from fiftyone_ntt.coco.instances import Instance
+
+ID = "coco_id"
+"""Attribute (and sample field) of the id in the COCO file."""
+CROWD = "iscrowd"
+SOURCE = "coco_source"
+INFO = "coco"
+"""Key of `dataset.info`: per imported field its `categories` and the folder of its `images`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What COCO says of an instance's place. Its mask is read and drawn when first asked for.
+
+    Attributes:
+        box: x, y, width, height in pixels.
+        size: the image's height and width.
+        read_crop: reads the mask; returns None for a box alone.
+        stated_area: the COCO file's, in pixels; None if there is none.
+    """
+
+    box: Sequence[float]
+    size: Size
+    read_crop: Callable[[], Crop | None]
+    stated_area: float | None = None
+
+    @cached_property
+    def crop(self) -> Crop | None:
+        """The mask, or None for a box alone."""
+        return self.read_crop()
+
+    @cached_property
+    def rle(self) -> RLE | None:
+        """Run lengths at image size; None for a box alone."""
+        return None if self.crop is None else encode_crop(*self.crop, self.size)
+
+    @cached_property
+    def area(self) -> float:
+        """In pixels: the file's, or else the mask's or the box's."""
+        if self.stated_area is not None:
+            return self.stated_area
+        if self.crop is None:
+            return self.box[2] * self.box[3]
+        return float(np.count_nonzero(self.crop[0]))
+
+
+def detection_shape(detection: MaskedLabel, size: Size) -> Shape:
+    """Mask, box and area of a detection; box and area are the COCO file's if it came from one.
+
+    Args:
+        detection: with a mask or a box alone.
+        size: the image's height and width.
+
+    Raises:
+        InputError: the mask's file cannot be read, or the box lies outside the image; raised when
+            the mask is first asked for.
+    """
+    drawn = _drawn(detection, size)
+    source = detection.get_attribute_value(SOURCE, None)
+    if isinstance(source, Mapping) and source.get("shape") == _fingerprint(drawn):
+        return Shape(list(source["bbox"]), size, lambda: drawn.crop, source["area"])
+    return drawn
+
+
+def _drawn(detection: MaskedLabel, size: Size) -> Shape:
+    def read_crop() -> Crop | None:
+        try:
+            return detection_crop(detection, size)
+        except InputError as error:
+            raise InputError(f"label {detection.id}: {error}") from error
+
+    return Shape(pixel_box(detection.bounding_box, size), size, read_crop)
+
+
+def _fingerprint(shape: Shape) -> int:
+    counts = shape.rle["counts"] if shape.rle else b""
+    return zlib.crc32(counts + repr([float(value) for value in shape.box]).encode())
+
+
+def instance_detection(
+    instance: Instance, size: Size, label: str, key: Any, position: int
+) -> fol.Detection:
+    """The detection of a COCO annotation, which `detection_shape` takes apart again.
+
+    Args:
+        instance: the annotation's shape.
+        size: the image's height and width.
+        label: name of its category.
+        key: its id, or None if it has none.
+        position: its place in the file.
+    """
+    import fiftyone.core.labels as fol
+
+    attributes = {"label": label, CROWD: instance.crowd} | ({} if key is None else {ID: key})
+    if instance.rle is None:
+        x, y, w, h = instance.box
+        box = [x / size[1], y / size[0], w / size[1], h / size[0]]
+        detection = fol.Detection(bounding_box=box, **attributes)
+    else:
+        detection = fol.Detection.from_mask(decode_mask(instance.rle), **attributes)
+    detection[SOURCE] = {
+        "position": position,
+        "bbox": instance.box,
+        "area": instance.area,
+        "shape": _fingerprint(_drawn(detection, size)),
+    }
+    return detection
+
+
+def result_fields(shape: Shape) -> dict[str, Any]:
+    """`bbox` and, with a mask, `segmentation` of a shape, ready for JSON."""
+    fields: dict[str, Any] = {"bbox": list(shape.box)}
+    if shape.rle is not None:
+        counts = shape.rle["counts"].decode("ascii")
+        fields["segmentation"] = {"size": list(shape.rle["size"]), "counts": counts}
+    return fields

@@ -1,0 +1,1 @@
+"""What a bank sees, shown in the App: pictures of references, and points in a plane."""

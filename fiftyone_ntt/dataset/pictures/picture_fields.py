@@ -1,0 +1,220 @@
+"""The pictures of a bank's references as fields of their samples, to be looked at in the App."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import fiftyone as fo
+import fiftyone.core.collections as foc
+import fiftyone.core.fields as fof
+import fiftyone.core.labels as fol
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.reference_pictures import spread
+from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.core.statistics import CLUSTERS
+from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
+from fiftyone_ntt.dataset.labels.fields import check_field_name, check_whole_images
+from fiftyone_ntt.dataset.pictures.memory_pictures import Drawn, Gallery, PicturesReport
+from fiftyone_ntt.dataset.runs.run_record import RunRecord
+from fiftyone_ntt.dataset.work.progress import Progress
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.run_identity import bank_hash
+
+METHOD = "ntt_memory_pictures"
+"""What marks a custom run as pictures of a bank: `dataset.list_runs(method=METHOD)`."""
+
+_KINDS = {"pca": fol.Heatmap, "clusters": fol.Segmentation}
+"""What is drawn, each in a field of its own. The last is the one that says what is done.
+
+Not the components as colours, which `save_memory_pictures` draws: the App of FiftyOne 1.22 was seen
+to fail ("An ArrayBuffer is detached") on images where fields like these are switched on one after
+the other, the more of them the sooner.
+"""
+
+
+def draw_memory_bank(
+    samples: foc.SampleCollection,
+    bank: MemoryBank | str,
+    field: str = "memory",
+    *,
+    models: str | Models | None = None,
+    device: str = "cpu",
+    overwrite: bool = False,
+    progress: Progress = None,
+) -> PicturesReport:
+    """Draw what a bank sees of its references into fields of their samples (method 3).
+
+    Two fields are written, at the references' masks, patch by patch, and empty elsewhere:
+    `<field>_pca`, a Heatmap of the first principal component of the reference's class, and
+    `<field>_clusters`, a Segmentation of the class's k-means clusters, named `<class> 1` to 4. A
+    colour means the same in all references of a class.
+
+    The run can be interrupted and started again: classes that are done are left as they are.
+
+    Args:
+        samples: a dataset or a view; the references are drawn wherever on the dataset they lie.
+        bank: a bank, or the name of one saved on the dataset.
+        field: how the two fields' names begin.
+        models: a named set or loaded models; the bank's own when None.
+        device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
+        overwrite: replace the pictures of other banks.
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)` of
+            references.
+
+    Returns:
+        Counts, and the reason for each reference that could not be drawn.
+
+    Raises:
+        InputError: no reference is on the dataset, or the fields hold something else, or pictures
+            of another bank and `overwrite` is False.
+        ModelError: the models cannot be loaded, or their encoder did not make the bank.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> print(ntt.draw_memory_bank(dataset, "boats"))  # doctest: +SKIP
+        memory: 20 of 20 references drawn; 14.2 s
+    """
+    check_whole_images(samples, "drawing a memory bank")
+    dataset = samples._root_dataset
+    _check_fields(dataset, field)
+    bank = resolve_bank(dataset, bank)
+    gallery = Gallery.of(samples, bank)
+    ingredients = {"bank_hash": bank_hash(bank), "encoder": bank.encoder}
+    record = RunRecord(dataset, field, METHOD, ingredients, notes={"bank": bank.name})
+    _give_way(dataset, field, record.key, overwrite)
+    _declare(dataset, field, bank)
+    finished = dataset.match({f"{field}_clusters.run": record.key})
+    done = set(finished.values(f"{field}_clusters.references", unwind=True))
+    canvas = _Canvas(dataset, field, record.key, len(bank.classes) * CLUSTERS, done)
+    failures: dict[str, str] = {}
+    with record.running(lambda: (len(canvas.done), failures)):
+        return gallery.draw(field, models, device, set(done), canvas.write, failures, progress)
+
+
+def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | None:
+    """Why `draw_memory_bank` cannot draw into fields that begin so, or None where it can.
+
+    Example:
+        >>> ntt.picture_fields_problem(dataset, "memory")  # doctest: +SKIP
+    """
+    try:
+        _check_fields(samples._root_dataset, field)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _check_fields(dataset: fo.Dataset, field: str) -> None:
+    check_field_name(field)
+    for ending, kind in _KINDS.items():
+        name = f"{field}_{ending}"
+        found = dataset.get_field(name)
+        if found is None:
+            continue
+        held = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else type(found)
+        if held is not kind:
+            raise InputError(
+                f"field {name!r} of {dataset.name!r} holds {held.__name__}, so pictures cannot be "
+                f"drawn into it. Pass another `field` than {field!r}."
+            )
+
+
+def _give_way(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> None:
+    """Take away pictures of other origins, if that is wanted."""
+    for name in (f"{field}_{ending}" for ending in _KINDS):
+        if dataset.get_field(name) is None:
+            continue
+        ours: set[str] = set()
+        if dataset.get_field(f"{name}.run") is not None:
+            ours = set(dataset.match({f"{name}.run": key}).values("id"))
+        foreign = set(dataset.exists(name).values("id")) - ours
+        if foreign and not overwrite:
+            raise InputError(
+                f"field {name!r} of {len(foreign)} samples already holds pictures of another bank "
+                f"or origin. Pass overwrite=True to replace them, or another `field` than "
+                f"{field!r}."
+            )
+        dataset.set_values(name, dict.fromkeys(foreign), key_field="id")
+
+
+def _declare(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
+    for ending, kind in _KINDS.items():
+        name = f"{field}_{ending}"
+        dataset.add_sample_field(name, fof.EmbeddedDocumentField, embedded_doc_type=kind)
+        dataset.add_sample_field(f"{name}.run", fof.StringField)
+    name = f"{field}_clusters"
+    dataset.add_sample_field(f"{name}.references", fof.ListField, subfield=fof.StringField)
+    dataset.mask_targets[name] = {
+        CLUSTERS * label + cluster: f"{title} {cluster}"
+        for label, title in enumerate(bank.classes)
+        for cluster in range(1, CLUSTERS + 1)
+    }
+    dataset.save()
+
+
+@dataclass
+class _Canvas:
+    """The fields of a dataset, drawn to class by class.
+
+    Attributes:
+        dataset: drawn to.
+        field: how the fields' names begin.
+        run: key of the run that draws.
+        values: the highest value in a clusters' mask.
+        done: references drawn by this run, now or before.
+    """
+
+    dataset: fo.Dataset
+    field: str
+    run: str
+    values: int
+    done: set[str]
+
+    def write(self, pictures: Sequence[Drawn]) -> None:
+        """Draw the references of one class over what is there."""
+        by_sample: dict[str, list[Drawn]] = defaultdict(list)
+        for drawn in pictures:
+            by_sample[drawn.sample_id].append(drawn)
+        for sample_id, group in by_sample.items():
+            for ending, label in self._labels(sample_id, group).items():
+                name = f"{self.field}_{ending}"
+                self.dataset.set_values(name, {sample_id: label}, key_field="id")
+            self.done |= {drawn.picture.id for drawn in group}
+
+    def _labels(self, sample_id: str, group: Sequence[Drawn]) -> dict[str, fol.Label]:
+        sample = self.dataset.select(sample_id).first()
+        height, width = group[0].picture.mask["size"]
+        kept = sample[f"{self.field}_clusters"]
+        references = list(kept.references) if kept is not None else []
+        if kept is None:
+            dtype = np.uint8 if self.values < 256 else np.uint16
+            pca = np.zeros((height, width), dtype=np.uint8)
+            clusters = np.zeros((height, width), dtype=dtype)
+        else:
+            pca, clusters = sample[f"{self.field}_pca"].map, kept.mask
+        for drawn in group:
+            _paint(drawn, pca, clusters)
+        references += [d.picture.id for d in group if d.picture.id not in references]
+        return {
+            "pca": fol.Heatmap(map=pca, range=[0, 255], run=self.run),
+            "clusters": fol.Segmentation(mask=clusters, run=self.run, references=references),
+        }
+
+
+def _paint(drawn: Drawn, pca: NDArray[np.uint8], clusters: NDArray[np.generic]) -> None:
+    """Draw a reference inside its mask, onto whole images."""
+    picture = drawn.picture
+    left, top, right, bottom = picture.window
+    size = (bottom - top, right - left)
+    here = slice(top, bottom), slice(left, right)
+    inside = decode_mask(picture.mask)[here] & spread(picture.foreground, size)
+    colours = spread(drawn.colours, size)
+    numbers = spread(picture.clusters, size) + CLUSTERS * picture.label
+    pca[here][inside] = colours[inside][:, 0]
+    clusters[here][inside] = numbers[inside]

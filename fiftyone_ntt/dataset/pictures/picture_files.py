@@ -1,0 +1,135 @@
+"""The pictures of a bank's references as PNG files."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import fiftyone.core.collections as foc
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.reference_pictures import spread
+from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
+from fiftyone_ntt.dataset.labels.fields import check_samples
+from fiftyone_ntt.dataset.pictures.memory_pictures import Drawn, Gallery, PicturesReport
+from fiftyone_ntt.dataset.work.progress import Progress
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.run_identity import bank_hash
+
+_TEXT = "fiftyone-ntt bank"
+"""Key of the text in a file that says of which bank's references it is."""
+_PALETTE = np.array(
+    [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [204, 121, 167]], dtype=np.uint8
+)
+"""Of the clusters; told apart by the colour-blind too (Okabe and Ito)."""
+_GAP = 8
+
+
+def save_memory_pictures(
+    samples: foc.SampleCollection,
+    bank: MemoryBank | str,
+    folder: str | Path,
+    *,
+    models: str | Models | None = None,
+    device: str = "cpu",
+    progress: Progress = None,
+) -> PicturesReport:
+    """Save what a bank sees of each of its references as a PNG (method 3).
+
+    From left to right: the reference's window, its mask, the first three principal components of
+    its class as red, green and blue, and the clusters of its class; black is background. A colour
+    means the same in all references of a class.
+
+    The run can be interrupted and started again: classes whose files are all there are left as
+    they are, unless they are of another bank.
+
+    Args:
+        samples: a dataset or a view; the references are drawn wherever on the dataset they lie.
+        bank: a bank, or the name of one saved on the dataset.
+        folder: made if need be. Files are named `<class>_<label id>.png`.
+        models: a named set or loaded models; the bank's own when None.
+        device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)` of
+            references.
+
+    Returns:
+        Counts, and the reason for each reference that could not be drawn.
+
+    Raises:
+        InputError: no reference is on the dataset, or the folder is a file.
+        ModelError: the models cannot be loaded, or their encoder did not make the bank.
+        StoreError: a file cannot be written.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> print(ntt.save_memory_pictures(dataset, "boats", "pictures"))  # doctest: +SKIP
+        pictures: 20 of 20 references drawn; 14.2 s
+    """
+    check_samples(samples, "drawing a memory bank")
+    bank = resolve_bank(samples._root_dataset, bank)
+    target = Path(folder).expanduser()
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file. Pass the folder to save pictures in.")
+    gallery = Gallery.of(samples, bank)
+    identity = bank_hash(bank)
+    done = {
+        name
+        for label, ids in gallery.classes()
+        for name in ids
+        if _bank_of(_path(target, bank.classes[label], name)) == identity
+    }
+    write = partial(_write, target, bank.classes, identity)
+    return gallery.draw(str(target), models, device, done, write, {}, progress)
+
+
+def _path(folder: Path, title: str, name: str) -> Path:
+    plain = re.sub(r"[^\w.-]", "_", title)  # a class may be called "cup/mug"
+    return folder / f"{plain}_{name}.png"
+
+
+def _bank_of(path: Path) -> str | None:
+    """Hash of the bank that a picture is of; None where there is no picture."""
+    try:
+        with Image.open(path) as image:
+            found: str | None = image.info.get(_TEXT)
+            return found
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _write(folder: Path, classes: Sequence[str], identity: str, pictures: Sequence[Drawn]) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text(_TEXT, identity)
+    for drawn in pictures:
+        content = io.BytesIO()
+        Image.fromarray(_strip(drawn)).save(content, "PNG", pnginfo=text)
+        path = _path(folder, classes[drawn.picture.label], drawn.picture.id)
+        write_atomically(path, content.getvalue())
+
+
+def _strip(drawn: Drawn) -> NDArray[np.uint8]:
+    """The four parts side by side, uint8 `[h, 4 w + 3 gaps, 3]`."""
+    picture = drawn.picture
+    size = (picture.thumbnail.shape[0], picture.thumbnail.shape[1])
+    left, top, right, bottom = picture.window
+    cut = Image.fromarray(decode_mask(picture.mask)[top:bottom, left:right])
+    mask = np.asarray(cut.resize((size[1], size[0]), Image.Resampling.NEAREST))
+    white = np.uint8(255)
+    parts = [
+        picture.thumbnail,
+        np.repeat(mask[..., None] * white, 3, axis=2),
+        spread(drawn.colours, size) * mask[..., None],
+        _PALETTE[spread(picture.clusters, size) * mask],
+    ]
+    gap = np.full((size[0], _GAP, 3), white)
+    strip = [part for part in parts for part in (part, gap)][:-1]
+    return np.concatenate(strip, axis=1).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Which labels are references, and what is read of them."""

@@ -1,0 +1,225 @@
+"""References out of a FiftyOne view, class by class, images loaded when their turn comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import fiftyone.core.collections as foc
+import fiftyone.core.labels as fol
+import numpy as np
+from numpy.typing import NDArray
+
+from fiftyone_ntt.core.images import image_size, read_image
+from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
+from fiftyone_ntt.dataset.labels.masks import detection_mask, pixel_box, points_box, polyline_mask
+from fiftyone_ntt.errors import InputError
+
+REFERENCE_TYPES = (fol.Detections, fol.Polylines, fol.Detection, fol.Polyline)
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where one reference's label lies."""
+
+    label: str
+    sample_id: str
+    label_id: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ClassReferences:
+    """The references of one class; each iteration loads their images anew, one at a time."""
+
+    samples: foc.SampleCollection
+    field: str
+    entries: tuple[_Entry, ...]
+    on_read: Callable[[], None]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Reference]:
+        times = Counter(entry.label_id for entry in self.entries)
+        ids = list(dict.fromkeys(entry.sample_id for entry in self.entries))
+        for sample in self.samples.select(ids).select_fields(self.field).iter_samples():
+            image = read_image(sample.filepath, oriented=True)
+            for label in labels_of(sample[self.field]):
+                for _ in range(times[label.id]):
+                    yield label_reference(label, image, sample.filepath)
+                    self.on_read()
+
+
+def read_references(
+    samples: foc.SampleCollection,
+    label_field: str,
+    *,
+    label_tags: str | Collection[str] | None = None,
+    label_ids: Collection[str] | None = None,
+    classes: Sequence[str] | None = None,
+    on_read: Callable[[], None] = lambda: None,
+) -> dict[str, ClassReferences]:
+    """The labels of a view that are to be references, by class.
+
+    Args:
+        samples: a dataset or view of images; a patches view works too.
+        label_field: Detections (with masks, or boxes alone) or closed Polylines.
+        label_tags: only labels with one of these tags.
+        label_ids: only these labels; one that is repeated is a reference as many times.
+        classes: only these classes, in this order; by name when None.
+        on_read: called after each reference that was read.
+
+    Returns:
+        class to its references, at least one each. A reference's `id` is its label's id.
+
+    Raises:
+        InputError: nothing to read (the message says which of the conditions left nothing), a
+            label without a class, or image or mask files that cannot be opened.
+
+    Example:
+        >>> references = read_references(view, "ground_truth")  # doctest: +SKIP
+        >>> {name: len(group) for name, group in references.items()}  # doctest: +SKIP
+        {'bird': 10, 'boat': 10}
+    """
+    check_samples(samples, "reading references")
+    if not len(samples):
+        raise InputError(
+            f"{samples.name!r} has no samples in this view, so it holds no references. Pass a view "
+            "that contains the labelled samples."
+        )
+    kind = label_field_type(samples, label_field, REFERENCE_TYPES)
+    entries = _entries(samples, label_field, kind, label_tags, label_ids)
+    _check_labelled(entries, label_field)
+    names = _class_order(entries, label_field, classes)
+    chosen = [entry for entry in entries if entry.label in set(names)]
+    _check_files(chosen)
+    return {
+        name: ClassReferences(
+            samples, label_field, tuple(e for e in chosen if e.label == name), on_read
+        )
+        for name in names
+    }
+
+
+def labels_of(value: fol.Label | None) -> list[fol.Label]:
+    """The labels of a field's value: of a list field all, of a patch's field the one."""
+    if value is None:
+        return []
+    if isinstance(value, fol._HasLabelList):
+        return list(value[value._LABEL_LIST_FIELD])
+    return [value]
+
+
+def _entries(
+    samples: foc.SampleCollection,
+    field: str,
+    kind: type[fol.Label],
+    tags: str | Collection[str] | None,
+    ids: Collection[str] | None,
+) -> list[_Entry]:
+    """The labels that pass `tags` and `ids`, in the view's order."""
+    found = list(_rows(samples, field, kind))
+    if not found:
+        raise InputError(
+            f"no sample of this view has labels in field {field!r}. Label some instances there, or "
+            "pass another field or view."
+        )
+    if tags is not None:
+        wanted = {tags} if isinstance(tags, str) else set(tags)
+        present = {tag for _, label_tags in found for tag in label_tags}
+        found = [row for row in found if wanted & set(row[1])]
+        if not found:
+            known = f"Label tags there: {', '.join(sorted(present))}" if present else "None has any"
+            raise InputError(
+                f"no label in field {field!r} of this view has the tag "
+                f"{' or '.join(map(repr, sorted(wanted)))}. {known}. Tag labels in the App, or "
+                "leave `label_tags` out."
+            )
+    if ids is not None:
+        times = Counter(ids)
+        found = [row for row in found for _ in range(times[row[0].label_id])]
+        if not found:
+            raise InputError(
+                f"none of the {len(times)} label ids is a label in field {field!r} of this view. "
+                "Select labels of that field."
+            )
+    return [entry for entry, _ in found]
+
+
+def _rows(
+    samples: foc.SampleCollection, field: str, kind: type[fol.Label]
+) -> Iterator[tuple[_Entry, list[str]]]:
+    listed = issubclass(kind, fol._HasLabelList)
+    root = f"{field}.{kind._LABEL_LIST_FIELD}" if listed else field
+    columns = samples.values(["id", "filepath", f"{root}.id", f"{root}.label", f"{root}.tags"])
+    for sample_id, path, *of_labels in zip(*columns, strict=True):
+        rows = zip(*(column or [] for column in of_labels), strict=True) if listed else [of_labels]
+        for label_id, label, tags in rows:
+            if label_id is not None:
+                yield _Entry(label, sample_id, label_id, path), tags or []
+
+
+def _check_labelled(entries: list[_Entry], field: str) -> None:
+    unnamed = [entry for entry in entries if not entry.label]
+    if unnamed:
+        where = ", ".join(f"{e.label_id} in {e.path}" for e in unnamed[:_SHOWN])
+        raise InputError(
+            f"{len(unnamed)} labels in field {field!r} have no class (`label` is None): {where}. "
+            "Give them a class, or leave them out with `label_ids` or a filtered view."
+        )
+
+
+def _class_order(entries: list[_Entry], field: str, classes: Sequence[str] | None) -> list[str]:
+    present = sorted({entry.label for entry in entries})
+    if classes is None:
+        return present
+    if isinstance(classes, str):
+        classes = [classes]
+    if not classes:
+        raise InputError("`classes` is empty. Name at least one class, or leave it out for all.")
+    missing = [name for name in classes if name not in present]
+    if missing:
+        raise InputError(
+            f"no reference in field {field!r} of this view shows: {', '.join(missing)}. Label at "
+            f"least one instance of each, or leave them out. Classes there: {', '.join(present)}."
+        )
+    return list(dict.fromkeys(classes))
+
+
+def _check_files(entries: list[_Entry]) -> None:
+    """Opens every image's header, so that hours of encoding do not end at a missing file."""
+    problems = []
+    for path, sample_id in {entry.path: entry.sample_id for entry in entries}.items():
+        try:
+            image_size(path)
+        except InputError as error:
+            problems.append(f"sample {sample_id}: {error}")
+    if problems:
+        more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
+        raise InputError("\n".join(problems[:_SHOWN]) + more)
+
+
+def label_reference(label: fol.Label, image: NDArray[np.uint8], path: str) -> Reference:
+    """A label as a reference.
+
+    Args:
+        label: of one of `REFERENCE_TYPES` that is no list.
+        image: that it lies on, RGB, uint8 `[H, W, 3]`.
+        path: of the image, for messages.
+
+    Raises:
+        InputError: its mask or shape cannot be used.
+    """
+    size = (image.shape[0], image.shape[1])
+    try:
+        if isinstance(label, fol.Polyline):
+            box, mask = points_box(label, size), polyline_mask(label, size)
+            return Reference(label.id, image, box, mask)
+        box = pixel_box(label.bounding_box, size)
+        return Reference(label.id, image, box, detection_mask(label, size))
+    except InputError as error:
+        raise InputError(f"reference {label.id} in {path}: {error}") from error

@@ -1,0 +1,224 @@
+"""Choosing references for the few-shot protocol (method 9)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import fiftyone.core.collections as foc
+import fiftyone.core.labels as fol
+from fiftyone import ViewField as F
+
+from fiftyone_ntt.core.images import image_size
+from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE, Candidate, TooFew, choose, fits
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.masks import Size, pixel_box
+from fiftyone_ntt.errors import InputError
+
+
+@dataclass(frozen=True)
+class SampledReferences:
+    """The labels chosen and tagged.
+
+    Attributes:
+        tag: on the labels and their samples.
+        shots: how many were asked for per class.
+        label_ids: class to the ids of its chosen labels, possibly fewer than `shots` or repeated.
+    """
+
+    tag: str
+    shots: int
+    label_ids: dict[str, tuple[str, ...]]
+
+    @property
+    def ids(self) -> list[str]:
+        """The chosen labels' ids, class by class, with repeats."""
+        return [label_id for ids in self.label_ids.values() for label_id in ids]
+
+    @property
+    def repeated(self) -> dict[str, int]:
+        """Classes of which labels are repeated, with how many different ones they have."""
+        different = {name: len(set(ids)) for name, ids in self.label_ids.items()}
+        return {name: n for name, n in different.items() if n < self.counts[name]}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """References per class."""
+        return {name: len(ids) for name, ids in self.label_ids.items()}
+
+    @property
+    def short(self) -> dict[str, int]:
+        """Classes with fewer references than asked for."""
+        return {name: count for name, count in self.counts.items() if count < self.shots}
+
+    def __str__(self) -> str:
+        total = sum(self.counts.values())
+        text = f"{total} references of {len(self.counts)} classes tagged {self.tag!r}"
+        for what, few in ((f"fewer than {self.shots}", self.short), ("repeated", self.repeated)):
+            if few:
+                text += f"; {what}: " + ", ".join(f"{name} {n}" for name, n in few.items())
+        return text
+
+
+@dataclass(frozen=True)
+class DrawnLabel:
+    """A label that is, or may become, a reference: where it lies, and its relative box."""
+
+    id: str
+    sample_id: str
+    path: str
+    box: tuple[float, ...]
+
+
+def sample_references(
+    samples: foc.SampleCollection,
+    label_field: str,
+    *,
+    shots: int,
+    seed: int = 33,
+    tag: str = "reference",
+    classes: Sequence[str] | None = None,
+    min_size: float = MIN_SIZE,
+    border: float = BORDER,
+    too_few: TooFew = "fewer",
+    overwrite: bool = False,
+) -> SampledReferences:
+    """Choose some labels per class at random, and tag them.
+
+    The choice depends on the seed, the file names and the boxes, but not on database ids: it is
+    the same on another machine. A class's choice does not depend on the other classes.
+
+    Args:
+        samples: a dataset or view of images.
+        label_field: Detections; those with a true `iscrowd` attribute are never chosen.
+        shots: labels per class, of different images.
+        seed: of the random order.
+        tag: put on the chosen labels (a label tag) and on their samples (a sample tag).
+        classes: only these; all when None.
+        min_size: least width and height of a box, in pixels.
+        border: least distance of a box from every image border, in pixels.
+        too_few: what a class gets that has fewer labels than `shots`: `"fewer"`, those it has; or
+            `"repeat"`, LVIS's rule: those it has, repeated, and where none qualifies, ones that do
+            not. A tag says nothing of repeats: pass `label_ids=chosen.ids` to `build_memory_bank`.
+        overwrite: first remove `tag` from all labels of the field and all samples of the dataset.
+
+    Returns:
+        What was chosen; classes without a label that qualifies have none.
+
+    Raises:
+        InputError: nothing to choose from, or other labels already have the tag.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> print(ntt.sample_references(dataset, "ground_truth", shots=10))  # doctest: +SKIP
+        200 references of 20 classes tagged 'reference'
+    """
+    chosen = draw_labels(
+        samples,
+        label_field,
+        shots,
+        seed,
+        classes=classes,
+        min_size=min_size,
+        border=border,
+        too_few=too_few,
+    )
+    picked = [label for group in chosen.values() for label in group]
+    _tag(samples, label_field, picked, tag, overwrite)
+    ids = {name: tuple(label.id for label in group) for name, group in chosen.items()}
+    return SampledReferences(tag, shots, ids)
+
+
+def draw_labels(
+    samples: foc.SampleCollection,
+    label_field: str,
+    shots: int,
+    seed: int,
+    *,
+    classes: Sequence[str] | None = None,
+    min_size: float = MIN_SIZE,
+    border: float = BORDER,
+    too_few: TooFew = "fewer",
+) -> dict[str, list[DrawnLabel]]:
+    """What `sample_references` chooses, by class, and nothing tagged; see there."""
+    check_whole_images(samples, "choosing references")
+    label_field_type(samples, label_field, (fol.Detections,))
+    groups = _candidates(samples, label_field, classes)
+    sizes = _known_sizes(samples)
+
+    def qualifies(candidate: Candidate[DrawnLabel]) -> bool:
+        label = candidate.key
+        if label.sample_id not in sizes:
+            sizes[label.sample_id] = image_size(label.path)
+        size = sizes[label.sample_id]
+        return fits(pixel_box(label.box, size), size, min_size, border)
+
+    chosen = {
+        name: [c.key for c in choose(group, shots, seed, name, qualifies, too_few)]
+        for name, group in sorted(groups.items())
+    }
+    if not any(chosen.values()):
+        raise InputError(
+            f"no label in field {label_field!r} qualifies: each must be at least {min_size:g} px "
+            f"wide and high, at least {border:g} px from every image border, and no crowd. Lower "
+            "`min_size` or `border`."
+        )
+    return chosen
+
+
+def _candidates(
+    samples: foc.SampleCollection, field: str, classes: Sequence[str] | None
+) -> dict[str, list[Candidate[DrawnLabel]]]:
+    """Labels by class, crowds left out."""
+    root = f"{field}.detections"
+    names = ["id", "filepath", f"{root}.id", f"{root}.label", f"{root}.bounding_box"]
+    columns = samples.values(names)
+    # By an expression, because `iscrowd` is often not declared on the schema.
+    crowds = samples.filter_labels(field, F("iscrowd").to_bool())
+    crowd_ids = set(crowds.values(f"{root}.id", unwind=True))
+    groups: dict[str, list[Candidate[DrawnLabel]]] = defaultdict(list)
+    for sample_id, path, *of_labels in zip(*columns, strict=True):
+        for label_id, label, box in zip(*(column or [] for column in of_labels), strict=True):
+            if label:
+                group = groups[label]  # a class of crowds alone is still a class
+                if label_id not in crowd_ids:
+                    found = DrawnLabel(label_id, sample_id, path, tuple(box))
+                    group.append(Candidate(found, path, found.box))
+    wanted = list(groups) if classes is None else list(dict.fromkeys(classes))
+    missing = [name for name in wanted if name not in groups]
+    if missing or not wanted:
+        raise InputError(
+            f"no label in field {field!r} of this view shows: {', '.join(missing) or 'any class'}. "
+            f"Classes there: {', '.join(sorted(groups)) or 'none'}."
+        )
+    return {name: groups[name] for name in wanted}
+
+
+def _known_sizes(samples: foc.SampleCollection) -> dict[str, Size]:
+    """Height and width by sample id, as far as the metadata have them."""
+    columns = samples.values(["id", "metadata.height", "metadata.width"])
+    return {key: (h, w) for key, h, w in zip(*columns, strict=True) if h and w}
+
+
+def _tag(
+    samples: foc.SampleCollection,
+    field: str,
+    picked: list[DrawnLabel],
+    tag: str,
+    overwrite: bool,
+) -> None:
+    dataset = samples._root_dataset
+    ids = list(dict.fromkeys(label.id for label in picked))
+    tagged = dataset.select_labels(tags=tag, fields=field)
+    others = set(tagged.values(f"{field}.detections.id", unwind=True)) - set(ids)
+    if others and not overwrite:
+        raise InputError(
+            f"{len(others)} other labels in field {field!r} of {dataset.name!r} are already tagged "
+            f"{tag!r}. Pass overwrite=True to remove the tag from them first, or another tag."
+        )
+    if overwrite:
+        tagged.untag_labels(tag, label_fields=field)
+        dataset.match_tags(tag).untag_samples(tag)
+    dataset.select_labels(ids=ids, fields=field).tag_labels(tag, label_fields=field)
+    dataset.select(list({label.sample_id for label in picked})).tag_samples(tag)

@@ -1,0 +1,51 @@
+"""Marking labels as references by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import fiftyone.core.collections as foc
+
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
+from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES, read_references
+from fiftyone_ntt.errors import InputError
+
+
+def tag_references(
+    samples: foc.SampleCollection,
+    label_field: str,
+    *,
+    label_ids: Collection[str] | None = None,
+    tag: str = "reference",
+) -> dict[str, int]:
+    """Tag labels, and the samples they lie on, as references.
+
+    The tags are those that `sample_references` puts and `build_memory_bank` reads.
+
+    Args:
+        samples: a dataset or view of images.
+        label_field: Detections or Polylines.
+        label_ids: only these labels; all of the view's when None.
+        tag: a label tag and a sample tag.
+
+    Returns:
+        How many labels of each class were tagged.
+
+    Raises:
+        InputError: no tag, no such field, or no labels to tag.
+
+    Example:
+        >>> ntt.tag_references(dataset[:2], "ground_truth")  # doctest: +SKIP
+        {'bird': 1, 'boat': 1}
+    """
+    check_samples(samples, "tagging references")
+    if not tag.strip():
+        raise InputError("the tag is empty. Pass a word, as in 'reference'.")
+    label_field_type(samples, label_field, REFERENCE_TYPES)
+    found = read_references(samples, label_field, label_ids=label_ids)
+    entries = [entry for group in found.values() for entry in group.entries]
+    dataset = samples._root_dataset
+    chosen = dataset.select_labels(ids=[entry.label_id for entry in entries], fields=label_field)
+    chosen.tag_labels(tag, label_fields=label_field)
+    dataset.select(list({entry.sample_id for entry in entries})).tag_samples(tag)
+    return {name: len(group) for name, group in found.items()}

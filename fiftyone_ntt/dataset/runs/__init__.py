@@ -1,0 +1,1 @@
+"""Runs over images that write labels: segmenting, relabelling, boxes to masks; taking them back."""

@@ -1,0 +1,140 @@
+"""Segment the images of a view with a memory bank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.collections as foc
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
+from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
+from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
+from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, Document, match_document
+from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
+from fiftyone_ntt.dataset.runs.run_record import RunRecord
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, reading_ahead, run_over
+from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
+from fiftyone_ntt.dataset.work.progress import Progress
+from fiftyone_ntt.dataset.work.proposing import StoreChoice, store_of_mode
+from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.proposal_source import ProposalSource
+from fiftyone_ntt.store.run_identity import run_ingredients
+
+METHOD = "ntt_segment"
+"""What marks a custom run as a segmentation: `dataset.list_runs(method=METHOD)`."""
+
+
+def segment(
+    samples: foc.SampleCollection,
+    bank: MemoryBank | str,
+    label_field: str = "predictions",
+    *,
+    models: str | Models | None = None,
+    device: str = "cpu",
+    mode: str = "paper",
+    points_per_side: int = 32,
+    confidence_thresh: float = 0.0,
+    store: StoreChoice = True,
+    overwrite: bool = False,
+    chunk_size: int = 16,
+    progress: Progress = None,
+) -> SegmentReport:
+    """Write an instance mask for everything in a view that resembles a bank's references.
+
+    The run can be interrupted and started again: images that have its detections are left
+    untouched. What makes it the same run is the bank's content, the models and the settings. An
+    image that cannot be read is reported and the run goes on.
+
+    Args:
+        samples: a dataset or view of images; no other sample is written.
+        bank: a bank, or the name of one saved on the dataset.
+        label_field: a new or existing Detections field. Each detection gets a pixel-exact mask, a
+            confidence, and the attributes `runner_up` (second-best class or None), `margin`
+            (similarity to the best class minus that to the second), `nearest_reference` (label id)
+            and `run` (key of the custom run that records this).
+        models: a named set or loaded models; the bank's own when None.
+        device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
+        mode: `"paper"`, the published method; or `"adaptive"`, several times faster and not exact:
+            prompts only where a patch of the image resembles a class and no mask found so far
+            explains it. Its proposals serve this bank alone, so they are not kept for `relabel`.
+        points_per_side: prompts per row and column of the grid.
+        confidence_thresh: leave out detections below this confidence, 0..1.
+        store: where to keep the images' proposals, from which `relabel` and later runs start: True
+            for the default store (`~/.fiftyone-ntt/proposals`, or where the environment variable
+            `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none. Mode `"adaptive"`
+            neither reads nor fills a store.
+        overwrite: replace detections that did not come from this run.
+        chunk_size: images per write to the database.
+        progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+
+    Returns:
+        Counts, and the reason for each image that failed. No images is a valid input.
+
+    Raises:
+        InputError: the samples, the field or a setting do not fit; or samples already hold other
+            detections and `overwrite` is False.
+        ModelError: the models cannot be loaded, or their encoder did not make the bank.
+
+    Example:
+        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
+        >>> print(ntt.segment(dataset, "boats", "predictions"))  # doctest: +SKIP
+        predictions: 512 detections in 100 of 100 images; 61.0 s (run ntt_predictions_1f0c7a3e)
+    """
+    check_whole_images(samples, "segmenting")
+    dataset = samples._root_dataset
+    check_new_field(dataset, label_field)
+    bank = resolve_bank(dataset, bank)
+    chosen = models_of_bank(bank, models, device)
+    pipeline = Pipeline(
+        bank,
+        chosen.encoder,
+        chosen.segmenter,
+        check_mode(mode),
+        ProposalSettings(points_per_side=points_per_side),
+        MatchSettings(confidence_threshold=confidence_thresh),
+    )
+    source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), oriented=True)
+    matcher = pipeline.matcher
+    record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
+    ids, paths = samples.values(["id", "filepath"])
+
+    def compute(_: str, loaded: Any) -> Document:
+        proposals = source.proposals(loaded)
+        return match_document(matcher(proposals), bank, proposals.image_size, record.key)
+
+    report = run_over(
+        record,
+        ids,
+        paths,
+        reading_ahead(source.load),
+        compute,
+        attributes=ATTRIBUTES,
+        overwrite=overwrite,
+        chunk_size=chunk_size,
+        progress=progress,
+    )
+    if source.store is not None and report.written:
+        source.store.keep_within_limit()
+    return report
+
+
+def segmentation_record(
+    dataset: fo.Dataset, label_field: str, matcher: Matcher, *, rounded: bool
+) -> RunRecord:
+    """The record of a segmentation, whether its proposals are computed or stored.
+
+    Args:
+        dataset: written to.
+        label_field: written to.
+        matcher: decides the detections.
+        rounded: whether the proposals pass through a store.
+    """
+    return RunRecord(
+        dataset,
+        label_field,
+        METHOD,
+        ingredients=run_ingredients(matcher, rounded=rounded),
+        notes={"bank": matcher.bank.name, "classes": list(matcher.bank.classes)},
+    )

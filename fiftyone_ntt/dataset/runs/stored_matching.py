@@ -1,0 +1,74 @@
+"""Matching stored proposals with a bank, in this process or in several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fiftyone_ntt.core.pipeline import Matcher
+from fiftyone_ntt.dataset.labels.detections import Document, match_document
+from fiftyone_ntt.dataset.runs.runner import reason_of
+from fiftyone_ntt.dataset.work.processes import default_workers, in_processes
+from fiftyone_ntt.dataset.work.proposing import stored_proposals
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.store.proposal_store import ProposalStore
+
+BATCH = 16
+"""Images per piece of work: a second's, and at most a few MB of masks."""
+
+WORTH_A_PROCESS = 500
+"""Images that take longer to match than a process to start."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The detections of an image, or why there are none."""
+
+    document: Document | None
+    reason: str = ""
+
+    def result(self) -> Document:
+        """The detections.
+
+        Raises:
+            InputError: there are none.
+        """
+        if self.document is None:
+            raise InputError(self.reason)
+        return self.document
+
+
+@dataclass(frozen=True, eq=False)
+class StoredMatching:
+    """What images are matched with.
+
+    Attributes:
+        store: of their proposals.
+        matcher: decides the detections.
+        run: key of the run that writes them.
+    """
+
+    store: ProposalStore
+    matcher: Matcher
+    run: str
+
+    def over(self, paths: Sequence[str]) -> Iterator[Matched]:
+        """The images' detections, in their order; many images in several processes."""
+        bank = self.matcher.bank
+        _ = bank.prototypes, bank.unit_references, bank.unit_negatives  # computed once for all
+        batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+        workers = default_workers(len(paths), WORTH_A_PROCESS)
+        for found in in_processes(self.batch, batches, workers):
+            yield from found
+
+    def batch(self, paths: Sequence[str]) -> list[Matched]:
+        """The detections of a few images."""
+        return [self._matched(path) for path in paths]
+
+    def _matched(self, path: str) -> Matched:
+        try:
+            found = stored_proposals(self.store, self.matcher.setup, path)
+            match = self.matcher(found)
+            return Matched(match_document(match, self.matcher.bank, found.image_size, self.run))
+        except Exception as error:
+            return Matched(None, reason_of(error))

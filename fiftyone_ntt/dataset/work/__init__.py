@@ -1,0 +1,1 @@
+"""How long work is done, whatever it is: processes, progress, which models and which proposals."""

@@ -1,0 +1,1 @@
+"""The operators, one file each: a form, a call of a public function, a message."""

@@ -1,0 +1,101 @@
+"""Operator: give a memory bank negative references."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.counts import label_tags, listed
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+ACTIONS = {
+    "mine": "Mine: the bank's false positives on labelled images",
+    "tagged": "Labels tagged by hand: false positives, with the class they were taken for",
+    "background": "Background: what surrounds the references",
+}
+_USUAL_TAG = "negative"
+
+
+class AddNegatives(NttOperator):
+    NAME = "add_negatives"
+    LABEL = "Add negatives to memory bank"
+    DESCRIPTION = "Things that a memory bank's classes must not be confused with"
+    ICON = "do_not_disturb_on"
+    RISK = types.RiskLevel.MEDIUM
+    NEEDS = TORCH
+    NOUN = "items"
+    VIEW_TARGET = True
+
+    def fill(self, form: Form) -> None:
+        action = form.choice("action", "Negatives", ACTIONS, "mine")
+        choose_bank(form)
+        if action is not None:
+            form.ctx.target_view()  # makes FiftyOne add its choice of samples
+            _choose_labels(form, action)
+            choose_device(form)
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        given = ctx.params
+        action = given.get("action", "mine")
+        if action not in ACTIONS:
+            raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
+        before = ntt.load_memory_bank(ctx.dataset, required(given, "bank"))
+        bank = _changed(before, ctx.target_view(), action, given, step)
+        ntt.save_memory_bank(ctx.dataset, bank, overwrite=True)
+        counts = dict(Counter(bank.negative_origins))
+        return Outcome(
+            f"Memory bank {bank.name!r} has {len(bank.negatives)} negatives"
+            f"{f' ({listed(counts)})' if counts else ''}, and had {len(before.negatives)}.",
+            {"name": bank.name, "negatives": counts},
+            warning=None if len(bank.negatives) else "There were none to be found.",
+        )
+
+    def __call__(self, samples: Any, bank: str, action: str = "mine", **params: Any) -> Any:
+        """The saved bank with its negatives; `params` are the form's: `label_field`, `tag`, ..."""
+        if action not in ACTIONS:
+            raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
+        before = ntt.load_memory_bank(samples, bank)
+        changed = _changed(before, samples, action, params, params.get("progress"))
+        ntt.save_memory_bank(samples, changed, overwrite=True)
+        return changed
+
+
+def _choose_labels(form: Form, action: str) -> None:
+    prefer = "predictions" if action == "tagged" else "ground_truth"
+    field = form.label_field("label_field", "Labels", prefer=prefer)
+    if action == "mine":
+        form.whole("per_class", "Negatives per class", 10, low=1)
+        form.whole("points_per_side", "Points per side", 32, low=1)
+        form.note("complete", "Every object of the classes must be labelled in these images")
+    elif action == "tagged" and field is not None:
+        counts = label_tags(form.ctx, field)
+        tags = {tag: f"{tag} ({count} labels)" for tag, count in sorted(counts.items())}
+        default = _USUAL_TAG if _USUAL_TAG in tags else next(iter(tags), None)
+        form.choice("tag", "Tag", tags, default)
+        if not tags:
+            form.reject("tag", f"no label in field {field!r} has a tag. Tag some in the App.")
+
+
+def _changed(bank: Any, samples: Any, action: str, given: dict[str, Any], step: Any) -> Any:
+    options = {"device": given.get("device", "auto"), "progress": step}
+    if action == "mine":
+        return ntt.mine_negatives(
+            samples,
+            bank,
+            given.get("label_field", "ground_truth"),
+            per_class=given.get("per_class", 10),
+            points_per_side=given.get("points_per_side", 32),
+            **options,
+        )
+    if action == "tagged":
+        field, tag = given.get("label_field", "predictions"), given.get("tag", _USUAL_TAG)
+        return ntt.add_tagged_negatives(samples, bank, field, tag=tag, **options)
+    field = given.get("label_field", "ground_truth")
+    return ntt.add_background_negatives(samples, bank, field, **options)

@@ -1,0 +1,53 @@
+"""Operator: boxes to masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.form import Form, field_problem
+from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.prediction_run import report_outcome
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+
+class BoxesToMasks(NttOperator):
+    NAME = "boxes_to_masks"
+    LABEL = "Boxes to masks"
+    DESCRIPTION = "Write a mask for every box; the boxes stay as they are"
+    ICON = "gesture"
+    RISK = types.RiskLevel.MEDIUM
+    NEEDS = TORCH
+    NOUN = "images"
+    VIEW_TARGET = True
+
+    def fill(self, form: Form) -> None:
+        form.ctx.target_view()  # makes FiftyOne add its choice of samples
+        boxes = form.label_field("box_field", "Boxes")
+        field = form.text("mask_field", "Output field", "masks")
+        problem = field_problem(form.ctx.dataset, field, taken_by=boxes) if field else None
+        if problem is not None:
+            form.reject("mask_field", problem)
+        form.flag("overwrite", "Replace detections of other runs")
+        choose_models(form)
+        choose_device(form)
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        given = ctx.params
+        report = ntt.boxes_to_masks(
+            ctx.target_view(),
+            required(given, "box_field"),
+            given.get("mask_field", "masks"),
+            models=given.get("models", "paper"),
+            device=given.get("device", "auto"),
+            overwrite=given.get("overwrite", False),
+            progress=step,
+        )
+        return report_outcome(report)
+
+    def __call__(self, samples: Any, box_field: str, mask_field: str, **options: Any) -> Any:
+        """`fiftyone_ntt.boxes_to_masks`, which see."""
+        return ntt.boxes_to_masks(samples, box_field, mask_field, **options)

@@ -1,0 +1,92 @@
+"""Operator: build a memory bank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.core.labels as fol
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.bank_choice import check_new_name
+from fiftyone_ntt.plugin.shared.counts import listed
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.model_choice import (
+    TORCH,
+    choose_device,
+    choose_models,
+    choose_precision,
+)
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.sources import (
+    LABEL_TAG,
+    choose_source,
+    source_counts,
+    source_samples,
+)
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+_KINDS = (fol.Detections, fol.Polylines)
+
+
+class BuildMemoryBank(NttOperator):
+    NAME = "build_memory_bank"
+    LABEL = "Build memory bank"
+    DESCRIPTION = "Encode labelled references of your classes into a memory bank"
+    ICON = "library_add"
+    RISK = types.RiskLevel.MEDIUM
+    NEEDS = TORCH
+    NOUN = "references"
+    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+
+    def fill(self, form: Form) -> None:
+        field = form.label_field("label_field", "Labels", _KINDS, prefer="ground_truth")
+        if field is not None:
+            source, tag = choose_source(form, field)
+            if source is not None:
+                _choose_classes(form, source_counts(form.ctx, field, source, tag))
+        overwrite = bool(form.ctx.params.get("overwrite", False))
+        name = form.text("name", "Name", description="Of the memory bank")
+        form.flag("overwrite", "Replace a memory bank of this name")
+        check_new_name(form, "name", name, overwrite)
+        choose_models(form)
+        choose_device(form)
+        choose_precision(form)
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        given = ctx.params
+        field = given.get("label_field", "ground_truth")
+        samples, ids = source_samples(
+            ctx, field, given.get("source", LABEL_TAG), given.get("tag", "reference")
+        )
+        bank = ntt.build_memory_bank(
+            samples,
+            field,
+            name=required(given, "name").strip(),
+            models=given.get("models", "paper"),
+            device=given.get("device", "auto"),
+            precision=given.get("precision", "float32"),
+            label_ids=ids or None,
+            classes=given.get("classes") or None,
+            overwrite=given.get("overwrite", False),
+            progress=step,
+        )
+        counts = bank.class_counts()
+        return Outcome(
+            f"Memory bank {bank.name!r}: {len(bank.references)} references ({listed(counts)}).",
+            {"name": bank.name, "counts": counts, "notes": list(bank.notes)},
+            warning="\n".join(bank.notes) or None,
+        )
+
+    def __call__(self, samples: Any, label_field: str, **options: Any) -> Any:
+        """`fiftyone_ntt.build_memory_bank`, which see."""
+        return ntt.build_memory_bank(samples, label_field, **options)
+
+
+def _choose_classes(form: Form, counts: dict[str, int]) -> None:
+    options = {name: f"{name} ({count})" for name, count in sorted(counts.items())}
+    chosen = form.several("classes", "Classes", options, description="None for all")
+    used = {name: counts[name] for name in chosen if name in counts} or counts
+    if not counts:
+        form.reject("source", "no labels there. Tag or select some, or choose another field.")
+    form.note("counts", f"{sum(used.values())} references of {len(used)} classes", listed(used))

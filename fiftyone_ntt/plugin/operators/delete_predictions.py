@@ -1,0 +1,42 @@
+"""Operator: delete what a run wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+
+class DeleteRunPredictions(NttOperator):
+    NAME = "delete_run_predictions"
+    LABEL = "Delete a run's predictions"
+    DESCRIPTION = "Delete all detections that one run wrote, and the run"
+    ICON = "delete_sweep"
+    RISK = types.RiskLevel.HIGH
+
+    def fill(self, form: Form) -> None:
+        runs = ntt.list_prediction_runs(form.ctx.dataset)
+        options = {key: _described(key, run) for key, run in runs.items()}
+        form.choice("run", "Run", options, next(iter(options), None))
+        if not options:
+            form.reject("run", "no run has written predictions on this dataset.")
+        form.warn("deletes", "This cannot be undone", "Detections of other origins stay.")
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        run = required(ctx.params, "run")
+        count = ntt.delete_run_predictions(ctx.dataset, run)
+        return Outcome(f"{count} detections of run {run} are deleted.", {"deleted": count})
+
+    def __call__(self, samples: Any, run: str) -> int:
+        """`fiftyone_ntt.delete_run_predictions`, which see."""
+        return ntt.delete_run_predictions(samples, run)
+
+
+def _described(key: str, run: dict[str, Any]) -> str:
+    bank = f", bank {run['bank']!r}" if run["bank"] else ""
+    return f"{key}: field {run['field']!r}{bank}, {str(run['status']).lower()}, {run['updated']}"

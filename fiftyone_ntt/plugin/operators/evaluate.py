@@ -1,0 +1,83 @@
+"""Operator: evaluate predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.counts import sample_tags
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+_KINDS = {"both": "Masks and boxes", "masks": "Masks", "boxes": "Boxes"}
+_PANEL = "model_evaluation_panel_builtin"
+EVERYTHING = "(leave none out)"
+
+
+class EvaluatePredictions(NttOperator):
+    NAME = "evaluate_predictions"
+    LABEL = "Evaluate predictions"
+    DESCRIPTION = "COCO-style evaluation by masks, boxes, or both"
+    ICON = "analytics"
+    RISK = types.RiskLevel.MEDIUM
+    NOUN = "images"
+    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    VIEW_TARGET = True
+
+    def fill(self, form: Form) -> None:
+        form.ctx.target_view()  # makes FiftyOne add its choice of samples
+        predictions = form.label_field("pred_field", "Predictions", prefer="predictions")
+        truth = form.label_field("gt_field", "Ground truth", prefer="ground_truth")
+        if predictions is not None and predictions == truth:
+            form.reject("gt_field", "this is the predictions' field. Choose another.")
+        key = form.text("eval_key", "Evaluation key", "ntt")
+        _check_key(form, key)
+        form.choice("iou", "Compare", _KINDS, "both")
+        tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
+        default = "reference" if "reference" in tags else EVERYTHING
+        form.choice("leave_out", "Leave out", {EVERYTHING: "Nothing", **tags}, default)
+        form.share("confidence_thresh", "Confidence threshold", 0.0)
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        given = ctx.params
+        samples, left_out = ctx.target_view(), given.get("leave_out", EVERYTHING)
+        if left_out != EVERYTHING:
+            samples = samples.match_tags(left_out, bool=False)
+        results = ntt.evaluate(
+            samples,
+            given.get("pred_field", "predictions"),
+            given.get("gt_field", "ground_truth"),
+            eval_key=given.get("eval_key", "ntt"),
+            iou=given.get("iou", "both"),
+            confidence_thresh=given.get("confidence_thresh") or None,
+            progress=step,
+        )
+        figures = {
+            "masks": (results.mask_map, results.mask_ap50),
+            "boxes": (results.box_map, results.box_ap50),
+        }
+        shown = [
+            f"{kind} mAP {100 * whole:.1f}, AP50 {100 * half:.1f}"
+            for kind, (whole, half) in figures.items()
+            if whole is not None and half is not None
+        ]
+        return Outcome(
+            f"Evaluated {len(samples)} images as {', '.join(results.eval_keys)}: "
+            f"{'; '.join(shown)}.",
+            {"eval_keys": list(results.eval_keys), "table": results.table()},
+            panel=_PANEL,
+        )
+
+    def __call__(self, samples: Any, pred_field: str, gt_field: str, **options: Any) -> Any:
+        """`fiftyone_ntt.evaluate`, which see."""
+        return ntt.evaluate(samples, pred_field, gt_field, **options)
+
+
+def _check_key(form: Form, key: str) -> None:
+    if key and not key.isidentifier():
+        form.reject("eval_key", "use letters, digits and underscores, not starting with a digit.")
+    elif key in form.ctx.dataset.list_evaluations():
+        form.warn("replaces", f"Replaces the evaluation {key!r}")

@@ -1,0 +1,182 @@
+"""Operator: rename, delete, duplicate, merge, export and import banks, and remove negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.bank_choice import bank_options, check_new_name, choose_bank
+from fiftyone_ntt.plugin.shared.counts import once_per_prompt
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+ACTIONS = {
+    "rename": "Rename",
+    "duplicate": "Duplicate",
+    "merge": "Merge several into a new one",
+    "export": "Export to a file",
+    "import": "Import from a file",
+    "remove_negatives": "Remove negatives",
+    "delete": "Delete",
+}
+EVERY = "all"
+_ORIGINS = {
+    EVERY: "Anywhere",
+    "mined": "The bank's own mistakes",
+    "tagged": "Labels tagged by hand",
+    "background": "Around the references",
+    "given": "Given when the bank was built",
+}
+_FILES = "On the machine of FiftyOne's server"
+
+
+class ManageMemoryBanks(NttOperator):
+    NAME = "manage_memory_banks"
+    LABEL = "Manage memory banks"
+    DESCRIPTION = "Rename, delete, duplicate, merge, export or import banks; remove negatives"
+    ICON = "inventory_2"
+    RISK = types.RiskLevel.HIGH
+
+    def fill(self, form: Form) -> None:
+        action = form.choice("action", "Action", ACTIONS, "rename")
+        if action == "merge":
+            _choose_banks_to_merge(form)
+        elif action is not None and action != "import":
+            bank = choose_bank(form)
+            if action == "remove_negatives" and bank is not None:
+                _choose_negatives(form, bank)
+        if action in ("export", "import"):
+            _choose_file(form, action)
+        if action in ("rename", "duplicate", "merge", "import"):
+            name = form.text("new_name", "New name", required=action != "import")
+            if name or action != "import":
+                check_new_name(form, "new_name", name)
+        if action == "delete":
+            form.warn("deletes", "This cannot be undone", "Predictions made with the bank stay.")
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        action = ctx.params.get("action", "")
+        if action not in _RUNS:
+            raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(_RUNS)}.")
+        return _RUNS[action](ctx.dataset, ctx.params)
+
+    def __call__(self, samples: Any, action: str, **params: Any) -> dict[str, Any]:
+        """What the action did; `params` are the form's: `bank`, `banks`, `new_name`, `path`, ..."""
+        if action not in _RUNS:
+            raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(_RUNS)}.")
+        return _RUNS[action](samples, params).result
+
+
+def _choose_banks_to_merge(form: Form) -> None:
+    chosen = form.several("banks", "Memory banks", bank_options(form))
+    if len(set(chosen)) < 2:
+        form.reject("banks", "choose at least two memory banks.")
+
+
+def _choose_negatives(form: Form, bank: str) -> None:
+    options = _negatives(form.ctx, bank)
+    form.choice("origin", "From", _ORIGINS, EVERY)
+    form.several("negatives", "Negatives", options, description="None for all")
+    if not options:
+        form.reject("bank", f"memory bank {bank!r} has no negatives.")
+
+
+@once_per_prompt
+def _negatives(ctx: Any, bank: str) -> dict[str, str]:
+    """A bank's negatives by id, with the class that each is not."""
+    found = ntt.review_memory_bank(ctx.dataset, bank).negatives
+    return {negative.id: f"not {negative.label}: {negative.id}" for negative in found}
+
+
+def _choose_file(form: Form, action: str) -> None:
+    path = form.text("path", "File", description=_FILES)
+    if not path:
+        return
+    file = Path(path).expanduser()
+    if action == "import":
+        if not file.is_file():
+            form.reject("path", f"there is no file {file}.")
+        return
+    overwrite = form.flag("overwrite", "Replace the file if it exists")
+    if not file.parent.is_dir():
+        form.reject("path", f"there is no folder {file.parent}.")
+    elif file.is_dir():
+        form.reject("path", f"{file} is a folder. Add a file name, as in bank.safetensors.")
+    elif file.exists() and not overwrite:
+        form.reject("path", f"{file} exists. Replace it, or choose another name.")
+
+
+def _rename(samples: Any, given: dict[str, Any]) -> Outcome:
+    bank = ntt.rename_memory_bank(
+        samples, required(given, "bank"), required(given, "new_name").strip()
+    )
+    return Outcome(f"Memory bank {given['bank']!r} is now {bank.name!r}.", {"name": bank.name})
+
+
+def _duplicate(samples: Any, given: dict[str, Any]) -> Outcome:
+    bank = ntt.duplicate_memory_bank(
+        samples, required(given, "bank"), required(given, "new_name").strip()
+    )
+    return Outcome(f"Memory bank {bank.name!r} is a copy of {given['bank']!r}.", _content(bank))
+
+
+def _merge(samples: Any, given: dict[str, Any]) -> Outcome:
+    bank = ntt.merge_memory_banks(
+        samples, required(given, "banks"), required(given, "new_name").strip()
+    )
+    return Outcome(f"Memory bank {bank.name!r} joins {len(given['banks'])} banks.", _content(bank))
+
+
+def _export(samples: Any, given: dict[str, Any]) -> Outcome:
+    path = ntt.export_memory_bank(
+        samples,
+        required(given, "bank"),
+        required(given, "path").strip(),
+        overwrite=given.get("overwrite", False),
+    )
+    return Outcome(f"Memory bank {given['bank']!r} is in {path}.", {"path": str(path)})
+
+
+def _import(samples: Any, given: dict[str, Any]) -> Outcome:
+    name = (given.get("new_name") or "").strip() or None
+    bank = ntt.import_memory_bank(samples, required(given, "path").strip(), name)
+    return Outcome(f"Imported memory bank {bank.name!r}.", _content(bank))
+
+
+def _remove_negatives(samples: Any, given: dict[str, Any]) -> Outcome:
+    name = required(given, "bank")
+    before = len(ntt.load_memory_bank(samples, name).negatives)
+    origin = given.get("origin", EVERY)
+    bank = ntt.remove_negatives(
+        samples,
+        name,
+        given.get("negatives") or None,
+        origin=None if origin == EVERY else origin,
+    )
+    removed = before - bank.negatives
+    return Outcome(f"Memory bank {name!r} has lost {removed} negatives.", {"removed": removed})
+
+
+def _delete(samples: Any, given: dict[str, Any]) -> Outcome:
+    ntt.delete_memory_bank(samples, required(given, "bank"))
+    return Outcome(f"Memory bank {given['bank']!r} is deleted.", {"name": required(given, "bank")})
+
+
+def _content(bank: Any) -> dict[str, Any]:
+    return {"name": bank.name, "classes": bank.classes}
+
+
+_RUNS: dict[str, Callable[[Any, dict[str, Any]], Outcome]] = {
+    "rename": _rename,
+    "duplicate": _duplicate,
+    "merge": _merge,
+    "export": _export,
+    "import": _import,
+    "remove_negatives": _remove_negatives,
+    "delete": _delete,
+}

@@ -1,0 +1,87 @@
+"""Operator: measure how many references are enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.counts import sample_tags
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+REST = "(all other labelled samples)"
+_SHOTS = ("1", "2", "3", "5", "10", "20", "30")
+_DEFAULT_SHOTS = ("1", "3", "5", "10")
+_PANEL = "shots_curve_panel"
+
+
+class MeasureShots(NttOperator):
+    NAME = "measure_shots"
+    LABEL = "Measure shots curve"
+    DESCRIPTION = "Average precision on labelled samples with 1, 3, 5, ... references per class"
+    ICON = "show_chart"
+    RISK = types.RiskLevel.LOW
+    NEEDS = TORCH
+    NOUN = "images"
+
+    def fill(self, form: Form) -> None:
+        form.label_field("label_field", "Labels", prefer="ground_truth")
+        tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
+        default = next(iter(tags), None)
+        chosen = form.choice("candidates", "Draw references from", tags, default)
+        if not tags:
+            form.reject("candidates", "no sample has a tag. Tag those to draw references from.")
+        rest = {tag: text for tag, text in tags.items() if tag != chosen}
+        form.choice("targets", "Score on", {REST: "All other labelled samples", **rest}, REST)
+        form.several(
+            "shots",
+            "References per class",
+            {count: count for count in _SHOTS},
+            description=f"None for {', '.join(_DEFAULT_SHOTS)}",
+        )
+        form.whole("draws", "Draws of each", 3, low=1, description="Their spread is shown")
+        name = form.text("name", "Name", "shots", description="Under which the curve is kept")
+        if name and not name.isidentifier():
+            form.reject("name", "use letters, digits and underscores, not starting with a digit.")
+        form.flag("overwrite", "Replace another curve of this name")
+        form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
+        choose_models(form)
+        choose_device(form)
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        given = ctx.params
+        field = given.get("label_field", "ground_truth")
+        tag, other = required(given, "candidates"), given.get("targets", REST)
+        labelled = ctx.dataset.exists(field)
+        candidates = labelled.match_tags(tag)
+        targets = (
+            labelled.match_tags(tag, bool=False) if other == REST else labelled.match_tags(other)
+        )
+        curve = ntt.shots_curve(
+            candidates,
+            targets,
+            field,
+            shots=[int(count) for count in given.get("shots") or _DEFAULT_SHOTS],
+            seeds=range(given.get("draws", 3)),
+            name=given.get("name", "shots").strip(),
+            models=given.get("models", "paper"),
+            device=given.get("device", "auto"),
+            points_per_side=given.get("points_per_side", 32),
+            overwrite=given.get("overwrite", False),
+            progress=step,
+        )
+        means = {count: curve.mean(count, "masks", "AP") for count in curve.shots}
+        shown = ", ".join(f"{count}: {100 * mean:.1f}" for count, mean in means.items())
+        return Outcome(
+            f"Mask AP on {len(targets)} images by references per class: {shown}.",
+            {"masks AP": {str(count): mean for count, mean in means.items()}},
+            panel=_PANEL,
+        )
+
+    def __call__(self, candidates: Any, targets: Any, label_field: str, **options: Any) -> Any:
+        """`fiftyone_ntt.shots_curve`, which see."""
+        return ntt.shots_curve(candidates, targets, label_field, **options)

@@ -1,0 +1,51 @@
+"""Operator: draw references at random, per class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.model_choice import TORCH
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+
+class SampleReferences(NttOperator):
+    NAME = "sample_references"
+    LABEL = "Sample references"
+    DESCRIPTION = "Draw some labels per class at random, and tag them as references"
+    ICON = "casino"
+    RISK = types.RiskLevel.MEDIUM
+    NEEDS = TORCH
+    VIEW_TARGET = True
+
+    def fill(self, form: Form) -> None:
+        form.ctx.target_view()  # makes FiftyOne add its choice of samples
+        form.label_field("label_field", "Labels", prefer="ground_truth")
+        form.whole("shots", "References per class", 10, low=1)
+        form.whole("seed", "Seed", 33, description="The same seed draws the same references")
+        form.text("tag", "Tag", "reference", description="Put on the labels and their samples")
+        form.whole("min_size", "Least width and height", 32, description="Pixels")
+        form.whole("border", "Least distance from the image's border", 10, description="Pixels")
+        form.flag("overwrite", "First remove the tag from everything else in this field")
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        given = ctx.params
+        chosen = ntt.sample_references(
+            ctx.target_view(),
+            given.get("label_field", "ground_truth"),
+            shots=given.get("shots", 10),
+            seed=given.get("seed", 33),
+            tag=given.get("tag", "reference").strip(),
+            min_size=given.get("min_size", 32),
+            border=given.get("border", 10),
+            overwrite=given.get("overwrite", False),
+        )
+        return Outcome(f"{chosen}.", {"tag": chosen.tag, "counts": chosen.counts})
+
+    def __call__(self, samples: Any, label_field: str, **options: Any) -> Any:
+        """`fiftyone_ntt.sample_references`, which see."""
+        return ntt.sample_references(samples, label_field, **options)

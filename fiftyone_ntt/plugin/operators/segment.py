@@ -1,0 +1,71 @@
+"""Operator: segment images with a memory bank."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.core.settings import Mode
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.prediction_run import (
+    choose_bank_of_run,
+    choose_output,
+    choose_settings,
+    chosen_samples,
+    chosen_settings,
+    count_images,
+    output_field,
+    report_outcome,
+)
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+MODES = (
+    "“paper” is the published method; “adaptive” is faster and not exact, and keeps nothing to "
+    "relabel from"
+)
+
+
+class SegmentWithMemoryBank(NttOperator):
+    NAME = "segment_with_memory_bank"
+    LABEL = "Segment with memory bank"
+    DESCRIPTION = "Write an instance mask for everything that resembles the references"
+    ICON = "auto_awesome"
+    RISK = types.RiskLevel.MEDIUM
+    NEEDS = TORCH
+    NOUN = "images"
+    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    VIEW_TARGET = True
+
+    def fill(self, form: Form) -> None:
+        bank = choose_bank_of_run(form)
+        if bank is not None:
+            check_models(form, "bank", bank.models.get("name"))
+        field = choose_output(form)
+        choose_settings(form)
+        form.choice(
+            "mode", "Mode", {mode: mode for mode in get_args(Mode)}, "paper", description=MODES
+        )
+        form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
+        choose_device(form)
+        count_images(form, field)
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        report = ntt.segment(
+            chosen_samples(ctx),
+            required(ctx.params, "bank"),
+            output_field(ctx),
+            mode=ctx.params.get("mode", "paper"),
+            points_per_side=ctx.params.get("points_per_side", 32),
+            device=ctx.params.get("device", "auto"),
+            progress=step,
+            **chosen_settings(ctx),
+        )
+        return report_outcome(report)
+
+    def __call__(self, samples: Any, bank: Any, label_field: str, **options: Any) -> Any:
+        """`fiftyone_ntt.segment`, which see."""
+        return ntt.segment(samples, bank, label_field, **options)

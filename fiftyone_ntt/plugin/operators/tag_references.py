@@ -1,0 +1,64 @@
+"""Operator: tag what is selected as references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.core.labels as fol
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.counts import listed
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.model_choice import TORCH
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
+from fiftyone_ntt.plugin.shared.sources import selected_ids, source_counts, source_samples
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+_KINDS = (fol.Detections, fol.Polylines)
+NOTHING = "Select labels, or samples, in the grid first; then open this form again."
+
+
+class TagReferences(NttOperator):
+    NAME = "tag_references"
+    LABEL = "Tag selection as references"
+    DESCRIPTION = "Tag the selected labels, or all labels of the selected samples, as references"
+    ICON = "new_label"
+    RISK = types.RiskLevel.LOW
+    NEEDS = TORCH
+    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+
+    def fill(self, form: Form) -> None:
+        ctx = form.ctx
+        picked = [row["field"] for row in ctx.selected_labels or []]
+        prefer = picked[0] if picked else "ground_truth"
+        field = form.label_field("label_field", "Labels", _KINDS, prefer=prefer)
+        form.text("tag", "Tag", "reference", description="Put on the labels and their samples")
+        if not picked and not ctx.selected:
+            form.stop("nothing", "Nothing is selected", NOTHING)
+        elif field is not None:
+            source = "selected_labels" if selected_ids(ctx, field) else "selected_samples"
+            if source == "selected_samples" and not ctx.selected:
+                form.reject("label_field", f"no label of field {field!r} is selected.")
+                return
+            counts = source_counts(ctx, field, source, None)
+            if not counts:
+                form.reject("label_field", f"the selected samples have no labels in {field!r}.")
+            form.note("counts", f"{sum(counts.values())} references", listed(counts))
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        field = ctx.params.get("label_field", "ground_truth")
+        tag = ctx.params.get("tag", "reference").strip()
+        if not ctx.selected and not ctx.selected_labels:
+            raise ntt.NttError(f"nothing is selected. {NOTHING}")
+        ids = selected_ids(ctx, field)
+        source = "selected_labels" if ids else "selected_samples"
+        samples, _ = source_samples(ctx, field, source, None)
+        counts = ntt.tag_references(samples, field, label_ids=ids or None, tag=tag)
+        total = sum(counts.values())
+        message = f"{total} labels tagged {tag!r}: {listed(counts)}."
+        return Outcome(message, {"counts": counts}, deselect=True)
+
+    def __call__(self, samples: Any, label_field: str, **options: Any) -> dict[str, int]:
+        """`fiftyone_ntt.tag_references`, which see."""
+        return ntt.tag_references(samples, label_field, **options)

@@ -1,0 +1,1 @@
+"""The panels, and what only they need."""

@@ -1,0 +1,135 @@
+"""The Memory Bank panel's threshold: how many predictions it would leave, and applying it.
+
+The predictions are counted once for a field and a view; moving the slider only looks the counts up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import fiftyone.operators.types as types
+import numpy as np
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
+from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE
+
+RELABEL = f"{PLUGIN_NAME}/relabel_with_memory_bank"
+SHOWN_CLASSES = 12
+"""Classes counted apart. The counts go to the App and back with every event: they stay small."""
+OTHERS = "(other classes)"
+_START = 0.5
+
+
+def show_fields(ctx: Any) -> None:
+    """Put the fields that runs have written into the panel."""
+    runs = ntt.list_prediction_runs(ctx.dataset).values()
+    written = {run["field"] for run in runs if run["bank"] is not None}
+    fields = sorted(field for field in written if ctx.dataset.get_field(field) is not None)
+    chosen = ctx.panel.get_state("predictions")
+    ctx.panel.set_state("fields", fields)
+    ctx.panel.set_state("predictions", chosen if chosen in fields else next(iter(fields), None))
+
+
+def choose_field(ctx: Any) -> None:
+    """Another field was chosen."""
+    ctx.panel.set_state("predictions", ctx.params["value"])
+    _say(ctx, _counts(ctx, ctx.params["value"]), _threshold(ctx))
+
+
+def slide(ctx: Any) -> None:
+    """The slider was moved."""
+    ctx.panel.set_state("threshold", ctx.params["value"])
+    _say(ctx, _counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
+
+
+def apply(ctx: Any, on_success: Any) -> None:
+    """Have the operator relabel what the grid shows."""
+    ctx.prompt(
+        RELABEL,
+        params={
+            "bank": ctx.panel.get_state("bank"),
+            "label_field": ctx.panel.get_state("predictions"),
+            "confidence_thresh": _threshold(ctx),
+            "existing": OVERWRITE,
+            "view_target": "CURRENT_VIEW",
+        },
+        on_success=on_success,
+        skip_prompt=True,
+    )
+
+
+def applied(ctx: Any) -> None:
+    """The predictions have changed: count them anew."""
+    _say(ctx, _count(ctx, ctx.panel.get_state("predictions")), _threshold(ctx))
+
+
+def add_section(panel: Any, ctx: Any, choose: Any, slide: Any, apply: Any) -> None:
+    """Lay out the field, the slider, the counts and the button."""
+    fields = ctx.panel.get_state("fields") or []
+    if not fields:
+        panel.md("Once you have segmented, another bank or threshold is applied here in seconds.")
+        return
+    view = types.DropdownView()
+    for field in fields:
+        view.add_choice(field, label=field)
+    chosen = ctx.panel.get_state("predictions")
+    panel.str("predictions", label="Predictions", default=chosen, view=view, on_change=choose)
+    slider = types.SliderView(label="Confidence", value_precision=2)
+    panel.float("threshold", default=_START, min=0, max=1, view=slider, on_change=slide)
+    panel.md("Move the slider to count.", name="counted")
+    panel.btn("apply", label="Apply to current view", icon="published_with_changes", on_click=apply)
+
+
+def _threshold(ctx: Any) -> float:
+    value = ctx.panel.get_state("threshold")
+    return _START if value is None else float(value)
+
+
+def _counts(ctx: Any, field: str) -> dict[str, Any]:
+    """The counts that are kept, if they are of this field in what the grid shows."""
+    kept = ctx.panel.get_state("counts") or {}
+    return kept if kept.get("of") == _subject(ctx, field) else _count(ctx, field)
+
+
+def _count(ctx: Any, field: str) -> dict[str, Any]:
+    """Read the confidences of a field in what the grid shows, and keep their counts."""
+    try:
+        found = ntt.confidence_counts(ctx.view, field)
+    except ntt.NttError as error:
+        ctx.panel.set_state("counts", None)
+        return {"problem": str(error)}
+    names = list(found)
+    rows = {name: found[name].tolist() for name in names[:SHOWN_CLASSES]}
+    if len(names) > SHOWN_CLASSES:
+        rows[OTHERS] = np.sum([found[name] for name in names[SHOWN_CLASSES:]], axis=0).tolist()
+    counts = {"of": _subject(ctx, field), "rows": rows}
+    ctx.panel.set_state("counts", counts)
+    return counts
+
+
+def _subject(ctx: Any, field: str) -> str:
+    """What counts are of: a field, in what the grid shows."""
+    of = [ctx.dataset.name, field, ctx.view._serialize()]
+    shown = json.dumps(of, sort_keys=True, default=str)
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+
+def _say(ctx: Any, counts: dict[str, Any], threshold: float) -> None:
+    ctx.panel.set_data("counted", counts.get("problem") or said(counts["rows"], threshold))
+
+
+def said(rows: dict[str, list[int]], threshold: float) -> str:
+    """Counts at a threshold, for people."""
+    step = round(threshold * 100)
+    total = np.sum(list(rows.values()), axis=0) if rows else np.zeros(101, dtype=int)
+    if not total[0]:
+        return "There are no predictions in this view."
+    shown = ", ".join(f"{name} {counts[step]}" for name, counts in rows.items())
+    text = f"**{total[step]} of {total[0]} predictions** at {threshold:.2f} or more: {shown}."
+    lowest = int(np.flatnonzero(total == total[0])[-1]) / 100
+    if threshold < lowest:
+        text += f" None is below {lowest:.2f} now; applying a lower threshold adds those."
+    return text

@@ -1,0 +1,43 @@
+"""All that the plugin registers; `fiftyone.yml` lists the same names."""
+
+from __future__ import annotations
+
+from fiftyone_ntt.plugin.operators.add_negatives import AddNegatives
+from fiftyone_ntt.plugin.operators.boxes_to_masks import BoxesToMasks
+from fiftyone_ntt.plugin.operators.build_bank import BuildMemoryBank
+from fiftyone_ntt.plugin.operators.coco_metrics import CocoMetrics
+from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
+from fiftyone_ntt.plugin.operators.evaluate import EvaluatePredictions
+from fiftyone_ntt.plugin.operators.make_thumbnails import MakeThumbnails
+from fiftyone_ntt.plugin.operators.manage_banks import ManageMemoryBanks
+from fiftyone_ntt.plugin.operators.measure_shots import MeasureShots
+from fiftyone_ntt.plugin.operators.place_predictions import PlacePredictions
+from fiftyone_ntt.plugin.operators.relabel import RelabelWithMemoryBank
+from fiftyone_ntt.plugin.operators.sample_references import SampleReferences
+from fiftyone_ntt.plugin.operators.segment import SegmentWithMemoryBank
+from fiftyone_ntt.plugin.operators.tag_references import TagReferences
+from fiftyone_ntt.plugin.operators.visualize_bank import VisualizeMemoryBank
+from fiftyone_ntt.plugin.panels.bank_panel import MemoryBankPanel
+from fiftyone_ntt.plugin.panels.shots_panel import ShotsCurvePanel
+
+OPERATORS = (
+    SampleReferences,
+    TagReferences,
+    BuildMemoryBank,
+    AddNegatives,
+    SegmentWithMemoryBank,
+    RelabelWithMemoryBank,
+    EvaluatePredictions,
+    BoxesToMasks,
+    VisualizeMemoryBank,
+    ManageMemoryBanks,
+    DeleteRunPredictions,
+    MakeThumbnails,
+    MeasureShots,
+    PlacePredictions,
+)
+
+METRICS = (CocoMetrics,)
+"""Operators that FiftyOne calls while it evaluates."""
+
+PANELS = (MemoryBankPanel, ShotsCurvePanel)

@@ -1,0 +1,190 @@
+"""What the operators share: configuration, what is missing, and how an outcome is shown."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import fiftyone.core.media as fom
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+
+from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
+
+_ALWAYS = ("pycocotools", "safetensors")
+"""Packages that every operator needs, and that a downloaded plugin may lack."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an operator did.
+
+    Attributes:
+        message: one sentence for people.
+        result: JSON values, the operator's result.
+        warning: what they should look at, if anything.
+        panel: name of a panel to open on it, if any.
+        deselect: clear the App's selection, which would otherwise be the next form's target.
+    """
+
+    message: str
+    result: dict[str, Any] = field(default_factory=dict)
+    warning: str | None = None
+    panel: str | None = None
+    deselect: bool = False
+
+
+class NttOperator(foo.Operator):  # type: ignore[misc]
+    """A form over one public function.
+
+    Subclasses say what they are in the class variables, `fill` the form, and `run` the function.
+    FiftyOne makes new instances all the time, so nothing is kept on them.
+    """
+
+    NAME: ClassVar[str]
+    LABEL: ClassVar[str]
+    DESCRIPTION: ClassVar[str]
+    ICON: ClassVar[str]
+    RISK: ClassVar[types.RiskLevel]
+    NEEDS: ClassVar[Sequence[str]] = ()
+    """Packages without which the form only says what to install."""
+    NOUN: ClassVar[str | None] = None
+    """What long work counts; None for quick work, which shows no progress."""
+    PLACE: ClassVar[types.Places | None] = None
+    VIEW_TARGET: ClassVar[bool] = False
+    """Whether the form offers FiftyOne's choice of dataset, view and selection."""
+    QUIET: ClassVar[bool] = False
+    """Whether only a panel calls it: it is not listed to people, and success goes unsaid."""
+
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name=self.NAME,
+            label=self.LABEL,
+            description=self.DESCRIPTION,
+            icon=self.ICON,
+            dynamic=True,
+            # A plain operator is cut off after 600 s, a generator is not.
+            execute_as_generator=self.NOUN is not None,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            risk_level=self.RISK,
+            view_target=self.VIEW_TARGET,
+            unlisted=self.QUIET,
+        )
+
+    def resolve_placement(self, ctx: Any) -> Any:
+        if self.PLACE is None:
+            return None
+        return types.Placement(
+            self.PLACE, types.Button(label=self.LABEL, icon=self.ICON, prompt=True)
+        )
+
+    def resolve_input(self, ctx: Any) -> Any:
+        form = Form(ctx)
+        if not _stopped(form, (*_ALWAYS, *self.NEEDS)):
+            self.fill(form)
+        return types.Property(form.inputs, view=types.View(label=self.LABEL))
+
+    def fill(self, form: Form) -> None:
+        """Add the form's fields."""
+        raise NotImplementedError
+
+    def run(self, ctx: Any, step: Step) -> Outcome:
+        """Call the public function.
+
+        Raises:
+            NttError: with a message for the user.
+        """
+        raise NotImplementedError
+
+    def execute(self, ctx: Any) -> Any:
+        if ctx.delegated:
+            return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
+        return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)
+
+    def _execute_quickly(self, ctx: Any) -> dict[str, Any]:
+        try:
+            outcome = self.run(ctx, lambda done, total: None)
+        except NttError as error:
+            _show_error(ctx, error)
+            return {}
+        # In a plain operator these are collected, and sent with its result.
+        if not self.QUIET:
+            list(_messages(ctx, outcome))
+        return outcome.result
+
+    def _execute_as_stream(self, ctx: Any) -> Iterator[Any]:
+        try:
+            outcome = yield from stream(
+                lambda step: self.run(ctx, step),
+                self.NOUN or "",
+                lambda share, label: ctx.ops.set_progress(progress=share, label=label),
+            )
+        except NttError as error:
+            yield _show_error(ctx, error)
+            yield ctx.ops.set_progress(label=str(error))
+        else:
+            # The progress stays on the screen until the user closes it.
+            yield ctx.ops.set_progress(progress=1.0, label=outcome.message)
+            yield from _messages(ctx, outcome)
+
+
+def required(params: dict[str, Any], name: str) -> Any:
+    """A value that has no default; calls from the SDK may lack it.
+
+    Raises:
+        NttError: there is none.
+    """
+    if params.get(name) in (None, "", []):
+        raise NttError(f"{name!r} is missing. Pass it in `params`.")
+    return params[name]
+
+
+def _messages(ctx: Any, outcome: Outcome) -> Iterator[Any]:
+    yield ctx.ops.reload_dataset()
+    if outcome.deselect:
+        yield ctx.ops.clear_selected_labels()
+        yield ctx.ops.clear_selected_samples()
+    if outcome.panel is not None:
+        yield ctx.ops.open_panel(outcome.panel, layout="horizontal")
+    yield ctx.ops.notify(outcome.message, variant="success")
+    if outcome.warning is not None:
+        yield ctx.ops.notify(outcome.warning, variant="warning")
+
+
+def _show_error(ctx: Any, error: NttError) -> Any:
+    """In the App, a message without a traceback; for the SDK, which has no forms, the error."""
+    # Of what the App sends with every execution, this is what no call from the SDK has; the
+    # prompt's id comes along only while a form is filled in.
+    if "sample_selection_style" not in ctx.request_params and ctx.prompt_id is None:
+        raise error
+    return ctx.ops.notify(str(error), variant="error")
+
+
+def _stopped(form: Form, packages: Sequence[str]) -> bool:
+    """Whether the form can only say why nothing can be done here."""
+    dataset = form.ctx.dataset
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        form.stop(
+            "missing",
+            f"Not installed: {', '.join(missing)}",
+            f"Run `pip install {' '.join(missing)}` in the environment of FiftyOne's server (for "
+            "torch, the build for your GPU), then restart the App.",
+        )
+    elif dataset is None:
+        form.stop("no_dataset", "No dataset is open", "Open a dataset of images first.")
+    elif dataset.media_type not in (None, fom.IMAGE, fom.GROUP):
+        form.stop(
+            "no_images",
+            f"This dataset holds {dataset.media_type}",
+            "Open a dataset of images. Of videos, make one with `to_frames(sample_frames=True)`.",
+        )
+    else:
+        return False
+    return True

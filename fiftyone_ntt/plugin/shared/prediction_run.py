@@ -1,0 +1,95 @@
+"""What operators that write predictions share: bank, output field, and what is there already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.counts import target_size
+from fiftyone_ntt.plugin.shared.form import Form, field_problem
+from fiftyone_ntt.plugin.shared.operator_base import Outcome
+
+RESUME, EMPTY, OVERWRITE = "resume", "empty", "overwrite"
+EXISTING = {
+    RESUME: "Go on with an interrupted run; stop if other predictions are there",
+    EMPTY: "Only samples without predictions",
+    OVERWRITE: "Replace predictions of other runs",
+}
+"""What to do with samples whose output field is filled."""
+
+
+def choose_bank_of_run(form: Form) -> Any:
+    """The fields for the samples and the bank; the chosen bank's summary, or None."""
+    form.ctx.target_view()  # makes FiftyOne add its choice of samples
+    chosen = choose_bank(form)
+    banks = ntt.list_memory_banks(form.ctx.dataset) if chosen else []
+    return next((bank for bank in banks if bank.name == chosen), None)
+
+
+def choose_output(form: Form) -> str | None:
+    """The field to write to and what to do with what it holds; None where it will not do."""
+    field = form.text("label_field", "Output field", "predictions")
+    problem = field_problem(form.ctx.dataset, field) if field else None
+    if problem is not None:
+        form.reject("label_field", problem)
+    form.choice("existing", "Samples with predictions", EXISTING, RESUME)
+    return field if field and problem is None else None
+
+
+def choose_settings(form: Form) -> None:
+    """What decides the detections, besides the bank and the models."""
+    form.share("confidence_thresh", "Confidence threshold", 0.0)
+
+
+def count_images(form: Form, field: str | None) -> None:
+    """How many images there are to do, if the output field will do."""
+    if field is None:
+        return
+    empty = form.ctx.params.get("existing") == EMPTY
+    target = form.ctx.request_params.get("view_target")
+    count = target_size(form.ctx, target, field if empty else None)
+    if count:
+        form.note("images", f"{count} images")
+    else:
+        form.warn("images", "No images", "There is nothing to do for this choice of samples.")
+
+
+def chosen_samples(ctx: Any) -> Any:
+    """The samples that the form's answers mean."""
+    samples, field = ctx.target_view(), output_field(ctx)
+    if ctx.params.get("existing") == EMPTY and ctx.dataset.get_field(field) is not None:
+        samples = samples.exists(field, False)
+    return samples
+
+
+def output_field(ctx: Any) -> str:
+    """The field that the form's answers mean."""
+    return str(ctx.params.get("label_field", "predictions"))
+
+
+def chosen_settings(ctx: Any) -> dict[str, Any]:
+    """The form's answers as arguments that `segment` and `relabel` have in common."""
+    given = ctx.params
+    return {
+        "confidence_thresh": given.get("confidence_thresh", 0.0),
+        "overwrite": given.get("existing") == OVERWRITE,
+    }
+
+
+def report_outcome(report: Any) -> Outcome:
+    """What a run over images did."""
+    message, *failures = str(report).splitlines()
+    return Outcome(
+        message + ".",
+        {
+            "run": report.run,
+            "field": report.field,
+            "images": report.images,
+            "written": report.written,
+            "skipped": report.skipped,
+            "detections": report.detections,
+            "failures": report.failures,
+        },
+        warning="\n".join(failures) or None,
+    )

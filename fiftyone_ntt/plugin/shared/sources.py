@@ -1,0 +1,78 @@
+"""Where references come from: a tag, the view, selected samples, or selected labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.plugin.shared.counts import label_tags, labels_path, once_per_prompt, sample_tags
+from fiftyone_ntt.plugin.shared.form import Form
+
+LABEL_TAG, SAMPLE_TAG, VIEW = "label_tag", "sample_tag", "view"
+SELECTED_SAMPLES, SELECTED_LABELS = "selected_samples", "selected_labels"
+USUAL_TAG = "reference"
+
+
+def choose_source(form: Form, field: str) -> tuple[str | None, str | None]:
+    """Fields for the source and, where it is one, the tag."""
+    options = _sources(form.ctx, field)
+    usual = USUAL_TAG in label_tags(form.ctx, field)
+    default = SELECTED_LABELS if SELECTED_LABELS in options else None
+    default = default or (SELECTED_SAMPLES if SELECTED_SAMPLES in options else None)
+    default = default or (LABEL_TAG if usual else next(iter(options)))
+    source = form.choice("source", "References", options, default)
+    if source not in (LABEL_TAG, SAMPLE_TAG):
+        return source, None
+    counts = label_tags(form.ctx, field) if source == LABEL_TAG else sample_tags(form.ctx)
+    thing = "labels" if source == LABEL_TAG else "samples"
+    tags = {tag: f"{tag} ({count} {thing})" for tag, count in sorted(counts.items())}
+    tag = form.choice("tag", "Tag", tags, USUAL_TAG if USUAL_TAG in tags else next(iter(tags)))
+    return source, tag
+
+
+def _sources(ctx: Any, field: str) -> dict[str, str]:
+    options = {}
+    if label_tags(ctx, field):
+        options[LABEL_TAG] = "Labels with a tag"
+    if sample_tags(ctx):
+        options[SAMPLE_TAG] = "All labels of samples with a tag"
+    options[VIEW] = "All labels of the current view"
+    if ctx.selected:
+        options[SELECTED_SAMPLES] = f"All labels of the {len(ctx.selected)} selected samples"
+    if selected_ids(ctx, field):
+        count = len(selected_ids(ctx, field))
+        options[SELECTED_LABELS] = f"The {count} selected labels"
+    return options
+
+
+def source_samples(ctx: Any, field: str, source: str, tag: str | None) -> tuple[Any, list[str]]:
+    """The view, and the ids of the labels in it that are meant (none for all)."""
+    if source == SAMPLE_TAG:
+        return ctx.dataset.match_tags(tag), []
+    if source == LABEL_TAG:
+        return ctx.dataset.select_labels(tags=tag, fields=field), []
+    if source == SELECTED_SAMPLES:
+        return ctx.view.select(ctx.selected), []
+    if source == SELECTED_LABELS:
+        return ctx.dataset, selected_ids(ctx, field)
+    if source == VIEW:
+        return ctx.view, []
+    raise InputError(
+        f"there is no source {source!r} of references. Pass one of: "
+        f"{', '.join((LABEL_TAG, SAMPLE_TAG, VIEW, SELECTED_SAMPLES, SELECTED_LABELS))}."
+    )
+
+
+@once_per_prompt
+def source_counts(ctx: Any, field: str, source: str, tag: str | None) -> dict[str, int]:
+    """References per class that a source has."""
+    samples, ids = source_samples(ctx, field, source, tag)
+    if ids:
+        samples = samples.select_labels(ids=ids, fields=field)
+    counts = samples.count_values(f"{labels_path(samples, field)}.label")
+    return {str(label): count for label, count in counts.items() if label is not None}
+
+
+def selected_ids(ctx: Any, field: str) -> list[str]:
+    """Ids of the labels of a field that are selected in the App."""
+    return [row["label_id"] for row in ctx.selected_labels or [] if row["field"] == field]

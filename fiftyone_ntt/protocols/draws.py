@@ -1,0 +1,83 @@
+"""What a benchmark's figures belong to: its draws of references, and the set-up they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from fiftyone_ntt.protocols.scoring import Figures
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One choice of references, and what it scored.
+
+    Attributes:
+        part: fold, split or set; "all" where the protocol has one alone.
+        shots: references per class.
+        seed: of the choice; None where the references are published.
+        metrics: figures in 0..1 over all classes, by name.
+        classes: figures by class.
+        references: how many each class has.
+        repeated: how many different ones each class has of which some are repeated.
+        images: segmented.
+        detections: found.
+    """
+
+    part: str
+    shots: int
+    seed: int | None
+    metrics: Figures
+    classes: dict[str, Figures]
+    references: dict[str, int]
+    repeated: dict[str, int]
+    images: int
+    detections: int
+
+    @property
+    def key(self) -> tuple[str, int, int | None]:
+        """What tells it from the benchmark's other draws."""
+        return self.part, self.shots, self.seed
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the draws of a benchmark have in common; another one is another benchmark.
+
+    Attributes:
+        protocol: its name.
+        models: what the user calls them.
+        encoder: its identity.
+        segmenter: its identity.
+        mode: of the method.
+        points_per_side: of the grid of prompts.
+        confidence_threshold: of instances that count for mIoU; None where that is not measured.
+    """
+
+    protocol: str
+    models: str
+    encoder: str
+    segmenter: str
+    mode: str
+    points_per_side: int
+    confidence_threshold: float | None
+
+
+class Drawn(Protocol):
+    """Draws of one set-up, finished or not: what a summary needs of a benchmark."""
+
+    @property
+    def setup(self) -> Setup:
+        """What the draws have in common."""
+
+    @property
+    def draws(self) -> tuple[Draw, ...]:
+        """Those finished."""
+
+
+def differences(first: Setup, second: Setup) -> list[str]:
+    """Where two set-ups differ, as text."""
+    pairs: Iterable[tuple[str, Any]] = asdict(first).items()
+    other = asdict(second)
+    return [f"{k}: {value} -> {other[k]}" for k, value in pairs if value != other[k]]

@@ -1,0 +1,175 @@
+"""Proposals are computed once; relabelling gives what a fresh run gives, without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+
+from fiftyone_ntt import build_memory_bank, relabel, segment
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.dataset.runs import stored_matching
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.proposal_store import ProposalStore
+from tests.dataset.colour_models import colour_models
+from tests.dataset.scenes import add_scenes
+
+
+@pytest.fixture
+def scenes(dataset: fo.Dataset, tmp_path: Path) -> fo.Dataset:
+    add_scenes(dataset, tmp_path, 5)
+    return dataset
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ProposalStore:
+    return ProposalStore(tmp_path / "store")
+
+
+def bank_of(scenes: fo.Dataset, **options: Any) -> MemoryBank:
+    return build_memory_bank(scenes[:2], "ground_truth", models=colour_models(), **options)
+
+
+def rows(dataset: fo.Dataset, field: str) -> list[Any]:
+    return [
+        [(d.label, d.confidence, d.margin, d.mask.tobytes()) for d in sample[field].detections]
+        for sample in dataset
+    ]
+
+
+class Counting:
+    """Counts the images that a pair of models embeds and encodes."""
+
+    def __init__(self, models: Models) -> None:
+        self.models, self.embedded, self.encoded = models, 0, 0
+        embed, encode = models.segmenter.embed, models.encoder.encode
+
+        def counting_embed(images: Any) -> Any:
+            self.embedded += len(images)
+            return embed(images)
+
+        def counting_encode(images: Any) -> Any:
+            self.encoded += len(images)
+            return encode(images)
+
+        models.segmenter.embed = counting_embed  # type: ignore[method-assign]
+        models.encoder.encode = counting_encode  # type: ignore[method-assign]
+
+
+def test_networks_see_each_image_once(scenes: fo.Dataset, store: ProposalStore) -> None:
+    counting = Counting(colour_models())
+    bank = bank_of(scenes)
+    segment(scenes, bank, "first", models=counting.models, store=store)
+    assert (counting.embedded, counting.encoded) == (5, 5)
+    segment(scenes, bank, "second", models=counting.models, store=store)
+    assert (counting.embedded, counting.encoded) == (5, 5)
+    assert rows(scenes, "first") == rows(scenes, "second")
+    segment(scenes, bank, "third", models=counting.models, store=False)
+    assert (counting.embedded, counting.encoded) == (10, 10)
+    assert [store.usage(setup).images for setup in store.setups()] == [5]
+
+
+@pytest.mark.parametrize("options", [{}, {"confidence_thresh": 0.99}])
+def test_relabel_equals_a_fresh_run(
+    scenes: fo.Dataset, store: ProposalStore, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    segment(scenes, bank_of(scenes), "first", models=colour_models(), store=store)
+    bank = bank_of(scenes, classes=["blue", "red"])
+    fresh = segment(
+        scenes, bank, "fresh", models=colour_models(), store=tmp_path / "other", **options
+    )
+    report = relabel(scenes, bank, "relabelled", store=store, **options)
+    assert (report.written, report.failures) == (5, {})
+    assert report.run.split("_")[-1] == fresh.run.split("_")[-1]
+    assert rows(scenes, "relabelled") == rows(scenes, "fresh")
+    assert rows(scenes, "relabelled") != rows(scenes, "first")
+
+
+def test_relabel_reads_no_pixels(
+    scenes: fo.Dataset, store: ProposalStore, monkeypatch: Any
+) -> None:
+    bank = bank_of(scenes)
+    segment(scenes, bank, "first", models=colour_models(), store=store)
+    monkeypatch.setattr("PIL.Image.open", None)
+    assert relabel(scenes, bank, "relabelled", store=store).written == 5
+
+
+def test_images_never_segmented_are_reported(scenes: fo.Dataset, store: ProposalStore) -> None:
+    bank = bank_of(scenes)
+    segment(scenes[:3], bank, "first", models=colour_models(), store=store)
+    report = relabel(scenes, bank, "relabelled", store=store)
+    assert report.written == 3
+    assert set(report.failures) == set(scenes[3:].values("id"))
+    assert all("Run `segment` on it once" in reason for reason in report.failures.values())
+
+
+def test_several_processes_find_what_one_does(
+    scenes: fo.Dataset, store: ProposalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = bank_of(scenes)
+    segment(scenes[:4], bank, "first", models=colour_models(), store=store)
+    one = relabel(scenes, bank, "one", store=store)
+    monkeypatch.setattr(stored_matching, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(stored_matching, "BATCH", 2)
+    used = []
+    in_processes = stored_matching.in_processes
+
+    def noting(work: Any, pieces: Any, workers: int) -> Any:
+        used.append(workers)
+        return in_processes(work, pieces, workers)
+
+    monkeypatch.setattr(stored_matching, "in_processes", noting)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    several = relabel(scenes, bank, "several", store=store)
+    assert used == [2]
+    assert rows(scenes[:4], "several") == rows(scenes[:4], "one")
+    assert several.failures == one.failures
+    assert "Run `segment` on it once" in one.failures[scenes.last().id]
+
+
+def test_an_edited_image_is_not_mistaken(scenes: fo.Dataset, store: ProposalStore) -> None:
+    bank = bank_of(scenes)
+    segment(scenes, bank, "first", models=colour_models(), store=store)
+    first, second = scenes.values("filepath")[:2]
+    Path(first).write_bytes(Path(second).read_bytes())
+    relabel(scenes, bank, "relabelled", store=store)
+    found = rows(scenes, "relabelled")
+    assert found[0] == found[1] == rows(scenes, "first")[1]
+
+
+def test_segment_finishes_what_relabel_began(scenes: fo.Dataset, store: ProposalStore) -> None:
+    bank = bank_of(scenes)
+    segment(scenes[:2], bank, "first", models=colour_models(), store=store)
+    assert relabel(scenes, bank, "both", store=store).written == 2
+    report = segment(scenes, bank, "both", models=colour_models(), store=store)
+    assert (report.written, report.skipped) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"store": False}, "relabelling needs a store of proposals"),
+        ({"points_per_side": 7}, "7 points per side. Run `segment`"),
+        ({"mode": "swift"}, "mode 'swift' is unknown"),
+        ({"label_field": "ground_truth"}, "already holds"),
+    ],
+)
+def test_what_does_not_fit(
+    scenes: fo.Dataset, store: ProposalStore, arguments: dict[str, Any], message: str
+) -> None:
+    bank = bank_of(scenes)
+    segment(scenes, bank, "first", models=colour_models(), store=store)
+    with pytest.raises(InputError, match=message):
+        relabel(scenes, bank, **{"store": store, **arguments})
+    with pytest.raises(InputError, match="holds no proposals with the encoder"):
+        relabel(scenes, bank, store=store.folder / "elsewhere")
+
+
+def test_a_full_disk_costs_no_work(scenes: fo.Dataset, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    bank = bank_of(scenes)
+    report = segment(scenes, bank, "first", models=colour_models(), store=tmp_path / "file")
+    assert report.written == 5

@@ -1,0 +1,412 @@
+"""The Memory Bank panel without a browser: what its events send, and that drawing it is free."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import numpy as np
+import pytest
+import yaml
+from fiftyone.operators.executor import ExecutionContext, Executor
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.parts import PANELS
+from tests.database import PrivateDatabase
+from tests.plugin.events import data_of, event, state_of
+
+DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
+
+
+@pytest.fixture
+def banks(uri: Any, scenes: fo.Dataset) -> fo.Dataset:
+    for name, count in (("all", 6), ("two", 2)):
+        ntt.build_memory_bank(scenes[:count], "ground_truth", models="demo", name=name)
+    return scenes
+
+
+def test_panels_are_listed() -> None:
+    listed = yaml.safe_load(DEFINITION.read_text())["panels"]
+    assert listed == [panel.NAME for panel in PANELS]
+
+
+def test_opens_on_the_first_bank(uri: Any, banks: fo.Dataset) -> None:
+    messages = event(uri, banks, "on_load")
+    assert state_of(messages)["bank"] == "all"
+    data = data_of(messages)
+    assert [len(trace["ids"]) for trace in data["scatter"]] == [6, 6, 6]
+    assert len(data["references"]) == 18
+    assert data["similarity"][0]["x"] == ["blue", "green", "red"]
+
+
+def test_another_bank_is_chosen(uri: Any, banks: fo.Dataset) -> None:
+    data = data_of(event(uri, banks, "choose", value="two"))
+    assert len(data["references"]) == 6
+
+
+def drawn(uri: Any, dataset: fo.Dataset, bank: str) -> dict:
+    """What the panel shows once the thumbnails it asked for are made."""
+    asked = dict(event(uri, dataset, "choose", value=bank))["prompt_user_for_operation"]
+    assert asked["operator_uri"] == uri("make_thumbnails") and asked["skip_prompt"]
+    foo.execute_operator(asked["operator_uri"], {"dataset": dataset, "params": asked["params"]})
+    state = {"bank": bank}
+    messages = event(uri, dataset, "drawn", state, original_params=asked["params"])
+    assert "prompt_user_for_operation" not in dict(messages)
+    return data_of(messages) | {"state": state_of(messages)}
+
+
+def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
+    data = drawn(uri, banks, "two")
+    *pictures, frames = data["grid"]
+    assert len(pictures) == len(frames["ids"]) == 6
+    assert all(trace["source"].startswith("data:image/jpeg;base64,") for trace in pictures)
+    assert data["state"]["grid_rows"] == ["blue", "green", "red"]
+    assert "prompt_user_for_operation" not in dict(event(uri, banks, "choose", value="two"))
+    # Thumbnails that come when another bank was chosen already are not shown.
+    late = event(uri, banks, "drawn", {"bank": "all"}, original_params={"bank": "two"})
+    assert [name for name, _ in late] == ["show_panel_output"]
+
+
+def test_a_lasso_selects_labels_and_shows_their_samples(uri: Any, banks: fo.Dataset) -> None:
+    data = drawn(uri, banks, "all")
+    labels = banks.last().ground_truth.detections
+    wanted = {label.id for label in labels[:2]}
+    for plot in ("scatter", "grid"):
+        ids = [place for trace in data[plot] for place in trace.get("ids", ())]
+        assert len(ids) == 18
+        points = [{"id": place} for place in ids if place.split("/")[2] in wanted]
+        messages = dict(event(uri, banks, "lasso", data=points))
+        picked = messages["set_selected_labels"]["labels"]
+        assert {row["label_id"] for row in picked} == wanted
+        assert {row["field"] for row in picked} == {"ground_truth"}
+        assert messages["show_samples"]["samples"] == [banks.last().id]
+
+
+def test_the_bank_that_is_shown_is_not_shown_again(uri: Any, banks: fo.Dataset) -> None:
+    state = state_of(event(uri, banks, "on_load"))
+    again = event(uri, banks, "choose", state, value="all")
+    assert [name for name, _ in again] == ["show_panel_output"]
+
+
+def test_a_lasso_around_nothing_does_nothing(uri: Any, banks: fo.Dataset) -> None:
+    assert [name for name, _ in event(uri, banks, "lasso", data=[])] == ["show_panel_output"]
+
+
+def test_labels_that_are_gone_are_told(uri: Any, banks: fo.Dataset) -> None:
+    for place in (f"//{'0' * 24}", f"{banks.first().id}/ground_truth/{'0' * 24}", "a/gone/b"):
+        messages = dict(event(uri, banks, "click", id=place))
+        assert "on the dataset (any more)" in messages["notify"]["message"]
+
+
+def test_selecting_reads_only_the_samples_meant(
+    uri: Any, banks: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("searched all samples")
+
+    place = f"{banks.first().id}/ground_truth/{banks.first().ground_truth.detections[0].id}"
+    monkeypatch.setattr(fo.Dataset, "aggregate", refuse)
+    monkeypatch.setattr(fo.Dataset, "select_labels", refuse)
+    assert "set_selected_labels" in dict(event(uri, banks, "click", id=place))
+
+
+def test_near_duplicates_are_pairs(uri: Any, scenes: fo.Dataset) -> None:
+    twin = scenes.first().copy()
+    scenes.add_sample(twin)
+    view = scenes.select([scenes.first().id, twin.id])
+    ntt.build_memory_bank(view, "ground_truth", models="demo", name="twins")
+    data = drawn(uri, scenes, "twins")
+    *pictures, frames = data["duplicates"]
+    assert len(pictures) == 6
+    samples = [place.split("/")[0] for place in frames["ids"]]
+    assert samples == [scenes.first().id, twin.id] * 3
+    assert [text.split(":")[0] for text in frames["text"][::2]] == ["blue", "green", "red"]
+
+
+def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> None:
+    ntt.build_memory_bank(
+        banks[:2], "ground_truth", negatives_field="ground_truth", models="demo", name="sharp"
+    )
+    data = drawn(uri, banks, "sharp")
+    assert data["state"]["negatives_rows"] == ["not blue", "not green", "not red"]
+    assert len(data["negatives"][-1]["ids"]) == 6
+    assert "6 negatives" in data["summary"]
+    state = data["state"] | {"banks": ["sharp"]}
+    assert "Remove negatives" in str(event(uri, banks, "render", state))
+    given = {"action": "remove_negatives", "bank": "sharp"}
+    messages = event(uri, banks, "press", operator="manage_memory_banks", given=given)
+    assert dict(messages)["prompt_user_for_operation"]["params"] == given
+
+    one = ntt.load_memory_bank(banks, "sharp").negatives.ids[0]
+    manage = foo.get_operator(uri("manage_memory_banks"))
+    assert manage(banks, negatives=[one], **given) == {"removed": 1}
+    assert manage(banks, **given) == {"removed": 5}
+    assert len(ntt.load_memory_bank(banks, "sharp").negatives) == 0
+
+
+def test_mined_negatives_lead_to_their_samples(uri: Any, banks: fo.Dataset) -> None:
+    bank = ntt.load_memory_bank(banks, "two")
+    rows = bank.references.rows([0])
+    mined = replace(rows, ids=(f"mined:{banks.last().id}-0-1",))
+    ntt.save_memory_bank(banks, replace(bank, negatives=mined), "mined")
+    frames = drawn(uri, banks, "mined")["negatives"][-1]
+    assert "mined" in frames["text"][0]
+    messages = dict(event(uri, banks, "click", id=frames["ids"][0]))
+    assert messages["show_samples"]["samples"] == [banks.last().id]
+
+
+def test_many_references_have_pages(
+    uri: Any, banks: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fiftyone_ntt.plugin.panels.bank_figures.COLUMNS", 4)
+    monkeypatch.setattr("fiftyone_ntt.plugin.panels.bank_figures.ROWS", 4)
+    data = drawn(uri, banks, "all")
+    state = data["state"]
+    assert (state["grid_rows"], state["pages"]) == (["blue", "", "green", ""], 2)
+    assert "Page 1 of 2" in str(event(uri, banks, "render", state | {"banks": ["all"]}))
+    turned = event(uri, banks, "turn", state, page=1)
+    assert state_of(turned)["grid_rows"] == ["red", ""]
+    assert len(data_of(turned)["grid"][-1]["ids"]) == 6
+
+
+def test_a_bank_that_is_gone_is_told(uri: Any, banks: fo.Dataset) -> None:
+    state = state_of(event(uri, banks, "choose", value="gone"))
+    assert "no memory bank 'gone'" in state["problem"]
+
+
+def test_a_button_opens_its_operator_s_form(uri: Any, banks: fo.Dataset) -> None:
+    messages = event(uri, banks, "press", operator="build_memory_bank")
+    assert uri("build_memory_bank") in str(messages)
+
+
+def test_without_banks_it_says_what_to_do(uri: Any, scenes: fo.Dataset) -> None:
+    assert "no memory bank yet" in str(event(uri, scenes, "on_load")[-1])
+
+
+def test_rendering_loads_no_bank_and_runs_no_model(
+    uri: Any, banks: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("rendering must only lay out")
+
+    monkeypatch.setattr(ntt, "review_memory_bank", refuse, raising=False)
+    monkeypatch.setattr("fiftyone_ntt.dataset.work.model_resolution.load_models", refuse)
+    monkeypatch.setattr(fo.Dataset, "aggregate", refuse)
+    state = {"banks": ["all"], "bank": "all"}
+    messages = event(uri, banks, "render", state)
+    assert messages[-1][0] == "show_panel_output"
+
+
+@pytest.fixture
+def predicted(banks: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fo.Dataset:
+    """With predictions of the bank `all`, from proposals of their own store."""
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path / "proposals"))
+    ntt.segment(banks, "all", points_per_side=8)
+    return banks
+
+
+def test_the_slider_counts_what_is_at_least_its_threshold(uri: Any, predicted: fo.Dataset) -> None:
+    opened = state_of(event(uri, predicted, "on_load"))
+    assert (opened["fields"], opened["predictions"]) == (["predictions"], "predictions")
+    confidences = [[step / 20, step / 20, 0.95] for step in range(2, 8)]
+    predicted.set_values("predictions.detections.confidence", confidences)
+    moved = data_of(event(uri, predicted, "slide", opened, value=0.3))
+    assert "**10 of 18 predictions** at 0.30 or more: " in moved["counted"]
+    moved = data_of(event(uri, predicted, "slide", opened, value=0.05))
+    assert "**18 of 18 predictions** at 0.05 or more: " in moved["counted"]
+    assert "None is below 0.10 now" in moved["counted"]
+
+
+def test_moving_the_slider_reads_the_database_once(
+    uri: Any, predicted: fo.Dataset, monkeypatch: pytest.MonkeyPatch, record_property: Any
+) -> None:
+    state = state_of(event(uri, predicted, "on_load"))
+    state |= state_of(event(uri, predicted, "slide", state, value=0.5))
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("counted again")
+
+    monkeypatch.setattr(ntt, "confidence_counts", refuse, raising=False)
+    times = []
+    for step in range(21):
+        start = time.perf_counter()
+        moved = data_of(event(uri, predicted, "slide", state, value=step / 20))
+        times.append(1000 * (time.perf_counter() - start))
+        assert f"at {step / 20:.2f} or more" in moved["counted"]
+    median = sorted(times)[10]
+    print(f"a move of the slider: {median:.1f} ms")
+    record_property("slider event", f"{median:.1f} ms")
+    assert median < 300
+
+
+def test_another_view_or_field_is_counted_anew(uri: Any, predicted: fo.Dataset) -> None:
+    ntt.segment(predicted[:1], "two", "few", points_per_side=8)
+    state = state_of(event(uri, predicted, "on_load"))
+    assert state["fields"] == ["few", "predictions"]
+    messages = event(uri, predicted, "slide", state, value=0.0)
+    assert "of 3 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
+    messages = event(uri, predicted, "choose_predictions", state, value="predictions")
+    assert "of 18 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
+    view = predicted[:2]._serialize()
+    messages = event(uri, predicted, "slide", state, value=0.0, view=view)
+    assert "of 6 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
+    other = predicted[:1].clone()
+    messages = event(uri, other, "slide", state, value=0.0, view=[])
+    assert "of 3 predictions" in data_of(messages)["counted"]
+    state |= state_of(messages)
+    other.delete()
+
+
+def test_a_field_that_is_gone_is_told_while_sliding(uri: Any, predicted: fo.Dataset) -> None:
+    state = state_of(event(uri, predicted, "on_load"))
+    predicted.delete_sample_field("predictions")
+    moved = data_of(event(uri, predicted, "slide", state, value=0.5))
+    assert "there is no field 'predictions'" in moved["counted"]
+
+
+def test_applying_runs_the_operator_on_the_view(uri: Any, predicted: fo.Dataset) -> None:
+    state = state_of(event(uri, predicted, "on_load"))
+    confidences = predicted.values("predictions.detections.confidence")
+    limit = sorted(predicted.values("predictions.detections.confidence", unwind=True))[9]
+    assert any(value < limit for values in confidences[:2] for value in values)
+    state |= {"threshold": limit, "bank": "all"}
+    view = predicted[:2]._serialize()
+    prompted = dict(event(uri, predicted, "apply", state, view=view))["prompt_user_for_operation"]
+    assert prompted["operator_uri"] == uri("relabel_with_memory_bank")
+    assert prompted["skip_prompt"] and prompted["on_success"].endswith("applied")
+
+    operator = foo.get_operator(prompted["operator_uri"])
+    params = {**prompted["params"], "panel_id": "p"}
+    request = {"dataset_name": predicted.name, "view": view, "params": params}
+    list(operator.execute(ExecutionContext(request, Executor())))
+    predicted.reload()
+    found = predicted.values("predictions.detections.confidence")
+    assert found[:2] == [[c for c in values if c >= limit] for values in confidences[:2]]
+    assert found[2:] == confidences[2:]
+    told = data_of(event(uri, predicted, "applied", state))
+    assert f"of {sum(map(len, found))} predictions" in told["counted"]
+
+
+def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Dataset) -> None:
+    operator = foo.get_operator(uri("relabel_with_memory_bank"))
+    params = {"bank": "gone", "label_field": "predictions", "panel_id": "p"}
+    request = {"dataset_name": predicted.name, "params": params, "sample_selection_style": {}}
+    ctx = ExecutionContext(request, Executor())
+    said = [message.body.params for message in operator.execute(ctx)]
+    assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
+
+
+def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dataset) -> None:
+    state = drawn(uri, predicted, "all")["state"] | {"bank": "all", "predictions": "predictions"}
+    view = predicted[:2]._serialize()
+    asked = dict(event(uri, predicted, "place", state, view=view))["prompt_user_for_operation"]
+    assert asked["operator_uri"] == uri("place_predictions") and asked["skip_prompt"]
+    request = {"dataset": predicted, "view": predicted[:2], "params": asked["params"]}
+    result = foo.execute_operator(asked["operator_uri"], request).result
+    messages = event(uri, predicted, "placed", state, result=result)
+    traces = data_of(messages)["scatter"]
+    dots = [trace for trace in traces if trace["name"].endswith("predicted")]
+    assert sum(len(trace["ids"]) for trace in dots) == 6
+    assert len(traces) == 6
+    assert "6 predictions of 2 images" in data_of(messages)["placed"]
+    # Where a colour is, the references of that colour are.
+    for trace in dots:
+        name = trace["name"].removesuffix(", predicted")
+        (references,) = (other for other in traces if other["name"] == name)
+        assert references["marker"]["color"] == trace["marker"]["color"]
+        aside = [np.mean(trace[axis]) - np.mean(references[axis]) for axis in "xy"]
+        assert np.hypot(*aside) < 0.1
+
+    messages = dict(event(uri, predicted, "lasso", data=[{"id": dots[0]["ids"][0]}]))
+    (picked,) = messages["set_selected_labels"]["labels"]
+    assert picked["field"] == "predictions"
+    late = event(uri, predicted, "placed", state | {"bank": "two"}, result=result)
+    assert [name for name, _ in late] == ["show_panel_output"]
+
+
+def test_what_is_said_outlives_an_event_that_began_earlier(uri: Any, predicted: fo.Dataset) -> None:
+    before = state_of(event(uri, predicted, "on_load"))
+    assert before["predictions"] == "predictions"
+    result = {"bank": "all", "images": 0, "left_out": {}}
+    result |= {name: [] for name in ("ids", "sample_ids", "labels", "points")}
+    placed = event(uri, predicted, "placed", before, result=result)
+    assert "0 predictions of 0 images" in data_of(placed)["placed"]
+    moved = event(uri, predicted, "slide", before | state_of(placed), value=0.3)
+    assert "at 0.30 or more" in data_of(moved)["counted"]
+    # The App keeps the layout that came last, of whatever state it was.
+    assert moved[-1][1] == event(uri, predicted, "render", before)[-1][1]
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+
+import fiftyone as fo
+import numpy as np
+import fiftyone_ntt as ntt
+from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
+from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.plugin import PLUGIN_NAME
+from tests.plugin.events import data_of, event, state_of
+
+uri = lambda name: f"{PLUGIN_NAME}/{name}"
+dataset = fo.Dataset()
+labels = [fo.Detection(label="a", bounding_box=[0, 0, 1, 1], confidence=c) for c in (0.2, 0.8)]
+dataset.add_sample(fo.Sample("/images/1.jpg", predictions=fo.Detections(detections=labels)))
+run = dataset.init_run(method="ntt_segment", field="predictions", bank="bank")
+dataset.register_run("run", run)
+rows = np.eye(2, 4, dtype=np.float32)
+ids = tuple(label.id for label in dataset.first().predictions.detections)
+counts = np.ones(2, np.int64)
+references = ReferenceSet(ids, np.zeros(2, np.int64), rows, np.ones(2, np.float32), rows, counts)
+nothing = np.zeros((1, 4, 4), np.float32)
+statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
+bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
+ntt.save_memory_bank(dataset, bank, "bank")
+drawn = [Thumbnail(i, i, dataset.first().id, "predictions", b"picture") for i in ids]
+keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
+
+opened = event(uri, dataset, "on_load")
+state = state_of(opened)
+moved = event(uri, dataset, "slide", state, value=0.5)
+assert "1 of 2 predictions" in data_of(moved)["counted"], moved
+state |= state_of(moved)
+places = data_of(opened)["grid"][-1]["ids"]
+assert "set_selected_labels" in dict(event(uri, dataset, "lasso", data=[{"id": places[0]}]))
+for method in ("choose", "choose_predictions"):
+    event(uri, dataset, method, state, value={"choose": "bank"}.get(method, "predictions"))
+event(uri, dataset, "apply", state)
+shown = event(uri, dataset, "render", state)
+assert shown[-1][0] == "show_panel_output" and "problem" not in str(shown), shown
+assert "torch" not in sys.modules
+dataset.delete()
+"""
+
+
+def test_no_event_needs_torch(uri: Any, private_database: PrivateDatabase) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH],
+        cwd=DEFINITION.parent,
+        env={**os.environ, "PYTHONPATH": str(DEFINITION.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

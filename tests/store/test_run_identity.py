@@ -1,0 +1,93 @@
+"""Which changes make another run."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
+from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
+from tests.core.toy_models import ToyEncoder, ToySegmenter
+from tests.store.test_bank_file import example, rows_of
+
+
+def identity(bank: MemoryBank | None = None, segmenter: str = "sam2:1", **changes: Any) -> str:
+    bank = bank or example()
+    pipeline = Pipeline(bank, ToyEncoder(bank.encoder), ToySegmenter(segmenter), **changes)
+    return ingredients_hash(run_ingredients(pipeline.matcher, rounded=False))
+
+
+def test_equal_runs_are_equal() -> None:
+    assert identity() == identity()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segmenter": "sam2:2"},
+        {"proposal_settings": ProposalSettings(points_per_side=31)},
+        {"proposal_settings": ProposalSettings(iou_threshold=0.41)},
+        {"match_settings": MatchSettings(nms_threshold=0.51)},
+        {"match_settings": MatchSettings(max_instances=99)},
+        {"match_settings": MatchSettings(candidates_per_instance=7)},
+        {"match_settings": MatchSettings(negative_temperature=0.7)},
+        {"match_settings": MatchSettings(confidence_threshold=0.1)},
+    ],
+)
+def test_settings_that_decide_results_count(changes: dict[str, Any]) -> None:
+    assert identity(**changes) != identity()
+
+
+@pytest.mark.parametrize("changes", [{}, {"strides": (4, 1)}, {"strides": (3,)}, {"min_gain": 0.1}])
+def test_adaptive_settings_count_in_adaptive_mode_alone(changes: dict[str, Any]) -> None:
+    settings = AdaptiveSettings(**changes)
+    assert identity(adaptive_settings=settings) == identity()
+    adaptive = identity(mode="adaptive", adaptive_settings=settings)
+    assert adaptive != identity()
+    assert (adaptive == identity(mode="adaptive")) == (changes == {})
+
+
+def test_every_setting_was_tried() -> None:
+    assert [field.name for field in dataclasses.fields(ProposalSettings)] == [
+        "points_per_side",
+        "iou_threshold",
+        "prompts_per_batch",
+    ]
+    assert len(dataclasses.fields(MatchSettings)) == 5
+    assert len(dataclasses.fields(AdaptiveSettings)) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classes": ("bird", "boat")},
+        {"references": rows_of(4, 7)},
+        {"references": rows_of(6, 0)},
+        {"negatives": rows_of(2, 1)},
+        {"encoder": "dinov2:xyz"},
+    ],
+)
+def test_the_banks_content_counts(changes: dict[str, Any]) -> None:
+    assert identity(dataclasses.replace(example(), **changes)) != identity()
+
+
+def test_one_number_of_the_bank_counts() -> None:
+    bank = example()
+    prototypes = bank.references.prototypes.copy()
+    prototypes[2, 3] = np.nextafter(prototypes[2, 3], np.float32(9))
+    references = dataclasses.replace(bank.references, prototypes=prototypes)
+    assert identity(dataclasses.replace(bank, references=references)) != identity()
+
+
+@pytest.mark.parametrize("changes", [{"name": "x"}, {"notes": ()}, {"models": {}}])
+def test_what_decides_nothing_does_not_count(changes: dict[str, Any]) -> None:
+    assert identity(dataclasses.replace(example(), **changes)) == identity()
+
+
+def test_the_batch_does_not_count() -> None:
+    assert identity(proposal_settings=ProposalSettings(prompts_per_batch=3)) == identity()
