@@ -135,7 +135,7 @@ def _relabelled(paths: list[Path], store: ProposalStore, bank: MemoryBank) -> Ro
         dataset.delete()
     few = paths[:200]
     _, matching = _timed(
-        lambda: [match(stored_proposals(store, _SETUP, str(path)), bank) for path in few]
+        lambda: [match(stored_proposals(store, _SETUP, str(path))[0], bank) for path in few]
     )
     row: Row = {"images": len(paths), "seconds": seconds, "images/s": len(paths) / seconds}
     row["read and matched, images/s"] = len(few) / matching

@@ -39,9 +39,15 @@ from .dataset.references.tagging import tag_references as tag_references
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter
 from .dataset.runs.relabelling import relabel as relabel
+from .dataset.runs.run_control import cancel_run as cancel_run
+from .dataset.runs.run_control import pause_run as pause_run
+from .dataset.runs.run_control import resume_run as resume_run
+from .dataset.runs.run_deletion import DeletionReport as DeletionReport
 from .dataset.runs.run_deletion import delete_run_predictions as delete_run_predictions
 from .dataset.runs.run_deletion import list_prediction_runs as list_prediction_runs
 from .dataset.runs.segmentation import segment as segment
+from .dataset.runs.undo import history as history
+from .dataset.runs.undo import undo as undo
 from .errors import NttError as NttError
 from .models.loading import load_models as load_models
 from .protocols.benchmark_running import run_benchmark as run_benchmark

@@ -21,3 +21,7 @@ class ModelError(NttError, RuntimeError):
 
 class StoreError(NttError, OSError):
     """A file of ours is corrupt, foreign, or written by another format version."""
+
+
+class DatabaseError(NttError, ConnectionError):
+    """FiftyOne's database does not answer any more."""

@@ -24,11 +24,16 @@ the same file when it is."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Pixels:
-    """An image whose proposals are still to be computed."""
+class LoadedImage:
+    """What could be had of an image without the models: its stored proposals, or its pixels.
 
-    image: NDArray[np.uint8]
+    Attributes:
+        key: of the image in the store; None where there is no store.
+        content: proposals, or the image whose proposals are still to be computed.
+    """
+
     key: str | None
+    content: Proposals | NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,27 +57,27 @@ class ProposalSource:
         if self.store is not None:
             check_stored_mode(self.pipeline.mode)
 
-    def load(self, path: str | Path) -> Proposals | _Pixels:
+    def load(self, path: str | Path) -> LoadedImage:
         """What can be done without the models: stored proposals, or else the image.
 
         Raises:
             InputError: the image cannot be read.
         """
         if self.store is None:
-            return _Pixels(read_image(path, oriented=self.oriented), None)
+            return LoadedImage(None, read_image(path, oriented=self.oriented))
         key = image_hash(path)
         if not self.oriented and is_turned(path):
             key += _AS_STORED
         stored = self.store.get(self.pipeline.matcher.setup, key)
         if stored is not None:
-            return stored
-        return _Pixels(read_image(path, oriented=self.oriented), key)
+            return LoadedImage(key, stored)
+        return LoadedImage(key, read_image(path, oriented=self.oriented))
 
-    def proposals(self, loaded: Proposals | _Pixels) -> Proposals:
+    def proposals(self, loaded: LoadedImage) -> Proposals:
         """The proposals of what `load` gave."""
-        if isinstance(loaded, Proposals):
-            return loaded
-        proposals = self.pipeline.propose(loaded.image)
+        if isinstance(loaded.content, Proposals):
+            return loaded.content
+        proposals = self.pipeline.propose(loaded.content)
         if self.store is None or loaded.key is None:
             return proposals
         try:

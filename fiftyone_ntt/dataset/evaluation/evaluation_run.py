@@ -9,9 +9,8 @@ the database, FiftyOne's own on samples that are never saved. The calls and thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 import fiftyone as fo
@@ -19,13 +18,10 @@ import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 import fiftyone.utils.eval.coco as fouc
 import fiftyone.utils.eval.detection as foud
-from bson import ObjectId
-from pymongo import UpdateOne
 
 from fiftyone_ntt.dataset.evaluation.evaluation_work import FiftyOneMatch, ImageOutcome, Notes
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluation
-
-_CHUNK = 500
+from fiftyone_ntt.dataset.labels.writing import set_attributes
 
 
 @dataclass(frozen=True)
@@ -122,38 +118,10 @@ def _notes(labels: fol.Detections | None, key: str) -> Notes:
 
 def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outcome]) -> None:
     fields = (config.gt_field, config.pred_field)
-    for start in range(0, len(outcomes), _CHUNK):
-        chunk = {outcome.sample_id: outcome for outcome in outcomes[start : start + _CHUNK]}
-        # The dataset's own order of labels: a view may have filtered or sorted them.
-        columns = dataset.select(list(chunk)).values(
-            ["id", *(f"{field}.detections.id" for field in fields)]
-        )
-        updates = [
-            _update(chunk[sample_id], dict(zip(fields, label_ids, strict=True)), key)
-            for sample_id, *label_ids in zip(*columns, strict=True)
-        ]
-        dataset._bulk_write(updates, ids=columns[0])
-
-
-def _update(
-    outcome: _Outcome, label_ids: Mapping[str, Sequence[str] | None], key: str
-) -> UpdateOne:
-    """One update of a whole sample; does nothing if its labels moved since they were read.
-
-    Args:
-        outcome: of the sample.
-        label_ids: of the true and of the predicted objects, by field and in that order.
-        key: the evaluation's.
-    """
-    condition: dict[str, Any] = {"_id": ObjectId(outcome.sample_id)}
-    values: dict[str, Any] = {"last_modified_at": datetime.now(timezone.utc)}
-    for suffix, count in zip(("tp", "fp", "fn"), outcome.counts, strict=True):
-        values[f"{key}_{suffix}"] = count
-    for (field, ids), notes in zip(label_ids.items(), outcome.notes(key), strict=True):
-        for position, label_id in enumerate(ids or ()):
-            if label_id in notes:
-                path = f"{field}.detections.{position}"
-                condition[f"{path}._id"] = ObjectId(label_id)
-                for name, value in notes[label_id].items():
-                    values[f"{path}.{name}"] = value
-    return UpdateOne(condition, {"$set": values})
+    values: dict[str, dict[str, int]] = {}
+    notes: dict[str, dict[str, Notes]] = {}
+    for outcome in outcomes:
+        counts = zip(("tp", "fp", "fn"), outcome.counts, strict=True)
+        values[outcome.sample_id] = {f"{key}_{suffix}": count for suffix, count in counts}
+        notes[outcome.sample_id] = dict(zip(fields, outcome.notes(key), strict=True))
+    set_attributes(dataset, values, notes)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import fiftyone as fo
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
+from bson import ObjectId
 from PIL import Image
 
 from fiftyone_ntt.coco.instances import Instance, Size, read_instance
@@ -25,8 +26,11 @@ from fiftyone_ntt.coco.reading import (
     refuse,
 )
 from fiftyone_ntt.core.images import image_size
+from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
 from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, INFO, instance_detection
+from fiftyone_ntt.dataset.labels.digests import document_digest
 from fiftyone_ntt.dataset.labels.fields import check_field_name, check_new_field
+from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, rewrite_field, set_attributes
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
@@ -136,6 +140,8 @@ def import_coco(
     target = fo.Dataset(str(dataset), persistent=True) if found is None else found
     known = dict(zip(*target.values(["filepath", "id"]), strict=True))
     done = _finished(target, field, paths)
+    new = target.get_field(field) is None
+    change = begin_change(target, field, "import", created=new)
     _declare(target, field, file, sizes, drawn)
     _describe(target, field, file, folder, unfinished=identity)
     with progress_steps(len(sizes), progress) as advance:
@@ -146,7 +152,7 @@ def import_coco(
                 if key not in done:
                     part[key] = _detections(drawn[key], file, sizes[key])
                 advance()
-            _write(target, field, part, paths, sizes, known)
+            _write(target, field, part, paths, sizes, known, change)
     _describe(target, field, file, folder)
     return ImportReport(target, field, len(sizes), sum(map(len, drawn.values())), tuple(skipped))
 
@@ -336,13 +342,12 @@ def _write(
     paths: Mapping[Any, str],
     sizes: Mapping[Any, Size],
     known: Mapping[str, str],
+    change: Change,
 ) -> None:
     old = {known[paths[key]]: key for key in part if paths[key] in known}
     if old:
-        dataset.set_values(
-            field, {i: part[key] for i, key in old.items()}, key_field="id", progress=False
-        )
-        dataset.set_values(ID, old, key_field="id", progress=False)
+        _add_to(dataset, field, {i: part[key] for i, key in old.items()}, change)
+        set_attributes(dataset, {i: {ID: key} for i, key in old.items()}, {})
     new = [
         fo.Sample(
             filepath=paths[key],
@@ -354,6 +359,50 @@ def _write(
     ]
     if new:
         dataset.add_samples(new, progress=False)
+        change.note({ObjectId(sample.id): _nothing_before(sample[field]) for sample in new})
+
+
+def _nothing_before(labels: fol.Detections) -> dict[str, Any]:
+    """What is written down of a sample that the import made: its labels can be taken back."""
+    digests = _digests(dict(labels.to_mongo()))
+    return {
+        "value": None,
+        "absent": False,
+        "removed": [],
+        "added": len(digests),
+        "digests": digests,
+    }
+
+
+def _digests(labels: Mapping[str, Any]) -> dict[str, str]:
+    return {str(label["_id"]): document_digest(label) for label in labels["detections"]}
+
+
+def _add_to(
+    dataset: fo.Dataset,
+    field: str,
+    labels: Mapping[str, fol.Detections],
+    change: Change,
+) -> None:
+    """Write labels into samples that are there already, where the field is still empty.
+
+    Raises:
+        InputError: somebody labelled one meanwhile.
+    """
+
+    def decide(held: Held) -> Rewrite | None:
+        if held.labels:
+            return None
+        document = dict(labels[str(held.sample_id)].to_mongo())
+        return Rewrite(document, digests=_digests(document), added=len(document["detections"]))
+
+    written = rewrite_field(dataset, field, map(ObjectId, labels), decide, change)
+    if missed := [*written.left, *written.contested]:
+        raise InputError(
+            f"field {field!r} of {len(missed)} of these images in {dataset.name!r} was labelled "
+            f"by somebody else meanwhile, as of sample {missed[0]}. Those labels stay; import into "
+            "another field."
+        )
 
 
 def _describe(

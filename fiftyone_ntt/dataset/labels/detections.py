@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.rle import decode_crops
+from fiftyone_ntt.dataset.labels.digests import DIGEST, content_digest
+
+PROPOSAL = "proposal"
+"""Attribute: the image's key in the proposal store, a colon, and the proposal's index there."""
 
 Document = dict[str, Any]
 """A label as it lies in the database."""
@@ -28,7 +32,11 @@ more similar the best one is, and the id of the most similar reference of its cl
 
 
 def match_document(
-    match: Match, bank: MemoryBank, size: tuple[int, int], run: str | None = None
+    match: Match,
+    bank: MemoryBank,
+    size: tuple[int, int],
+    run: str | None = None,
+    image: str | None = None,
 ) -> Document:
     """Pixel-exact `Detections` of one image, best first, as they lie in the database.
 
@@ -40,9 +48,11 @@ def match_document(
         bank: that it was matched with.
         size: the image's height and width.
         run: key of the run that writes them, if any.
+        image: key of the image in the proposal store, if its proposals are there.
 
     Returns:
-        One detection per instance: label, confidence, mask, box around it, `ATTRIBUTES`, `run`.
+        One detection per instance: label, confidence, mask, box around it, `ATTRIBUTES`, `run`,
+        and what tells whether it was edited since (`digests`) and where it came from (`PROPOSAL`).
     """
     crops = decode_crops(match.masks, match.boxes)
     height, width = size
@@ -52,16 +62,20 @@ def match_document(
         x, y, _, _ = match.boxes[row].tolist()
         h, w = crop.shape
         second = int(match.runners_up[row])
+        label, box = bank.classes[match.labels[row]], [x / width, y / height, w / width, h / height]
         values = {
-            "label": bank.classes[match.labels[row]],
-            "bounding_box": [x / width, y / height, w / width, h / height],
+            "label": label,
+            "bounding_box": box,
             "mask": _mask_bytes(crop),
             "confidence": float(match.scores[row]),
             "runner_up": bank.classes[second] if second >= 0 else None,
             "margin": float(match.margins[row]),
             "nearest_reference": bank.references.ids[match.nearest[row]],
             **origin,
+            DIGEST: content_digest(label, box, crop),
         }
+        if image is not None:
+            values[PROPOSAL] = f"{image}:{match.proposals[row]}"
         detections.append(
             {"_id": ObjectId(), "_cls": "Detection", "attributes": {}, "tags": [], **values}
         )

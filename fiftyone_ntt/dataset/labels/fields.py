@@ -10,6 +10,7 @@ import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.core.media as fom
+import fiftyone.core.odm as foo
 
 from fiftyone_ntt.errors import InputError
 
@@ -60,6 +61,14 @@ def check_whole_images(samples: foc.SampleCollection, purpose: str) -> foc.Sampl
     return samples
 
 
+def source_ids(samples: foc.SampleCollection) -> dict[str, str]:
+    """Ids of the dataset's own samples, by those of a view: patches and frames have their own."""
+    ids = samples.values("id")
+    if isinstance(samples, fo.DatasetView) and samples._is_generated:
+        return dict(zip(ids, samples.values("sample_id"), strict=True))
+    return {key: key for key in ids}
+
+
 def label_field_type(
     samples: foc.SampleCollection, field: str, allowed: LabelTypes
 ) -> type[fol.Label]:
@@ -108,6 +117,28 @@ def check_confidences(samples: foc.SampleCollection, field: str) -> None:
         )
 
 
+def refresh(dataset: fo.Dataset) -> None:
+    """Make this process know the dataset as it is now, whoever changed it since.
+
+    Unsaved edits of samples stay, which FiftyOne's `reload` would drop.
+
+    Raises:
+        InputError: it was deleted.
+    """
+    known = {"name": 1, "sample_fields": 1}
+    found = foo.get_db_conn()["datasets"].find_one({"_id": dataset._doc.id}, known)
+    if found is None:
+        raise InputError(
+            f"dataset {dataset.name!r} was deleted meanwhile. What was written to it is gone with "
+            "it; load another dataset."
+        )
+    schema = [field.to_mongo().to_dict() for field in dataset._doc.sample_fields]
+    dataset._reload()
+    if schema != found["sample_fields"]:
+        # Makes a new class for samples: those in the caller's hands do not know later fields.
+        dataset._reload(hard=True)
+
+
 def check_field_name(field: str) -> None:
     """Accept `field` as a name.
 
@@ -124,10 +155,14 @@ def check_field_name(field: str) -> None:
 def check_new_field(dataset: fo.Dataset, field: str) -> None:
     """Accept `field` as a place for detections: absent, or a field of Detections.
 
+    Another process may have made the field since this one loaded the dataset: the database is
+    asked.
+
     Raises:
-        InputError: not a plain name, FiftyOne's own, or of another type.
+        InputError: not a plain name, FiftyOne's own, of another type, or read-only.
     """
     check_field_name(field)
+    refresh(dataset)
     found = dataset.get_field(field)
     if found is None:
         return
@@ -138,16 +173,27 @@ def check_new_field(dataset: fo.Dataset, field: str) -> None:
             f"field {field!r} of {dataset.name!r} holds {shown}, so detections cannot be written "
             "to it. Pass the name of a new field or of a Detections field."
         )
+    if found.read_only:
+        raise InputError(
+            f"field {field!r} of {dataset.name!r} is read-only, so nothing is written to it. Pass "
+            "another field, or make it writable (`field.read_only = False; field.save()`)."
+        )
 
 
 def declare_detections(
     dataset: fo.Dataset, field: str, attributes: Mapping[str, type[fof.Field]]
-) -> None:
+) -> bool:
     """Declare a Detections field and its detections' attributes, so the App can filter by them.
 
-    Both the field and each detection also get `run`, the run that wrote them.
+    Both the field and each detection also get `run`, the run that wrote them. What only this
+    package reads (`digest`, `written_at`, `proposal`) stays undeclared: the App does not show it.
+
+    Returns:
+        Whether the field is new.
     """
+    new = dataset.get_field(field) is None
     dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
     dataset.add_sample_field(f"{field}.run", fof.StringField)
     for name, kind in {**attributes, "run": fof.StringField}.items():
         dataset.add_sample_field(f"{field}.detections.{name}", kind)
+    return new

@@ -11,6 +11,7 @@ import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import numpy as np
+from bson import ObjectId
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core.bank import MemoryBank
@@ -19,6 +20,7 @@ from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.statistics import CLUSTERS
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.fields import check_field_name, check_whole_images
+from fiftyone_ntt.dataset.labels.writing import Rewrite, rewrite_field, write_label
 from fiftyone_ntt.dataset.pictures.memory_pictures import Drawn, Gallery, PicturesReport
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work.progress import Progress
@@ -140,7 +142,7 @@ def _give_way(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> Non
                 f"or origin. Pass overwrite=True to replace them, or another `field` than "
                 f"{field!r}."
             )
-        dataset.set_values(name, dict.fromkeys(foreign), key_field="id")
+        rewrite_field(dataset, name, map(ObjectId, foreign), lambda _: Rewrite(None), None)
 
 
 def _declare(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
@@ -184,7 +186,8 @@ class _Canvas:
         for sample_id, group in by_sample.items():
             for ending, label in self._labels(sample_id, group).items():
                 name = f"{self.field}_{ending}"
-                self.dataset.set_values(name, {sample_id: label}, key_field="id")
+                document = dict(label.to_mongo())
+                write_label(self.dataset, name, sample_id, document)
             self.done |= {drawn.picture.id for drawn in group}
 
     def _labels(self, sample_id: str, group: Sequence[Drawn]) -> dict[str, fol.Label]:

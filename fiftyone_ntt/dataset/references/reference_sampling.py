@@ -12,8 +12,10 @@ from fiftyone import ViewField as F
 
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE, Candidate, TooFew, choose, fits
+from fiftyone_ntt.dataset.labels.change_journal import begin_change
 from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.masks import Size, pixel_box
+from fiftyone_ntt.dataset.labels.writing import tag_labels, tagged_labels
 from fiftyone_ntt.errors import InputError
 
 
@@ -209,16 +211,15 @@ def _tag(
     overwrite: bool,
 ) -> None:
     dataset = samples._root_dataset
-    ids = list(dict.fromkeys(label.id for label in picked))
-    tagged = dataset.select_labels(tags=tag, fields=field)
-    others = set(tagged.values(f"{field}.detections.id", unwind=True)) - set(ids)
+    chosen: dict[str, list[str]] = defaultdict(list)
+    for label in picked:
+        chosen[label.sample_id].append(label.id)
+    tagged = tagged_labels(dataset, field, tag)
+    others = [i for key, ids in tagged.items() for i in ids if i not in chosen.get(key, ())]
     if others and not overwrite:
         raise InputError(
             f"{len(others)} other labels in field {field!r} of {dataset.name!r} are already tagged "
             f"{tag!r}. Pass overwrite=True to remove the tag from them first, or another tag."
         )
-    if overwrite:
-        tagged.untag_labels(tag, label_fields=field)
-        dataset.match_tags(tag).untag_samples(tag)
-    dataset.select_labels(ids=ids, fields=field).tag_labels(tag, label_fields=field)
-    dataset.select(list({label.sample_id for label in picked})).tag_samples(tag)
+    change = begin_change(dataset, field, "tagging", tag=tag)
+    tag_labels(dataset, field, chosen, tag, change, untag=tagged if overwrite else {})

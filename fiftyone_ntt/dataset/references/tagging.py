@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 
 import fiftyone.core.collections as foc
 
-from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
+from fiftyone_ntt.dataset.labels.change_journal import begin_change
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_ids
+from fiftyone_ntt.dataset.labels.writing import tag_labels
 from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES, read_references
 from fiftyone_ntt.errors import InputError
 
@@ -44,8 +47,11 @@ def tag_references(
     label_field_type(samples, label_field, REFERENCE_TYPES)
     found = read_references(samples, label_field, label_ids=label_ids)
     entries = [entry for group in found.values() for entry in group.entries]
+    source = source_ids(samples)
+    by_sample: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        by_sample[source[entry.sample_id]].append(entry.label_id)
     dataset = samples._root_dataset
-    chosen = dataset.select_labels(ids=[entry.label_id for entry in entries], fields=label_field)
-    chosen.tag_labels(tag, label_fields=label_field)
-    dataset.select(list({entry.sample_id for entry in entries})).tag_samples(tag)
+    change = begin_change(dataset, label_field, "tagging", tag=tag)
+    tag_labels(dataset, label_field, by_sample, tag, change)
     return {name: len(group) for name, group in found.items()}

@@ -8,6 +8,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
@@ -17,8 +18,11 @@ from numpy.typing import NDArray
 
 from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
 from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.dataset.labels.detections import PROPOSAL
+from fiftyone_ntt.dataset.labels.digests import DIGEST
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.masks import pixel_box
+from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, reading_ahead, run_over
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
@@ -27,6 +31,9 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 
 AGREEMENT = "box_agreement"
+
+DONE = "done_boxes"
+"""Attribute of a sample's masks: ids of the boxes they were made of."""
 
 LOW_AGREEMENT = 0.5
 """IoU of a box and its mask's box below which the mask is another thing than what was boxed, or a
@@ -74,6 +81,7 @@ def boxes_to_masks(
     models: str | Models = "paper",
     device: str = "cpu",
     overwrite: bool = False,
+    replace_reviewed: bool = False,
     chunk_size: int = 16,
     progress: Progress = None,
 ) -> BoxesReport:
@@ -91,7 +99,10 @@ def boxes_to_masks(
             nothing and the box itself is the mask, None where there was a mask before.
         models: a named set or loaded models; only the segmenter is used.
         device: where a named set runs: `cpu`, `cuda`, `auto`, ...
-        overwrite: replace detections that did not come from this run.
+        overwrite: replace predictions of other runs. Labels that no run wrote always stay, and so
+            do predictions that somebody tagged or edited; beside those, no detection is written
+            that shows the same object.
+        replace_reviewed: with `overwrite`, also replace predictions that somebody tagged or edited.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
@@ -121,11 +132,21 @@ def boxes_to_masks(
     ingredients = {"box_field": box_field, "segmenter": segmenter.identity}
     record = RunRecord(dataset, mask_field, METHOD, ingredients, notes={})
 
-    def compute(sample_id: str, image: NDArray[np.uint8]) -> fol.Detections:
-        boxes = samples[sample_id][box_field]
-        return _with_masks(boxes.detections if boxes else [], image, segmenter, record.key)
+    done = _finished_boxes(dataset, mask_field, record.key)
 
-    ids, paths = samples.values(["id", "filepath"])
+    def compute(sample_id: str, image: NDArray[np.uint8]) -> fol.Detections:
+        boxes, known = samples[sample_id][box_field], done.get(sample_id, [])
+        new = [box for box in (boxes.detections if boxes else []) if box.id not in known]
+        masks = _with_masks(new, image, segmenter, record.key)
+        masks[DONE] = [*known, *(box.id for box in new)]
+        return masks
+
+    ids, paths, box_ids = samples.values(["id", "filepath", f"{box_field}.detections.id"])
+    again = [
+        key
+        for key, found in zip(ids, box_ids, strict=True)
+        if set(found or ()) - set(done.get(key, ()))
+    ]
     report = run_over(
         record,
         ids,
@@ -133,13 +154,30 @@ def boxes_to_masks(
         reading_ahead(partial(read_image, oriented=True)),
         compute,
         attributes={"box_id": fof.StringField, AGREEMENT: fof.FloatField},
-        overwrite=overwrite,
+        policy=WritePolicy(record.key, overwrite, replace_reviewed, add=True),
         chunk_size=chunk_size,
         progress=progress,
+        again=again,
     )
     counted = {item.name: getattr(report, item.name) for item in fields(report)}
     agreement, low = _agreements(samples, mask_field, record.key)
     return BoxesReport(**counted, agreement=agreement, low=low)
+
+
+def _finished_boxes(dataset: fo.Dataset, mask_field: str, run: str) -> dict[str, list[str]]:
+    """Ids of the boxes that a run has made masks of, by sample id; masks that somebody deleted
+    since count. Of all samples: a view may show fewer boxes now than then."""
+    root = f"{mask_field}.detections"
+    rows = dataset._sample_collection.find(
+        {f"{mask_field}.run": run}, {f"{mask_field}.{DONE}": 1, f"{root}.box_id": 1}
+    )
+    found = {}
+    for row in rows:
+        value = row[mask_field]
+        # Runs of earlier versions kept no list.
+        made = [label.get("box_id") for label in value.get("detections") or ()]
+        found[str(row["_id"])] = value.get(DONE) or [box for box in made if box is not None]
+    return found
 
 
 def _agreements(
@@ -179,4 +217,8 @@ def _copy(box: fol.Detection, made: BoxMask | None, run: str) -> fol.Detection:
         copy.bounding_box, copy.mask = exact.bounding_box, exact.mask
         copy[AGREEMENT] = made.agreement
     copy["box_id"], copy["run"] = box.id, run
+    # Of a box that is itself a prediction: the copy's own are still to come.
+    for name in (DIGEST, PROPOSAL):
+        if copy.get_attribute_value(name, None) is not None:
+            copy[name] = None
     return copy

@@ -11,6 +11,7 @@ from fiftyone_ntt.core.settings import MatchSettings, check_stored_mode
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
+from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over
 from fiftyone_ntt.dataset.runs.segmentation import segmentation_record
 from fiftyone_ntt.dataset.runs.stored_matching import StoredMatching
@@ -30,6 +31,7 @@ def relabel(
     points_per_side: int = 32,
     confidence_thresh: float = 0.0,
     overwrite: bool = False,
+    replace_reviewed: bool = False,
     chunk_size: int = 64,
     progress: Progress = None,
 ) -> SegmentReport:
@@ -47,7 +49,10 @@ def relabel(
         mode: `"paper"`, the published method, whose proposals are the stored ones.
         points_per_side: of the stored proposals.
         confidence_thresh: leave out detections below this confidence, 0..1.
-        overwrite: replace detections of other runs.
+        overwrite: replace predictions of other runs. Labels that no run wrote always stay, and so
+            do predictions that somebody tagged or edited; beside those, no detection is written
+            that shows the same object.
+        replace_reviewed: with `overwrite`, also replace predictions that somebody tagged or edited.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
@@ -81,7 +86,7 @@ def relabel(
         StoredMatching(proposals, matcher, record.key).over,
         lambda _, document: document,
         attributes=ATTRIBUTES,
-        overwrite=overwrite,
+        policy=WritePolicy(record.key, overwrite, replace_reviewed),
         chunk_size=chunk_size,
         progress=progress,
     )

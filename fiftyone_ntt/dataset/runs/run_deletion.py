@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.core.collections as foc
-from fiftyone import ViewField as F
 
+from fiftyone_ntt.dataset.labels.change_journal import begin_change
+from fiftyone_ntt.dataset.labels.fields import refresh
+from fiftyone_ntt.dataset.labels.prediction_writing import Kept, describe_kept, remove_predictions
+from fiftyone_ntt.dataset.runs.run_storage import stored_run
+from fiftyone_ntt.dataset.work.leases import hold_field
 from fiftyone_ntt.errors import InputError
 
 _METHODS = ("ntt_segment", "ntt_boxes_to_masks")
@@ -30,48 +34,58 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     return runs
 
 
-def delete_run_predictions(samples: foc.SampleCollection, run: str) -> int:
+@dataclass(frozen=True)
+class DeletionReport:
+    """What `delete_run_predictions` did.
+
+    Attributes:
+        run: key of the run.
+        deleted: detections that were deleted.
+        kept: detections of the run that somebody reviewed, which stay, by why: `tagged` or
+            `edited`.
+    """
+
+    run: str
+    deleted: int
+    kept: dict[str, int]
+
+    def __str__(self) -> str:
+        parts = [f"{self.deleted} detections of run {self.run} deleted"]
+        return ", ".join(parts + describe_kept(0, self.kept, 0))
+
+
+def delete_run_predictions(
+    samples: foc.SampleCollection, run: str, *, replace_reviewed: bool = False
+) -> DeletionReport:
     """Delete the detections that a run wrote, and the run.
 
-    Detections of other origins in the same field stay. A sample left without any is as if it had
-    never been segmented.
+    Detections of other origins in the same field stay, and so do those that somebody tagged or
+    edited. A sample left without any is as if it had never been segmented. `undo` takes it back.
 
     Args:
         samples: the dataset, or a view of it; the run's detections go from the whole dataset.
         run: its key, as `segment` reports it and each detection's `run` says.
-
-    Returns:
-        How many detections were deleted.
+        replace_reviewed: also delete those that somebody tagged or edited.
 
     Raises:
-        InputError: no such run.
+        InputError: no such run, or a run holds the field.
 
     Example:
-        >>> ntt.delete_run_predictions(dataset, "ntt_predictions_1f0c7a3e")  # doctest: +SKIP
-        512
+        >>> print(ntt.delete_run_predictions(dataset, "ntt_predictions_1f0c7a3e"))  # doctest: +SKIP
+        512 detections of run ntt_predictions_1f0c7a3e deleted
     """
     dataset = samples._root_dataset
+    refresh(dataset)
     runs = list_prediction_runs(dataset)
     if run not in runs:
         known = f"Pass one of: {', '.join(runs)}." if runs else "It has none."
         raise InputError(f"dataset {dataset.name!r} has no run {run!r} of predictions. {known}")
-    field = runs[run]["field"]
-    count = 0
-    # The field may have been deleted by hand in the meantime; then the run is all there is.
-    if dataset.get_field(f"{field}.detections.run") is not None:
-        count = _delete_detections(dataset, field, run)
-    dataset.delete_run(run)
-    return count
-
-
-def _delete_detections(dataset: fo.Dataset, field: str, run: str) -> int:
-    written = dataset.filter_labels(field, F("run") == run)
-    count = int(written.count(f"{field}.detections"))
-    dataset.delete_labels(view=written, fields=field)
-    finished = dataset.match(F(f"{field}.run") == run)
-    emptied = finished.match(F(f"{field}.detections").length() == 0)
-    emptied.set_values(field, [None] * len(emptied))
-    # What others added there stays, but the sample no longer counts as done by the run.
-    kept = dataset.match(F(f"{field}.run") == run)
-    kept.set_values(f"{field}.run", [None] * len(kept))
-    return count
+    field, tally = runs[run]["field"], Kept()
+    with hold_field(dataset, field, f"deletion of {run}"):
+        document = stored_run(dataset, run)
+        change = begin_change(dataset, field, "deletion", run=run, run_document=document)
+        # The field may have been deleted by hand in the meantime; then the run is all there is.
+        if dataset.get_field(field) is not None:
+            tally = remove_predictions(dataset, field, run, replace_reviewed, change)
+        dataset.delete_run(run)
+    return DeletionReport(run, tally.replaced, {str(k): n for k, n in tally.kept.items()})

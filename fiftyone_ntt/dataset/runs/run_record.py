@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
-from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo.errors import ConnectionFailure
 
-from fiftyone_ntt.dataset.labels.detections import Document
+from fiftyone_ntt.dataset.labels.fields import label_field_type, refresh
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.run_identity import ingredients_hash
 
-PENDING, RUNNING, COMPLETED, FAILED = "PENDING", "RUNNING", "COMPLETED", "FAILED"
+PENDING, RUNNING, PAUSED = "PENDING", "RUNNING", "PAUSED"
+COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
+
+TallyOf = Callable[[], tuple[int, dict[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -49,49 +51,49 @@ class RunRecord:
         Writing on would leave detections that no schema knows and nobody sees.
 
         Raises:
-            InputError: it was deleted.
+            InputError: it was deleted, or holds something else by now; or the dataset is gone.
         """
-        self.dataset._reload(hard=True)  # `reload` would also drop unsaved edits of samples
-        if self.dataset.get_field(self.field) is None:
+        refresh(self.dataset)
+        found = self.dataset.get_field(self.field)
+        if found is None:
             raise InputError(
                 f"field {self.field!r} was deleted while run {self.key} was writing to it, so the "
                 "run stopped. Nothing else was touched; run it again to compute its images anew."
             )
-
-    def write(self, detections: Mapping[str, fol.Detections | Document]) -> None:
-        """Write the detections of some samples, given by id."""
-        now = datetime.now(timezone.utc)
-        updates = [
-            UpdateOne(
-                {"_id": ObjectId(sample_id)},
-                {"$set": {self.field: _document(found), "last_modified_at": now}},
-            )
-            for sample_id, found in detections.items()
-        ]
-        if updates:
-            self.dataset._bulk_write(updates, ids=list(detections))
+        label_field_type(self.dataset, self.field, (fol.Detections,))
 
     @contextmanager
-    def running(self, tally_of: Callable[[], tuple[int, dict[str, str]]]) -> Iterator[None]:
+    def running(
+        self, tally_of: TallyOf, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         """Keeps the record's status while the work inside goes on.
 
         Args:
             tally_of: samples that have this run's detections by now, and failures (sample id to
                 reason).
+            cancelled: whether the work was ended on request.
         """
-        if self.key not in self.dataset.list_runs():
-            self.dataset.register_run(self.key, self._config(PENDING))
         self._update(RUNNING)
         try:
             yield
+        except ConnectionFailure:
+            raise  # nothing can be noted, and trying takes half a minute
         except BaseException as error:
             reason = str(error) or type(error).__name__
-            self._update(FAILED, tally_of(), reason)
+            with suppress(InputError):  # the dataset may be what is gone
+                self._update(FAILED, tally_of(), reason)
             raise
         done, failures = tally_of()
-        failed = failures and not done
-        outcome = (FAILED, f"all {len(failures)} images failed") if failed else (COMPLETED, None)
-        self._update(outcome[0], (done, failures), outcome[1])
+        if cancelled():
+            self._update(CANCELLED, (done, failures), "cancelled; the same call goes on")
+        elif failures and not done:
+            self._update(FAILED, (done, failures), f"all {len(failures)} images failed")
+        else:
+            self._update(COMPLETED, (done, failures))
+
+    def note_pause(self, paused: bool, tally_of: TallyOf) -> None:
+        """Note that the run waits, or goes on."""
+        self._update(PAUSED if paused else RUNNING, tally_of())
 
     def _config(self, status: str, **values: Any) -> Any:
         return self.dataset.init_run(
@@ -110,13 +112,13 @@ class RunRecord:
         tally: tuple[int, dict[str, str]] = (0, {}),
         reason: str | None = None,
     ) -> None:
+        refresh(self.dataset)
+        # Made here if it is new, or was deleted meanwhile.
+        if self.key not in self.dataset.list_runs():
+            self.dataset.register_run(self.key, self._config(PENDING))
         done, failures = tally
         counts = {"done": done, "failed": len(failures), "reason": reason}
         self.dataset.update_run_config(self.key, self._config(status, **counts))
         if failures:
             results = self.dataset.init_run_results(self.key, failures=failures)
             self.dataset.save_run_results(self.key, results, cache=False)
-
-
-def _document(detections: fol.Detections | Document) -> Document:
-    return detections if isinstance(detections, dict) else dict(detections.to_mongo())

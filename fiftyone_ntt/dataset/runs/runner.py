@@ -6,22 +6,37 @@ fail, and leaves everything finished written however it ends.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
+from bson import ObjectId
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
 from fiftyone_ntt.dataset.labels.detections import Document
 from fiftyone_ntt.dataset.labels.fields import declare_detections
+from fiftyone_ntt.dataset.labels.prediction_writing import (
+    WRITTEN_AT,
+    Kept,
+    WritePolicy,
+    describe_kept,
+    was_reverted,
+    write_predictions,
+)
+from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, read_field, rewrite_field
+from fiftyone_ntt.dataset.runs.run_control import RunControl
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
+from fiftyone_ntt.dataset.work.leases import hold_field
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
-from fiftyone_ntt.errors import InputError, NttError
+from fiftyone_ntt.errors import DatabaseError, InputError, NttError
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +44,7 @@ Loaded = TypeVar("Loaded")
 Loaded_co = TypeVar("Loaded_co", covariant=True)
 
 _SHOWN = 5
+_UNKNOWN = "an unknown source"
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,13 @@ class SegmentReport:
         detections: detections written now.
         failures: sample id to why it has no detections.
         seconds: wall-clock time.
+        replaced: predictions of other runs that gave way.
+        kept: labels of a person's that stayed where the run wrote, by whose they are: `by hand`,
+            `tagged` or `edited`.
+        covered: detections not written because a label that was kept shows the same object.
+        reverted: samples whose detections were gone again at the end of the run: an editor that was
+            open wrote back what it knew. They are not counted as done.
+        cancelled: whether the run was ended on request.
     """
 
     run: str
@@ -54,15 +77,33 @@ class SegmentReport:
     detections: int
     failures: dict[str, str]
     seconds: float
+    replaced: int = 0
+    kept: dict[str, int] = dataclasses.field(default_factory=dict)
+    covered: int = 0
+    reverted: int = 0
+    cancelled: bool = False
+
+    @property
+    def remaining(self) -> int:
+        """Samples that a cancelled run has not come to."""
+        return self.images - self.written - self.skipped - len(self.failures)
 
     def __str__(self) -> str:
         parts = [f"{self.detections} detections in {self.written} of {self.images} images"]
         parts += [f"{self.skipped} already done"] if self.skipped else []
         parts += [f"{len(self.failures)} failed"] if self.failures else []
+        parts += [f"cancelled with {self.remaining} to go"] if self.cancelled else []
+        parts += describe_kept(self.replaced, self.kept, self.covered)
         head = f"{self.field}: {', '.join(parts)}; {self.seconds:.1f} s (run {self.run})"
         shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_SHOWN]]
         hidden = len(self.failures) - len(shown)
-        return "\n".join([head, *shown, *([f"  and {hidden} more"] if hidden else [])])
+        shown += [f"  and {hidden} more"] if hidden else []
+        if self.reverted:
+            shown.append(
+                f"  {self.reverted} images lost theirs again: an editor that was open wrote back "
+                "what it knew. Close it, reload the App and run again"
+            )
+        return "\n".join([head, *shown])
 
 
 @dataclass
@@ -70,8 +111,10 @@ class _Tally:
     """What has been written so far."""
 
     written: int = 0
-    detections: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+    kept: Kept = dataclasses.field(default_factory=Kept)
+    failures: dict[str, str] = dataclasses.field(default_factory=dict)
+    samples: list[str] = dataclasses.field(default_factory=list)
 
 
 class Ready(Protocol[Loaded_co]):
@@ -97,11 +140,14 @@ def run_over(
     compute: Callable[[str, Loaded], fol.Detections | Document],
     *,
     attributes: Mapping[str, type[fo.Field]],
-    overwrite: bool,
+    policy: WritePolicy,
     chunk_size: int,
     progress: Progress,
+    again: Collection[str] = (),
 ) -> SegmentReport:
     """Compute and write the detections of every image that does not have this run's yet.
+
+    The run holds its field while it goes on: another one, in whichever process, is refused.
 
     Args:
         record: the run; its field is written to.
@@ -111,13 +157,16 @@ def run_over(
         compute: called with a sample's id and what `load` returned, once per image that is still
             to do, in this thread.
         attributes: of the detections, declared on the dataset's schema before any is written.
-        overwrite: replace detections of other origins.
+        policy: what may be replaced.
         chunk_size: images per write; what a crash can lose.
         progress: see `progress_steps`.
+        again: ids of samples that are to do even though they have this run's detections.
 
     Raises:
-        InputError: a sample holds detections of another origin and `overwrite` is False; raised
-            before any work. Or the field is deleted meanwhile; raised at the next write.
+        InputError: another run holds the field; or a sample holds detections of another origin and
+            the policy leaves them: raised before any work. Or the field is deleted meanwhile;
+            raised at the next write.
+        DatabaseError: the database does not answer any more.
     """
     start = time.monotonic()
     if chunk_size < 1:
@@ -125,104 +174,208 @@ def run_over(
             f"chunk_size is {chunk_size}: at least 1 image must be written at a time. Pass a "
             "positive number; 16 suits most datasets."
         )
-    todo = _to_do(record, ids, paths, overwrite)
-    tally = _Tally()
+    tally, cancelled = _Tally(), False
     if ids:
-        declare_detections(record.dataset, record.field, attributes)
-        with record.running(lambda: (len(ids) - len(todo) + tally.written, tally.failures)):
-            _work_through(record, todo, load, compute, tally, chunk_size, progress)
+        with (
+            _database_errors(record),
+            hold_field(record.dataset, record.field, record.key) as lease,
+        ):
+            todo = _to_do(record, ids, paths, policy, again)
+            tally.skipped = len(ids) - len(todo)
+            new = declare_detections(record.dataset, record.field, attributes)
+            writing = _Writing(record, policy, _begin(record, new, todo), chunk_size, tally)
+            control = RunControl(lease, lambda paused: record.note_pause(paused, writing.counts))
+            with record.running(writing.counts, lambda: control.cancelled):
+                _work_through(writing, control, todo, load, compute, progress)
+            cancelled = control.cancelled
+            reverted = _reverted(writing)
+    else:
+        reverted = 0
     return SegmentReport(
         run=record.key,
         field=record.field,
         images=len(ids),
         written=tally.written,
-        skipped=len(ids) - len(todo),
-        detections=tally.detections,
+        skipped=tally.skipped,
+        detections=tally.kept.written,
         failures=tally.failures,
         seconds=time.monotonic() - start,
+        replaced=tally.kept.replaced,
+        kept={str(owner): count for owner, count in tally.kept.kept.items()},
+        covered=tally.kept.covered,
+        reverted=reverted,
+        cancelled=cancelled,
     )
 
 
+@contextmanager
+def _database_errors(record: RunRecord) -> Iterator[None]:
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise DatabaseError(
+            f"FiftyOne's database does not answer any more: {error}. What run {record.key} had "
+            "finished by its last write is kept; start the database and make the same call again."
+        ) from error
+
+
+def _begin(record: RunRecord, new: bool, todo: Sequence[object]) -> Change | None:
+    """The change to undo; None where nothing is to do."""
+    if not todo:
+        return None
+    return begin_change(record.dataset, record.field, "run", run=record.key, created=new)
+
+
 def _to_do(
-    record: RunRecord, ids: Sequence[str], paths: Sequence[str], overwrite: bool
+    record: RunRecord,
+    ids: Sequence[str],
+    paths: Sequence[str],
+    policy: WritePolicy,
+    again: Collection[str],
 ) -> list[tuple[str, str]]:
-    """Sample ids and paths without this run's detections."""
-    dataset, name = record.dataset, record.field
-    if dataset.get_field(name) is None:
-        return list(zip(ids, paths, strict=True))
-    filled = set(dataset.exists(name).values("id"))
-    runs: dict[str, str | None] = {}
-    if dataset.get_field(f"{name}.run") is not None:
-        runs = dict(zip(*dataset.values(["id", f"{name}.run"]), strict=True))
-    foreign = [i for i in ids if i in filled and runs.get(i) != record.key]
-    if foreign and not overwrite:
-        origins = sorted({str(runs.get(i) or "an unknown source") for i in foreign})
+    """Sample ids and paths without this run's detections, as the database has it now.
+
+    Raises:
+        InputError: some hold labels of other origins that the policy does not let give way.
+    """
+    places = ("run", "detections._id", "detections.run")
+    held = {
+        str(row.sample_id): row
+        for row in read_field(record.dataset, record.field, [ObjectId(i) for i in ids], places)
+    }
+    origins: dict[str, set[str]] = {}
+    for key, row in held.items():
+        done_by = row.value.get("run") if isinstance(row.value, dict) else None
+        if done_by == record.key:
+            continue
+        found = {label.get("run") or done_by or _UNKNOWN for label in row.labels}
+        # Of a sample that a run found nothing on, that is what it holds.
+        found = found or ({done_by or _UNKNOWN} if row.value is not None else set())
+        if found - {record.key}:
+            origins[key] = found - {record.key}
+    if origins and not policy.overwrite:
+        names = sorted(set().union(*origins.values()))
         raise InputError(
-            f"field {name!r} of {len(foreign)} of these {len(ids)} samples already holds "
-            f"detections from {', '.join(origins[:_SHOWN])}. Pass overwrite=True to "
-            "replace them, or another field."
+            f"field {record.field!r} of {len(origins)} of these {len(ids)} samples already holds "
+            f"detections from {', '.join(names[:_SHOWN])}. Pass overwrite=True to replace those of "
+            "other runs (labels that no run wrote, and predictions that somebody tagged or edited, "
+            "stay), or another field."
         )
     return [
-        (i, path)
-        for i, path in zip(ids, paths, strict=True)
-        if i not in filled or runs.get(i) != record.key
+        (key, path)
+        for key, path in zip(ids, paths, strict=True)
+        if key in again or not _has_run(held.get(key), record.key)
     ]
 
 
+def _has_run(held: Held | None, run: str) -> bool:
+    return held is not None and isinstance(held.value, dict) and held.value.get("run") == run
+
+
+@dataclass
+class _Writing:
+    """The writes of a run, chunk by chunk."""
+
+    record: RunRecord
+    policy: WritePolicy
+    change: Change | None
+    chunk_size: int
+    tally: _Tally
+    chunk: dict[str, Document] = dataclasses.field(default_factory=dict)
+
+    def counts(self) -> tuple[int, dict[str, str]]:
+        """Samples that have the run's detections, and failures."""
+        return self.tally.skipped + self.tally.written, self.tally.failures
+
+    def add(self, sample_id: str, detections: fol.Detections | Document) -> None:
+        """Take a sample's detections; write once there are enough."""
+        document = detections if isinstance(detections, dict) else dict(detections.to_mongo())
+        self.chunk[sample_id] = {**document, "run": self.record.key}
+        if len(self.chunk) >= self.chunk_size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was taken; a sample that cannot be written fails alone."""
+        chunk, self.chunk = self.chunk, {}
+        if not chunk:
+            return
+        self.record.check_field()
+        try:
+            self._write(chunk)
+        except ConnectionFailure:
+            raise
+        except Exception:
+            for sample_id, document in chunk.items():
+                try:
+                    self._write({sample_id: document})
+                except ConnectionFailure:
+                    raise
+                except Exception as error:
+                    reason = f"its detections cannot be stored: {reason_of(error)}"
+                    self.tally.failures[sample_id] = reason
+
+    def _write(self, chunk: Mapping[str, Document]) -> None:
+        outcome = write_predictions(
+            self.record.dataset, self.record.field, chunk, self.policy, self.change
+        )
+        self.tally.written += len(outcome.samples)
+        self.tally.skipped += len(outcome.skipped)
+        self.tally.failures.update(outcome.failures)
+        self.tally.samples += outcome.samples
+        for kept in outcome.samples.values():
+            self.tally.kept.add(kept)
+
+
 def _work_through(
-    record: RunRecord,
+    writing: _Writing,
+    control: RunControl,
     todo: list[tuple[str, str]],
     load: Loader[Loaded],
     compute: Callable[[str, Loaded], fol.Detections | Document],
-    tally: _Tally,
-    chunk_size: int,
     progress: Progress,
 ) -> None:
-    chunk: dict[str, fol.Detections | Document] = {}
     try:
         with progress_steps(len(todo), progress) as advance:
             ready = load([path for _, path in todo])
             for (sample_id, _), loaded in zip(todo, ready, strict=True):
+                if not control.proceed():
+                    break
                 try:
                     detections = compute(sample_id, loaded.result())
-                    detections["run"] = record.key
-                    chunk[sample_id] = detections
                 except Exception as error:
-                    tally.failures[sample_id] = reason_of(error)
+                    writing.tally.failures[sample_id] = reason_of(error)
                     logger.debug("sample %s failed", sample_id, exc_info=True)
-                if len(chunk) >= chunk_size:
-                    _write(record, chunk, tally)
+                else:
+                    writing.add(sample_id, detections)
                 advance()
     finally:
-        _write(record, chunk, tally)
+        writing.flush()
 
 
-def _write(record: RunRecord, chunk: dict[str, fol.Detections | Document], tally: _Tally) -> None:
-    """Write and empty `chunk`; a sample that cannot be written fails alone."""
-    written = dict(chunk)
-    if not written:
-        return
-    try:
-        record.check_field()
-    except InputError:
-        chunk.clear()
-        raise
-    try:
-        record.write(chunk)
-    except ConnectionFailure:
-        raise
-    except Exception:
-        for sample_id, detections in chunk.items():
-            try:
-                record.write({sample_id: detections})
-            except ConnectionFailure:
-                raise
-            except Exception as error:
-                tally.failures[sample_id] = f"its detections cannot be stored: {reason_of(error)}"
-                del written[sample_id]
-    chunk.clear()
-    tally.written += len(written)
-    tally.detections += sum(len(value["detections"]) for value in written.values())
+def _reverted(writing: _Writing) -> int:
+    """How many of the samples that were written lost what was written, which are to do again.
+
+    The App writes a field back as an open editor knew it, without a word, if somebody else wrote it
+    meanwhile. That is no person's edit: the run's mark is taken from such samples.
+    """
+    record, change = writing.record, writing.change
+    ids = [ObjectId(key) for key in writing.tally.samples]
+    places = ("run", "written_at", "detections._id", "detections.run")
+    moved = [
+        held
+        for held in read_field(record.dataset, record.field, ids, places)
+        if not isinstance(held.value, dict) or held.value.get(WRITTEN_AT) != held.modified
+    ]
+    if not moved or change is None:
+        return 0
+    entries = {row["sample"]: row for row in change.entries([held.sample_id for held in moved])}
+    lost = [h.sample_id for h in moved if was_reverted(h, entries.get(h.sample_id), record.key)]
+    rewrite_field(record.dataset, record.field, lost, _without_run, None)
+    return len(lost)
+
+
+def _without_run(held: Held) -> Rewrite | None:
+    return Rewrite({**held.value, "run": None}) if isinstance(held.value, dict) else None
 
 
 def reason_of(error: Exception) -> str:

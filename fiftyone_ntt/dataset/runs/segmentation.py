@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone as fo
 import fiftyone.core.collections as foc
 
@@ -13,13 +11,14 @@ from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mo
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, Document, match_document
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
+from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, reading_ahead, run_over
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, store_of_mode
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.proposal_source import ProposalSource
+from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
 from fiftyone_ntt.store.run_identity import run_ingredients
 
 METHOD = "ntt_segment"
@@ -38,6 +37,7 @@ def segment(
     confidence_thresh: float = 0.0,
     store: StoreChoice = True,
     overwrite: bool = False,
+    replace_reviewed: bool = False,
     chunk_size: int = 16,
     progress: Progress = None,
 ) -> SegmentReport:
@@ -65,7 +65,10 @@ def segment(
             for the default store (`~/.fiftyone-ntt/proposals`, or where the environment variable
             `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none. Mode `"adaptive"`
             neither reads nor fills a store.
-        overwrite: replace detections that did not come from this run.
+        overwrite: replace predictions of other runs. Labels that no run wrote always stay, and so
+            do predictions that somebody tagged or edited; beside those, no detection is written
+            that shows the same object.
+        replace_reviewed: with `overwrite`, also replace predictions that somebody tagged or edited.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
@@ -100,9 +103,11 @@ def segment(
     record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
     ids, paths = samples.values(["id", "filepath"])
 
-    def compute(_: str, loaded: Any) -> Document:
+    def compute(_: str, loaded: LoadedImage) -> Document:
         proposals = source.proposals(loaded)
-        return match_document(matcher(proposals), bank, proposals.image_size, record.key)
+        return match_document(
+            matcher(proposals), bank, proposals.image_size, record.key, loaded.key
+        )
 
     report = run_over(
         record,
@@ -111,7 +116,7 @@ def segment(
         reading_ahead(source.load),
         compute,
         attributes=ATTRIBUTES,
-        overwrite=overwrite,
+        policy=WritePolicy(record.key, overwrite, replace_reviewed),
         chunk_size=chunk_size,
         progress=progress,
     )

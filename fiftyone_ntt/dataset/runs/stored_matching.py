@@ -67,8 +67,8 @@ class StoredMatching:
 
     def _matched(self, path: str) -> Matched:
         try:
-            found = stored_proposals(self.store, self.matcher.setup, path)
-            match = self.matcher(found)
-            return Matched(match_document(match, self.matcher.bank, found.image_size, self.run))
+            found, key = stored_proposals(self.store, self.matcher.setup, path)
+            match, bank = self.matcher(found), self.matcher.bank
+            return Matched(match_document(match, bank, found.image_size, self.run, key))
         except Exception as error:
             return Matched(None, reason_of(error))

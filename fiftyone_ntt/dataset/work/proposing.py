@@ -35,16 +35,19 @@ def store_of_mode(store: StoreChoice, mode: Mode) -> ProposalStore | None:
     return resolve_store(store)
 
 
-def stored_proposals(store: ProposalStore, setup: ProposalSetup, path: str) -> Proposals:
-    """Proposals that must be in the store.
+def stored_proposals(
+    store: ProposalStore, setup: ProposalSetup, path: str
+) -> tuple[Proposals, str]:
+    """Proposals that must be in the store, and the image's key there.
 
     Raises:
         InputError: the file cannot be read, or its proposals are not there.
     """
-    stored = store.get(setup, image_hash(path))
+    key = image_hash(path)
+    stored = store.get(setup, key)
     if stored is None:
         raise InputError(
             f"image {path} has no proposals in {store.folder}: it was never segmented with these "
             "models and settings, or was edited since. Run `segment` on it once."
         )
-    return stored
+    return stored, key

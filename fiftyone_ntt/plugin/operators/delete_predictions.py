@@ -25,14 +25,18 @@ class DeleteRunPredictions(NttOperator):
         form.choice("run", "Run", options, next(iter(options), None))
         if not options:
             form.reject("run", "no run has written predictions on this dataset.")
-        form.warn("deletes", "This cannot be undone", "Detections of other origins stay.")
+        form.note(
+            "deletes",
+            "Others' detections stay, and those you tagged or edited",
+            "Taken back by `fiftyone_ntt.undo(dataset)`.",
+        )
 
     def run(self, ctx: Any, step: Step) -> Outcome:
         run = required(ctx.params, "run")
-        count = ntt.delete_run_predictions(ctx.dataset, run)
-        return Outcome(f"{count} detections of run {run} are deleted.", {"deleted": count})
+        report = ntt.delete_run_predictions(ctx.dataset, run)
+        return Outcome(f"{report}.", {"deleted": report.deleted, "kept": report.kept})
 
-    def __call__(self, samples: Any, run: str) -> int:
+    def __call__(self, samples: Any, run: str) -> ntt.DeletionReport:
         """`fiftyone_ntt.delete_run_predictions`, which see."""
         return ntt.delete_run_predictions(samples, run)
 

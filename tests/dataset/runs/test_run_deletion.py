@@ -29,7 +29,7 @@ def segmented(dataset: fo.Dataset, samples: fo.DatasetView, **settings: object) 
 def test_only_that_run_s_detections_go(scenes):
     first = segmented(scenes, scenes[:2], points_per_side=8)
     second = segmented(scenes, scenes[2:], points_per_side=6)
-    assert ntt.delete_run_predictions(scenes, first) == 6
+    assert ntt.delete_run_predictions(scenes, first).deleted == 6
     assert scenes.exists("predictions").values("predictions.run") == [second] * 2
     assert list(ntt.list_prediction_runs(scenes)) == [second]
 
@@ -39,7 +39,7 @@ def test_labels_drawn_by_hand_stay(scenes):
     sample = scenes.first()
     sample.predictions.detections.append(fo.Detection(label="mine", bounding_box=[0, 0, 1, 1]))
     sample.save()
-    assert ntt.delete_run_predictions(scenes, run) == 12
+    assert ntt.delete_run_predictions(scenes, run).deleted == 12
     assert scenes.values("predictions.detections.label", unwind=True) == ["mine"]
     assert scenes.first().predictions.run is None
 
@@ -54,7 +54,7 @@ def test_the_same_run_can_be_made_again(scenes):
 def test_a_field_that_is_gone_leaves_the_run_to_delete(scenes):
     run = segmented(scenes, scenes.view(), points_per_side=8)
     scenes.delete_sample_field("predictions")
-    assert ntt.delete_run_predictions(scenes, run) == 0
+    assert ntt.delete_run_predictions(scenes, run).deleted == 0
     assert ntt.list_prediction_runs(scenes) == {}
 
 

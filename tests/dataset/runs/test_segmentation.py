@@ -211,14 +211,14 @@ def test_detections_too_large_for_the_database_are_reported(scenes, bank, monkey
     huge = scenes.skip(1).first()
     work_through = runner._work_through
 
-    def with_one_huge_result(record, todo, load, compute, *rest):
+    def with_one_huge_result(writing, control, todo, load, compute, *rest):
         def big(sample_id, loaded):
             found = compute(sample_id, loaded)
             if sample_id == huge.id:
                 found["detections"][0]["ballast"] = "x" * 17_000_000
             return found
 
-        work_through(record, todo, load, big, *rest)
+        work_through(writing, control, todo, load, big, *rest)
 
     monkeypatch.setattr(runner, "_work_through", with_one_huge_result)
     report = segment(scenes, bank, models=MODELS)

@@ -1,0 +1,198 @@
+"""What labels were before each change of this package: written down before they change.
+
+Two collections of FiftyOne's database: a change has a head (which field, what kind of change, when)
+and one entry per sample (what was there). An entry is written before its sample is, so a process
+that is killed leaves either an entry too many, which undoing passes over, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+import bson
+import fiftyone as fo
+import fiftyone.core.odm as foo
+from bson import ObjectId
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+Document = dict[str, Any]
+
+Kind = Literal["run", "deletion", "tagging", "import"]
+
+KEPT = 20
+"""Changes of a dataset that can be undone; older ones are forgotten."""
+KEPT_BYTES = 1 << 30
+"""What the entries of a dataset's changes may take; beyond it the oldest are forgotten. The newest
+is always kept."""
+
+_HEADS, _ENTRIES = "fiftyone_ntt.changes", "fiftyone_ntt.change_entries"
+_DUPLICATE_KEY = 11000
+_indexed: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a field's labels by this package.
+
+    Attributes:
+        id: of the change.
+        dataset: id of the dataset.
+        field: whose labels changed.
+        kind: of change.
+        at: when it began, UTC.
+        run: key of the run that made it, or that was deleted; None for others.
+        tag: that was put or taken; None for other kinds.
+        created: whether the field was made for it.
+        run_document: of a deleted run's record, to bring it back.
+    """
+
+    id: ObjectId
+    dataset: ObjectId
+    field: str
+    kind: Kind
+    at: datetime
+    run: str | None = None
+    tag: str | None = None
+    created: bool = False
+    run_document: Document | None = None
+
+    def note(self, entries: Mapping[ObjectId, Document]) -> None:
+        """Write down what samples held; of a sample that has an entry, the first one stays.
+
+        Args:
+            entries: by sample id.
+        """
+        rows = [
+            {"change": self.id, "sample": sample_id, **entry}
+            for sample_id, entry in entries.items()
+        ]
+        if not rows:
+            return
+        for row in rows:
+            row["bytes"] = len(bson.encode(row))
+        try:
+            _entries().insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            kinds = {problem["code"] for problem in error.details["writeErrors"]}
+            if kinds != {_DUPLICATE_KEY}:
+                raise
+
+    def entries(self, ids: Sequence[ObjectId] | None = None) -> Iterator[Document]:
+        """What was written down, sample by sample."""
+        wanted: Document = {"change": self.id}
+        if ids is not None:
+            wanted["sample"] = {"$in": list(ids)}
+        yield from _entries().find(wanted)
+
+    def samples(self) -> list[ObjectId]:
+        """Ids of the samples with an entry."""
+        return [row["sample"] for row in _entries().find({"change": self.id}, {"sample": 1})]
+
+    def cost(self) -> tuple[int, int]:
+        """How many samples have an entry, and the bytes of all."""
+        rows = list(
+            _entries().aggregate(
+                [
+                    {"$match": {"change": self.id}},
+                    {"$group": {"_id": None, "n": {"$sum": 1}, "bytes": {"$sum": "$bytes"}}},
+                ]
+            )
+        )
+        return (int(rows[0]["n"]), int(rows[0]["bytes"])) if rows else (0, 0)
+
+    def forget(self) -> None:
+        """Remove the change; it can no longer be undone."""
+        _entries().delete_many({"change": self.id})
+        _heads().delete_one({"_id": self.id})
+
+
+def begin_change(
+    dataset: fo.Dataset,
+    field: str,
+    kind: Kind,
+    *,
+    run: str | None = None,
+    tag: str | None = None,
+    created: bool = False,
+    run_document: Document | None = None,
+) -> Change:
+    """A new change; or, if the field's last change is an interrupted part of this run, that one."""
+    last = next(iter(changes_of(dataset, field)), None)
+    if kind == "run" and last is not None and (last.kind, last.run) == (kind, run):
+        return last
+    head = {
+        "dataset": dataset._doc.id,
+        "field": field,
+        "kind": kind,
+        "at": datetime.now(timezone.utc),
+        "run": run,
+        "tag": tag,
+        "created": created,
+        "run_document": None if run_document is None else bson.encode(run_document),
+    }
+    _forget_old(dataset)
+    found = _heads().insert_one(head)
+    return _change({**head, "_id": found.inserted_id})
+
+
+def changes_of(dataset: fo.Dataset, field: str | None = None) -> Iterator[Change]:
+    """The changes of a dataset, or of one field, that can be undone; the newest first."""
+    wanted: Document = {"dataset": dataset._doc.id}
+    if field is not None:
+        wanted["field"] = field
+    for head in list(_heads().find(wanted).sort("_id", -1)):
+        yield _change(head)
+
+
+def _forget_old(dataset: fo.Dataset) -> None:
+    """Keep the newest changes, and nothing of datasets that are gone."""
+    total = 0
+    for number, change in enumerate(changes_of(dataset), start=1):
+        total += change.cost()[1]
+        if number >= KEPT or (number > 1 and total > KEPT_BYTES):
+            change.forget()
+    there = set(foo.get_db_conn()["datasets"].distinct("_id"))
+    for gone in set(_heads().distinct("dataset")) - there:
+        forget_dataset(gone)
+
+
+def forget_dataset(dataset_id: ObjectId) -> None:
+    """Forget all changes of a dataset."""
+    ids = [head["_id"] for head in _heads().find({"dataset": dataset_id}, {"_id": 1})]
+    _entries().delete_many({"change": {"$in": ids}})
+    _heads().delete_many({"_id": {"$in": ids}})
+
+
+def _change(head: Document) -> Change:
+    packed = head.get("run_document")
+    return Change(
+        id=head["_id"],
+        dataset=head["dataset"],
+        field=head["field"],
+        kind=head["kind"],
+        at=head["at"],
+        run=head.get("run"),
+        tag=head.get("tag"),
+        created=bool(head.get("created")),
+        run_document=None if packed is None else bson.decode(packed),
+    )
+
+
+def _heads() -> Collection[Document]:
+    return _collection(_HEADS, ("dataset",))
+
+
+def _entries() -> Collection[Document]:
+    return _collection(_ENTRIES, ("change", "sample"))
+
+
+def _collection(name: str, index: Iterable[str]) -> Collection[Document]:
+    collection: Collection[Document] = foo.get_db_conn()[name]
+    if name not in _indexed:
+        collection.create_index([(key, 1) for key in index], unique=name == _ENTRIES)
+        _indexed.add(name)
+    return collection

@@ -1,0 +1,53 @@
+"""What a prediction was when it was written: a digest of its class, box and mask.
+
+A label whose digest is no longer that of its content was edited by somebody. Tags are not part of
+it: they are a statement about a prediction, not a change of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from fiftyone_ntt.dataset.labels.stored_labels import unpack_array
+
+DIGEST = "digest"
+"""Attribute of a prediction: `content_digest` as of its writing."""
+
+_BYTES = 8
+
+
+def content_digest(label: str | None, box: Sequence[float], mask: Any = None) -> str:
+    """Sixteen hexadecimal digits that stand for a label's class, box and mask.
+
+    Args:
+        label: the class.
+        box: x, y, width and height as stored, 0..1; compared to the last bit.
+        mask: of any type, `[h, w]`, true where it is not 0; or the path of its file; None for a
+            box alone.
+
+    Example:
+        >>> content_digest("boat", [0.25, 0.5, 0.5, 0.25], np.eye(2))
+        '8b20b35b91a4e5d3'
+    """
+    digest = blake2b(digest_size=_BYTES)
+    digest.update(repr(label).encode())
+    digest.update(struct.pack("<4d", *box))
+    if isinstance(mask, str):
+        digest.update(mask.encode())
+    elif mask is not None:
+        pixels = np.ascontiguousarray(np.asarray(mask) != 0)
+        digest.update(repr(pixels.shape).encode())
+        digest.update(pixels.tobytes())
+    return digest.hexdigest()
+
+
+def document_digest(document: Mapping[str, Any]) -> str:
+    """`content_digest` of a detection as it lies in the database."""
+    packed = document.get("mask")
+    mask = document.get("mask_path") if packed is None else unpack_array(packed)
+    return content_digest(document.get("label"), document["bounding_box"], mask)

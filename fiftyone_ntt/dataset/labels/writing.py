@@ -1,0 +1,495 @@
+"""The one place that changes labels in the database.
+
+Every change is decided on what a sample's field held, and made only if it still holds that: the
+condition is part of the update, so nobody's edit in between is lost, whichever process made it.
+What was there is written down first (`change_journal`), so that it can be undone. Samples are found
+by id, so slices of grouped datasets and samples outside a view are like all others, and every write
+moves `last_modified_at`, by which FiftyOne's editors notice that they are late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from types import MappingProxyType
+from typing import Any, Literal
+
+import fiftyone as fo
+import fiftyone.core.sample as fos
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from fiftyone_ntt.dataset.labels.change_journal import Change
+
+Document = dict[str, Any]
+
+MODIFIED = "last_modified_at"
+_Update = tuple[Document, Document]
+"""A condition and what to change where it holds."""
+
+_ATTEMPTS = 5
+"""How often a sample is looked at again because somebody wrote it meanwhile."""
+_LISTS = ("detections", "polylines")
+_CHUNK = 500
+"""Samples per round trip of small changes."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a field of one sample held when a change was decided.
+
+    Attributes:
+        sample_id: of the sample.
+        value: the field's value; None where there is none.
+        absent: whether the sample's document does not even mention the field.
+        modified: when the sample was last modified.
+    """
+
+    sample_id: ObjectId
+    value: Any
+    absent: bool
+    modified: datetime | None
+
+    @property
+    def labels(self) -> list[Document]:
+        """The detections that the field held."""
+        if not isinstance(self.value, dict):
+            return []
+        return list(self.value.get("detections") or [])
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What a field of a sample shall hold.
+
+    Attributes:
+        value: the field's new value; None to empty it.
+        removed: ids of the labels that the change takes away.
+        added: how many labels it brings.
+        digests: of labels that are no predictions, by id: to tell later whether they were edited.
+        absent: whether the field shall not even be mentioned; then `value` is None.
+    """
+
+    value: Any
+    removed: Sequence[ObjectId] = ()
+    added: int = 0
+    digests: Mapping[str, str] = field(default_factory=dict)
+    absent: bool = False
+
+
+Decide = Callable[[Held], Rewrite | None]
+"""From what a sample holds to what it shall hold; None to leave it as it is."""
+
+
+@dataclass
+class Written:
+    """What came of a change.
+
+    Attributes:
+        changed: samples that were written.
+        left: samples that were left as they are, as decided.
+        contested: samples that others kept writing meanwhile; left as they are.
+        missing: samples that are not there any more.
+    """
+
+    changed: list[ObjectId] = field(default_factory=list)
+    left: list[ObjectId] = field(default_factory=list)
+    contested: list[ObjectId] = field(default_factory=list)
+    missing: list[ObjectId] = field(default_factory=list)
+
+
+def rewrite_field(
+    dataset: fo.Dataset,
+    name: str,
+    ids: Iterable[ObjectId],
+    decide: Decide,
+    change: Change | None,
+    at: datetime | None = None,
+) -> Written:
+    """Replace what a field of some samples holds, each only if it still holds what was decided on.
+
+    Args:
+        dataset: of the samples.
+        name: of the field.
+        ids: of the samples.
+        decide: called with what each sample holds; again if somebody wrote it meanwhile, so it must
+            not count what it sees.
+        change: where to write down what was there; None for what is not undone.
+        at: the time of the write, UTC, with milliseconds; now when None.
+
+    Raises:
+        pymongo.errors.PyMongoError: the database is gone, or a document is too large.
+    """
+    written, waiting = Written(), list(ids)
+    for _ in range(_ATTEMPTS):
+        held = {row.sample_id: row for row in read_field(dataset, name, waiting)}
+        written.missing += [sample_id for sample_id in waiting if sample_id not in held]
+        decided = {sample_id: decide(row) for sample_id, row in held.items()}
+        wanted = {key: rewrite for key, rewrite in decided.items() if rewrite is not None}
+        written.left += [key for key, rewrite in decided.items() if rewrite is None]
+        if change is not None:
+            change.note({key: _before(held[key], rewrite) for key, rewrite in wanted.items()})
+        updates = {
+            key: (_unchanged(held[key], name), _update(name, rewrite, at or now()))
+            for key, rewrite in wanted.items()
+        }
+        waiting = _send(dataset, updates)
+        late = set(waiting)
+        written.changed += [key for key in wanted if key not in late]
+        if not waiting:
+            return written
+    written.contested = waiting
+    return written
+
+
+def write_label(dataset: fo.Dataset, name: str, sample_id: str, label: Document) -> None:
+    """Write a whole field of one sample that is ours alone, such as a drawing for the App."""
+    rewrite_field(dataset, name, [ObjectId(sample_id)], lambda _: Rewrite(label), None)
+
+
+def tag_labels(
+    dataset: fo.Dataset,
+    name: str,
+    labels: Mapping[str, Collection[str]],
+    tag: str,
+    change: Change | None,
+    untag: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> int:
+    """Tag labels and the samples they lie on, and take the tag from others.
+
+    Args:
+        dataset: of the samples.
+        name: of the field, of Detections or Polylines.
+        labels: ids of the labels, by id of the sample they lie on: two samples may hold labels of
+            one id.
+        tag: a label tag and a sample tag.
+        change: where to write down the tags that were there.
+        untag: labels and samples that lose the tag, unless `labels` has them too.
+
+    Returns:
+        How many labels were tagged now.
+    """
+    count = 0
+    put, take = _by_object_id(labels), _by_object_id(untag)
+    for chunk in _chunks(list({**take, **put})):
+        wanted = {key: put.get(key, set()) | take.get(key, set()) for key in chunk}
+        rows = _tags_of(dataset, name, wanted, tag)
+        if change is not None:
+            change.note({key: {"tags": row} for key, row in rows.items()})
+        updates = []
+        for key, row in rows.items():
+            tagged = {label["id"] for label in row["labels"] if tag in label["tags"]}
+            gain = put.get(key, set()) & {label["id"] for label in row["labels"]} - tagged
+            lose = (take.get(key, set()) - put.get(key, set())) & tagged
+            count += len(gain)
+            updates.append(_tag_update(name, row["list"], key, lose, tag, "$pull", key not in put))
+            updates.append(_tag_update(name, row["list"], key, gain, tag, "$addToSet", key in put))
+        _send_all(dataset, updates, chunk)
+    return count
+
+
+def _by_object_id(labels: Mapping[str, Collection[str]]) -> dict[ObjectId, set[ObjectId]]:
+    return {ObjectId(key): {ObjectId(i) for i in found} for key, found in labels.items()}
+
+
+def restore_tags(
+    dataset: fo.Dataset, name: str, entries: Iterable[Mapping[str, Any]]
+) -> tuple[int, int]:
+    """Give labels and samples the tags back that were written down; what somebody tagged since
+    stays.
+
+    Args:
+        dataset: of the samples.
+        name: of the field.
+        entries: of a change of kind `tagging`.
+
+    Returns:
+        How many samples were written, and on how many labels later tags stayed.
+    """
+    changed = kept = 0
+    for entry in entries:
+        noted, tag = entry["tags"], entry["tags"]["tag"]
+        ids = {row["id"]: row["tags"] for row in noted["labels"]}
+        row = _tags_of(dataset, name, {entry["sample"]: ids}, tag).get(entry["sample"])
+        if row is None:
+            continue
+        update: Document = {"tags": _as_before(row["sample"], noted["sample"], tag)}
+        filters: list[Mapping[str, Any]] = []
+        for number, label in enumerate(row["labels"]):
+            tags = _as_before(label["tags"], ids[label["id"]], tag)
+            kept += tags != ids[label["id"]]
+            path = f"{name}.{row['list']}.$[l{number}].tags" if row["list"] else f"{name}.tags"
+            update[path] = tags
+            if row["list"]:
+                filters.append({f"l{number}._id": label["id"], f"l{number}.tags": label["tags"]})
+        change = UpdateOne(
+            {"_id": entry["sample"]},
+            {"$set": {**update, MODIFIED: now()}},
+            array_filters=filters or None,
+        )
+        _send_all(dataset, [change], [entry["sample"]])
+        changed += 1
+    return changed, kept
+
+
+def _as_before(tags: Sequence[str], before: Sequence[str], tag: str) -> list[str]:
+    """Tags with one of them as it was before; the others as they are."""
+    if tag in before and tag not in tags:
+        return list(before) if set(before) == {*tags, tag} else [*tags, tag]
+    return [other for other in tags if other != tag or tag in before]
+
+
+def tagged_labels(dataset: fo.Dataset, name: str, tag: str) -> dict[str, list[str]]:
+    """Ids of the labels with a tag, by id of their sample; with it also samples tagged alone.
+
+    Args:
+        dataset: all of it, whatever slice of a grouped dataset is active.
+        name: of the field.
+        tag: of labels and samples.
+    """
+    paths = [f"{name}.{part}.tags" for part in _LISTS] + [f"{name}.tags"]
+    query = {"$or": [{path: tag} for path in ("tags", *paths)]}
+    kept = [f"{name}.{part}._id" for part in _LISTS] + [f"{name}._id"]
+    rows = dataset._sample_collection.find(query, dict.fromkeys([*paths, *kept], 1))
+    return {
+        str(row["_id"]): [
+            str(label["_id"])
+            for label in _label_list(value_at(row, name))[1]
+            if tag in (label.get("tags") or ())
+        ]
+        for row in rows
+    }
+
+
+def set_attributes(
+    dataset: fo.Dataset,
+    values: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]],
+) -> list[str]:
+    """Note values on samples and on single labels: verdicts of an evaluation.
+
+    Labels are found by id in what the sample holds now; those that are gone are passed over.
+
+    Args:
+        dataset: of the samples.
+        values: sample fields by name, by sample id.
+        labels: attributes by name, by label id, by field, by sample id.
+
+    Returns:
+        Ids of the samples that are gone, or that others kept writing meanwhile.
+    """
+    unwritten: list[str] = []
+    for chunk in _chunks(list(values)):
+        waiting = chunk
+        for _ in range(_ATTEMPTS):
+            updates = _attribute_updates(dataset, waiting, values, labels)
+            done = dataset._sample_collection.bulk_write(updates, ordered=False)
+            if done.matched_count == len(waiting):
+                waiting = []
+                break
+        unwritten += waiting
+        fos.Sample._reload_docs(dataset._sample_collection_name, sample_ids=chunk)
+    return unwritten
+
+
+def read_field(
+    dataset: fo.Dataset, name: str, ids: Sequence[ObjectId], only: Sequence[str] = ()
+) -> Iterator[Held]:
+    """What a field of some samples holds now, whatever this process remembers of it.
+
+    Args:
+        dataset: of the samples.
+        name: of the field.
+        ids: of the samples; of samples that are gone, nothing is told.
+        only: parts of the field, as in `detections._id`; all of it when empty.
+    """
+    paths = [f"{name}.{part}" for part in only] or [name]
+    for chunk in _chunks(list(ids)):
+        found = dataset._sample_collection.find(
+            {"_id": {"$in": list(chunk)}}, {MODIFIED: 1, **dict.fromkeys(paths, 1)}
+        )
+        for row in found:
+            parent, _, last = name.rpartition(".")
+            around = value_at(row, parent) if parent else row
+            absent = not isinstance(around, Mapping) or last not in around
+            yield Held(row["_id"], value_at(row, name), absent, row.get(MODIFIED))
+
+
+def now() -> datetime:
+    """The time as the database keeps it: UTC, in milliseconds."""
+    time = datetime.now(timezone.utc)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000, tzinfo=None)
+
+
+def _before(held: Held, rewrite: Rewrite) -> Document:
+    return {
+        "value": held.value,
+        "absent": held.absent,
+        "removed": list(rewrite.removed),
+        "added": rewrite.added,
+        "digests": dict(rewrite.digests),
+    }
+
+
+def _unchanged(held: Held, name: str) -> Document:
+    """The condition that a sample's field is as it was.
+
+    `last_modified_at` moves with every write of FiftyOne's. Ids, classes and tags are looked at all
+    the same, for writes that do not move it.
+    """
+    condition: Document = {"_id": held.sample_id, MODIFIED: held.modified}
+    if not isinstance(held.value, dict):
+        return {**condition, name: held.value}
+    labels = held.labels
+    path = f"${name}.detections"
+    same = [
+        {"$eq": [{"$ifNull": [f"{path}.{part}", []]}, _values(labels, part)]}
+        for part in ("_id", "label", "tags")
+    ]
+    return {**condition, "$expr": {"$and": same}}
+
+
+def _values(labels: Sequence[Document], part: str) -> Document:
+    # A literal: a class may be called "$price".
+    return {"$literal": [label[part] for label in labels if part in label]}
+
+
+def _update(name: str, rewrite: Rewrite, at: datetime) -> Document:
+    if rewrite.absent:
+        return {"$unset": {name: ""}, "$set": {MODIFIED: at}}
+    return {"$set": {name: rewrite.value, MODIFIED: at}}
+
+
+def _send(dataset: fo.Dataset, updates: Mapping[ObjectId, _Update]) -> list[ObjectId]:
+    """Send conditional updates; returns the samples whose condition did not hold."""
+    if not updates:
+        return []
+    sent = [UpdateOne(condition, update) for condition, update in updates.values()]
+    try:
+        matched = dataset._sample_collection.bulk_write(sent, ordered=False).matched_count
+    finally:
+        fos.Sample._reload_docs(
+            dataset._sample_collection_name, sample_ids=[str(key) for key in updates]
+        )
+    if matched == len(updates):
+        return []
+    # The server says how many did not match, not which.
+    return [key for key, (_, update) in updates.items() if not _is_there(dataset, key, update)]
+
+
+def _is_there(dataset: fo.Dataset, sample_id: ObjectId, update: Document) -> bool:
+    """Whether a sample holds what an update would set."""
+    wanted = update["$set"]
+    # What others wrote since has moved the time; a field that was taken away shows by it alone.
+    names = [name for name in wanted if name != MODIFIED] or [MODIFIED]
+    row = dataset._sample_collection.find_one({"_id": sample_id}, dict.fromkeys(names, 1))
+    return row is not None and all(value_at(row, name) == wanted[name] for name in names)
+
+
+def _send_all(dataset: fo.Dataset, updates: list[UpdateOne], ids: Iterable[ObjectId]) -> None:
+    if updates:
+        dataset._sample_collection.bulk_write(updates)
+        fos.Sample._reload_docs(
+            dataset._sample_collection_name, sample_ids=[str(key) for key in ids]
+        )
+
+
+def _tags_of(
+    dataset: fo.Dataset, name: str, wanted: Mapping[ObjectId, Collection[ObjectId]], tag: str
+) -> dict[ObjectId, Document]:
+    parts = [f"{name}.{key}" for key in ("_id", "tags")]
+    parts += [f"{name}.{part}.{key}" for part in _LISTS for key in ("_id", "tags")]
+    rows = dataset._sample_collection.find(
+        {"_id": {"$in": list(wanted)}}, dict.fromkeys(["tags", *parts], 1)
+    )
+    found = {}
+    for row in rows:
+        part, labels = _label_list(value_at(row, name))
+        entries = [
+            {"id": label["_id"], "tags": list(label.get("tags") or [])}
+            for label in labels
+            if label["_id"] in wanted[row["_id"]]
+        ]
+        found[row["_id"]] = {
+            "list": part,
+            "tag": tag,
+            "labels": entries,
+            "sample": list(row.get("tags") or []),
+        }
+    return found
+
+
+def _tag_update(
+    name: str,
+    part: str,
+    sample_id: ObjectId,
+    ids: Collection[ObjectId],
+    tag: str,
+    verb: Literal["$pull", "$addToSet"],
+    sample_too: bool,
+) -> UpdateOne:
+    """Put a tag on labels, or take it from them, and so with their sample."""
+    update: Document = {"$set": {MODIFIED: now()}, verb: {}}
+    if sample_too:
+        update[verb]["tags"] = tag
+    if ids and part:
+        update[verb][f"{name}.{part}.$[label].tags"] = tag
+        filters: list[Mapping[str, Any]] = [{"label._id": {"$in": list(ids)}}]
+        return UpdateOne({"_id": sample_id}, update, array_filters=filters)
+    if ids:
+        update[verb][f"{name}.tags"] = tag
+        return UpdateOne({"_id": sample_id, f"{name}._id": {"$in": list(ids)}}, update)
+    return UpdateOne({"_id": sample_id}, update)
+
+
+def _label_list(value: Any) -> tuple[str, list[Document]]:
+    """Where a field's value lists its labels, and these; "" for a field of one label."""
+    if not isinstance(value, Mapping):
+        return _LISTS[0], []
+    if "_id" in value:
+        return "", [dict(value)]
+    part = next((part for part in _LISTS if part in value), _LISTS[0])
+    return part, list(value.get(part) or [])
+
+
+def _attribute_updates(
+    dataset: fo.Dataset,
+    ids: Sequence[str],
+    values: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]],
+) -> list[UpdateOne]:
+    """Updates by position, which the server applies in linear time; each holds only while the
+    labels are where they were read."""
+    names = {name for sample_id in ids for name in labels.get(sample_id, {})}
+    rows = dataset._sample_collection.find(
+        {"_id": {"$in": [ObjectId(sample_id) for sample_id in ids]}},
+        dict.fromkeys([f"{name}.detections._id" for name in names], 1) or {"_id": 1},
+    )
+    places = {str(row["_id"]): row for row in rows}
+    updates = []
+    for sample_id in ids:
+        condition: Document = {"_id": ObjectId(sample_id)}
+        changes: Document = {**values[sample_id], MODIFIED: now()}
+        for name, of_labels in labels.get(sample_id, {}).items():
+            found = value_at(places.get(sample_id, {}), name) or {}
+            for position, label in enumerate(found.get("detections") or ()):
+                path = f"{name}.detections.{position}"
+                attributes = of_labels.get(str(label["_id"]))
+                if attributes is not None:
+                    condition[f"{path}._id"] = label["_id"]
+                    changes.update({f"{path}.{key}": value for key, value in attributes.items()})
+        updates.append(UpdateOne(condition, {"$set": changes}))
+    return updates
+
+
+def value_at(document: Mapping[str, Any], path: str) -> Any:
+    """What a document holds at a path such as `predictions` or `crops.predictions`."""
+    found: Any = document
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _chunks(ids: list[Any]) -> Iterator[list[Any]]:
+    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

@@ -1,0 +1,210 @@
+"""Taking back the last change of a field's labels, and what there is to take back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.collections as foc
+from bson import ObjectId
+
+from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
+from fiftyone_ntt.dataset.labels.digests import document_digest
+from fiftyone_ntt.dataset.labels.fields import refresh
+from fiftyone_ntt.dataset.labels.ownership import owner_of
+from fiftyone_ntt.dataset.labels.prediction_writing import WRITTEN_AT
+from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, restore_tags, rewrite_field
+from fiftyone_ntt.dataset.runs.run_storage import remove_run, restore_run
+from fiftyone_ntt.dataset.work.leases import hold_field
+from fiftyone_ntt.errors import InputError
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """A change that can be undone.
+
+    Attributes:
+        field: whose labels changed.
+        kind: `run`, `deletion`, `tagging` or `import`.
+        at: when it began.
+        run: key of the run that made it, or that was deleted.
+        tag: that was put.
+        samples: how many it touched.
+        bytes: what keeping it costs in the database.
+    """
+
+    field: str
+    kind: str
+    at: datetime
+    run: str | None
+    tag: str | None
+    samples: int
+    bytes: int
+
+    def __str__(self) -> str:
+        what = self.run or (f"tag {self.tag!r}" if self.tag else "")
+        return (
+            f"{self.at:%Y-%m-%d %H:%M} {self.field}: {self.kind} {what} ({self.samples} samples, "
+            f"{self.bytes / 1e6:.1f} MB kept)"
+        )
+
+
+@dataclass(frozen=True)
+class UndoReport:
+    """What `undo` did.
+
+    Attributes:
+        change: what was taken back.
+        samples: that hold what they held before.
+        kept: labels that somebody added, tagged, edited or removed since; they stay as they are
+            now.
+    """
+
+    change: HistoryEntry
+    samples: int
+    kept: int
+
+    def __str__(self) -> str:
+        text = f"{self.change.field}: {self.change.kind} taken back in {self.samples} samples"
+        return text + (f", {self.kept} later changes of yours kept" if self.kept else "")
+
+
+def history(samples: foc.SampleCollection, label_field: str | None = None) -> list[HistoryEntry]:
+    """The changes of labels that `undo` can take back, the newest first.
+
+    The last 20 of a dataset are kept, and at most 1 GiB of them: what a change replaced is kept in
+    the database, and costs what it took there.
+
+    Args:
+        samples: the dataset, or a view of it.
+        label_field: only this field's.
+
+    Example:
+        >>> ntt.history(dataset)[0].kind
+        'run'
+    """
+    return [_entry(change) for change in changes_of(samples._root_dataset, label_field)]
+
+
+def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoReport:
+    """Take back the last change of labels by this package: run, relabel, deletion, tagging, import.
+
+    Every sample holds what it held before: the same labels, ids and order. What somebody changed
+    since stays as it is now, and is counted. Call again for the change before.
+
+    Args:
+        samples: the dataset, or a view of it; the change is taken back in the whole dataset.
+        label_field: the last change of this field; of any field when None.
+
+    Raises:
+        InputError: there is nothing to take back, or a run holds the field.
+    """
+    dataset = samples._root_dataset
+    refresh(dataset)
+    change = next(changes_of(dataset, label_field), None)
+    if change is None:
+        where = f"field {label_field!r} of " if label_field else ""
+        raise InputError(f"{where}{dataset.name!r} has no change of this package to take back.")
+    entry = _entry(change)
+    with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
+        undone = _tags_back(dataset, change) if change.tag else _labels_back(dataset, change)
+        _record_back(dataset, change)
+        change.forget()
+    return UndoReport(entry, *undone)
+
+
+def _entry(change: Change) -> HistoryEntry:
+    samples, size = change.cost()
+    at = change.at.replace(tzinfo=timezone.utc)
+    return HistoryEntry(change.field, change.kind, at, change.run, change.tag, samples, size)
+
+
+def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
+    ids = change.samples()
+    total = kept = 0
+    for start in range(0, len(ids), 100):
+        entries = {row["sample"]: row for row in change.entries(ids[start : start + 100])}
+        counts: dict[ObjectId, int] = {}
+
+        def decide(
+            held: Held, entries: Mapping[ObjectId, Document] = entries, counts: Any = counts
+        ) -> Rewrite | None:
+            rewrite, counts[held.sample_id] = restored(held, entries[held.sample_id], change)
+            return rewrite
+
+        written = rewrite_field(dataset, change.field, list(entries), decide, None)
+        total += len(written.changed)
+        kept += sum(counts[key] for key in (*written.changed, *written.left))
+    return total, kept
+
+
+def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite | None, int]:
+    """What a sample shall hold again, and how many later changes of its labels stay.
+
+    Args:
+        held: by the sample now.
+        entry: what it held before the change.
+        change: that is taken back.
+    """
+    before: Document | None = entry["value"]
+    old = {} if before is None else {label["_id"]: label for label in before["detections"]}
+    now = {label["_id"]: label for label in held.labels}
+    removed = set(entry["removed"])
+    labels, kept = [], 0
+    for key, label in old.items():
+        if key in now:
+            labels.append(now[key])
+            kept += now[key] != label
+        elif key in removed:
+            labels.append(label)
+        else:
+            kept += 1  # somebody deleted it since
+    moved = not isinstance(held.value, dict) or held.value.get(WRITTEN_AT) != held.modified
+    added = [label for key, label in now.items() if key not in old]
+    later = [label for label in added if not _is_of(label, change, entry, moved)]
+    gone = entry["added"] - sum(label.get("run") == change.run for label in added)
+    kept += len(later) + (max(gone, 0) if change.kind == "run" else 0)
+    labels += later
+    if before is None and not labels:
+        return Rewrite(None, absent=entry["absent"]), kept
+    around = before if before is not None else {**held.value, "run": None}
+    return Rewrite({**around, "detections": labels}), kept
+
+
+def _is_of(label: Document, change: Change, entry: Document, moved: bool) -> bool:
+    """Whether a label is as the change wrote it."""
+    if change.kind == "import":
+        written = entry["digests"].get(str(label["_id"]))
+        return not label.get("tags") and document_digest(label) == written
+    return label.get("run") == change.run and owner_of(label, moved=moved) == "untouched"
+
+
+def _tags_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
+    return restore_tags(dataset, change.field, change.entries())
+
+
+def _record_back(dataset: fo.Dataset, change: Change) -> None:
+    """The run's record, and the field, as they were before."""
+    if change.run_document is not None:
+        restore_run(dataset, change.run_document)
+    if change.kind == "run" and change.run is not None:
+        if not _is_anywhere(dataset, change.field, change.run):
+            remove_run(dataset, change.run)
+        if change.created and not _is_filled(dataset, change.field):
+            refresh(dataset)
+            if dataset.get_field(change.field) is not None:
+                dataset.delete_sample_field(change.field)
+
+
+def _is_anywhere(dataset: fo.Dataset, name: str, run: str) -> bool:
+    query = {"$or": [{f"{name}.run": run}, {f"{name}.detections.run": run}]}
+    return dataset._sample_collection.find_one(query, {"_id": 1}) is not None
+
+
+def _is_filled(dataset: fo.Dataset, name: str) -> bool:
+    return dataset._sample_collection.find_one({name: {"$ne": None}}, {"_id": 1}) is not None
