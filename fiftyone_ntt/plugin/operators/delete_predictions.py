@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
@@ -31,7 +32,7 @@ class DeleteRunPredictions(NttOperator):
             "Taken back by `fiftyone_ntt.undo(dataset)`.",
         )
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         run = required(ctx.params, "run")
         report = ntt.delete_run_predictions(ctx.dataset, run)
         return Outcome(f"{report}.", {"deleted": report.deleted, "kept": report.kept})
