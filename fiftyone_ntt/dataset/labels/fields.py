@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import fiftyone as fo
@@ -11,8 +11,12 @@ import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.core.media as fom
 import fiftyone.core.odm as foo
+import fiftyone.core.sample as fos
 
 from fiftyone_ntt.errors import InputError
+
+_NEVER_STORED = {"media_reference"}
+"""Fields that FiftyOne makes up for every sample."""
 
 LabelTypes = tuple[type[fol.Label], ...]
 
@@ -132,11 +136,36 @@ def refresh(dataset: fo.Dataset) -> None:
             f"dataset {dataset.name!r} was deleted meanwhile. What was written to it is gone with "
             "it; load another dataset."
         )
-    schema = [field.to_mongo().to_dict() for field in dataset._doc.sample_fields]
     dataset._reload()
-    if schema != found["sample_fields"]:
+    if not _knows(dataset, dict(_stored_types(found["sample_fields"]))):
         # Makes a new class for samples: those in the caller's hands do not know later fields.
         dataset._reload(hard=True)
+
+
+def _knows(dataset: fo.Dataset, stored: Mapping[str, str]) -> bool:
+    """Whether this process believes a dataset's fields to be what the database has.
+
+    Asked of the class that FiftyOne makes for samples: `Dataset._reload()` leaves that as it is.
+    """
+    schema = dataset.get_field_schema(flat=True, include_private=True)
+    known = {path: _full_name(type(field)) for path, field in schema.items()}
+    # FiftyOne knows more of each label than it stores, and some of each sample.
+    own = set(dataset.get_field_schema()) - set(fos.get_default_sample_fields()) - _NEVER_STORED
+    return all(known.get(path) == kind for path, kind in stored.items()) and own <= set(stored)
+
+
+def _stored_types(
+    fields: Iterable[Mapping[str, Any]], prefix: str = ""
+) -> Iterator[tuple[str, str]]:
+    """The types of all fields by path, as the database has them."""
+    for field in fields:
+        path = prefix + field["name"]
+        yield path, field["ftype"]
+        yield from _stored_types(field.get("fields") or (), f"{path}.")
+
+
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def check_field_name(field: str) -> None:

@@ -1,0 +1,216 @@
+"""The documents of the database are, after undoing, those of before: ids and order too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from bson import ObjectId
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.errors import InputError
+from tests.dataset.colour_models import colour_models
+from tests.dataset.scenes import add_scenes
+
+MODELS = colour_models()
+
+
+@pytest.fixture
+def scenes(dataset: fo.Dataset, tmp_path: Path) -> fo.Dataset:
+    add_scenes(dataset, tmp_path, 6)
+    ntt.build_memory_bank(dataset[:2], "ground_truth", models=MODELS, name="colours")
+    ntt.build_memory_bank(
+        dataset[:2], "ground_truth", models=MODELS, name="two", classes=["red", "blue"]
+    )
+    return dataset
+
+
+def documents(scenes: fo.Dataset) -> list[dict[str, Any]]:
+    """All documents as the database has them, but for the time of the last write."""
+    rows = list(scenes._sample_collection.find().sort("_id", 1))
+    for row in rows:
+        del row["last_modified_at"]
+    return rows
+
+
+def segment(scenes: Any, bank: str = "colours", **options: Any) -> Any:
+    return ntt.segment(scenes, bank, models=MODELS, points_per_side=16, **options)
+
+
+def relabel(scenes: Any, bank: str, **options: Any) -> Any:
+    return ntt.relabel(scenes, bank, points_per_side=16, **options)
+
+
+def reviewed(scenes: fo.Dataset) -> None:
+    """A person tags one prediction, corrects another and draws a third."""
+    sample = scenes.first()
+    labels = sample["predictions"].detections
+    labels[0].tags.append("accepted")
+    labels[1].label = "corrected"
+    labels.append(fo.Detection(label="mine", bounding_box=[0.9, 0.9, 0.05, 0.05]))
+    sample.save()
+
+
+def test_a_run(scenes: fo.Dataset) -> None:
+    before, schema = documents(scenes), list(scenes.get_field_schema())
+    report = segment(scenes)
+    assert documents(scenes) != before
+
+    undone = ntt.undo(scenes)
+
+    assert (undone.samples, undone.kept, undone.change.run) == (6, 0, report.run)
+    assert documents(scenes) == before
+    assert list(scenes.get_field_schema()) == schema
+    assert report.run not in ntt.list_prediction_runs(scenes)
+    with pytest.raises(InputError, match="no change of this package to take back"):
+        ntt.undo(scenes)
+    assert segment(scenes).written == 6
+
+
+def test_a_run_that_replaced_another(scenes: fo.Dataset) -> None:
+    first = segment(scenes)
+    reviewed(scenes)
+    before = documents(scenes)
+    second = relabel(scenes, "two", overwrite=True)
+    assert (second.replaced, second.kept) == (16, {"by hand": 1, "tagged": 1, "edited": 1})
+
+    assert ntt.undo(scenes).kept == 0
+
+    assert documents(scenes) == before
+    assert list(ntt.list_prediction_runs(scenes)) == [first.run]
+
+
+def test_an_interrupted_run_is_one_change(scenes: fo.Dataset) -> None:
+    before = documents(scenes)
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        segment(scenes, progress=interrupt, chunk_size=1)
+    segment(scenes)
+    assert [entry.samples for entry in ntt.history(scenes)] == [6]
+    ntt.undo(scenes)
+    assert documents(scenes) == before
+
+
+def test_a_deletion(scenes: fo.Dataset) -> None:
+    run = segment(scenes).run
+    reviewed(scenes)
+    before, record = documents(scenes), ntt.list_prediction_runs(scenes)
+    deleted = ntt.delete_run_predictions(scenes, run)
+    assert (deleted.deleted, deleted.kept) == (16, {"tagged": 1, "edited": 1})
+    assert ntt.list_prediction_runs(scenes) == {}
+
+    ntt.undo(scenes)
+
+    assert documents(scenes) == before
+    assert ntt.list_prediction_runs(scenes) == record
+
+
+def test_tags(scenes: fo.Dataset) -> None:
+    before = documents(scenes)
+    ntt.tag_references(scenes[:2], "ground_truth", tag="reference")
+    tagged = documents(scenes)
+    ntt.sample_references(
+        scenes,
+        "ground_truth",
+        shots=1,
+        seed=5,
+        tag="reference",
+        overwrite=True,
+        min_size=1,
+        border=0,
+    )
+    assert documents(scenes) not in (before, tagged)
+    ntt.undo(scenes)
+    assert documents(scenes) == tagged
+    ntt.undo(scenes)
+    assert documents(scenes) == before
+
+
+def test_tags_of_a_person_s_that_came_later_stay(scenes: fo.Dataset) -> None:
+    ntt.tag_references(scenes[:1], "ground_truth", tag="reference")
+    sample = scenes.first()
+    sample["ground_truth"].detections[0].tags.append("good")
+    sample.tags.append("mine")
+    sample.save()
+    undone = ntt.undo(scenes)
+    sample.reload()
+    assert sample["ground_truth"].detections[0].tags == ["good"]
+    assert sample.tags == ["mine"]
+    assert undone.kept == 1
+
+
+def test_boxes_to_masks(scenes: fo.Dataset) -> None:
+    before = documents(scenes)
+    ntt.boxes_to_masks(scenes, "ground_truth", "masks", models=MODELS)
+    ntt.undo(scenes, "masks")
+    assert documents(scenes) == before
+
+
+def test_what_another_process_changed_since_stays(scenes: fo.Dataset) -> None:
+    """An edit, a tag, a new label and a deletion after the run; all else goes back."""
+    before = documents(scenes)
+    segment(scenes)
+    sample = scenes.first()
+    labels = sample["predictions"].detections
+    labels[0].tags.append("accepted")
+    labels[1].label = "corrected"
+    del labels[2]
+    labels.append(fo.Detection(label="mine", bounding_box=[0.9, 0.9, 0.05, 0.05]))
+    sample.save()
+    mine = [label.id for label in labels]
+
+    undone = ntt.undo(scenes)
+
+    assert undone.kept == 4
+    assert "4 later changes of yours kept" in str(undone)
+    sample.reload()
+    assert [label.id for label in sample["predictions"].detections] == mine
+    after = documents(scenes)
+    assert after[1:] == before[1:]
+
+
+def test_a_replaced_label_comes_back_beside_an_edit_of_its_successor(scenes: fo.Dataset) -> None:
+    segment(scenes)
+    old = scenes.first()["predictions"].detections
+    relabel(scenes, "two", overwrite=True)
+    sample = scenes.first()
+    sample["predictions"].detections[0].label = "corrected"
+    sample.save()
+    edited = sample["predictions"].detections[0].id
+
+    assert ntt.undo(scenes).kept == 1
+
+    sample.reload()
+    found = [label.id for label in sample["predictions"].detections]
+    assert found == [*(label.id for label in old), edited]
+
+
+def test_the_fields_have_their_own_history(scenes: fo.Dataset) -> None:
+    segment(scenes, label_field="first")
+    segment(scenes, label_field="second")
+    assert [entry.field for entry in ntt.history(scenes)] == ["second", "first"]
+    assert [entry.field for entry in ntt.history(scenes, "first")] == ["first"]
+    ntt.undo(scenes, "first")
+    assert [entry.field for entry in ntt.history(scenes)] == ["second"]
+    assert scenes.get_field("first") is None
+    assert all(entry.bytes > 0 for entry in ntt.history(scenes))
+
+
+def test_a_deleted_dataset_leaves_no_history(scenes: fo.Dataset, tmp_path: Path) -> None:
+    import fiftyone.core.odm as foo
+
+    from fiftyone_ntt.dataset.labels.change_journal import begin_change
+
+    segment(scenes)
+    gone: ObjectId = scenes._doc.id
+    scenes.delete()
+    other = fo.Dataset()
+    begin_change(other, "predictions", "tagging", tag="x")
+    assert foo.get_db_conn()["fiftyone_ntt.changes"].count_documents({"dataset": gone}) == 0
+    other.delete()
