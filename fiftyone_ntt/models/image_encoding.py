@@ -23,6 +23,7 @@ from torch.nn import functional
 _CPU_TOKENS = 1024
 """Tokens of one piece on a CPU: enough to pay for reading a block's weights once more, and few
 enough for the widest activations to stay below what the C library hands back to the kernel."""
+_NO_LIMIT = 2**31
 
 
 class ImageEncoder:
@@ -103,8 +104,8 @@ def _bands(block: Any, tokens: Tensor) -> Iterator[tuple[int, int]]:
     """Rows that go through a block together: whole windows, or everything."""
     batch, height, width, _ = tokens.shape
     step = height
-    if block.window_size and tokens.device.type == "cpu":
-        windows = max(1, _CPU_TOKENS // (batch * width * block.window_size))
+    if block.window_size:
+        windows = max(1, _piece_length(tokens.device) // (batch * width * block.window_size))
         step = windows * block.window_size
     for top in range(0, height, step):
         yield top, min(top + step, height)
@@ -114,8 +115,13 @@ def _add_mlp(block: Any, tokens: Tensor) -> None:
     """Add what the block's second half makes of each token to it."""
     for image in tokens:
         rows = image.view(-1, image.shape[-1])
-        for piece in rows.split(_CPU_TOKENS if rows.device.type == "cpu" else len(rows)):
+        for piece in rows.split(_piece_length(rows.device)):
             piece.add_(block.mlp(block.layer_norm2(piece)))
+
+
+def _piece_length(device: torch.device) -> int:
+    """How many tokens to work on together: a GPU, which has no such caches, takes all there are."""
+    return _CPU_TOKENS if device.type == "cpu" else _NO_LIMIT
 
 
 def _attend(block: Any, tokens: Tensor, stride: int) -> Tensor:
