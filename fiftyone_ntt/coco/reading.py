@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.images import read_image
@@ -27,6 +27,8 @@ from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.errors import InputError
 
 Record = dict[str, Any]
+"""An entry of a COCO file, or the whole."""
+ImageId = int | str
 RecordKind = Literal[
     "malformed entry",
     "duplicate id",
@@ -40,6 +42,7 @@ RecordKind = Literal[
     "mask size",
     "box outside the image",
 ]
+"""What can be wrong with an entry."""
 
 
 class RecordError(InputError):
@@ -77,7 +80,7 @@ class CocoFile:
     """
 
     path: Path
-    images: dict[int, Record]
+    images: dict[ImageId, Record]
     categories: dict[int, str]
     annotations: list[Record]
     category_records: list[Record]
@@ -158,11 +161,11 @@ def _by_id(
     required: str,
     id_types: tuple[type, ...],
     on_bad_record: OnBadRecord,
-) -> dict[int, Record]:
+) -> dict[Any, Record]:
     records = content.get(section)
     if not isinstance(records, list) or not records:
         raise InputError(f"{path} lists no {section}. Pass a COCO annotation file that does.")
-    table: dict[int, Record] = {}
+    table: dict[Any, Record] = {}
     for record in records:
         if not (
             isinstance(record, dict)
@@ -187,7 +190,7 @@ def _by_id(
 
 
 def _check_annotation(
-    path: Path, annotation: Any, images: dict[int, Record], categories: dict[int, str]
+    path: Path, annotation: Any, images: dict[ImageId, Record], categories: dict[int, str]
 ) -> None:
     if not isinstance(annotation, dict):
         raise RecordError(
@@ -266,7 +269,9 @@ def _references(file: CocoFile, folder: Path, group: list[Record]) -> Iterator[R
         yield Reference(name, image, _box(annotation, mask), mask)
 
 
-def _box(annotation: Record, mask: NDArray[np.bool_] | None) -> tuple[float, float, float, float]:
+def _box(
+    annotation: Record, mask: Bool[np.ndarray, "H W"] | None
+) -> tuple[float, float, float, float]:
     box: Any = annotation.get("bbox")
     if mask is not None and not (box and box[2] > 0 and box[3] > 0):
         [box] = coco_mask.toBbox(encode_masks(mask[None]))
@@ -274,7 +279,9 @@ def _box(annotation: Record, mask: NDArray[np.bool_] | None) -> tuple[float, flo
     return x, y, width, height
 
 
-def _mask(name: str, segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+def _mask(
+    name: str, segmentation: Any, size: tuple[int, int]
+) -> Bool[np.ndarray, "{size[0]} {size[1]}"] | None:
     return decode_mask(image_rle(name, segmentation, size)) if segmentation else None
 
 

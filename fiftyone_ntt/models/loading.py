@@ -86,8 +86,8 @@ def load_models(
             or does not compute in this precision.
     """
     is_set = encoder is None and segmenter is None
-    encoder_spec = _lasting(find_model_set(name).encoder if encoder is None else encoder)
-    segmenter_spec = _lasting(find_model_set(name).segmenter if segmenter is None else segmenter)
+    encoder_spec = _absolute(find_model_set(name).encoder if encoder is None else encoder)
+    segmenter_spec = _absolute(find_model_set(name).segmenter if segmenter is None else segmenter)
     return Models(
         name=name if is_set else f"{encoder_spec} + {segmenter_spec}",
         encoder=load_encoder(encoder_spec, device, precision),
@@ -189,7 +189,7 @@ def _locate(spec: ModelSpec, kind: Kind) -> str:
     raise unknown_model_error(text, kind)
 
 
-def _lasting(spec: ModelSpec) -> str:
+def _absolute(spec: ModelSpec) -> str:
     """`spec`, made absolute if it is a path, so that it still holds in another folder."""
     path = Path(spec).expanduser()
     named = any(entry.name == fspath(spec) for entry in list_models())

@@ -22,6 +22,7 @@ from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models import meta_dinov2, meta_sam2
 
 SUFFIXES = (".pt", ".pth")
+"""Of the files that are read here."""
 
 _FAMILIES: dict[str, ModuleType] = {"SAM 2": meta_sam2, "DINOv2": meta_dinov2}
 _MODEL_TYPES = {
