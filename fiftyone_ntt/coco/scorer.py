@@ -261,8 +261,8 @@ class Scorer:
         """
         evaluation = COCOeval(iouType=self._kind)
         evaluation.params.iouThrs = self._thresholds
-        evaluation._gts[0, 0] = [self._row_of(item, row) for row, item in enumerate(truth, 1)]
-        evaluation._dts[0, 0] = [self._row_of(item, row) for row, item in enumerate(ranked, 1)]
+        evaluation._gts[0, 0] = [self._eval_row(item, row) for row, item in enumerate(truth, 1)]
+        evaluation._dts[0, 0] = [self._eval_row(item, row) for row, item in enumerate(ranked, 1)]
         evaluation.params.catIds = [0]
         ious = evaluation.computeIoU(0, 0)
         # A prediction that reaches no threshold with any object changes nothing for the others.
@@ -282,7 +282,7 @@ class Scorer:
             if column >= 0
         }
 
-    def _row_of(self, item: Candidate, key: int) -> dict[str, Any]:
+    def _eval_row(self, item: Candidate, key: int) -> dict[str, Any]:
         """As COCOeval takes it; ids count from 1, because it takes 0 for "no match"."""
         drawn = self._kind == "segm"
         rle = item.rle() if drawn and callable(item.rle) else item.rle

@@ -18,6 +18,7 @@ from fiftyone_ntt.models import meta_checkpoints
 from fiftyone_ntt.models.encoders import TransformersEncoder
 from fiftyone_ntt.models.folders import download, load_folder
 from fiftyone_ntt.models.model_registry import (
+    WITH_ARTICLE,
     Kind,
     find_model,
     find_model_set,
@@ -206,13 +207,10 @@ def _read(source: str, kind: Kind) -> PreTrainedModel:
     found: Kind = "segmenter" if hasattr(model, "mask_decoder") else "encoder"
     if found != kind:
         raise ModelError(
-            f"{source} is {type(model).__name__}, {_A[found]}, but {_A[kind]} is needed here: "
-            f"give it as the {found} instead."
+            f"{source} is {type(model).__name__}, {WITH_ARTICLE[found]}, but {WITH_ARTICLE[kind]} "
+            f"is needed here: give it as the {found} instead."
         )
     return model
-
-
-_A = {"encoder": "an encoder", "segmenter": "a segmenter"}
 
 
 def _stamp(source: str) -> int:

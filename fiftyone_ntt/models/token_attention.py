@@ -54,7 +54,7 @@ class PromptTile:
             products.mul_(self.weights[0][:, None].to(products.dtype))
         return products
 
-    def settle(self, count: int) -> None:
+    def fold_scale(self, count: int) -> None:
         """Multiply the scale into the first `count` shares and the weights: a layer follows."""
         assert self.scale is not None
         self.scaled(self.shares[:, :count])
@@ -92,9 +92,9 @@ class PromptTile:
 
     def mapped(
         self,
-        own: Float[Tensor, "*any"],
+        own: Float[Tensor, "t E"],
         rows: Float[Tensor, "P R E"],
-        bias: Float[Tensor, "*any"],
+        bias: Float[Tensor, "t E"],
     ) -> Float[Tensor, "P t E"]:
         """A linear map of the image tokens, from that of `own`, of the rows and of the bias."""
         assert self.scale is not None
@@ -169,7 +169,7 @@ def write(
         else:
             assert shared.places is not None
             scores = tile.scores(key, shared.queries, with_rows, shared.places)
-            tile.settle(start)
+            tile.fold_scale(start)
         shares = scores.unflatten(1, (key.shape[1], -1)).softmax(dim=1).flatten(1, 2)
         tile.shares[:, start : start + shares.shape[1]] = shares
         squares = _squares(tile, shared, doubled, products)
