@@ -172,7 +172,7 @@ def _summary(
     return FederatedScores(metrics, {names[key]: value for key, value in whole.items()})
 
 
-def _mean(parts: list[Float64[np.ndarray, "*axes"]]) -> float:
+def _mean(parts: list[Float64[np.ndarray, " ..."]]) -> float:
     """Of what is defined; -1 if nothing is."""
     values = np.concatenate([part[part > -1].ravel() for part in parts]) if parts else np.zeros(0)
     return float(values.mean()) if len(values) else -1.0

@@ -235,12 +235,12 @@ def _require_whole(rle: RLE) -> None:
     height, width = rle["size"]
     counts = rle["counts"]
     text = counts.encode("ascii") if isinstance(counts, str) else counts
-    total = _run_lengths(np.frombuffer(text, dtype=np.uint8)).sum()
+    total = _read_lengths(np.frombuffer(text, dtype=np.uint8)).sum()
     if total != height * width:
         raise ValueError(f"its runs cover {total} of {height} x {width} px")
 
 
-def _run_lengths(text: UInt8[np.ndarray, " B"]) -> Int64[np.ndarray, " T"]:
+def _read_lengths(text: UInt8[np.ndarray, " B"]) -> Int64[np.ndarray, " T"]:
     """Lengths of the runs of one compressed encoding, as `read_runs` reads many."""
     digits = text.astype(np.int64) - _FIRST_CHARACTER
     ends = np.flatnonzero((digits & _MORE) == 0)

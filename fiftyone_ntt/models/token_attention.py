@@ -110,7 +110,7 @@ class ShareBuffer:
     """Memory for the prompts' shares, kept from one batch of prompts to the next: the kernel takes
     about as long to hand out fresh pages as the decoder to fill them."""
 
-    def __init__(self, like: Float[Tensor, "*any"], lengths: Sequence[int]) -> None:
+    def __init__(self, like: Float[Tensor, " ..."], lengths: Sequence[int]) -> None:
         """
         Args:
             like: of the type and on the device of what is kept.

@@ -15,7 +15,7 @@ from safetensors.numpy import save as save_tensors
 
 from fiftyone_ntt.errors import StoreError
 
-Arrays = dict[str, Shaped[np.ndarray, "..."]]
+Arrays = dict[str, Shaped[np.ndarray, " ..."]]
 """By name, of any type."""
 
 _HEADER = "fiftyone_ntt"
