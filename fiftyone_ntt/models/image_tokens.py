@@ -24,6 +24,9 @@ to `own` or taken into `rows` beforehand, in float32.
 
 Image tokens come in tiles that fit a processor's caches. The next attention reads a tile as soon as
 its shares are computed, and its softmax goes on from tile to tile.
+
+Axes here and in what builds on it: `P` prompts of `n` tokens each, `T` image tokens, `t` of them in
+a tile, all `D` wide; `h` heads, each `d` wide; `R` rows.
 """
 
 from __future__ import annotations
