@@ -85,6 +85,11 @@ def load_models(
     Raises:
         ModelError: a model is unknown, cannot be fetched or read, or the device is not there
             or does not compute in this precision.
+
+    Example:
+        >>> models = ntt.load_models("demo")
+        >>> models.name, models.encoder_spec, models.precision
+        ('demo', 'demo', 'float32')
     """
     is_set = encoder is None and segmenter is None
     encoder_spec = _absolute(find_model_set(name).encoder if encoder is None else encoder)

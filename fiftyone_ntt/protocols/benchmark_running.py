@@ -102,9 +102,12 @@ def run_benchmark(
         ModelError: the models cannot be loaded.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> found = ntt.run_benchmark("toy", "/data/coco", "toy", device="cuda")  # doctest: +SKIP
-        >>> found.draws[0].metrics["masks AP"]  # doctest: +SKIP
+        >>> found = ntt.run_benchmark("toy", coco, "toy", models="demo", points_per_side=4)
+        >>> [draw] = found.draws
+        >>> draw.references, draw.images
+        ({'bird': 1, 'boat': 1}, 10)
+        >>> 0 < draw.metrics["masks AP"] < 1
+        True
     """
     grid = ProposalSettings(points_per_side=points_per_side)
     checked = check_mode(mode)

@@ -18,8 +18,9 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     """The runs that wrote detections, by key: their `field`, `status`, `bank` and time of update.
 
     Example:
-        >>> ntt.list_prediction_runs(dataset)  # doctest: +SKIP
-        {'ntt_predictions_1f0c7a3e': {'field': 'predictions', 'status': 'COMPLETED', ...}}
+        >>> ntt.list_prediction_runs(dataset)
+        {'ntt_predictions_...': {'method': 'ntt_segment', 'field': 'predictions',
+                                 'status': 'COMPLETED', 'bank': 'shapes', ...}}
     """
     dataset = samples._root_dataset
     runs = {}
@@ -47,8 +48,12 @@ def delete_run_predictions(samples: foc.SampleCollection, run: str) -> int:
         InputError: no such run.
 
     Example:
-        >>> ntt.delete_run_predictions(dataset, "ntt_predictions_1f0c7a3e")  # doctest: +SKIP
-        512
+        >>> [run] = ntt.list_prediction_runs(dataset)
+        >>> count = dataset.count("predictions.detections")
+        >>> ntt.delete_run_predictions(dataset, run) == count
+        True
+        >>> dataset.count("predictions.detections")
+        0
     """
     dataset = samples._root_dataset
     runs = list_prediction_runs(dataset)
