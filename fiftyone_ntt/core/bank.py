@@ -123,9 +123,9 @@ class MemoryBank:
         notes: what the user should know of single references.
 
     Example:
-        >>> bank = MemoryBank.load("bank.safetensors")  # doctest: +SKIP
-        >>> bank.classes  # doctest: +SKIP
-        ('bird', 'boat')
+        >>> path = bank.save("shapes.safetensors")
+        >>> ntt.MemoryBank.load(path).classes
+        ('fish', 'mushroom')
     """
 
     classes: tuple[str, ...]

@@ -23,8 +23,9 @@ def find_masks(masks: list[RLE], among: list[RLE], min_iou: float) -> NDArray[np
         int64 `[N]`, rows of `among`; -1 where none is alike. Of equal masks the first counts.
 
     Example:
-        >>> full, half = encode_masks(np.array([[[1, 1]], [[1, 0]]], bool))  # doctest: +SKIP
-        >>> find_masks([half, full], [full], min_iou=0.8)  # doctest: +SKIP
+        >>> from fiftyone_ntt.core.rle import encode_masks
+        >>> full, half = encode_masks(np.array([[[1, 1]], [[1, 0]]], bool))
+        >>> find_masks([half, full], [full], min_iou=0.8)
         array([-1,  0])
     """
     rows = {bytes(mask["counts"]): row for row, mask in reversed(list(enumerate(among)))}

@@ -11,7 +11,13 @@ from fiftyone_ntt.coco.labelling import Progress, build_bank_from_coco, segment_
 from fiftyone_ntt.coco.reading import read_coco, references_by_class
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.settings import Mode, ProposalSettings, check_mode, check_stored_mode
+from fiftyone_ntt.core.settings import (
+    Mode,
+    ProposalSettings,
+    check_mode,
+    check_stored_mode,
+    is_stored_mode,
+)
 from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.models.loading import Models, load_models
@@ -96,9 +102,12 @@ def run_benchmark(
         ModelError: the models cannot be loaded.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> found = ntt.run_benchmark("toy", "/data/coco", "toy", device="cuda")  # doctest: +SKIP
-        >>> found.draws[0].metrics["masks AP"]  # doctest: +SKIP
+        >>> found = ntt.run_benchmark("toy", coco, "toy", models="demo", points_per_side=4)
+        >>> [draw] = found.draws
+        >>> draw.references, draw.images
+        ({'bird': 1, 'boat': 1}, 10)
+        >>> 0 < draw.metrics["masks AP"] < 1
+        True
     """
     grid = ProposalSettings(points_per_side=points_per_side)
     checked = check_mode(mode)
@@ -134,8 +143,8 @@ def run_benchmark(
 
 
 def _store(given: ProposalStore | None, mode: Mode) -> ProposalStore | None:
-    """The store to use: None in a mode whose proposals serve one bank alone."""
-    if given is None and mode == "adaptive":
+    """The store to use: the default one only if the mode can use any."""
+    if given is None and not is_stored_mode(mode):
         return None
     check_stored_mode(mode)
     return given or default_store()

@@ -59,11 +59,10 @@ def build_memory_bank(
         ModelError: the models cannot be loaded, or do not compute in this precision.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> view = dataset.match_tags("reference")  # doctest: +SKIP
-        >>> bank = ntt.build_memory_bank(view, "ground_truth", name="boats")  # doctest: +SKIP
-        >>> bank.class_counts()  # doctest: +SKIP
-        {'bird': 10, 'boat': 10}
+        >>> tagged = {"label_tags": "reference", "models": "demo"}
+        >>> bank = ntt.build_memory_bank(dataset, "ground_truth", name="again", **tagged)
+        >>> bank.class_counts()
+        {'fish': 2, 'mushroom': 2}
     """
     advance = _Advance()
     references = read_references(

@@ -89,10 +89,10 @@ def mine_negatives(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> sharper = ntt.mine_negatives(labelled, bank, "ground_truth")  # doctest: +SKIP
-        >>> len(sharper.negatives)  # doctest: +SKIP
-        20
+        >>> labelled = dataset.match_tags("candidate")
+        >>> sharper = ntt.mine_negatives(labelled, bank, "ground_truth", points_per_side=16)
+        >>> set(sharper.negative_origins)
+        {'mined'}
     """
     _check(samples, gt_field, "mining negatives")
     if per_class < 1:
@@ -157,9 +157,10 @@ def add_tagged_negatives(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> sharper = ntt.add_tagged_negatives(view, "boats", "predictions")  # doctest: +SKIP
-        >>> ntt.save_memory_bank(view, sharper, overwrite=True)  # doctest: +SKIP
+        >>> view.limit_labels("predictions", 1).tag_labels("negative", "predictions")
+        >>> sharper = ntt.add_tagged_negatives(view, "shapes", "predictions")
+        >>> ntt.save_memory_bank(view, sharper, overwrite=True).negatives
+        3
     """
     bank = resolve_bank(samples._root_dataset, bank).without_negatives("tagged")
     found = read_references(samples, label_field, label_tags=tag)
@@ -209,10 +210,9 @@ def add_background_negatives(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> sharper = ntt.add_background_negatives(view, "boats", "ground_truth")  # doctest: +SKIP
-        >>> sharper.negative_origins.count("background")  # doctest: +SKIP
-        10
+        >>> sharper = ntt.add_background_negatives(dataset, "shapes", "ground_truth")
+        >>> sharper.negative_origins.count("background")
+        4
     """
     _check(samples, label_field, "taking background")
     bank = resolve_bank(samples._root_dataset, bank).without_negatives("background")

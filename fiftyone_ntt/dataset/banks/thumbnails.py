@@ -53,7 +53,10 @@ def load_thumbnails(samples: foc.SampleCollection, name: str) -> dict[str, Thumb
         InputError: no such bank.
 
     Example:
-        >>> ntt.load_thumbnails(dataset, "boats") is None  # doctest: +SKIP
+        >>> ntt.load_thumbnails(dataset, "shapes") is None
+        True
+        >>> made = ntt.make_thumbnails(dataset, "shapes")
+        >>> ntt.load_thumbnails(dataset, "shapes") == made
         True
     """
     dataset = samples._root_dataset

@@ -173,10 +173,15 @@ def evaluate(
             confidence; an object without a mask.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> results = ntt.evaluate(view, "predictions", "truth", eval_key="ntt")  # doctest: +SKIP
-        >>> print(results)  # doctest: +SKIP
-        >>> results.masks.plot_pr_curves().show()  # doctest: +SKIP
+        >>> results = ntt.evaluate(view, "predictions", "ground_truth", eval_key="ntt", iou="masks")
+        >>> print(results)
+                    mask_ap  mask_ap50  mask_ap75
+        fish            ...      100.0        ...
+        kite            0.0        0.0        0.0
+        mushroom        ...      100.0        ...
+        mean            ...       66.7        ...
+        >>> dataset.list_evaluations()
+        ['ntt']
     """
     if iou not in ("boxes", "masks", "both"):
         raise InputError(f"iou is {iou!r}. Pass 'boxes', 'masks' or 'both'.")

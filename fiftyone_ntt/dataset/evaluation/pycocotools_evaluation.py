@@ -34,10 +34,11 @@ class PycocotoolsEvaluationConfig(fouc.COCOEvaluationConfig):  # type: ignore[mi
     `compute_mAP`, which is True unless given.
 
     Example:
-        >>> dataset.evaluate_detections(  # doctest: +SKIP
+        >>> results = view.evaluate_detections(
         ...     "predictions", "ground_truth", method=PycocotoolsEvaluationConfig, use_masks=True
-        ... ).metrics()["APs"]
-        0.31
+        ... )
+        >>> round(results.metrics()["AP50"], 2)
+        0.67
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

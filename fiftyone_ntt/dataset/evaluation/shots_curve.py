@@ -145,10 +145,15 @@ def shots_curve(
         ModelError: the models cannot be loaded.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> done, rest = dataset.match_tags("train"), dataset.match_tags("val")  # doctest: +SKIP
-        >>> curve = ntt.shots_curve(done, rest, "ground_truth")  # doctest: +SKIP
-        >>> curve.save("charts")  # doctest: +SKIP
+        >>> done, rest = dataset.match_tags("candidate"), dataset.match_tags("target")
+        >>> few = {"shots": (1, 2), "seeds": (0,), "models": "demo"}
+        >>> curve = ntt.shots_curve(done, rest, "ground_truth", **few)
+        >>> print(curve)
+        shots        masks AP      masks AP50        boxes AP      boxes AP50
+            1   ...
+            2   ...
+        >>> [chart.name for chart in curve.save("charts")]
+        ['shots.png', 'classes.png']
     """
     if not shots or min(shots) < 1 or not seeds:
         raise InputError(
@@ -185,6 +190,13 @@ def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
 
     Raises:
         InputError: there is none of that name; the message lists those there are.
+
+    Example:
+        >>> few = {"shots": (1,), "seeds": (0,), "models": "demo", "name": "few"}
+        >>> done, rest = dataset.match_tags("candidate"), dataset.match_tags("target")
+        >>> curve = ntt.shots_curve(done, rest, "ground_truth", **few)
+        >>> ntt.load_shots_curve(dataset, "few") == curve
+        True
     """
     dataset = samples._root_dataset
     if name not in list_shots_curves(dataset):
@@ -195,7 +207,15 @@ def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
 
 
 def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
-    """Names of the curves kept on a dataset; `dataset.delete_run(name)` deletes one."""
+    """Names of the curves kept on a dataset; `dataset.delete_run(name)` deletes one.
+
+    Example:
+        >>> few = {"shots": (1,), "seeds": (0,), "models": "demo", "name": "few"}
+        >>> done, rest = dataset.match_tags("candidate"), dataset.match_tags("target")
+        >>> curve = ntt.shots_curve(done, rest, "ground_truth", **few)
+        >>> ntt.list_shots_curves(dataset)
+        ['few']
+    """
     return sorted(samples._root_dataset.list_runs(method=METHOD))
 
 

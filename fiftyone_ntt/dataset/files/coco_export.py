@@ -84,9 +84,10 @@ def export_coco(
         StoreError: `path` cannot be written.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.export_coco(view, "predictions", "out.json", results=True))  # doctest: +SKIP
-        out.json: 512 instances of 100 images
+        >>> print(ntt.export_coco(view, "ground_truth", "truth.json"))
+        truth.json: 11 instances of 3 images
+        >>> print(ntt.export_coco(view, "predictions", "found.json", results=True))
+        found.json: ... instances of 3 images
     """
     check_whole_images(samples, "exporting")
     label_field_type(samples, field, (fol.Detections,))

@@ -122,9 +122,9 @@ def import_coco(
         InputError: the file as a whole, the dataset or the field do not fit.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.import_coco("photos", "instances.json", "harbour"))  # doctest: +SKIP
-        ground_truth: 512 annotations of 100 images in 'harbour'
+        >>> written = ntt.export_coco(dataset, "ground_truth", "instances.json")
+        >>> print(ntt.import_coco(photos, written.path, "harbour"))
+        ground_truth: 26 annotations of 7 images in 'harbour'
     """
     if on_error not in ("raise", "skip"):
         raise InputError(f"on_error is {on_error!r}. Pass 'raise' or 'skip'.")

@@ -78,9 +78,8 @@ def draw_memory_bank(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.draw_memory_bank(dataset, "boats"))  # doctest: +SKIP
-        memory: 20 of 20 references drawn; 14.2 s
+        >>> print(ntt.draw_memory_bank(dataset, "shapes"))
+        memory: 4 of 4 references drawn; ... s
     """
     check_whole_images(samples, "drawing a memory bank")
     dataset = samples._root_dataset
@@ -103,7 +102,10 @@ def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | N
     """Why `draw_memory_bank` cannot draw into fields that begin so, or None where it can.
 
     Example:
-        >>> ntt.picture_fields_problem(dataset, "memory")  # doctest: +SKIP
+        >>> ntt.picture_fields_problem(dataset, "memory") is None
+        True
+        >>> ntt.picture_fields_problem(dataset, "my memory")
+        "'my memory' cannot name a field ..."
     """
     try:
         _check_fields(samples._root_dataset, field)

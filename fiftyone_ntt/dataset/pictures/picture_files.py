@@ -70,9 +70,8 @@ def save_memory_pictures(
         StoreError: a file cannot be written.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.save_memory_pictures(dataset, "boats", "pictures"))  # doctest: +SKIP
-        pictures: 20 of 20 references drawn; 14.2 s
+        >>> print(ntt.save_memory_pictures(dataset, "shapes", "pictures"))
+        pictures: 4 of 4 references drawn; ... s
     """
     check_samples(samples, "drawing a memory bank")
     bank = resolve_bank(samples._root_dataset, bank)

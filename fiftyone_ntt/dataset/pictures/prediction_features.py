@@ -94,9 +94,9 @@ def prediction_features(
         InputError: the samples or the field do not fit, or there is no store.
 
     Example:
-        >>> found = prediction_features(dataset, "predictions", "boats")  # doctest: +SKIP
-        >>> found.features.shape, found.left_out  # doctest: +SKIP
-        ((640, 1024), {'their image has no stored proposals': 12})
+        >>> found = prediction_features(view, "predictions", "shapes")
+        >>> found.features.shape, found.left_out
+        ((..., 128), {})
     """
     check_samples(samples, "reading predictions")
     label_field_type(samples, label_field, (fol.Detections,))

@@ -98,10 +98,8 @@ def visualize_memory_bank(
             origin, or nothing can be shown; earlier runs are left as they are.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.visualize_memory_bank(dataset, "boats", "predictions"))  # doctest: +SKIP
-        boats_references (20 points), boats_predictions (640 points); 1.2 s
-          3 predictions left out: no stored proposal has their mask
+        >>> print(ntt.visualize_memory_bank(view, "shapes", "predictions"))
+        shapes_references (4 points), shapes_predictions (... points); ... s
     """
     start = time.monotonic()
     check_whole_images(samples, "visualizing a memory bank")
@@ -139,7 +137,7 @@ def visualization_key_problem(samples: foc.SampleCollection, brain_key: str) -> 
     """Why `visualize_memory_bank` cannot use a brain key on a dataset, or None where it can.
 
     Example:
-        >>> ntt.visualization_key_problem(dataset, "a b")  # doctest: +SKIP
+        >>> ntt.visualization_key_problem(dataset, "a b")
         "'a b' cannot be a brain key. Use letters, digits and underscores, ..."
     """
     try:

@@ -81,9 +81,9 @@ def read_references(
             label without a class, or image or mask files that cannot be opened.
 
     Example:
-        >>> references = read_references(view, "ground_truth")  # doctest: +SKIP
-        >>> {name: len(group) for name, group in references.items()}  # doctest: +SKIP
-        {'bird': 10, 'boat': 10}
+        >>> references = read_references(dataset, "ground_truth", label_tags="reference")
+        >>> {name: len(group) for name, group in references.items()}
+        {'fish': 2, 'mushroom': 2}
     """
     check_samples(samples, "reading references")
     if not len(samples):

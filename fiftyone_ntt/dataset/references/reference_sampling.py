@@ -112,9 +112,8 @@ def sample_references(
         InputError: nothing to choose from, or other labels already have the tag.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.sample_references(dataset, "ground_truth", shots=10))  # doctest: +SKIP
-        200 references of 20 classes tagged 'reference'
+        >>> print(ntt.sample_references(dataset, "ground_truth", shots=2, tag="pair"))
+        6 references of 3 classes tagged 'pair'
     """
     chosen = draw_labels(
         samples,

@@ -115,10 +115,10 @@ def boxes_to_masks(
         ModelError: the models cannot be loaded.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.boxes_to_masks(view, "boxes", "masks", models="small"))  # doctest: +SKIP
-        masks: 24 detections in 6 of 6 images; 12.3 s (run ntt_masks_0c55d1e2); ...
-          1 agree by less than 0.5, look at these: 66a1f3c29b1e8a0d5c3f7e21 (0.31)
+        >>> print(ntt.boxes_to_masks(view, "boxes", "masks", models="demo"))
+        masks: 11 detections in 3 of 3 images; ... s (run ntt_masks_...);
+        masks and boxes agree by fish ..., kite ..., mushroom ...
+          ... agree by less than 0.5, look at these: ...
     """
     check_whole_images(samples, "making masks of boxes")
     dataset = samples._root_dataset

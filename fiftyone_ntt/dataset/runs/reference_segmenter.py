@@ -60,8 +60,10 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> model = ntt.ReferenceSegmenter(bank)  # doctest: +SKIP
-        >>> dataset.apply_model(model, label_field="predictions")  # doctest: +SKIP
+        >>> model = ntt.ReferenceSegmenter(bank, points_per_side=8)
+        >>> view.apply_model(model, label_field="applied")
+        >>> view.distinct("applied.detections.label")
+        ['fish', 'mushroom']
     """
 
     def __init__(

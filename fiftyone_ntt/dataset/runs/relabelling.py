@@ -61,10 +61,12 @@ def relabel(
             field or a setting do not fit; see `segment`.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> ntt.segment(dataset, "boats", "predictions")  # doctest: +SKIP
-        >>> print(ntt.relabel(dataset, "boats-and-buoys", "relabelled"))  # doctest: +SKIP
-        relabelled: 640 detections in 100 of 100 images; 0.9 s (run ntt_relabelled_7be21c4d)
+        >>> tagged = {"label_tags": "reference", "models": "demo"}
+        >>> fish = ntt.build_memory_bank(dataset, "ground_truth", classes=["fish"], **tagged)
+        >>> print(ntt.relabel(view, fish, "relabelled"))
+        relabelled: ... detections in 3 of 3 images; ... s (run ntt_relabelled_...)
+        >>> view.distinct("relabelled.detections.label")
+        ['fish']
     """
     check_whole_images(samples, "relabelling")
     known_mode = check_stored_mode(mode)

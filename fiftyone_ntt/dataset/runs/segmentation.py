@@ -81,9 +81,10 @@ def segment(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.segment(dataset, "boats", "predictions"))  # doctest: +SKIP
-        predictions: 512 detections in 100 of 100 images; 61.0 s (run ntt_predictions_1f0c7a3e)
+        >>> print(ntt.segment(view, "shapes", "found"))
+        found: ... detections in 3 of 3 images; ... s (run ntt_found_...)
+        >>> view.distinct("found.detections.label")
+        ['fish', 'mushroom']
     """
     check_whole_images(samples, "segmenting")
     dataset = samples._root_dataset

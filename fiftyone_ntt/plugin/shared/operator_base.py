@@ -17,7 +17,7 @@ from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
-_ALWAYS = ("pycocotools", "safetensors")
+_ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
 """Packages that every operator needs, and that a downloaded plugin may lack."""
 
 
