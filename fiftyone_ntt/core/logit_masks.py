@@ -48,7 +48,7 @@ class LogitMasks(Sequence[RLE]):
     def __getitem__(self, index: slice) -> list[RLE]: ...
 
     def __getitem__(self, index: int | slice) -> RLE | list[RLE]:
-        """A mask, or several, made now if it has not been before."""
+        """A mask or several, made now where they were not before."""
         if isinstance(index, slice):
             return [self._mask(row) for row in range(len(self))[index]]
         return self._mask(range(len(self))[index])
