@@ -55,7 +55,7 @@ def mask_overlaps(masks: Sequence[RLE]) -> Overlaps:
         masks: `N` run-length encodings of one size, possibly empty.
 
     Example:
-        >>> from fiftyone_ntt.core.geometry import encode_masks
+        >>> from fiftyone_ntt.core.rle import encode_masks
         >>> masks = np.zeros((2, 4, 8), dtype=bool)
         >>> masks[0, :, :4] = masks[1, :, 2:6] = True
         >>> found = mask_overlaps(encode_masks(masks))
