@@ -95,11 +95,13 @@ class MatchSettings:
 
 
 def _require_count(name: str, value: int, usual: int) -> None:
+    """Refuse a number below 1."""
     if value < 1:
         raise InputError(f"{name} is {value}, but it must be at least 1. Usual is {usual}.")
 
 
 def _require_share(name: str, value: float, usual: str) -> None:
+    """Refuse a number outside 0..1."""
     if not 0 <= value <= 1:  # NaN fails this too
         raise InputError(f"{name} is {value}, but it must lie in 0..1. {usual}.")
 
