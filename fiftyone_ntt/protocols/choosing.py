@@ -93,7 +93,7 @@ def reference_counts(content: Record) -> dict[str, int]:
     return {row["name"]: counts[row["id"]] for row in content["categories"]}
 
 
-def different_counts(content: Record) -> dict[str, int]:
+def distinct_counts(content: Record) -> dict[str, int]:
     """How many different ones each class has of which some are repeated."""
     ids: dict[Any, list[Any]] = defaultdict(list)
     for row in content["annotations"]:

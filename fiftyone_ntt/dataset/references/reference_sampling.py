@@ -125,7 +125,7 @@ def sample_references(
         too_few=too_few,
     )
     picked = [label for group in chosen.values() for label in group]
-    _tag(samples, label_field, picked, tag, overwrite)
+    _tag_labels(samples, label_field, picked, tag, overwrite)
     ids = {name: tuple(label.id for label in group) for name, group in chosen.items()}
     return SampledReferences(tag, shots, ids)
 
@@ -201,7 +201,7 @@ def _known_sizes(samples: foc.SampleCollection) -> dict[str, Size]:
     return {key: (h, w) for key, h, w in zip(*columns, strict=True) if h and w}
 
 
-def _tag(
+def _tag_labels(
     samples: foc.SampleCollection,
     field: str,
     picked: list[DrawnLabel],

@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import check_new_name
-from fiftyone_ntt.plugin.shared.counts import listed
+from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import (
     TORCH,
@@ -73,7 +73,8 @@ class BuildMemoryBank(NttOperator):
         )
         counts = bank.class_counts()
         return Outcome(
-            f"Memory bank {bank.name!r}: {len(bank.references)} references ({listed(counts)}).",
+            f"Memory bank {bank.name!r}: {len(bank.references)} references "
+            f"({format_counts(counts)}).",
             {"name": bank.name, "counts": counts, "notes": list(bank.notes)},
             warning="\n".join(bank.notes) or None,
         )
@@ -85,8 +86,10 @@ class BuildMemoryBank(NttOperator):
 
 def _choose_classes(form: Form, counts: dict[str, int]) -> None:
     options = {name: f"{name} ({count})" for name, count in sorted(counts.items())}
-    chosen = form.several("classes", "Classes", options, description="None for all")
+    chosen = form.choices("classes", "Classes", options, description="None for all")
     used = {name: counts[name] for name in chosen if name in counts} or counts
     if not counts:
         form.reject("source", "no labels there. Tag or select some, or choose another field.")
-    form.note("counts", f"{sum(used.values())} references of {len(used)} classes", listed(used))
+    form.note(
+        "counts", f"{sum(used.values())} references of {len(used)} classes", format_counts(used)
+    )

@@ -21,7 +21,7 @@ class DeleteRunPredictions(NttOperator):
 
     def fill(self, form: Form) -> None:
         runs = ntt.list_prediction_runs(form.ctx.dataset)
-        options = {key: _described(key, run) for key, run in runs.items()}
+        options = {key: _run_text(key, run) for key, run in runs.items()}
         form.choice("run", "Run", options, next(iter(options), None))
         if not options:
             form.reject("run", "no run has written predictions on this dataset.")
@@ -37,6 +37,6 @@ class DeleteRunPredictions(NttOperator):
         return ntt.delete_run_predictions(samples, run)
 
 
-def _described(key: str, run: dict[str, Any]) -> str:
+def _run_text(key: str, run: dict[str, Any]) -> str:
     bank = f", bank {run['bank']!r}" if run["bank"] else ""
     return f"{key}: field {run['field']!r}{bank}, {str(run['status']).lower()}, {run['updated']}"

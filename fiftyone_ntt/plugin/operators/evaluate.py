@@ -39,7 +39,7 @@ class EvaluatePredictions(NttOperator):
         tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
         default = "reference" if "reference" in tags else EVERYTHING
         form.choice("leave_out", "Leave out", {EVERYTHING: "Nothing", **tags}, default)
-        form.share("confidence_thresh", "Confidence threshold", 0.0)
+        form.fraction("confidence_thresh", "Confidence threshold", 0.0)
 
     def run(self, ctx: Any, step: Step) -> Outcome:
         given = ctx.params
@@ -55,13 +55,13 @@ class EvaluatePredictions(NttOperator):
             confidence_thresh=given.get("confidence_thresh") or None,
             progress=step,
         )
-        figures = {
+        metrics = {
             "masks": (results.mask_map, results.mask_ap50),
             "boxes": (results.box_map, results.box_ap50),
         }
         shown = [
             f"{kind} mAP {100 * whole:.1f}, AP50 {100 * half:.1f}"
-            for kind, (whole, half) in figures.items()
+            for kind, (whole, half) in metrics.items()
             if whole is not None and half is not None
         ]
         return Outcome(

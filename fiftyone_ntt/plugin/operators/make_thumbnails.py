@@ -21,7 +21,7 @@ class MakeThumbnails(NttOperator):
     ICON = "photo_library"
     RISK = types.RiskLevel.LOW
     NEEDS = TORCH
-    QUIET = True
+    UNLISTED = True
 
     def fill(self, form: Form) -> None:
         choose_bank(form)

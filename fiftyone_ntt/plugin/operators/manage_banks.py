@@ -73,7 +73,7 @@ class ManageMemoryBanks(NttOperator):
 
 
 def _choose_banks_to_merge(form: Form) -> None:
-    chosen = form.several("banks", "Memory banks", bank_options(form))
+    chosen = form.choices("banks", "Memory banks", bank_options(form))
     if len(set(chosen)) < 2:
         form.reject("banks", "choose at least two memory banks.")
 
@@ -81,7 +81,7 @@ def _choose_banks_to_merge(form: Form) -> None:
 def _choose_negatives(form: Form, bank: str) -> None:
     options = _negatives(form.ctx, bank)
     form.choice("origin", "From", _ORIGINS, EVERY)
-    form.several("negatives", "Negatives", options, description="None for all")
+    form.choices("negatives", "Negatives", options, description="None for all")
     if not options:
         form.reject("bank", f"memory bank {bank!r} has no negatives.")
 

@@ -37,18 +37,20 @@ class MeasureShots(NttOperator):
             form.reject("candidates", "no sample has a tag. Tag those to draw references from.")
         rest = {tag: text for tag, text in tags.items() if tag != chosen}
         form.choice("targets", "Score on", {REST: "All other labelled samples", **rest}, REST)
-        form.several(
+        form.choices(
             "shots",
             "References per class",
             {count: count for count in _SHOTS},
             description=f"None for {', '.join(_DEFAULT_SHOTS)}",
         )
-        form.whole("draws", "Draws of each", 3, low=1, description="Their spread is shown")
+        form.integer("draws", "Draws of each", 3, low=1, description="Their spread is shown")
         name = form.text("name", "Name", "shots", description="Under which the curve is kept")
         if name and not name.isidentifier():
             form.reject("name", "use letters, digits and underscores, not starting with a digit.")
         form.flag("overwrite", "Replace another curve of this name")
-        form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
+        form.integer(
+            "points_per_side", "Points per side", 32, low=1, description="Fewer are quicker"
+        )
         choose_models(form)
         choose_device(form)
 

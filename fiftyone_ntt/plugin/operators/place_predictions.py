@@ -24,7 +24,7 @@ class PlacePredictions(NttOperator):
     ICON = "scatter_plot"
     RISK = types.RiskLevel.LOW
     NEEDS = TORCH
-    QUIET = True
+    UNLISTED = True
 
     def fill(self, form: Form) -> None:
         choose_bank(form)

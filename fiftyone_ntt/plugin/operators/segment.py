@@ -49,7 +49,9 @@ class SegmentWithMemoryBank(NttOperator):
         form.choice(
             "mode", "Mode", {mode: mode for mode in get_args(Mode)}, "paper", description=MODES
         )
-        form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
+        form.integer(
+            "points_per_side", "Points per side", 32, low=1, description="Fewer are quicker"
+        )
         choose_device(form)
         count_images(form, field)
 

@@ -8,7 +8,7 @@ import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.shared.counts import listed
+from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
@@ -44,7 +44,7 @@ class TagReferences(NttOperator):
             counts = source_counts(ctx, field, source, None)
             if not counts:
                 form.reject("label_field", f"the selected samples have no labels in {field!r}.")
-            form.note("counts", f"{sum(counts.values())} references", listed(counts))
+            form.note("counts", f"{sum(counts.values())} references", format_counts(counts))
 
     def run(self, ctx: Any, step: Step) -> Outcome:
         field = ctx.params.get("label_field", "ground_truth")
@@ -56,7 +56,7 @@ class TagReferences(NttOperator):
         samples, _ = source_samples(ctx, field, source, None)
         counts = ntt.tag_references(samples, field, label_ids=ids or None, tag=tag)
         total = sum(counts.values())
-        message = f"{total} labels tagged {tag!r}: {listed(counts)}."
+        message = f"{total} labels tagged {tag!r}: {format_counts(counts)}."
         return Outcome(message, {"counts": counts}, deselect=True)
 
     def __call__(self, samples: Any, label_field: str, **options: Any) -> dict[str, int]:

@@ -78,7 +78,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         """Another page of references was asked for."""
         _show(ctx, ctx.panel.get_state("bank"), ctx.params["page"])
 
-    def drawn(self, ctx: Any) -> None:
+    def on_thumbnails_made(self, ctx: Any) -> None:
         """The thumbnails of a bank are made."""
         bank = ctx.panel.get_state("bank")
         if bank == (ctx.params.get("original_params") or {}).get("bank"):
@@ -104,11 +104,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def apply(self, ctx: Any) -> None:
         """Relabel the current view with the chosen bank and threshold."""
-        threshold.apply(ctx, on_success=self.applied)
+        threshold.apply(ctx, on_success=self.on_relabelled)
 
-    def applied(self, ctx: Any) -> None:
+    def on_relabelled(self, ctx: Any) -> None:
         """The view has been relabelled."""
-        threshold.applied(ctx)
+        threshold.recount(ctx)
 
     def place(self, ctx: Any) -> None:
         """The predictions were asked for, among the references."""
@@ -118,11 +118,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
                 "bank": ctx.panel.get_state("bank"),
                 "label_field": ctx.panel.get_state("predictions"),
             },
-            on_success=self.placed,
+            on_success=self.on_points_computed,
             skip_prompt=True,
         )
 
-    def placed(self, ctx: Any) -> None:
+    def on_points_computed(self, ctx: Any) -> None:
         """The predictions have their points."""
         found = ctx.params.get("result") or {}
         bank = ctx.panel.get_state("bank")
@@ -134,10 +134,10 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         ctx.prompt(
             f"{PLUGIN_NAME}/{ctx.params['operator']}",
             params=ctx.params.get("given"),
-            on_success=self.done,
+            on_success=self.on_operator_done,
         )
 
-    def done(self, ctx: Any) -> None:
+    def on_operator_done(self, ctx: Any) -> None:
         """An operator that a button opened has run: it may have changed the banks."""
         self.on_load(ctx)
 
@@ -190,7 +190,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         ctx.prompt(
             f"{PLUGIN_NAME}/make_thumbnails",
             params={"bank": bank},
-            on_success=self.drawn,
+            on_success=self.on_thumbnails_made,
             skip_prompt=True,
         )
 

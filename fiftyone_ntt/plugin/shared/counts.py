@@ -63,6 +63,6 @@ def labels_path(samples: Any, field: str) -> str:
     return field
 
 
-def listed(counts: dict[str, int]) -> str:
+def format_counts(counts: dict[str, int]) -> str:
     """`bird 10, boat 10`."""
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

@@ -57,7 +57,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     PLACE: ClassVar[types.Places | None] = None
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
-    QUIET: ClassVar[bool] = False
+    UNLISTED: ClassVar[bool] = False
     """Whether only a panel calls it: it is not listed to people, and success goes unsaid."""
 
     @property
@@ -74,7 +74,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             allow_delegated_execution=True,
             risk_level=self.RISK,
             view_target=self.VIEW_TARGET,
-            unlisted=self.QUIET,
+            unlisted=self.UNLISTED,
         )
 
     def resolve_placement(self, ctx: Any) -> Any:
@@ -86,7 +86,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
 
     def resolve_input(self, ctx: Any) -> Any:
         form = Form(ctx)
-        if not _stopped(form, (*_ALWAYS, *self.NEEDS)):
+        if not _is_blocked(form, (*_ALWAYS, *self.NEEDS)):
             self.fill(form)
         return types.Property(form.inputs, view=types.View(label=self.LABEL))
 
@@ -114,7 +114,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             _show_error(ctx, error)
             return {}
         # In a plain operator these are collected, and sent with its result.
-        if not self.QUIET:
+        if not self.UNLISTED:
             list(_messages(ctx, outcome))
         return outcome.result
 
@@ -166,7 +166,7 @@ def _show_error(ctx: Any, error: NttError) -> Any:
     return ctx.ops.notify(str(error), variant="error")
 
 
-def _stopped(form: Form, packages: Sequence[str]) -> bool:
+def _is_blocked(form: Form, packages: Sequence[str]) -> bool:
     """Whether the form can only say why nothing can be done here."""
     dataset = form.ctx.dataset
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
