@@ -78,6 +78,7 @@ def _coco_part(root: Path, name: str, classes: Callable[[CocoFile], tuple[str, .
     """References from train2017, all images of val2017 as targets."""
 
     def read(part: str) -> CocoFile:
+        """Train2017 or val2017, of the classes wanted."""
         file = coco_data.read_part(root, part)
         return subset(file, classes(file))
 
@@ -105,9 +106,11 @@ def _coco_20i(root: Path, name: str) -> Part:
 
 def _toy(root: Path, name: str) -> Part:
     def file() -> CocoFile:
+        """Train2017, of which the example's images are."""
         return coco_data.read_part(root, coco_data.TRAIN)
 
     def references(shots: int, seed: int) -> Record:
+        """The published ones; there are none of other shots."""
         if shots != 1:
             raise InputError(f"toy has one reference per class, not {shots}. Leave out the shots.")
         return largest_references(subset(file(), TOY_REFERENCES), TOY_REFERENCES)
@@ -162,9 +165,11 @@ def _cd_fsod(root: Path, name: str) -> Part:
     )
 
     def has_published_references(shots: int) -> bool:
+        """Whether the set has a file of so many shots."""
         return (root / cd_fsod_data.shots_file(folder, shots)).exists()
 
     def references(shots: int, seed: int) -> Record:
+        """The published ones, or a draw from the training set."""
         if has_published_references(shots):
             file = train(cd_fsod_data.shots_file(folder, shots))
             return as_references(file, file.annotations)

@@ -37,6 +37,7 @@ def sampled_references(file: CocoFile, shots: int, seed: int, too_few: TooFew = 
             groups[row["category_id"]].append(candidate)
 
     def qualifies(candidate: Annotation) -> bool:
+        """Whether an annotation's box can be a reference (method 9)."""
         row = candidate.key
         x, y, w, h = row["bbox"]
         return fits((x, y, w, h), _size(file, row["image_id"]))

@@ -42,10 +42,12 @@ class _SampleOutcome:
 
     @property
     def counts(self) -> tuple[int, int, int]:
+        """True and false positives, and false negatives."""
         tallied: tuple[int, int, int] = foud._tally_matches(self.matches)
         return tallied
 
     def label_attributes(self, key: str) -> tuple[LabelAttributes, LabelAttributes]:
+        """FiftyOne's attributes of the true and of the predicted objects."""
         return self.attributes
 
 

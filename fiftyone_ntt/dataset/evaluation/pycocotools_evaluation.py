@@ -50,6 +50,7 @@ class PycocotoolsEvaluationConfig(fouc.COCOEvaluationConfig):  # type: ignore[mi
 
     @property
     def method(self) -> str:
+        """Name of the method, as FiftyOne stores and shows it."""
         return "pycocotools"
 
     @property
@@ -78,6 +79,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
     def register_samples(
         self, samples: foc.SampleCollection, eval_key: str | None, dynamic: bool = True
     ) -> None:
+        """Check both fields, and keep the samples for `evaluate`."""
         for field in (self.config.pred_field, self.config.gt_field):
             label_field_type(samples, field, (fol.Detections,))
         super().register_samples(samples, eval_key, dynamic=dynamic)

@@ -228,6 +228,7 @@ class _StoredTrials:
             dataset.register_run(name, config, overwrite=True)
 
     def add(self, trial: TrialScore) -> None:
+        """Add a trial; where the curve has a name, save all of them."""
         self.trials[trial.shots, trial.seed] = trial
         if self._name is not None:
             rows = [asdict(found) for found in self.trials.values()]

@@ -88,6 +88,7 @@ def detection_shape(detection: MaskedLabel, size: Size) -> Shape:
 
 def _label_shape(detection: MaskedLabel, size: Size) -> Shape:
     def read_crop() -> Crop | None:
+        """The mask as it is drawn; errors name the label."""
         try:
             return detection_crop(detection, size)
         except InputError as error:

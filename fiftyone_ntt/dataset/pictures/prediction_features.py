@@ -62,6 +62,7 @@ class _FeatureRows:
     left_out: dict[str, int] = field(default_factory=dict)
 
     def leave_out(self, reason: str, count: int) -> None:
+        """Count predictions without features, by reason."""
         if count:
             self.left_out[reason] = self.left_out.get(reason, 0) + count
 

@@ -148,6 +148,7 @@ def draw_labels(
     sizes = _known_sizes(samples)
 
     def qualifies(candidate: Candidate[DrawnLabel]) -> bool:
+        """Whether a label's box is large enough and away from the border."""
         label = candidate.key
         if label.sample_id not in sizes:
             sizes[label.sample_id] = image_size(label.path)

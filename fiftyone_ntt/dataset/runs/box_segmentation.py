@@ -122,6 +122,7 @@ def boxes_to_masks(
     record = RunRecord(dataset, mask_field, METHOD, ingredients, notes={})
 
     def compute(sample_id: str, image: NDArray[np.uint8]) -> fol.Detections:
+        """A sample's boxes with masks."""
         boxes = samples[sample_id][box_field]
         return _with_masks(boxes.detections if boxes else [], image, segmenter, record.key)
 

@@ -77,7 +77,8 @@ class _Tally:
 class LoadFuture(Protocol[Loaded_co]):
     """What was loaded of an image, or the error instead: a future, for instance."""
 
-    def result(self) -> Loaded_co: ...
+    def result(self) -> Loaded_co:
+        """What was loaded; raises the error if there was one."""
 
 
 Loader = Callable[[Sequence[str]], Iterator[LoadFuture[Loaded]]]

@@ -101,6 +101,7 @@ def segment(
     ids, paths = samples.values(["id", "filepath"])
 
     def compute(_: str, loaded: Any) -> Document:
+        """An image's detections, from its proposals."""
         proposals = source.proposals(loaded)
         return match_document(matcher(proposals), bank, proposals.image_size, record.key)
 

@@ -66,6 +66,7 @@ def _end_with_parent() -> None:
     parent = os.getppid()
 
     def watch() -> None:
+        """Wait until the parent is gone, and end this process."""
         while os.getppid() == parent:
             time.sleep(_PARENT_CHECK)
         os._exit(1)

@@ -24,6 +24,8 @@ _USUAL_TAG = "negative"
 
 
 class AddNegatives(NttOperator):
+    """Gives a saved memory bank mined, tagged or background negatives."""
+
     NAME = "add_negatives"
     LABEL = "Add negatives to memory bank"
     DESCRIPTION = "Things that a memory bank's classes must not be confused with"
@@ -34,6 +36,7 @@ class AddNegatives(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The kind of negatives, the bank, the samples and their labels."""
         action = form.choice("action", "Negatives", ACTIONS, "mine")
         choose_bank(form)
         if action is not None:
@@ -42,6 +45,7 @@ class AddNegatives(NttOperator):
             choose_device(form)
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Save the bank with its negatives; counts them by origin."""
         given = ctx.params
         action = given.get("action", "mine")
         if action not in ACTIONS:

@@ -30,6 +30,8 @@ _KINDS = (fol.Detections, fol.Polylines)
 
 
 class BuildMemoryBank(NttOperator):
+    """Builds a memory bank of tagged, shown or selected labels, and saves it."""
+
     NAME = "build_memory_bank"
     LABEL = "Build memory bank"
     DESCRIPTION = "Encode labelled references of your classes into a memory bank"
@@ -40,6 +42,7 @@ class BuildMemoryBank(NttOperator):
     PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
 
     def fill(self, form: Form) -> None:
+        """Where the references are, their classes, the bank's name and the models."""
         field = form.label_field("label_field", "Labels", _KINDS, prefer="ground_truth")
         if field is not None:
             source, tag = choose_source(form, field)
@@ -54,6 +57,7 @@ class BuildMemoryBank(NttOperator):
         choose_precision(form)
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Build and save the bank; notes on its references are the warning."""
         given = ctx.params
         field = given.get("label_field", "ground_truth")
         samples, ids = source_samples(

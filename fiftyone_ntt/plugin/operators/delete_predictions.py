@@ -13,6 +13,8 @@ from fiftyone_ntt.plugin.shared.streaming import Step
 
 
 class DeleteRunPredictions(NttOperator):
+    """Deletes what one prediction run wrote."""
+
     NAME = "delete_run_predictions"
     LABEL = "Delete a run's predictions"
     DESCRIPTION = "Delete all detections that one run wrote, and the run"
@@ -20,6 +22,7 @@ class DeleteRunPredictions(NttOperator):
     RISK = types.RiskLevel.HIGH
 
     def fill(self, form: Form) -> None:
+        """The run."""
         runs = ntt.list_prediction_runs(form.ctx.dataset)
         options = {key: _run_text(key, run) for key, run in runs.items()}
         form.choice("run", "Run", options, next(iter(options), None))
@@ -28,6 +31,7 @@ class DeleteRunPredictions(NttOperator):
         form.warn("deletes", "This cannot be undone", "Detections of other origins stay.")
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Delete the run and its detections."""
         run = required(ctx.params, "run")
         count = ntt.delete_run_predictions(ctx.dataset, run)
         return Outcome(f"{count} detections of run {run} are deleted.", {"deleted": count})

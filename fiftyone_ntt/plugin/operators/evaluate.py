@@ -18,6 +18,8 @@ EVERYTHING = "(leave none out)"
 
 
 class EvaluatePredictions(NttOperator):
+    """Evaluates predictions against ground truth, and opens the Model Evaluation panel."""
+
     NAME = "evaluate_predictions"
     LABEL = "Evaluate predictions"
     DESCRIPTION = "COCO-style evaluation by masks, boxes, or both"
@@ -28,6 +30,7 @@ class EvaluatePredictions(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples, both fields, the evaluation key and what takes part."""
         form.ctx.target_view()  # makes FiftyOne add its choice of samples
         predictions = form.label_field("pred_field", "Predictions", prefer="predictions")
         truth = form.label_field("gt_field", "Ground truth", prefer="ground_truth")
@@ -42,6 +45,7 @@ class EvaluatePredictions(NttOperator):
         form.fraction("confidence_thresh", "Confidence threshold", 0.0)
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Evaluate and save under the key."""
         given = ctx.params
         samples, left_out = ctx.target_view(), given.get("leave_out", EVERYTHING)
         if left_out != EVERYTHING:

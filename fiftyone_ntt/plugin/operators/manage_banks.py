@@ -36,6 +36,8 @@ _FILES = "On the machine of FiftyOne's server"
 
 
 class ManageMemoryBanks(NttOperator):
+    """Changes the saved memory banks of a dataset, one action at a time."""
+
     NAME = "manage_memory_banks"
     LABEL = "Manage memory banks"
     DESCRIPTION = "Rename, delete, duplicate, merge, export or import banks; remove negatives"
@@ -43,6 +45,7 @@ class ManageMemoryBanks(NttOperator):
     RISK = types.RiskLevel.HIGH
 
     def fill(self, form: Form) -> None:
+        """The action, and what it needs."""
         action = form.choice("action", "Action", ACTIONS, "rename")
         if action == "merge":
             _choose_banks_to_merge(form)
@@ -60,6 +63,7 @@ class ManageMemoryBanks(NttOperator):
             form.warn("deletes", "This cannot be undone", "Predictions made with the bank stay.")
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Do the chosen action."""
         action = ctx.params.get("action", "")
         if action not in _RUNS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(_RUNS)}.")

@@ -20,6 +20,8 @@ _PANEL = "shots_curve_panel"
 
 
 class MeasureShots(NttOperator):
+    """Measures a shots curve on labelled samples, and opens its panel."""
+
     NAME = "measure_shots"
     LABEL = "Measure shots curve"
     DESCRIPTION = "Average precision on labelled samples with 1, 3, 5, ... references per class"
@@ -29,6 +31,7 @@ class MeasureShots(NttOperator):
     NOUN = "images"
 
     def fill(self, form: Form) -> None:
+        """The labels, the candidates and targets, the shots and draws, and the models."""
         form.label_field("label_field", "Labels", prefer="ground_truth")
         tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
         default = next(iter(tags), None)
@@ -55,6 +58,7 @@ class MeasureShots(NttOperator):
         choose_device(form)
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Measure the curve and keep it on the dataset."""
         given = ctx.params
         field = given.get("label_field", "ground_truth")
         tag, other = required(given, "candidates"), given.get("targets", REST)

@@ -18,6 +18,8 @@ _DIGITS = 4
 
 
 class PlacePredictions(NttOperator):
+    """Computes the points of predictions that the Memory Bank panel draws."""
+
     NAME = "place_predictions"
     LABEL = "Place predictions among references"
     DESCRIPTION = "Points of predictions in the plane of a memory bank's references"
@@ -27,10 +29,12 @@ class PlacePredictions(NttOperator):
     UNLISTED = True
 
     def fill(self, form: Form) -> None:
+        """The bank and the field of predictions."""
         choose_bank(form)
         form.label_field("label_field", "Predictions", prefer="predictions")
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Project the view's predictions; they are the result."""
         bank = required(ctx.params, "bank")
         found = ntt.prediction_points(ctx.view, output_field(ctx), bank)
         return Outcome(

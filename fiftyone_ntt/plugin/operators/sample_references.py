@@ -14,6 +14,8 @@ from fiftyone_ntt.plugin.shared.streaming import Step
 
 
 class SampleReferences(NttOperator):
+    """Draws references at random, by seed, and tags them."""
+
     NAME = "sample_references"
     LABEL = "Sample references"
     DESCRIPTION = "Draw some labels per class at random, and tag them as references"
@@ -23,6 +25,7 @@ class SampleReferences(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples and labels, the shots, the seed, the tag and what qualifies."""
         form.ctx.target_view()  # makes FiftyOne add its choice of samples
         form.label_field("label_field", "Labels", prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
@@ -33,6 +36,7 @@ class SampleReferences(NttOperator):
         form.flag("overwrite", "First remove the tag from everything else in this field")
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Draw and tag; counts them by class."""
         given = ctx.params
         chosen = ntt.sample_references(
             ctx.target_view(),

@@ -30,6 +30,8 @@ MODES = (
 
 
 class SegmentWithMemoryBank(NttOperator):
+    """Segments images with a memory bank."""
+
     NAME = "segment_with_memory_bank"
     LABEL = "Segment with memory bank"
     DESCRIPTION = "Write an instance mask for everything that resembles the references"
@@ -41,6 +43,7 @@ class SegmentWithMemoryBank(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples, the bank, the output field and the settings."""
         bank = choose_bank_of_run(form)
         if bank is not None:
             check_models(form, "bank", bank.models.get("name"))
@@ -56,6 +59,7 @@ class SegmentWithMemoryBank(NttOperator):
         count_images(form, field)
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Write the detections; failures are the warning."""
         report = ntt.segment(
             chosen_samples(ctx),
             required(ctx.params, "bank"),

@@ -20,6 +20,8 @@ NOTHING = "Select labels, or samples, in the grid first; then open this form aga
 
 
 class TagReferences(NttOperator):
+    """Tags the selected labels, or those of the selected samples, as references."""
+
     NAME = "tag_references"
     LABEL = "Tag selection as references"
     DESCRIPTION = "Tag the selected labels, or all labels of the selected samples, as references"
@@ -29,6 +31,7 @@ class TagReferences(NttOperator):
     PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
 
     def fill(self, form: Form) -> None:
+        """The labels' field and the tag; shows what is selected."""
         ctx = form.ctx
         picked = [row["field"] for row in ctx.selected_labels or []]
         prefer = picked[0] if picked else "ground_truth"
@@ -47,6 +50,7 @@ class TagReferences(NttOperator):
             form.note("counts", f"{sum(counts.values())} references", format_counts(counts))
 
     def run(self, ctx: Any, step: Step) -> Outcome:
+        """Tag them, and clear the selection."""
         field = ctx.params.get("label_field", "ground_truth")
         tag = ctx.params.get("tag", "reference").strip()
         if not ctx.selected and not ctx.selected_labels:

@@ -52,6 +52,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     @property
     def config(self) -> Any:
+        """How FiftyOne names the panel, and where it may be opened."""
         return foo.PanelConfig(
             name=self.NAME,
             label="Memory Bank",
@@ -61,6 +62,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         )
 
     def on_load(self, ctx: Any) -> None:
+        """List the dataset's banks and prediction fields, and show a bank."""
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
         threshold.show_fields(ctx)
@@ -142,6 +144,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         self.on_load(ctx)
 
     def render(self, ctx: Any) -> Any:
+        """Lay out what the state says is there."""
         panel = types.Object()
         state = ctx.panel.get_state
         banks, bank = state("banks") or [], state("bank")

@@ -27,6 +27,7 @@ def once_per_prompt(function: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(function)
     def wrapper(ctx: Any, *values: Any) -> T:
+        """The function's value, kept while a form is open."""
         result: T = function(ctx, *values) if ctx.prompt_id is None else cached(ctx, *values)
         return result
 

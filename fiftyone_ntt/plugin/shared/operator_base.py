@@ -62,6 +62,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
 
     @property
     def config(self) -> Any:
+        """How FiftyOne lists and runs the operator, by its class variables."""
         return foo.OperatorConfig(
             name=self.NAME,
             label=self.LABEL,
@@ -78,6 +79,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         )
 
     def resolve_placement(self, ctx: Any) -> Any:
+        """Its button above the grid, if `PLACE` says so."""
         if self.PLACE is None:
             return None
         return types.Placement(
@@ -85,6 +87,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         )
 
     def resolve_input(self, ctx: Any) -> Any:
+        """The form, or in its place what keeps the operator from running."""
         form = Form(ctx)
         if not _is_blocked(form, (*_ALWAYS, *self.NEEDS)):
             self.fill(form)
@@ -103,6 +106,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         raise NotImplementedError
 
     def execute(self, ctx: Any) -> Any:
+        """Run it: on a delegated run, at once, or with progress in the App."""
         if ctx.delegated:
             return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
         return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)

@@ -59,6 +59,7 @@ def report_on_run(ctx: Any, work: Work[T], noun: str) -> T:
     meter, last = ProgressMeter(noun), 0.0
 
     def step(done: int, total: int) -> None:
+        """Note the progress, unless it was noted just now."""
         nonlocal last
         label = meter.label(done, total)
         if done < total and time.monotonic() - last < _INTERVAL:
@@ -80,6 +81,7 @@ def stream(work: Work[T], noun: str, show: Callable[[float, str], Any]) -> Gener
     closed = threading.Event()
 
     def step(done: int, total: int) -> None:
+        """Hand the progress on; end the work if nobody listens any more."""
         if closed.is_set():
             raise Cancelled(
                 "the App closed the connection. Run it again; finished images are kept."
