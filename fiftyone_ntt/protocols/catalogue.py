@@ -12,7 +12,7 @@ from fiftyone_ntt.core.sampling import TooFew
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols import cd_fsod_data, coco_data, lvis_data, voc_data
 from fiftyone_ntt.protocols.choosing import as_references, largest_references, sampled_references
-from fiftyone_ntt.protocols.data import Source, subset
+from fiftyone_ntt.protocols.data import Source, restrict
 from fiftyone_ntt.protocols.published import (
     CD_FSOD,
     COCO_20I_FOLDS,
@@ -80,7 +80,7 @@ def _coco_part(root: Path, name: str, classes: Callable[[CocoFile], tuple[str, .
     def read(part: str) -> CocoFile:
         """Train2017 or val2017, of the classes wanted."""
         file = coco_data.read_part(root, part)
-        return subset(file, classes(file))
+        return restrict(file, classes(file))
 
     parts = coco_data.TRAIN, coco_data.VAL
     return Part(
@@ -113,14 +113,14 @@ def _toy(root: Path, name: str) -> Part:
         """The published ones; there are none of other shots."""
         if shots != 1:
             raise InputError(f"toy has one reference per class, not {shots}. Leave out the shots.")
-        return largest_references(subset(file(), TOY_REFERENCES), TOY_REFERENCES)
+        return largest_references(restrict(file(), TOY_REFERENCES), TOY_REFERENCES)
 
     return Part(
         name,
         root,
         coco_data.COCO,
         (coco_data.annotations_of(coco_data.TRAIN), coco_data.TRAIN),
-        lambda: subset(file(), TOY_REFERENCES, TOY_TARGETS),
+        lambda: restrict(file(), TOY_REFERENCES, TOY_TARGETS),
         references,
         has_published_references=lambda shots: True,
     )
@@ -136,9 +136,9 @@ def _voc(root: Path, name: str) -> Part:
         root,
         voc_data.VOC,
         tuple(lists),
-        lambda: subset(voc_data.read_parts(root, voc_data.TEST), classes),
+        lambda: restrict(voc_data.read_parts(root, voc_data.TEST), classes),
         lambda shots, seed: sampled_references(
-            subset(voc_data.read_parts(root, voc_data.TRAIN), classes), shots, seed
+            restrict(voc_data.read_parts(root, voc_data.TRAIN), classes), shots, seed
         ),
     )
 

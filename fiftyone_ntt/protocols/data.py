@@ -89,7 +89,7 @@ def read_in_folder(path: Path, folder: str) -> CocoFile:
     return replace(file, images=images)
 
 
-def subset(
+def restrict(
     file: CocoFile, classes: Collection[str], images: Collection[int] | None = None
 ) -> CocoFile:
     """Only some classes and, unless None, only some images.
