@@ -23,7 +23,8 @@ demo: setup ## run the demo; on a machine with a display: make demo DEMO_ARGS=
 	$(VENV)/bin/fiftyone-ntt demo $(DEMO_ARGS)
 
 test: lint ## lint, then run all tests
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -m "not timed" $(PYTEST_ARGS)
+	FIFTYONE_NTT_UNCHECKED=1 $(VENV)/bin/python -m pytest -m timed
 
 lint: setup ## ruff and mypy
 	$(VENV)/bin/ruff check .

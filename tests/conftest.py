@@ -10,13 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests import database
+from tests import database, shapes
 
 # Set while conftest is imported, that is before a test module can import torch or FiftyOne.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 # The test models are tiny: a second thread mostly waits, and stalls where a browser wants the core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+shapes.check()
 
 _STORE = tempfile.TemporaryDirectory(prefix="fiftyone-ntt-tests-store-")
 os.environ["FIFTYONE_NTT_PROPOSALS"] = _STORE.name
@@ -40,3 +42,10 @@ def dataset() -> Iterator[Any]:
     yield fo.Dataset(name)
     if fo.dataset_exists(name):
         fo.delete_dataset(name)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Shapes and types go unchecked: what a user hands over wrongly reaches our own refusals."""
+    with shapes.unchecked():
+        yield

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -111,23 +110,6 @@ def test_rooms_import_only_what_they_may(room: str) -> None:
 
     assert paths
     assert {name: names for name, names in offending.items() if names} == {}
-
-
-def test_core_loads_no_other_room() -> None:
-    loads = [
-        (path.name, room)
-        for path in sorted((PACKAGE / "core").rglob("*.py"))
-        for room in rooms_loaded_with(path)
-    ]
-
-    assert [load for load in loads if load[1] not in {"core", "errors"}] == []
-
-
-def rooms_loaded_with(path: Path) -> Iterator[str]:
-    """The rooms of this package that a file imports at its top level, so whenever it is loaded."""
-    for node in parsed(path).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fiftyone_ntt."):
-            yield str(node.module).split(".")[1]
 
 
 @pytest.mark.parametrize("name", ["pickle", "dill", "cloudpickle", "torchvision"])

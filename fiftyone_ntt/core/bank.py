@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -254,6 +254,7 @@ class MemoryBank:
         return _file_format().load(Path(path))
 
 
+@runtime_checkable
 class BankFileFormat(Protocol):
     """How banks become files: known to `fiftyone_ntt.store`, which core does not import."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fiftyone_ntt.protocols.scoring import Metrics
 
@@ -64,6 +64,7 @@ class Setup:
     confidence_threshold: float | None
 
 
+@runtime_checkable
 class BenchmarkDraws(Protocol):
     """Draws of one set-up, finished or not: what a summary needs of a benchmark."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ _PIXEL_DIGITS = 6
 """Decimals kept of pixel coordinates: `286 / 480 * 480` must be 286, which is then truncated."""
 
 
+@runtime_checkable
 class MaskedLabel(Protocol):
     """What is read of a label: a `fiftyone.Detection`, or one as the database holds it."""
 
