@@ -18,7 +18,7 @@ from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
 
 MODELS = colour_models()
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.dataset.scenes import COLOURS, add_scenes
 
 SIZE = (96, 128)
 MODELS = colour_models()
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.fixture
@@ -268,8 +268,8 @@ segment(fo.load_dataset(sys.argv[1]), "colours", models=colour_models(), chunk_s
 def test_killed_half_way_it_finishes_the_rest_and_touches_nothing_written(scenes, bank):
     child = subprocess.Popen(
         [sys.executable, "-c", SLOWLY, scenes.name],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=Path(__file__).parents[3],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
         stdout=subprocess.PIPE,
         text=True,
     )

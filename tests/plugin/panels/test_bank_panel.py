@@ -22,7 +22,7 @@ from fiftyone_ntt.plugin.parts import PANELS
 from tests.database import PrivateDatabase
 from tests.plugin.events import data_of, event, state_of
 
-DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
+DEFINITION = Path(__file__).resolve().parents[3] / "fiftyone.yml"
 
 
 @pytest.fixture
