@@ -361,7 +361,7 @@ import fiftyone as fo
 import numpy as np
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from tests.plugin.events import data_of, event, state_of
 
@@ -380,7 +380,7 @@ statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
 bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
 ntt.save_memory_bank(dataset, bank, "bank")
 drawn = [Thumbnail(i, i, dataset.first().id, "predictions", b"picture") for i in ids]
-keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
+save_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
 
 opened = event(uri, dataset, "on_load")
 state = state_of(opened)
