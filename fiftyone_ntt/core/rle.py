@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64, UInt8
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
@@ -186,3 +187,71 @@ def decode_crops(rles: Sequence[RLE], boxes: NDArray[np.int64]) -> list[NDArray[
         np.ascontiguousarray(inside[start : start + w * h].reshape(w, h).T)
         for start, w, h in zip(first.tolist(), widths.tolist(), heights.tolist(), strict=False)
     ]
+
+
+class UnreadableMask(ValueError):
+    """Polygons or run lengths that stand for no mask; the message is the reason."""
+
+
+def polygons_rle(polygons: Sequence[Any], size: tuple[int, int]) -> RLE:
+    """COCO run-length encoding of the union of some polygons, drawn as pycocotools does.
+
+    Args:
+        polygons: of each, x and y of its corners in pixels, in turn.
+        size: the image's height and width.
+
+    Raises:
+        UnreadableMask: one has no three corners, or something else than numbers.
+    """
+    try:
+        rle: RLE = coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
+        _require_whole(rle)
+    except Exception as error:  # pycocotools raises plain Exception for most malformed input
+        raise UnreadableMask(str(error)) from error
+    return rle
+
+
+def checked_rle(encoding: Any) -> RLE:
+    """A run-length encoding that is known to make a mask, compressed if it was not.
+
+    Args:
+        encoding: `size` and `counts`, the latter a list of numbers, or compressed as text or bytes.
+
+    Raises:
+        UnreadableMask: it is no such encoding, or its runs do not fill its size.
+    """
+    try:
+        rle: RLE = encoding
+        if isinstance(encoding["counts"], list):
+            rle = coco_mask.frPyObjects(encoding, *encoding["size"])
+        _require_whole(rle)
+    except Exception as error:  # as above
+        raise UnreadableMask(str(error)) from error
+    return rle
+
+
+def _require_whole(rle: RLE) -> None:
+    """Check that the runs fill the mask; pycocotools leaves what they lack uninitialised."""
+    height, width = rle["size"]
+    counts = rle["counts"]
+    text = counts.encode("ascii") if isinstance(counts, str) else counts
+    total = _read_lengths(np.frombuffer(text, dtype=np.uint8)).sum()
+    if total != height * width:
+        raise ValueError(f"its runs cover {total} of {height} x {width} px")
+
+
+def _read_lengths(text: UInt8[np.ndarray, " B"]) -> Int64[np.ndarray, " T"]:
+    """Lengths of the runs of one compressed encoding, as `read_runs` reads many."""
+    digits = text.astype(np.int64) - _FIRST_CHARACTER
+    ends = np.flatnonzero((digits & _MORE) == 0)
+    if np.diff(ends, prepend=-1).max(initial=0) > _MOST_DIGITS:
+        raise ValueError(f"one of its runs is written in more than {_MOST_DIGITS} digits")
+    digits = digits[: ends.max(initial=-1) + 1]  # what is cut short counts for nothing
+    lengths = _numbers(digits, (digits & _MORE) == 0)
+    for start in (1, 2):
+        lengths[start::2] = np.cumsum(lengths[start::2])
+    return lengths
+
+
+_MOST_DIGITS = 12
+"""Of the number that a run is written as: what 64 bits hold for certain."""

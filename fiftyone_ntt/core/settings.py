@@ -117,17 +117,21 @@ def check_mode(mode: str) -> Mode:
     raise InputError(f"mode {mode!r} is unknown. Use one of: {', '.join(map(repr, modes))}.")
 
 
+def is_stored_mode(mode: Mode) -> bool:
+    """Whether a mode's proposals depend on no bank: only then can a store keep them for others."""
+    return mode != "adaptive"
+
+
 def check_stored_mode(mode: str) -> Mode:
-    """`mode` itself if its proposals depend on no bank, so that they can be stored.
+    """`mode` itself if its proposals can be stored, see `is_stored_mode`.
 
     Raises:
         InputError: unknown mode, or one whose proposals serve a single bank.
     """
     known = check_mode(mode)
-    if known == "adaptive":
+    if not is_stored_mode(known):
         raise InputError(
-            "in mode 'adaptive' proposals depend on the bank, so they are neither stored nor taken "
-            "from a store. Use mode 'paper' with a store, or segment in mode 'adaptive' without "
-            "one."
+            f"in mode {mode!r} proposals depend on the bank, so they are neither stored nor taken "
+            f"from a store. Use mode 'paper' with a store, or segment in mode {mode!r} without one."
         )
     return known

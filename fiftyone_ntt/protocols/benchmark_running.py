@@ -11,7 +11,13 @@ from fiftyone_ntt.coco.labelling import Progress, build_bank_from_coco, segment_
 from fiftyone_ntt.coco.reading import read_coco, references_by_class
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.settings import Mode, ProposalSettings, check_mode, check_stored_mode
+from fiftyone_ntt.core.settings import (
+    Mode,
+    ProposalSettings,
+    check_mode,
+    check_stored_mode,
+    is_stored_mode,
+)
 from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.models.loading import Models, load_models
@@ -134,8 +140,8 @@ def run_benchmark(
 
 
 def _resolve_store(given: ProposalStore | None, mode: Mode) -> ProposalStore | None:
-    """The store to use: None in a mode whose proposals serve one bank alone."""
-    if given is None and mode == "adaptive":
+    """The store to use: the default one only if the mode can use any."""
+    if given is None and not is_stored_mode(mode):
         return None
     check_stored_mode(mode)
     return given or default_store()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from fiftyone_ntt.coco.reading import CocoFile, Record, read_coco
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, Record, read_coco
 from fiftyone_ntt.errors import InputError
 
 _MAX_SHOWN = 5
@@ -105,7 +105,9 @@ def restrict(
             "again."
         )
     kept = {key: name for key, name in file.categories.items() if name in classes}
-    shown = file.images if images is None else {key: file.images[key] for key in images}
+    shown: dict[ImageId, Record] = (
+        file.images if images is None else {key: file.images[key] for key in images}
+    )
     return replace(
         file,
         images=shown,

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fiftyone_ntt.coco.reading import CocoFile, Record
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, Record
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols.data import Source
 
@@ -54,7 +54,7 @@ def read_parts(root: Path, parts: Parts) -> CocoFile:
     Raises:
         InputError: a file is missing or cannot be read.
     """
-    images: dict[int, Record] = {}
+    images: dict[ImageId, Record] = {}
     annotations: list[Record] = []
     for year, part in parts:
         folder = root / KIT / year

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import is_turned, read_image
 from fiftyone_ntt.core.pipeline import Pipeline
@@ -27,7 +27,7 @@ the same file when it is."""
 class _Pixels:
     """An image whose proposals are still to be computed."""
 
-    image: NDArray[np.uint8]
+    image: UInt8[np.ndarray, "H W 3"]
     key: str | None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,3 +62,77 @@ def test_some_negatives_are_taken_out_with_their_notes() -> None:
     assert bank.without_negatives().notes == notes[:1]
     with pytest.raises(InputError, match="no negative 'n4'"):
         bank.without_negatives(ids=["n1", "n4"])
+
+
+BANK = """
+import sys
+import numpy as np
+{imports}
+from fiftyone_ntt.core.bank import PatchStatistics, ReferenceSet
+from fiftyone_ntt.errors import StoreError
+
+row, one = np.array([[1, 2]], np.float32), np.ones(1, np.int64)
+bank = MemoryBank(
+    ("boat",),
+    ReferenceSet(("r0",), one - 1, row, row[:, 0], row, one),
+    ReferenceSet.empty(2),
+    PatchStatistics(row, np.tile(row, (1, 3, 1)), np.tile(row, (1, 4, 1))),
+    "encoder:1",
+)
+"""
+CORE = "from fiftyone_ntt.core.bank import MemoryBank"
+
+
+def printed_in_a_new_process(imports: str, script: str) -> list[str]:
+    """What a script prints that has a bank, and of the package only what it imports."""
+    run = subprocess.run(
+        [sys.executable, "-c", BANK.format(imports=imports) + script],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+REFUSED = """
+try:
+    {call}
+except StoreError as error:
+    print(error)
+print("fiftyone_ntt.store.bank_file" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("call", ["bank.save({path!r})", "MemoryBank.load({path!r})"])
+def test_core_alone_knows_no_file_format_and_says_who_does(tmp_path: Path, call: str) -> None:
+    path = tmp_path / "bank.safetensors"
+
+    printed = printed_in_a_new_process(CORE, REFUSED.format(call=call.format(path=str(path))))
+
+    assert printed == [
+        "a memory bank's file format is not loaded. Import MemoryBank from fiftyone_ntt, or "
+        "fiftyone_ntt.store.bank_file, before you save or load one.",
+        "False",
+    ]
+    assert not path.exists()
+
+
+ROUND_TRIP = """
+found = MemoryBank.load(bank.renamed("boats").save({path!r}))
+print(type(found) is type(bank), found.name, found.classes, found.references.prototypes.tolist())
+"""
+
+
+@pytest.mark.parametrize(
+    "imports",
+    ["from fiftyone_ntt import MemoryBank", f"import fiftyone_ntt.store.bank_file\n{CORE}"],
+)
+def test_the_ways_out_that_the_error_names(tmp_path: Path, imports: str) -> None:
+    path = tmp_path / "bank.safetensors"
+
+    printed = printed_in_a_new_process(imports, ROUND_TRIP.format(path=str(path)))
+
+    assert printed == ["True boats ('boat',) [[1.0, 2.0]]"]
+    assert path.exists()

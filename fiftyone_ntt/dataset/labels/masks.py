@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.core.rle import decode_mask, polygons_rle
 from fiftyone_ntt.errors import InputError
 
 # Processes that only read masks do without FiftyOne and torch, which take seconds to load.
@@ -177,8 +176,7 @@ def polyline_mask(polyline: fol.Polyline, size: Size) -> NDArray[np.bool_]:
     ]
     if not shapes:
         raise InputError("its polyline has no shape of three points. Redraw or remove it.")
-    encodings: Any = coco_mask.frPyObjects([shape.flatten().tolist() for shape in shapes], *size)
-    return decode_mask(coco_mask.merge(encodings))
+    return decode_mask(polygons_rle([shape.flatten().tolist() for shape in shapes], size))
 
 
 def points_box(polyline: fol.Polyline, size: Size) -> Box:

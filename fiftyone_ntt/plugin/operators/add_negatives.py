@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts, label_tags
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
@@ -44,7 +45,7 @@ class AddNegatives(NttOperator):
             _choose_labels(form, action)
             choose_device(form)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Save the bank with its negatives; counts them by origin."""
         given = ctx.params
         action = given.get("action", "mine")
@@ -87,7 +88,9 @@ def _choose_labels(form: Form, action: str) -> None:
             form.reject("tag", f"no label in field {field!r} has a tag. Tag some in the App.")
 
 
-def _with_negatives(bank: Any, samples: Any, action: str, given: dict[str, Any], step: Any) -> Any:
+def _with_negatives(
+    bank: Any, samples: Any, action: str, given: dict[str, Any], step: Step | bool | None
+) -> Any:
     options = {"device": given.get("device", "auto"), "progress": step}
     if action == "mine":
         return ntt.mine_negatives(

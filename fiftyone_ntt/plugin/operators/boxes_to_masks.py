@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -38,7 +39,7 @@ class BoxesToMasks(NttOperator):
         choose_models(form)
         choose_device(form)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the masks; failures are the warning."""
         given = ctx.params
         report = ntt.boxes_to_masks(

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import check_new_name
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import (
@@ -56,7 +57,7 @@ class BuildMemoryBank(NttOperator):
         choose_device(form)
         choose_precision(form)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Build and save the bank; notes on its references are the warning."""
         given = ctx.params
         field = given.get("label_field", "ground_truth")

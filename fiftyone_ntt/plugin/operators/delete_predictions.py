@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
@@ -30,7 +31,7 @@ class DeleteRunPredictions(NttOperator):
             form.reject("run", "no run has written predictions on this dataset.")
         form.warn("deletes", "This cannot be undone", "Detections of other origins stay.")
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Delete the run and its detections."""
         run = required(ctx.params, "run")
         count = ntt.delete_run_predictions(ctx.dataset, run)

@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import sample_tags
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
@@ -44,7 +45,7 @@ class EvaluatePredictions(NttOperator):
         form.choice("leave_out", "Leave out", {EVERYTHING: "Nothing", **tags}, default)
         form.fraction("confidence_thresh", "Confidence threshold", 0.0)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Evaluate and save under the key."""
         given = ctx.params
         samples, left_out = ctx.target_view(), given.get("leave_out", EVERYTHING)

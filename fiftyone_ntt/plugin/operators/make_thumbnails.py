@@ -8,6 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -29,7 +30,7 @@ class MakeThumbnails(NttOperator):
         """The bank."""
         choose_bank(form)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Draw and keep the thumbnails."""
         made = ntt.make_thumbnails(ctx.dataset, required(ctx.params, "bank"))
         return Outcome(f"{len(made)} thumbnails.", {"thumbnails": len(made)})

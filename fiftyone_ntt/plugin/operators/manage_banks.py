@@ -10,6 +10,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import bank_options, check_new_name, choose_bank
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import once_per_prompt
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -62,7 +63,7 @@ class ManageMemoryBanks(NttOperator):
         if action == "delete":
             form.warn("deletes", "This cannot be undone", "Predictions made with the bank stay.")
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Do the chosen action."""
         action = ctx.params.get("action", "")
         if action not in _RUNS:
@@ -91,7 +92,7 @@ def _choose_negatives(form: Form, bank: str) -> None:
 
 
 @once_per_prompt
-def _negatives(ctx: Any, bank: str) -> dict[str, str]:
+def _negatives(ctx: Context, bank: str) -> dict[str, str]:
     """A bank's negatives by id, with the class that each is not."""
     found = ntt.review_memory_bank(ctx.dataset, bank).negatives
     return {negative.id: f"not {negative.label}: {negative.id}" for negative in found}

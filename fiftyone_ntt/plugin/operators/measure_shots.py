@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import sample_tags
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
@@ -57,7 +58,7 @@ class MeasureShots(NttOperator):
         choose_models(form)
         choose_device(form)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Measure the curve and keep it on the dataset."""
         given = ctx.params
         field = given.get("label_field", "ground_truth")

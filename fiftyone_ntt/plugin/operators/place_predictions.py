@@ -8,6 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -33,7 +34,7 @@ class PlacePredictions(NttOperator):
         choose_bank(form)
         form.label_field("label_field", "Predictions", prefer="predictions")
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Project the view's predictions; they are the result."""
         bank = required(ctx.params, "bank")
         found = ntt.prediction_points(ctx.view, output_field(ctx), bank)

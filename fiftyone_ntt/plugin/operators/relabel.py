@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -46,7 +47,7 @@ class RelabelWithMemoryBank(NttOperator):
             _choose_grid(form, bank.encoder)
         count_images(form, field)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the detections; failures are the warning."""
         name = required(ctx.params, "bank")
         bank = ntt.load_memory_bank(ctx.dataset, name)

@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
@@ -35,7 +36,7 @@ class SampleReferences(NttOperator):
         form.integer("border", "Least distance from the image's border", 10, description="Pixels")
         form.flag("overwrite", "First remove the tag from everything else in this field")
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Draw and tag; counts them by class."""
         given = ctx.params
         chosen = ntt.sample_references(

@@ -8,6 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.settings import Mode
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -58,7 +59,7 @@ class SegmentWithMemoryBank(NttOperator):
         choose_device(form)
         count_images(form, field)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the detections; failures are the warning."""
         report = ntt.segment(
             chosen_samples(ctx),

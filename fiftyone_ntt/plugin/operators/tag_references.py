@@ -8,6 +8,7 @@ import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
@@ -49,7 +50,7 @@ class TagReferences(NttOperator):
                 form.reject("label_field", f"the selected samples have no labels in {field!r}.")
             form.note("counts", f"{sum(counts.values())} references", format_counts(counts))
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Tag them, and clear the selection."""
         field = ctx.params.get("label_field", "ground_truth")
         tag = ctx.params.get("tag", "reference").strip()

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form, label_fields
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -54,7 +55,7 @@ class VisualizeMemoryBank(NttOperator):
         if form.flag("draw", "Draw what the bank sees of its references"):
             _fill_drawing(form, bank)
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Register the visualizations, and draw the fields if asked to."""
         given = ctx.params
         bank = required(given, "bank")
@@ -101,7 +102,7 @@ def _fill_drawing(form: Form, bank: str | None) -> None:
     choose_device(form)
 
 
-def _draw(ctx: Any, bank: str, step: Step) -> Any:
+def _draw(ctx: Context, bank: str, step: Step) -> Any:
     given = ctx.params
     return ntt.draw_memory_bank(
         ctx.dataset,

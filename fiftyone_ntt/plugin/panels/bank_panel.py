@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import fiftyone.operators as foo
@@ -10,6 +11,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.panels import bank_figures, threshold
 from fiftyone_ntt.plugin.panels.selecting import select_places
+from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 
 _BUTTONS = (
@@ -61,7 +63,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             help_markdown="The references of a memory bank, and which of them to look at again",
         )
 
-    def on_load(self, ctx: Any) -> None:
+    def on_load(self, ctx: PanelContext) -> None:
         """List the dataset's banks and prediction fields, and show a bank."""
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
@@ -71,48 +73,48 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     on_change_dataset = on_load
 
-    def choose(self, ctx: Any) -> None:
+    def choose(self, ctx: PanelContext) -> None:
         """Another bank was chosen; the App also says so of the one it shows first."""
         if ctx.params["value"] != ctx.panel.get_state("shown"):
             self._open(ctx, ctx.params["value"])
 
-    def turn(self, ctx: Any) -> None:
+    def turn(self, ctx: PanelContext) -> None:
         """Another page of references was asked for."""
         _show(ctx, ctx.panel.get_state("bank"), ctx.params["page"])
 
-    def on_thumbnails_made(self, ctx: Any) -> None:
+    def on_thumbnails_made(self, ctx: PanelContext) -> None:
         """The thumbnails of a bank are made."""
         bank = ctx.panel.get_state("bank")
         if bank == (ctx.params.get("original_params") or {}).get("bank"):
             _show(ctx, bank, ctx.panel.get_state("page") or 0)
 
-    def click(self, ctx: Any) -> None:
+    def click(self, ctx: PanelContext) -> None:
         """A reference was clicked in a plot."""
         select_places(ctx, [ctx.params["id"]])
 
-    def lasso(self, ctx: Any) -> None:
+    def lasso(self, ctx: PanelContext) -> None:
         """References were lassoed in a plot; a click is a lasso around nothing, too."""
         places = [point["id"] for point in ctx.params["data"]]
         if places:
             select_places(ctx, places)
 
-    def choose_predictions(self, ctx: Any) -> None:
+    def choose_predictions(self, ctx: PanelContext) -> None:
         """Another field of predictions was chosen."""
         threshold.choose_field(ctx)
 
-    def slide(self, ctx: Any) -> None:
+    def slide(self, ctx: PanelContext) -> None:
         """The threshold was moved."""
         threshold.slide(ctx)
 
-    def apply(self, ctx: Any) -> None:
+    def apply(self, ctx: PanelContext) -> None:
         """Relabel the current view with the chosen bank and threshold."""
         threshold.apply(ctx, on_success=self.on_relabelled)
 
-    def on_relabelled(self, ctx: Any) -> None:
+    def on_relabelled(self, ctx: PanelContext) -> None:
         """The view has been relabelled."""
         threshold.recount(ctx)
 
-    def place(self, ctx: Any) -> None:
+    def place(self, ctx: PanelContext) -> None:
         """The predictions were asked for, among the references."""
         ctx.prompt(
             f"{PLUGIN_NAME}/place_predictions",
@@ -124,14 +126,14 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             skip_prompt=True,
         )
 
-    def on_points_computed(self, ctx: Any) -> None:
+    def on_points_computed(self, ctx: PanelContext) -> None:
         """The predictions have their points."""
         found = ctx.params.get("result") or {}
         bank = ctx.panel.get_state("bank")
         if found.get("bank") == bank:
             _show_predictions(ctx, bank, found)
 
-    def press(self, ctx: Any) -> None:
+    def press(self, ctx: PanelContext) -> None:
         """Open the form of the operator that a button names."""
         ctx.prompt(
             f"{PLUGIN_NAME}/{ctx.params['operator']}",
@@ -139,11 +141,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             on_success=self.on_operator_done,
         )
 
-    def on_operator_done(self, ctx: Any) -> None:
+    def on_operator_done(self, ctx: PanelContext) -> None:
         """An operator that a button opened has run: it may have changed the banks."""
         self.on_load(ctx)
 
-    def render(self, ctx: Any) -> Any:
+    def render(self, ctx: PanelContext) -> types.Property:
         """Lay out what the state says is there."""
         panel = types.Object()
         state = ctx.panel.get_state
@@ -163,7 +165,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             panel, view=types.GridView(orientation="vertical", columns=1, gap=2, pad=2)
         )
 
-    def _add_content(self, panel: Any, ctx: Any) -> None:
+    def _add_content(self, panel: types.Object, ctx: PanelContext) -> None:
         state, handlers = ctx.panel.get_state, {"on_click": self.click, "on_selected": self.lasso}
         _add_grid(panel, "grid", "References (red: look again)", state("grid_rows"), handlers)
         _add_pages(panel, state("page") or 0, state("pages") or 1, self.turn)
@@ -186,7 +188,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         _add_plots(panel, handlers)
         _add_table(panel)
 
-    def _open(self, ctx: Any, bank: str | None) -> None:
+    def _open(self, ctx: PanelContext, bank: str | None) -> None:
         """Show a bank, and have its thumbnails made where there are none."""
         if _show(ctx, bank, page=0):
             return
@@ -198,7 +200,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         )
 
 
-def _show(ctx: Any, bank: str | None, page: int) -> bool:
+def _show(ctx: PanelContext, bank: str | None, page: int) -> bool:
     """Put what is to be seen of a bank into the panel; whether all of it was there."""
     ctx.panel.set_state("bank", bank)
     ctx.panel.set_state("shown", bank)
@@ -231,7 +233,7 @@ def _show(ctx: Any, bank: str | None, page: int) -> bool:
     return kept is not None
 
 
-def _show_predictions(ctx: Any, bank: str, found: dict[str, Any]) -> None:
+def _show_predictions(ctx: PanelContext, bank: str, found: dict[str, Any]) -> None:
     """Draw predictions into the references' plane."""
     try:
         review = ntt.review_memory_bank(ctx.dataset, bank)
@@ -260,14 +262,16 @@ def _summary(review: Any) -> str:
     return "\n\n".join(lines)
 
 
-def _add_choice(panel: Any, banks: list[str], chosen: str | None, on_change: Any) -> None:
+def _add_choice(
+    panel: types.Object, banks: list[str], chosen: str | None, on_change: PanelEvent
+) -> None:
     view = types.DropdownView()
     for name in banks:
         view.add_choice(name, label=name)
     panel.str("bank", label="Memory bank", default=chosen, view=view, on_change=on_change)
 
 
-def _add_buttons(panel: Any, press: Any, bank: str | None) -> None:
+def _add_buttons(panel: types.Object, press: PanelEvent, bank: str | None) -> None:
     for number, buttons in enumerate(_BUTTONS):
         row = panel.h_stack(f"buttons_{number}", gap=2)
         for operator, label in buttons:
@@ -278,7 +282,11 @@ def _add_buttons(panel: Any, press: Any, bank: str | None) -> None:
 
 
 def _add_grid(
-    panel: Any, name: str, title: str, rows: list[str] | None, handlers: dict[str, Any]
+    panel: types.Object,
+    name: str,
+    title: str,
+    rows: list[str] | None,
+    handlers: Mapping[str, PanelEvent],
 ) -> None:
     if rows:
         panel.plot(
@@ -290,7 +298,7 @@ def _add_grid(
         )
 
 
-def _add_pages(panel: Any, page: int, pages: int, turn: Any) -> None:
+def _add_pages(panel: types.Object, page: int, pages: int, turn: PanelEvent) -> None:
     if pages < 2:
         return
     row = panel.h_stack("pages", gap=2)
@@ -300,7 +308,7 @@ def _add_pages(panel: Any, page: int, pages: int, turn: Any) -> None:
     row.md(f"Page {page + 1} of {pages}", name="page_text")
 
 
-def _add_plots(panel: Any, handlers: dict[str, Any]) -> None:
+def _add_plots(panel: types.Object, handlers: Mapping[str, PanelEvent]) -> None:
     panel.plot(
         "scatter",
         label="References in their principal plane (crosses: look again)",
@@ -321,7 +329,7 @@ def _add_plots(panel: Any, handlers: dict[str, Any]) -> None:
     )
 
 
-def _add_table(panel: Any) -> None:
+def _add_table(panel: types.Object) -> None:
     view = types.TableView(componentsProps={"table": {"sx": {"minWidth": 0}}})
     view.add_column("label", label="Class")
     view.add_column("agreement", label="Agreement with its class (0 to 1)")

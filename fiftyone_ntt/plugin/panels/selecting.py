@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from fiftyone_ntt.plugin.panels.session_labels import give_selected_labels_a_type
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import labels_path
 
 
-def select_places(ctx: Any, places: list[str]) -> None:
+def select_places(ctx: Context, places: list[str]) -> None:
     """Select labels in the grid, and show the samples they lie on.
 
     Args:
@@ -37,7 +37,7 @@ def select_places(ctx: Any, places: list[str]) -> None:
     ctx.ops.show_samples(list(dict.fromkeys(samples)), use_extended_selection=True)
 
 
-def _existing_labels(ctx: Any, field: str, wanted: dict[str, set[str]]) -> list[dict[str, str]]:
+def _existing_labels(ctx: Context, field: str, wanted: dict[str, set[str]]) -> list[dict[str, str]]:
     """Those labels of a field that are still there."""
     if ctx.dataset.get_field(field) is None:
         return []

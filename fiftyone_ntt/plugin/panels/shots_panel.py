@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 import numpy as np
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import PanelContext
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 
 _MEASURE = "measure_shots"
@@ -31,7 +32,7 @@ class ShotsCurvePanel(foo.Panel):  # type: ignore[misc]
             help_markdown="Average precision against references per class, and by class",
         )
 
-    def on_load(self, ctx: Any) -> None:
+    def on_load(self, ctx: PanelContext) -> None:
         """List the dataset's curves, and show one."""
         curves = ntt.list_shots_curves(ctx.dataset)
         ctx.panel.set_state("curves", curves)
@@ -40,15 +41,15 @@ class ShotsCurvePanel(foo.Panel):  # type: ignore[misc]
 
     on_change_dataset = on_load
 
-    def choose(self, ctx: Any) -> None:
+    def choose(self, ctx: PanelContext) -> None:
         """Another curve was chosen."""
         _show(ctx, ctx.params["value"])
 
-    def measure(self, ctx: Any) -> None:
+    def measure(self, ctx: PanelContext) -> None:
         """Open the form of the operator that measures."""
         ctx.prompt(f"{PLUGIN_NAME}/{_MEASURE}")
 
-    def render(self, ctx: Any) -> Any:
+    def render(self, ctx: PanelContext) -> types.Property:
         """Lay out what the state says is there."""
         panel = types.Object()
         curves = ctx.panel.get_state("curves") or []
@@ -73,7 +74,7 @@ class ShotsCurvePanel(foo.Panel):  # type: ignore[misc]
         )
 
 
-def _show(ctx: Any, name: str | None) -> None:
+def _show(ctx: PanelContext, name: str | None) -> None:
     """Put what is to be seen of a curve into the panel."""
     ctx.panel.set_state("curve", name)
     ctx.panel.set_state("problem", None)
@@ -125,7 +126,7 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def _add_plot(panel: Any) -> None:
+def _add_plot(panel: types.Object) -> None:
     panel.plot(
         "plot",
         label="AP in percent by references per class (mean and spread of the draws)",
@@ -139,7 +140,7 @@ def _add_plot(panel: Any) -> None:
     )
 
 
-def _add_table(panel: Any) -> None:
+def _add_table(panel: types.Object) -> None:
     view = types.TableView(componentsProps={"table": {"sx": {"minWidth": 0}}})
     view.add_column("label", label="Class")
     view.add_column("few", label="Mask AP, fewest references")

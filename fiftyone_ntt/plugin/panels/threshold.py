@@ -13,6 +13,7 @@ import fiftyone.operators.types as types
 import numpy as np
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE
 
@@ -23,7 +24,7 @@ OTHERS = "(other classes)"
 _START = 0.5
 
 
-def show_fields(ctx: Any) -> None:
+def show_fields(ctx: PanelContext) -> None:
     """Put the fields that runs have written into the panel."""
     runs = ntt.list_prediction_runs(ctx.dataset).values()
     written = {run["field"] for run in runs if run["bank"] is not None}
@@ -33,19 +34,19 @@ def show_fields(ctx: Any) -> None:
     ctx.panel.set_state("predictions", chosen if chosen in fields else next(iter(fields), None))
 
 
-def choose_field(ctx: Any) -> None:
+def choose_field(ctx: PanelContext) -> None:
     """Another field was chosen."""
     ctx.panel.set_state("predictions", ctx.params["value"])
     _show_counts(ctx, _cached_counts(ctx, ctx.params["value"]), _threshold(ctx))
 
 
-def slide(ctx: Any) -> None:
+def slide(ctx: PanelContext) -> None:
     """The slider was moved."""
     ctx.panel.set_state("threshold", ctx.params["value"])
     _show_counts(ctx, _cached_counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
 
 
-def apply(ctx: Any, on_success: Any) -> None:
+def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
     """Have the operator relabel what the grid shows."""
     ctx.prompt(
         RELABEL,
@@ -61,12 +62,14 @@ def apply(ctx: Any, on_success: Any) -> None:
     )
 
 
-def recount(ctx: Any) -> None:
+def recount(ctx: PanelContext) -> None:
     """The predictions have changed: count them anew."""
     _show_counts(ctx, _count_predictions(ctx, ctx.panel.get_state("predictions")), _threshold(ctx))
 
 
-def add_section(panel: Any, ctx: Any, choose: Any, slide: Any, apply: Any) -> None:
+def add_section(
+    panel: types.Object, ctx: PanelContext, choose: PanelEvent, slide: PanelEvent, apply: PanelEvent
+) -> None:
     """Lay out the field, the slider, the counts and the button."""
     fields = ctx.panel.get_state("fields") or []
     if not fields:
@@ -83,18 +86,18 @@ def add_section(panel: Any, ctx: Any, choose: Any, slide: Any, apply: Any) -> No
     panel.btn("apply", label="Apply to current view", icon="published_with_changes", on_click=apply)
 
 
-def _threshold(ctx: Any) -> float:
+def _threshold(ctx: PanelContext) -> float:
     value = ctx.panel.get_state("threshold")
     return _START if value is None else float(value)
 
 
-def _cached_counts(ctx: Any, field: str) -> dict[str, Any]:
+def _cached_counts(ctx: PanelContext, field: str) -> dict[str, Any]:
     """The counts that are kept, if they are of this field in what the grid shows."""
     kept = ctx.panel.get_state("counts") or {}
     return kept if kept.get("of") == _counts_key(ctx, field) else _count_predictions(ctx, field)
 
 
-def _count_predictions(ctx: Any, field: str) -> dict[str, Any]:
+def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
     """Read the confidences of a field in what the grid shows, and keep their counts."""
     try:
         found = ntt.confidence_counts(ctx.view, field)
@@ -110,14 +113,14 @@ def _count_predictions(ctx: Any, field: str) -> dict[str, Any]:
     return counts
 
 
-def _counts_key(ctx: Any, field: str) -> str:
+def _counts_key(ctx: PanelContext, field: str) -> str:
     """What counts are of: a field, in what the grid shows."""
     of = [ctx.dataset.name, field, ctx.view._serialize()]
     shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
-def _show_counts(ctx: Any, counts: dict[str, Any], threshold: float) -> None:
+def _show_counts(ctx: PanelContext, counts: dict[str, Any], threshold: float) -> None:
     ctx.panel.set_data(
         "counted", counts.get("problem") or describe_counts(counts["rows"], threshold)
     )

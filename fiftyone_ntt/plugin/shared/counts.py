@@ -8,46 +8,49 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 from fiftyone.operators import execution_cache
 
-T = TypeVar("T")
+from fiftyone_ntt.plugin.shared.context import Context
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def once_per_prompt(function: Callable[..., T]) -> Callable[..., T]:
+def once_per_prompt(function: F) -> F:
     """Keep what a function of the context and plain values returns while a form is open.
 
     Without a prompt (a call from the SDK, a scheduled run) nothing is kept: FiftyOne's cache
-    would then hand the value to every later call in this process, of whatever dataset.
+    would then hand the value to every later call in this process, of whatever dataset. Values
+    are passed by position: that cache overlooks named ones.
     """
     cached = execution_cache(prompt_scoped=True, residency="ephemeral")(function)
 
     @wraps(function)
-    def wrapper(ctx: Any, *values: Any) -> T:
+    def wrapper(ctx: Context, *values: object) -> Any:
         """The function's value, kept while a form is open."""
-        result: T = function(ctx, *values) if ctx.prompt_id is None else cached(ctx, *values)
-        return result
+        return function(ctx, *values) if ctx.prompt_id is None else cached(ctx, *values)
 
-    return wrapper
+    return cast(F, wrapper)
 
 
 @once_per_prompt
-def label_tags(ctx: Any, field: str) -> dict[str, int]:
+def label_tags(ctx: Context, field: str) -> dict[str, int]:
     """Label tags in a field of the dataset, and on how many labels each is."""
     return dict(ctx.dataset.count_values(f"{labels_path(ctx.dataset, field)}.tags"))
 
 
 @once_per_prompt
-def sample_tags(ctx: Any) -> dict[str, int]:
+def sample_tags(ctx: Context) -> dict[str, int]:
     """Sample tags of the dataset, and on how many samples each is."""
     return dict(ctx.dataset.count_sample_tags())
 
 
 @once_per_prompt
-def target_size(ctx: Any, target: str | None, empty_field: str | None = None) -> int:
+def target_size(ctx: Context, target: str | None, empty_field: str | None = None) -> int:
     """Samples of the form's target view; with `empty_field` only those with nothing in it."""
     samples = ctx.target_view()
     if empty_field is not None and ctx.dataset.get_field(empty_field) is not None:
@@ -55,7 +58,7 @@ def target_size(ctx: Any, target: str | None, empty_field: str | None = None) ->
     return len(samples)
 
 
-def labels_path(samples: Any, field: str) -> str:
+def labels_path(samples: foc.SampleCollection, field: str) -> str:
     """Path of the labels themselves: `ground_truth.detections`, or `ground_truth` in patches."""
     found = samples.get_field(field)
     kind = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else None

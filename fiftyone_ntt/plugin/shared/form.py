@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
+
+from fiftyone_ntt.plugin.shared.context import Context
 
 
 class Form:
@@ -22,7 +25,7 @@ class Form:
         inputs: the form as FiftyOne wants it.
     """
 
-    def __init__(self, ctx: Any) -> None:
+    def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
         self.inputs = types.Object()
 
@@ -133,13 +136,15 @@ class Form:
         return default if value is None else value
 
 
-def label_fields(dataset: Any, kinds: tuple[type[fol.Label], ...]) -> list[str]:
+def label_fields(dataset: foc.SampleCollection, kinds: tuple[type[fol.Label], ...]) -> list[str]:
     """Names of the sample fields that hold one of these kinds of labels."""
     schema = dataset.get_field_schema(ftype=fof.EmbeddedDocumentField)
     return [name for name, field in schema.items() if issubclass(field.document_type, kinds)]
 
 
-def field_problem(dataset: Any, name: str, taken_by: str | None = None) -> str | None:
+def field_problem(
+    dataset: foc.SampleCollection, name: str, taken_by: str | None = None
+) -> str | None:
     """Why detections cannot be written to a field of this name, or None."""
     if not name.isidentifier():
         return "use letters, digits and underscores, not starting with a digit."

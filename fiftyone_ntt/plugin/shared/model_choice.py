@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from fiftyone_ntt.models import is_available, list_model_sets, list_models
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import once_per_prompt
 from fiftyone_ntt.plugin.shared.form import Form
 
@@ -61,7 +61,7 @@ def choose_precision(form: Form) -> str | None:
 
 
 @once_per_prompt
-def missing_megabytes(ctx: Any) -> dict[str, float]:
+def missing_megabytes(ctx: Context) -> dict[str, float]:
     """For each named set, what has to be downloaded; -1 where nothing has.
 
     0 stands for bundled weights that are not there.

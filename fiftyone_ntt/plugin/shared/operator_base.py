@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 import fiftyone.core.media as fom
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+from fiftyone.operators.message import GeneratedMessage
 
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
-_ALWAYS = ("pycocotools", "safetensors")
+_ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
 """Packages that every operator needs, and that a downloaded plugin may lack."""
 
 
@@ -78,7 +80,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             unlisted=self.UNLISTED,
         )
 
-    def resolve_placement(self, ctx: Any) -> Any:
+    def resolve_placement(self, ctx: Context) -> types.Placement | None:
         """Its button above the grid, if `PLACE` says so."""
         if self.PLACE is None:
             return None
@@ -86,7 +88,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             self.PLACE, types.Button(label=self.LABEL, icon=self.ICON, prompt=True)
         )
 
-    def resolve_input(self, ctx: Any) -> Any:
+    def resolve_input(self, ctx: Context) -> types.Property:
         """The form, or in its place what keeps the operator from running."""
         form = Form(ctx)
         if not _is_blocked(form, (*_ALWAYS, *self.NEEDS)):
@@ -97,7 +99,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         """Add the form's fields."""
         raise NotImplementedError
 
-    def run(self, ctx: Any, step: Step) -> Outcome:
+    def run(self, ctx: Context, step: Step) -> Outcome:
         """Call the public function.
 
         Raises:
@@ -105,13 +107,13 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         """
         raise NotImplementedError
 
-    def execute(self, ctx: Any) -> Any:
+    def execute(self, ctx: Context) -> dict[str, Any] | Iterator[GeneratedMessage]:
         """Run it: on a delegated run, at once, or with progress in the App."""
         if ctx.delegated:
             return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
         return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)
 
-    def _execute_quickly(self, ctx: Any) -> dict[str, Any]:
+    def _execute_quickly(self, ctx: Context) -> dict[str, Any]:
         try:
             outcome = self.run(ctx, lambda done, total: None)
         except NttError as error:
@@ -122,7 +124,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             list(_messages(ctx, outcome))
         return outcome.result
 
-    def _execute_as_stream(self, ctx: Any) -> Iterator[Any]:
+    def _execute_as_stream(self, ctx: Context) -> Iterator[GeneratedMessage]:
         try:
             outcome = yield from stream(
                 lambda step: self.run(ctx, step),
@@ -149,7 +151,7 @@ def required(params: dict[str, Any], name: str) -> Any:
     return params[name]
 
 
-def _messages(ctx: Any, outcome: Outcome) -> Iterator[Any]:
+def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
     yield ctx.ops.reload_dataset()
     if outcome.deselect:
         yield ctx.ops.clear_selected_labels()
@@ -161,7 +163,7 @@ def _messages(ctx: Any, outcome: Outcome) -> Iterator[Any]:
         yield ctx.ops.notify(outcome.warning, variant="warning")
 
 
-def _show_error(ctx: Any, error: NttError) -> Any:
+def _show_error(ctx: Context, error: NttError) -> GeneratedMessage:
     """In the App, a message without a traceback; for the SDK, which has no forms, the error."""
     # Of what the App sends with every execution, this is what no call from the SDK has; the
     # prompt's id comes along only while a form is filled in.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import fiftyone.core.collections as foc
+
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import target_size
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
 from fiftyone_ntt.plugin.shared.operator_base import Outcome
@@ -55,7 +58,7 @@ def count_images(form: Form, field: str | None) -> None:
         form.warn("images", "No images", "There is nothing to do for this choice of samples.")
 
 
-def chosen_samples(ctx: Any) -> Any:
+def chosen_samples(ctx: Context) -> foc.SampleCollection:
     """The samples that the form's answers mean."""
     samples, field = ctx.target_view(), output_field(ctx)
     if ctx.params.get("existing") == EMPTY and ctx.dataset.get_field(field) is not None:
@@ -63,12 +66,12 @@ def chosen_samples(ctx: Any) -> Any:
     return samples
 
 
-def output_field(ctx: Any) -> str:
+def output_field(ctx: Context) -> str:
     """The field that the form's answers mean."""
     return str(ctx.params.get("label_field", "predictions"))
 
 
-def chosen_settings(ctx: Any) -> dict[str, Any]:
+def chosen_settings(ctx: Context) -> dict[str, Any]:
     """The form's answers as arguments that `segment` and `relabel` have in common."""
     given = ctx.params
     return {

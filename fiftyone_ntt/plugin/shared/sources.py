@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import fiftyone.core.collections as foc
 
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import label_tags, labels_path, once_per_prompt, sample_tags
 from fiftyone_ntt.plugin.shared.form import Form
 
@@ -30,7 +31,7 @@ def choose_source(form: Form, field: str) -> tuple[str | None, str | None]:
     return source, tag
 
 
-def _sources(ctx: Any, field: str) -> dict[str, str]:
+def _sources(ctx: Context, field: str) -> dict[str, str]:
     options = {}
     if label_tags(ctx, field):
         options[LABEL_TAG] = "Labels with a tag"
@@ -45,7 +46,9 @@ def _sources(ctx: Any, field: str) -> dict[str, str]:
     return options
 
 
-def source_samples(ctx: Any, field: str, source: str, tag: str | None) -> tuple[Any, list[str]]:
+def source_samples(
+    ctx: Context, field: str, source: str, tag: str | None
+) -> tuple[foc.SampleCollection, list[str]]:
     """The view, and the ids of the labels in it that are meant (none for all)."""
     if source == SAMPLE_TAG:
         return ctx.dataset.match_tags(tag), []
@@ -64,7 +67,7 @@ def source_samples(ctx: Any, field: str, source: str, tag: str | None) -> tuple[
 
 
 @once_per_prompt
-def source_counts(ctx: Any, field: str, source: str, tag: str | None) -> dict[str, int]:
+def source_counts(ctx: Context, field: str, source: str, tag: str | None) -> dict[str, int]:
     """References per class that a source has."""
     samples, ids = source_samples(ctx, field, source, tag)
     if ids:
@@ -73,6 +76,6 @@ def source_counts(ctx: Any, field: str, source: str, tag: str | None) -> dict[st
     return {str(label): count for label, count in counts.items() if label is not None}
 
 
-def selected_ids(ctx: Any, field: str) -> list[str]:
+def selected_ids(ctx: Context, field: str) -> list[str]:
     """Ids of the labels of a field that are selected in the App."""
     return [row["label_id"] for row in ctx.selected_labels or [] if row["field"] == field]

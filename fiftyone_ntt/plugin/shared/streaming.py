@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.plugin.shared.context import Context
 
 T = TypeVar("T")
+M = TypeVar("M")
 Step = Callable[[int, int], None]
 """Called with the number done and the total, after each."""
 Work = Callable[[Step], T]
@@ -54,7 +56,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def report_on_run(ctx: Any, work: Work[T], noun: str) -> T:
+def report_on_run(ctx: Context, work: Work[T], noun: str) -> T:
     """Do the work here, noting its progress on the delegated run."""
     meter, last = ProgressMeter(noun), 0.0
 
@@ -71,7 +73,7 @@ def report_on_run(ctx: Any, work: Work[T], noun: str) -> T:
     return work(step)
 
 
-def stream(work: Work[T], noun: str, show: Callable[[float, str], Any]) -> Generator[Any, None, T]:
+def stream(work: Work[T], noun: str, show: Callable[[float, str], M]) -> Generator[M, None, T]:
     """Do the work in a thread, and yield `show(share, label)` as it goes on.
 
     Returns (as `yield from`'s value) the work's result, and raises its error. When the stream is

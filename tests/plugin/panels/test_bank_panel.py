@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.parts import PANELS
+from tests import shapes
 from tests.database import PrivateDatabase
 from tests.plugin.events import data_of, event, state_of
 
@@ -403,7 +403,7 @@ def test_no_event_needs_torch(uri: Any, private_database: PrivateDatabase) -> No
     run = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH],
         cwd=DEFINITION.parent,
-        env={**os.environ, "PYTHONPATH": str(DEFINITION.parent)},
+        env=shapes.plain_environment(),
         capture_output=True,
         text=True,
         timeout=120,
