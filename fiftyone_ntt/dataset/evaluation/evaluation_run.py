@@ -22,30 +22,36 @@ import fiftyone.utils.eval.detection as foud
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from fiftyone_ntt.dataset.evaluation.evaluation_work import FiftyOneMatch, ImageOutcome, Notes
+from fiftyone_ntt.dataset.evaluation.evaluation_work import (
+    FiftyOneMatch,
+    ImageOutcome,
+    LabelAttributes,
+)
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluation
 
 _CHUNK = 500
 
 
 @dataclass(frozen=True)
-class _NotedOutcome:
-    """Of one sample, for FiftyOne's own methods: matches, and what they noted on its labels."""
+class _SampleOutcome:
+    """Of one sample, for FiftyOne's own methods: matches, and the attributes set on its labels."""
 
     sample_id: str
     matches: list[FiftyOneMatch]
-    noted: tuple[Notes, Notes]
+    attributes: tuple[LabelAttributes, LabelAttributes]
 
     @property
     def counts(self) -> tuple[int, int, int]:
+        """True and false positives, and false negatives."""
         tallied: tuple[int, int, int] = foud._tally_matches(self.matches)
         return tallied
 
-    def notes(self, key: str) -> tuple[Notes, Notes]:
-        return self.noted
+    def label_attributes(self, key: str) -> tuple[LabelAttributes, LabelAttributes]:
+        """FiftyOne's attributes of the true and of the predicted objects."""
+        return self.attributes
 
 
-_Outcome = ImageOutcome | _NotedOutcome
+_Outcome = ImageOutcome | _SampleOutcome
 
 
 def save_evaluation(
@@ -105,19 +111,19 @@ def _outcomes(
     fields = (method.config.gt_field, method.config.pred_field)
     for sample in samples.select_fields(list(fields)).iter_samples():
         found = method.evaluate(sample, eval_key=key)
-        true, predicted = (_notes(sample[field], key) for field in fields)
-        yield _NotedOutcome(sample.id, found, (true, predicted))
+        true, predicted = (_read_attributes(sample[field], key) for field in fields)
+        yield _SampleOutcome(sample.id, found, (true, predicted))
         advance()
 
 
-def _notes(labels: fol.Detections | None, key: str) -> Notes:
+def _read_attributes(labels: fol.Detections | None, key: str) -> LabelAttributes:
     names = (key, f"{key}_id", f"{key}_iou")
-    noted: Notes = {}
+    attributes: LabelAttributes = {}
     for label in labels.detections if labels is not None else ():
         values = {name: label.get_attribute_value(name, None) for name in names}
         # FiftyOne stores no None: the IoU of an object without a match is absent.
-        noted[label.id] = {name: value for name, value in values.items() if value is not None}
-    return noted
+        attributes[label.id] = {name: value for name, value in values.items() if value is not None}
+    return attributes
 
 
 def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outcome]) -> None:
@@ -129,13 +135,13 @@ def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outco
             ["id", *(f"{field}.detections.id" for field in fields)]
         )
         updates = [
-            _update(chunk[sample_id], dict(zip(fields, label_ids, strict=True)), key)
+            _sample_update(chunk[sample_id], dict(zip(fields, label_ids, strict=True)), key)
             for sample_id, *label_ids in zip(*columns, strict=True)
         ]
         dataset._bulk_write(updates, ids=columns[0])
 
 
-def _update(
+def _sample_update(
     outcome: _Outcome, label_ids: Mapping[str, Sequence[str] | None], key: str
 ) -> UpdateOne:
     """One update of a whole sample; does nothing if its labels moved since they were read.
@@ -149,11 +155,11 @@ def _update(
     values: dict[str, Any] = {"last_modified_at": datetime.now(timezone.utc)}
     for suffix, count in zip(("tp", "fp", "fn"), outcome.counts, strict=True):
         values[f"{key}_{suffix}"] = count
-    for (field, ids), notes in zip(label_ids.items(), outcome.notes(key), strict=True):
+    for (field, ids), found in zip(label_ids.items(), outcome.label_attributes(key), strict=True):
         for position, label_id in enumerate(ids or ()):
-            if label_id in notes:
+            if label_id in found:
                 path = f"{field}.detections.{position}"
                 condition[f"{path}._id"] = ObjectId(label_id)
-                for name, value in notes[label_id].items():
+                for name, value in found[label_id].items():
                     values[f"{path}.{name}"] = value
     return UpdateOne(condition, {"$set": values})

@@ -20,7 +20,7 @@ from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.masks import pixel_box
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
-from fiftyone_ntt.dataset.runs.runner import SegmentReport, reading_ahead, run_over
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
@@ -32,7 +32,7 @@ LOW_AGREEMENT = 0.5
 """IoU of a box and its mask's box below which the mask is another thing than what was boxed, or a
 part of it."""
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 METHOD = "ntt_boxes_to_masks"
 """What marks a custom run as boxes to masks: `dataset.list_runs(method=METHOD)`."""
@@ -57,8 +57,8 @@ class BoxesReport(SegmentReport):
             shown = ", ".join(f"{name} {mean:.2f}" for name, mean in self.agreement.items())
             head += f"; masks and boxes agree by {shown}"
         if self.low:
-            worst = [f"{key} ({value:.2f})" for key, value in list(self.low.items())[:_SHOWN]]
-            more = f" and {len(self.low) - _SHOWN} more" if len(self.low) > _SHOWN else ""
+            worst = [f"{key} ({value:.2f})" for key, value in list(self.low.items())[:_MAX_SHOWN]]
+            more = f" and {len(self.low) - _MAX_SHOWN} more" if len(self.low) > _MAX_SHOWN else ""
             lines.append(
                 f"  {len(self.low)} agree by less than {LOW_AGREEMENT}, look at these: "
                 f"{', '.join(worst)}{more}"
@@ -122,15 +122,16 @@ def boxes_to_masks(
     record = RunRecord(dataset, mask_field, METHOD, ingredients, notes={})
 
     def compute(sample_id: str, image: NDArray[np.uint8]) -> fol.Detections:
+        """A sample's boxes with masks."""
         boxes = samples[sample_id][box_field]
         return _with_masks(boxes.detections if boxes else [], image, segmenter, record.key)
 
     ids, paths = samples.values(["id", "filepath"])
-    report = run_over(
+    report = run_over_images(
         record,
         ids,
         paths,
-        reading_ahead(partial(read_image, oriented=True)),
+        prefetch_loader(partial(read_image, oriented=True)),
         compute,
         attributes={"box_id": fof.StringField, AGREEMENT: fof.FloatField},
         overwrite=overwrite,

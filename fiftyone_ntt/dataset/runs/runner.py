@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Loaded = TypeVar("Loaded")
 Loaded_co = TypeVar("Loaded_co", covariant=True)
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SegmentReport:
         parts += [f"{self.skipped} already done"] if self.skipped else []
         parts += [f"{len(self.failures)} failed"] if self.failures else []
         head = f"{self.field}: {', '.join(parts)}; {self.seconds:.1f} s (run {self.run})"
-        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_SHOWN]]
+        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_MAX_SHOWN]]
         hidden = len(self.failures) - len(shown)
         return "\n".join([head, *shown, *([f"  and {hidden} more"] if hidden else [])])
 
@@ -74,22 +74,23 @@ class _Tally:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-class Ready(Protocol[Loaded_co]):
+class LoadFuture(Protocol[Loaded_co]):
     """What was loaded of an image, or the error instead: a future, for instance."""
 
-    def result(self) -> Loaded_co: ...
+    def result(self) -> Loaded_co:
+        """What was loaded; raises the error if there was one."""
 
 
-Loader = Callable[[Sequence[str]], Iterator[Ready[Loaded]]]
+Loader = Callable[[Sequence[str]], Iterator[LoadFuture[Loaded]]]
 """From the paths of images to what is loaded of each, in their order."""
 
 
-def reading_ahead(load: Callable[[str], Loaded]) -> Loader[Loaded]:
+def prefetch_loader(load: Callable[[str], Loaded]) -> Loader[Loaded]:
     """Calls `load` with one path after the other, in a thread, one ahead of what is computed."""
     return lambda paths: (ready for _, ready in prefetched(paths, load))
 
 
-def run_over(
+def run_over_images(
     record: RunRecord,
     ids: Sequence[str],
     paths: Sequence[str],
@@ -107,7 +108,7 @@ def run_over(
         record: the run; its field is written to.
         ids: sample ids.
         paths: their image files.
-        load: called once, with the paths of the images that are still to do; see `reading_ahead`.
+        load: called once, with the paths of the images that are still to do; see `prefetch_loader`.
         compute: called with a sample's id and what `load` returned, once per image that is still
             to do, in this thread.
         attributes: of the detections, declared on the dataset's schema before any is written.
@@ -125,25 +126,25 @@ def run_over(
             f"chunk_size is {chunk_size}: at least 1 image must be written at a time. Pass a "
             "positive number; 16 suits most datasets."
         )
-    todo = _to_do(record, ids, paths, overwrite)
+    pending = _pending_images(record, ids, paths, overwrite)
     tally = _Tally()
     if ids:
         declare_detections(record.dataset, record.field, attributes)
-        with record.running(lambda: (len(ids) - len(todo) + tally.written, tally.failures)):
-            _work_through(record, todo, load, compute, tally, chunk_size, progress)
+        with record.running(lambda: (len(ids) - len(pending) + tally.written, tally.failures)):
+            _compute_and_write(record, pending, load, compute, tally, chunk_size, progress)
     return SegmentReport(
         run=record.key,
         field=record.field,
         images=len(ids),
         written=tally.written,
-        skipped=len(ids) - len(todo),
+        skipped=len(ids) - len(pending),
         detections=tally.detections,
         failures=tally.failures,
         seconds=time.monotonic() - start,
     )
 
 
-def _to_do(
+def _pending_images(
     record: RunRecord, ids: Sequence[str], paths: Sequence[str], overwrite: bool
 ) -> list[tuple[str, str]]:
     """Sample ids and paths without this run's detections."""
@@ -159,7 +160,7 @@ def _to_do(
         origins = sorted({str(runs.get(i) or "an unknown source") for i in foreign})
         raise InputError(
             f"field {name!r} of {len(foreign)} of these {len(ids)} samples already holds "
-            f"detections from {', '.join(origins[:_SHOWN])}. Pass overwrite=True to "
+            f"detections from {', '.join(origins[:_MAX_SHOWN])}. Pass overwrite=True to "
             "replace them, or another field."
         )
     return [
@@ -169,9 +170,9 @@ def _to_do(
     ]
 
 
-def _work_through(
+def _compute_and_write(
     record: RunRecord,
-    todo: list[tuple[str, str]],
+    pending: list[tuple[str, str]],
     load: Loader[Loaded],
     compute: Callable[[str, Loaded], fol.Detections | Document],
     tally: _Tally,
@@ -180,24 +181,26 @@ def _work_through(
 ) -> None:
     chunk: dict[str, fol.Detections | Document] = {}
     try:
-        with progress_steps(len(todo), progress) as advance:
-            ready = load([path for _, path in todo])
-            for (sample_id, _), loaded in zip(todo, ready, strict=True):
+        with progress_steps(len(pending), progress) as advance:
+            ready = load([path for _, path in pending])
+            for (sample_id, _), loaded in zip(pending, ready, strict=True):
                 try:
                     detections = compute(sample_id, loaded.result())
                     detections["run"] = record.key
                     chunk[sample_id] = detections
                 except Exception as error:
-                    tally.failures[sample_id] = reason_of(error)
+                    tally.failures[sample_id] = failure_reason(error)
                     logger.debug("sample %s failed", sample_id, exc_info=True)
                 if len(chunk) >= chunk_size:
-                    _write(record, chunk, tally)
+                    _write_chunk(record, chunk, tally)
                 advance()
     finally:
-        _write(record, chunk, tally)
+        _write_chunk(record, chunk, tally)
 
 
-def _write(record: RunRecord, chunk: dict[str, fol.Detections | Document], tally: _Tally) -> None:
+def _write_chunk(
+    record: RunRecord, chunk: dict[str, fol.Detections | Document], tally: _Tally
+) -> None:
     """Write and empty `chunk`; a sample that cannot be written fails alone."""
     written = dict(chunk)
     if not written:
@@ -218,14 +221,15 @@ def _write(record: RunRecord, chunk: dict[str, fol.Detections | Document], tally
             except ConnectionFailure:
                 raise
             except Exception as error:
-                tally.failures[sample_id] = f"its detections cannot be stored: {reason_of(error)}"
+                reason = failure_reason(error)
+                tally.failures[sample_id] = f"its detections cannot be stored: {reason}"
                 del written[sample_id]
     chunk.clear()
     tally.written += len(written)
     tally.detections += sum(len(value["detections"]) for value in written.values())
 
 
-def reason_of(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """An error in a report: our own say enough, others need their kind."""
     if isinstance(error, NttError):
         return str(error)
