@@ -34,7 +34,7 @@ CLASSES = (
 Parts = tuple[tuple[str, str], ...]
 
 
-def listing(year: str, part: str) -> str:
+def image_list(year: str, part: str) -> str:
     """Path of the list of a part's images, relative to the data."""
     return f"{KIT}/{year}/ImageSets/Main/{part}.txt"
 
@@ -58,7 +58,7 @@ def read_parts(root: Path, parts: Parts) -> CocoFile:
     annotations: list[Record] = []
     for year, part in parts:
         folder = root / KIT / year
-        for name in (root / listing(year, part)).read_text().split():
+        for name in (root / image_list(year, part)).read_text().split():
             key = len(images) + 1
             image, objects = _read_image(folder / "Annotations" / f"{name}.xml")
             images[key] = {

@@ -64,7 +64,7 @@ def build_memory_bank(
         >>> bank.class_counts()
         {'fish': 2, 'mushroom': 2}
     """
-    advance = _Advance()
+    advance = _DeferredStep()
     references = read_references(
         samples,
         label_field,
@@ -91,13 +91,13 @@ def build_memory_bank(
 
 
 def _read_negatives(
-    samples: foc.SampleCollection, field: str, classes: list[str], advance: _Advance
+    samples: foc.SampleCollection, field: str, classes: list[str], advance: _DeferredStep
 ) -> dict[str, ClassReferences]:
     found = read_references(samples, field, on_read=advance)
     return {name: group for name, group in found.items() if name in classes}
 
 
-class _Advance:
+class _DeferredStep:
     """Called after each reference; does nothing until `step` is set."""
 
     def __init__(self) -> None:

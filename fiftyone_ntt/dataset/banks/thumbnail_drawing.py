@@ -18,7 +18,7 @@ from fiftyone_ntt.core.bank import negative_source
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks.saved_banks import load_memory_bank
-from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
 from fiftyone_ntt.dataset.references.label_lookup import find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
@@ -59,18 +59,18 @@ def make_thumbnails(
     named: dict[str, list[str]] = defaultdict(list)
     for reference in (*bank.references.ids, *bank.negatives.ids):
         named[negative_source(reference)].append(reference)
-    made: dict[str, Thumbnail] = {}
+    thumbnails: dict[str, Thumbnail] = {}
     with progress_steps(len(named), progress) as advance:
         for field, owners in find_labels(dataset, named).items():
-            for sample_id, label_id, jpeg in _draw(dataset, field, owners):
+            for sample_id, label_id, jpeg in _draw_labels(dataset, field, owners):
                 for reference in named[label_id]:
-                    made[reference] = Thumbnail(reference, label_id, sample_id, field, jpeg)
+                    thumbnails[reference] = Thumbnail(reference, label_id, sample_id, field, jpeg)
                 advance()
-    keep_thumbnails(dataset, key, list(made.values()))
-    return made
+    save_thumbnails(dataset, key, list(thumbnails.values()))
+    return thumbnails
 
 
-def _draw(
+def _draw_labels(
     dataset: fo.Dataset, field: str, owners: Mapping[str, str]
 ) -> Iterator[tuple[str, str, bytes]]:
     """Sample id, label id and picture of labels of a field, given with their samples."""
@@ -89,10 +89,10 @@ def _draw(
             except InputError as error:
                 logger.warning("no thumbnail: %s", error)
             else:
-                yield sample.id, label.id, _jpeg(reference)
+                yield sample.id, label.id, _reference_jpeg(reference)
 
 
-def _jpeg(reference: Reference) -> bytes:
+def _reference_jpeg(reference: Reference) -> bytes:
     """A reference's window, stretched to a square as for the encoder, with its mask outlined."""
     left, top, right, bottom = reference_window(reference.box, reference.image.shape[:2])
     mask = reference.mask

@@ -190,7 +190,7 @@ def evaluate(
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}. Pass 1 or more processes, or None.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
-    _check(samples, pred_field, gt_field, eval_key, masks="masks" in kinds)
+    _check_fields(samples, pred_field, gt_field, eval_key, masks="masks" in kinds)
     if confidence_thresh is not None:
         samples = samples.filter_labels(
             pred_field, F("confidence") >= confidence_thresh, only_matches=False
@@ -213,7 +213,7 @@ def evaluate(
     return Evaluation(results["masks"], results["boxes"], tuple(keys))
 
 
-def _check(
+def _check_fields(
     samples: foc.SampleCollection,
     pred_field: str,
     gt_field: str,

@@ -31,15 +31,26 @@ class MaskedLabel(Protocol):
     """What is read of a label: a `fiftyone.Detection`, or one as the database holds it."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The label's id, in hexadecimal digits."""
+
     @property
-    def bounding_box(self) -> Sequence[float]: ...
+    def bounding_box(self) -> Sequence[float]:
+        """x, y, width, height, relative to the image."""
+
     @property
-    def mask_path(self) -> str | None: ...
+    def mask_path(self) -> str | None:
+        """The mask's file, if it lies in one."""
+
     @property
-    def has_mask(self) -> bool: ...
-    def get_mask(self) -> Any: ...
-    def get_attribute_value(self, name: str, default: Any) -> Any: ...
+    def has_mask(self) -> bool:
+        """Whether it has a mask, in the database or in a file."""
+
+    def get_mask(self) -> Any:
+        """The mask of the box, `[h, w]` or `[h, w, channels]`; None if it cannot be found."""
+
+    def get_attribute_value(self, name: str, default: Any) -> Any:
+        """An attribute, or `default` where there is none."""
 
 
 def pixel_box(bounding_box: Sequence[float], size: Size) -> Box:

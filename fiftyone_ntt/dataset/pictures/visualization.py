@@ -108,7 +108,7 @@ def visualize_memory_bank(
     brain_key = key_of_name(bank.name or "memory_bank") if brain_key is None else brain_key
     _check_key(dataset, brain_key)
     plane = fit_plane(bank.unit_references)
-    runs, references_left_out = _references(dataset, bank, plane, brain_key)
+    runs, references_left_out = _reference_runs(dataset, bank, plane, brain_key)
     predictions_left_out = {}
     if predictions_field is not None:
         found = prediction_features(
@@ -124,7 +124,7 @@ def visualize_memory_bank(
             f"memory bank {bank.name!r} has nothing to show on dataset {dataset.name!r}: {reasons}."
             " Pass the dataset its references were tagged on, or predictions that `segment` wrote."
         )
-    _register(dataset, brain_key, runs)
+    _replace_runs(dataset, brain_key, runs)
     return VisualizationReport(
         {key: len(points) for key, (_, points) in runs.items()},
         references_left_out,
@@ -170,7 +170,7 @@ def _own_runs(dataset: fo.Dataset, brain_key: str) -> list[str]:
     return keys
 
 
-def _references(
+def _reference_runs(
     dataset: fo.Dataset, bank: MemoryBank, plane: Plane, brain_key: str
 ) -> tuple[dict[str, tuple[str, Points]], dict[str, int]]:
     """Runs of the references, by key, and those that cannot be shown."""
@@ -184,11 +184,11 @@ def _references(
     return runs, {_GONE.format(dataset.name): gone} if gone else {}
 
 
-def _register(dataset: fo.Dataset, brain_key: str, runs: dict[str, tuple[str, Points]]) -> None:
+def _replace_runs(dataset: fo.Dataset, brain_key: str, runs: dict[str, tuple[str, Points]]) -> None:
     """Replace all runs under a key by these, or leave them as they are."""
     drafts = {f"{key}{_DRAFT}": key for key in runs}
     before = [key for key in _own_runs(dataset, brain_key) if key not in drafts]
-    with _removed_if_failing(dataset, drafts):
+    with _delete_runs_on_error(dataset, drafts):
         for draft, key in drafts.items():
             field, points = runs[key]
             fob.compute_visualization(
@@ -206,7 +206,7 @@ def _register(dataset: fo.Dataset, brain_key: str, runs: dict[str, tuple[str, Po
 
 
 @contextmanager
-def _removed_if_failing(dataset: fo.Dataset, keys: Collection[str]) -> Iterator[None]:
+def _delete_runs_on_error(dataset: fo.Dataset, keys: Collection[str]) -> Iterator[None]:
     """FiftyOne leaves the key of a failed run registered; this does not."""
     try:
         yield

@@ -29,7 +29,8 @@ def find_labels(samples: foc.SampleCollection, ids: Collection[str]) -> Places:
     # A bank made of COCO files names its references by other ids, which MongoDB refuses.
     valid = [label_id for label_id in ids if ObjectId.is_valid(label_id)]
     found = {
-        field: dict(_in_field(samples, field, path, valid)) for field, path in _fields(samples)
+        field: dict(_labels_in_field(samples, field, path, valid))
+        for field, path in _label_fields(samples)
     }
     places: Places = {}
     known: set[str] = set()
@@ -41,7 +42,7 @@ def find_labels(samples: foc.SampleCollection, ids: Collection[str]) -> Places:
     return places
 
 
-def _fields(samples: foc.SampleCollection) -> Iterator[tuple[str, str]]:
+def _label_fields(samples: foc.SampleCollection) -> Iterator[tuple[str, str]]:
     """Fields of labels, and the path of their ids."""
     for name, field in samples.get_field_schema(ftype=fof.EmbeddedDocumentField).items():
         kind = field.document_type
@@ -50,7 +51,7 @@ def _fields(samples: foc.SampleCollection) -> Iterator[tuple[str, str]]:
             yield name, f"{name}.{kind._LABEL_LIST_FIELD}.id" if listed else f"{name}.id"
 
 
-def _in_field(
+def _labels_in_field(
     samples: foc.SampleCollection, field: str, path: str, ids: list[str]
 ) -> Iterator[tuple[str, str]]:
     """Label ids and their samples' ids."""

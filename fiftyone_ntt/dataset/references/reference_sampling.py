@@ -126,7 +126,7 @@ def sample_references(
         too_few=too_few,
     )
     picked = [label for group in chosen.values() for label in group]
-    _tag(samples, label_field, picked, tag, overwrite)
+    _tag_labels(samples, label_field, picked, tag, overwrite)
     ids = {name: tuple(label.id for label in group) for name, group in chosen.items()}
     return SampledReferences(tag, shots, ids)
 
@@ -149,6 +149,7 @@ def draw_labels(
     sizes = _known_sizes(samples)
 
     def qualifies(candidate: Candidate[DrawnLabel]) -> bool:
+        """Whether a label's box is large enough and away from the border."""
         label = candidate.key
         if label.sample_id not in sizes:
             sizes[label.sample_id] = image_size(label.path)
@@ -202,7 +203,7 @@ def _known_sizes(samples: foc.SampleCollection) -> dict[str, Size]:
     return {key: (h, w) for key, h, w in zip(*columns, strict=True) if h and w}
 
 
-def _tag(
+def _tag_labels(
     samples: foc.SampleCollection,
     field: str,
     picked: list[DrawnLabel],

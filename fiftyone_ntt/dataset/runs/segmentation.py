@@ -13,7 +13,7 @@ from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, Document, match_d
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
-from fiftyone_ntt.dataset.runs.runner import SegmentReport, reading_ahead, run_over
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, store_of_mode
@@ -105,16 +105,17 @@ def segment(
     ids, paths = samples.values(["id", "filepath"])
 
     def compute(_: str, loaded: LoadedImage) -> Document:
+        """An image's detections, from its proposals."""
         proposals = source.proposals(loaded)
         return match_document(
             matcher(proposals), bank, proposals.image_size, record.key, loaded.key
         )
 
-    report = run_over(
+    report = run_over_images(
         record,
         ids,
         paths,
-        reading_ahead(source.load),
+        prefetch_loader(source.load),
         compute,
         attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed),
