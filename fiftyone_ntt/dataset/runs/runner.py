@@ -263,8 +263,8 @@ def _pending_images(
         names = sorted(set().union(*origins.values()))
         raise InputError(
             f"field {record.field!r} of {len(origins)} of these {len(ids)} samples already holds "
-            f"detections from {', '.join(names[:_MAX_SHOWN])}. Pass overwrite=True to replace those "
-            "of other runs (labels that no run wrote, and predictions that somebody tagged or "
+            f"detections from {', '.join(names[:_MAX_SHOWN])}. Pass overwrite=True to replace "
+            "those of other runs (labels that no run wrote, and predictions that somebody tagged or "
             "edited, stay), or another field."
         )
     return [
