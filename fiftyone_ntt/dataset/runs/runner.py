@@ -264,8 +264,8 @@ def _pending_images(
         raise InputError(
             f"field {record.field!r} of {len(origins)} of these {len(ids)} samples already holds "
             f"detections from {', '.join(names[:_MAX_SHOWN])}. Pass overwrite=True to replace "
-            "those of other runs (labels that no run wrote, and predictions that somebody tagged or "
-            "edited, stay), or another field."
+            "those of other runs (labels that no run wrote, and predictions that somebody tagged "
+            "or edited, stay), or another field."
         )
     return [
         (key, path)
