@@ -297,13 +297,6 @@ def _surroundings(
             yield _Negative(name, label.label, path, encode_masks(ring[None])[0])
 
 
-def _by_class(negatives: Iterable[_Negative]) -> dict[str, _Negatives]:
-    groups: dict[str, list[_Negative]] = {}
-    for negative in negatives:
-        groups.setdefault(negative.label, []).append(negative)
-    return {name: _Negatives(tuple(group)) for name, group in groups.items()}
-
-
 @dataclass(frozen=True)
 class _Negatives:
     """The negatives of one class as references; their images are read one at a time."""
@@ -316,6 +309,13 @@ class _Negatives:
             box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
             image = read_image(item.path, oriented=True)
             yield Reference(item.id, image, box, decode_mask(item.mask))
+
+
+def _by_class(negatives: Iterable[_Negative]) -> dict[str, _Negatives]:
+    groups: dict[str, list[_Negative]] = {}
+    for negative in negatives:
+        groups.setdefault(negative.label, []).append(negative)
+    return {name: _Negatives(tuple(group)) for name, group in groups.items()}
 
 
 def _renamed(references: Iterable[Reference]) -> Iterator[Reference]:

@@ -11,7 +11,7 @@ import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt, UInt8
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.reference_pictures import spread
@@ -209,7 +209,7 @@ class _Canvas:
         }
 
 
-def _paint(drawn: Drawn, pca: NDArray[np.uint8], clusters: NDArray[np.generic]) -> None:
+def _paint(drawn: Drawn, pca: UInt8[np.ndarray, "H W"], clusters: UInt[np.ndarray, "H W"]) -> None:
     """Draw a reference inside its mask, onto whole images."""
     picture = drawn.picture
     left, top, right, bottom = picture.window

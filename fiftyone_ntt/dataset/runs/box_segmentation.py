@@ -13,7 +13,7 @@ import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import numpy as np
 from fiftyone import ViewField as F
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
 from fiftyone_ntt.core.images import read_image
@@ -121,7 +121,7 @@ def boxes_to_masks(
     ingredients = {"box_field": box_field, "segmenter": segmenter.identity}
     record = RunRecord(dataset, mask_field, METHOD, ingredients, notes={})
 
-    def compute(sample_id: str, image: NDArray[np.uint8]) -> fol.Detections:
+    def compute(sample_id: str, image: UInt8[np.ndarray, "H W 3"]) -> fol.Detections:
         boxes = samples[sample_id][box_field]
         return _with_masks(boxes.detections if boxes else [], image, segmenter, record.key)
 
@@ -161,7 +161,7 @@ def _agreements(
 
 
 def _with_masks(
-    boxes: list[fol.Detection], image: NDArray[np.uint8], segmenter: Any, run: str
+    boxes: list[fol.Detection], image: UInt8[np.ndarray, "H W 3"], segmenter: Any, run: str
 ) -> fol.Detections:
     bare = [box for box in boxes if not box.has_mask]
     size = (image.shape[0], image.shape[1])

@@ -6,7 +6,7 @@ from typing import Any
 
 import fiftyone.utils.torch as fout
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import read_image
 
@@ -18,5 +18,5 @@ class RgbGetItem(fout.GetItem):  # type: ignore[misc]
     def required_keys(self) -> list[str]:
         return ["filepath"]
 
-    def __call__(self, sample: dict[str, Any]) -> NDArray[np.uint8]:
+    def __call__(self, sample: dict[str, Any]) -> UInt8[np.ndarray, "H W 3"]:
         return read_image(sample["filepath"], oriented=True)
