@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.mask_lookup import find_masks
@@ -39,13 +39,13 @@ class PredictionFeatures:
     Attributes:
         ids: label ids, `P` strings.
         labels: their classes.
-        features: float32 `[P, C]`, unit rows.
+        features: unit rows.
         left_out: why predictions have no features, and how many each; empty if all have some.
     """
 
     ids: tuple[str, ...]
     labels: tuple[str, ...]
-    features: NDArray[np.float32]
+    features: Float32[np.ndarray, "P C"]
     left_out: dict[str, int]
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class _FeatureRows:
 
     ids: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    features: list[NDArray[np.float32]] = field(default_factory=list)
+    features: list[Float32[np.ndarray, "_ C"]] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
 
     def leave_out(self, reason: str, count: int) -> None:

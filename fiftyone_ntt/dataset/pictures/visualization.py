@@ -11,7 +11,7 @@ import fiftyone as fo
 import fiftyone.brain as fob
 import fiftyone.core.collections as foc
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.plane import Plane, fit_plane
@@ -29,8 +29,8 @@ _DRAFT = "_ntt_draft"
 """Ends the key of a run until all runs of a call are there."""
 _GONE = "their labels are not on dataset {!r} (any more)"
 
-Points = dict[str, NDArray[np.float32]]
-"""Label id to its place in the plane, `[2]`."""
+Points = dict[str, Float32[np.ndarray, "2"]]
+"""Label id to its place in the plane."""
 
 
 @dataclass(frozen=True)
