@@ -14,7 +14,7 @@ from fiftyone_ntt.dataset.labels.masks import pixel_box
 from fiftyone_ntt.dataset.pictures.memory_pictures import PicturesReport
 from fiftyone_ntt.dataset.pictures.prediction_features import PredictionFeatures
 from fiftyone_ntt.dataset.pictures.prediction_points import PredictionPoints
-from fiftyone_ntt.dataset.work.processes import default_workers, in_processes
+from fiftyone_ntt.dataset.work.processes import default_workers, map_in_processes
 from fiftyone_ntt.demo.scenes import Scene
 from fiftyone_ntt.protocols.draws import Draw
 from fiftyone_ntt.protocols.scoring import Outcome
@@ -47,7 +47,7 @@ def test_what_an_annotation_forbids_is_refused(wrong: str, call: Callable[[], An
 
 def test_work_in_other_processes_is_checked() -> None:
     pieces = [BOX, BOX]
-    assert list(in_processes(partial(pixel_box, size=(8, 4)), pieces, 2)) == [(1, 4, 2, 2)] * 2
+    assert list(map_in_processes(partial(pixel_box, size=(8, 4)), pieces, 2)) == [(1, 4, 2, 2)] * 2
     # Checked where it is called, not here: the worker imports the function anew.
     with shapes.unchecked(), pytest.raises(TypeCheckError, match="parameter 'size'"):
-        list(in_processes(partial(pixel_box, size=(8.5, 4)), pieces, 2))
+        list(map_in_processes(partial(pixel_box, size=(8.5, 4)), pieces, 2))
