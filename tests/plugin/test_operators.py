@@ -72,7 +72,7 @@ def test_the_whole_loop(uri: Any, scenes: fo.Dataset) -> None:
     assert scenes.count("first_tp") == 4
     (key,) = ntt.list_prediction_runs(scenes)
     result = run(uri, "delete_run_predictions", scenes, {"run": key})
-    assert result == {"deleted": 18}
+    assert result == {"deleted": 18, "kept": {}}
     assert scenes.count("predictions.detections") == 0
 
 
@@ -363,7 +363,7 @@ def test_calling_the_rest_of_the_loop(uri: Any, scenes: fo.Dataset) -> None:
     assert shown.runs == {"colours_references": 18, "colours_predictions": 18}
     manage = foo.get_operator(uri("manage_memory_banks"))
     assert manage(scenes, "rename", bank="colours", new_name="new") == {"name": "new"}
-    assert foo.get_operator(uri("delete_run_predictions"))(scenes, report.run) == 18
+    assert foo.get_operator(uri("delete_run_predictions"))(scenes, report.run).deleted == 18
 
 
 def test_managing_banks(uri: Any, scenes: fo.Dataset, tmp_path: Path) -> None:
