@@ -255,8 +255,10 @@ def _pending_images(
         if done_by == record.key:
             continue
         found = {label.get("run") or done_by or _UNKNOWN for label in row.labels}
-        # Of a sample that a run found nothing on, that is what it holds.
-        found = found or ({done_by or _UNKNOWN} if row.value is not None else set())
+        if not found and done_by is not None:  # a run found nothing there, which is a result
+            found = {done_by}
+        elif not isinstance(row.value, (dict, type(None))):
+            found = {_UNKNOWN}
         if found - {record.key}:
             origins[key] = found - {record.key}
     if origins and not policy.overwrite:
