@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml scripts/setup.sh scripts/mongod.py
 demo: setup ## run the demo; on a machine with a display: make demo DEMO_ARGS=
 	$(VENV)/bin/fiftyone-ntt demo $(DEMO_ARGS)
 
-test: lint ## lint, then run all tests
+test: lint ## lint, then run all tests, and the docstrings' examples
 	$(VENV)/bin/python -m pytest -m "not timed" $(PYTEST_ARGS)
 	FIFTYONE_NTT_UNCHECKED=1 $(VENV)/bin/python -m pytest -m timed
 
@@ -41,7 +41,7 @@ pictures: setup ## take the README's pictures anew
 	$(VENV)/bin/python scripts/pictures.py
 
 clean: ## remove caches and build results
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist __pycache__ .mypy_cache .pytest_cache .ruff_cache
 	find fiftyone_ntt tests scripts training -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## and the virtual environment

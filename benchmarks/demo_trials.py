@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
+from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE
-from fiftyone_ntt.demo.world import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.models.loading import Models
 
 

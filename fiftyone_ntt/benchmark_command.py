@@ -112,8 +112,8 @@ def _print_draw(draw: Draw) -> None:
     part = "" if draw.part == "all" else f"{draw.part} "
     seed = "published references" if draw.seed is None else f"seed {draw.seed}"
     shown = [n for n in ("mIoU", "boxes AP", "boxes AP50", "masks AP") if n in draw.metrics]
-    figures = ", ".join(f"{name} {100 * draw.metrics[name]:.1f}" for name in shown)
-    print(f"{part}{draw.shots}-shot, {seed}: {figures}", flush=True)
+    metrics = ", ".join(f"{name} {100 * draw.metrics[name]:.1f}" for name in shown)
+    print(f"{part}{draw.shots}-shot, {seed}: {metrics}", flush=True)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -175,7 +175,7 @@ def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.core.pipeline import Pipeline
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 
-    bank = _given_bank(options)
+    bank = _bank_from_file(options)
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
     match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
@@ -202,7 +202,7 @@ def _segment(options: argparse.Namespace) -> int:
     return SOME_IMAGES_FAILED if report.failures else 0
 
 
-def _given_bank(options: argparse.Namespace) -> MemoryBank | None:
+def _bank_from_file(options: argparse.Namespace) -> MemoryBank | None:
     """The bank of `--bank`, None with `--references`; before models are loaded for nothing."""
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.errors import InputError

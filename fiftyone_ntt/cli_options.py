@@ -52,6 +52,7 @@ def progress_bar(title: str) -> Progress:
     bar = None
 
     def update(done: int, total: int) -> None:
+        """Draw the bar, at `done` of `total`."""
         nonlocal bar
         # Only now: an error before the first image is not mixed with a bar.
         if bar is None:

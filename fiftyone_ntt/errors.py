@@ -8,7 +8,15 @@ from __future__ import annotations
 
 
 class NttError(Exception):
-    """Base of all errors whose message is meant for the user."""
+    """Base of all errors whose message is meant for the user.
+
+    Example:
+        >>> try:
+        ...     ntt.load_memory_bank(dataset, "boats")
+        ... except ntt.NttError as error:
+        ...     print(error)
+        dataset 'scenes' has no memory bank 'boats'. Pass one of: 'shapes'.
+    """
 
 
 class InputError(NttError, ValueError):

@@ -30,12 +30,14 @@ def lazy_names(package: str, file: str, eager: Sequence[str] = ()) -> _Lookup:
 
     @cache
     def stub() -> tuple[Callable[[str], Any], list[str]]:
+        """The stub's names, and what looks one up."""
         import lazy_loader
 
         get, _, names = lazy_loader.attach_stub(package, file)
         return get, sorted([*names, *eager])
 
     def look_up(name: str) -> Any:
+        """`__getattr__` of the package."""
         get, names = stub()
         if name == "__all__":
             return list(names)
@@ -44,6 +46,7 @@ def lazy_names(package: str, file: str, eager: Sequence[str] = ()) -> _Lookup:
         return get(name)
 
     def list_names() -> list[str]:
+        """`__dir__` of the package."""
         return list(stub()[1])
 
     return look_up, list_names

@@ -1,36 +1,23 @@
-"""What every test gets: no network, few threads, and a FiftyOne of its own."""
+"""What the tests share, besides the `conftest.py` at the root."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests import database, shapes
+from tests import shapes
 
-# Set while conftest is imported, that is before a test module can import torch or FiftyOne.
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-# The test models are tiny: a second thread mostly waits, and stalls where a browser wants the core.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-shapes.check()
-
-_STORE = tempfile.TemporaryDirectory(prefix="fiftyone-ntt-tests-store-")
-os.environ["FIFTYONE_NTT_PROPOSALS"] = _STORE.name
-
-_DATABASE = database.isolate()
+Collectors = list[pytest.Collector]
 
 
-@pytest.fixture(scope="session")
-def private_database() -> database.PrivateDatabase:
-    """The running database, for tests whose child processes are the ones to import FiftyOne."""
-    _DATABASE.start()
-    return _DATABASE
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, Collectors, Collectors]:
+    """Here are tests but no examples: `--doctest-modules` is meant for the package alone."""
+    collectors = yield
+    return [collector for collector in collectors if type(collector) is pytest.Module]
 
 
 @pytest.fixture

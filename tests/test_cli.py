@@ -13,6 +13,7 @@ import pytest
 import fiftyone_ntt
 from fiftyone_ntt.cli import main
 from fiftyone_ntt.core.adaptive import propose_adaptively
+from tests import shapes
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import toy_models
 
@@ -79,7 +80,12 @@ heavy = {{"torch", "fiftyone", "transformers", "numpy", "PIL", "pycocotools"}} &
 sys.exit(f"imported {{heavy}}" if heavy else 0)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=shapes.plain_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     for command in COMMANDS:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import fiftyone_ntt
+from tests import shapes
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / "fiftyone_ntt"
@@ -40,7 +41,12 @@ def modules_loaded_by(statement: str) -> set[str]:
     """Top-level modules in memory after a statement in a new process."""
     script = f"{statement}\nimport sys; print(*sys.modules)"
     run = subprocess.run(
-        [sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=CHECKOUT,
+        env=shapes.plain_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     return {name.partition(".")[0] for name in run.stdout.split()}

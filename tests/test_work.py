@@ -28,6 +28,9 @@ from fiftyone_ntt.models.loading import load_models
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.core.toy_models import reference_rows, toy_bank
 
+# Checks of shapes look at results, and so make masks that nobody else asked for.
+pytestmark = pytest.mark.timed
+
 SETTINGS = ProposalSettings(points_per_side=16)
 GIGAFLOPS = 4.1
 """Products and attention of both networks and 256 prompts, but for products that are added in

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from pycocotools.cocoeval import COCOeval
 
 from fiftyone_ntt.coco.average_precision import candidate, prepared
 from fiftyone_ntt.coco.reading import Record
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR300")
+"""Names of the figures, as LVIS has them."""
 MAX_DETECTIONS = 300
 """Results per image, of all categories together, that take part."""
 
@@ -30,6 +31,7 @@ _FREQUENCIES = {"APr": "r", "APc": "c", "APf": "f"}
 _AREAS = {"APs": 1, "APm": 2, "APl": 3}
 
 Kind = Literal["masks", "boxes"]
+"""What a detection is compared by."""
 Cells = dict[Any, list[tuple[int, list[Any]]]]
 """By category: position of the image, and `COCOeval`'s record of it for each area range."""
 
@@ -133,8 +135,8 @@ def _cell_rows(rows: list[Record], kind: Kind) -> dict[tuple[Any, Any], list[Rec
 
 def _accumulated(
     evaluation: Any, category_id: Any, cells: list[tuple[int, list[Any]]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Precision `[T, 101, A]` and recall `[T, A]` of one category; None without true objects."""
+) -> tuple[Float64[np.ndarray, "T 101 A"], Float64[np.ndarray, "T A"]] | None:
+    """Precision and recall of one category; None without true objects."""
     if not cells:
         return None
     params = evaluation.params
@@ -151,9 +153,9 @@ def _accumulated(
 
 def _summary(
     truth: Record,
-    precisions: dict[Any, NDArray[np.float64]],
-    recalls: dict[Any, NDArray[np.float64]],
-    thresholds: NDArray[np.float64],
+    precisions: dict[Any, Float64[np.ndarray, "T 101 A"]],
+    recalls: dict[Any, Float64[np.ndarray, "T A"]],
+    thresholds: Float64[np.ndarray, " T"],
 ) -> FederatedScores:
     whole = {key: _mean([rows[:, :, 0]]) for key, rows in precisions.items()}
     metrics = {"AP": _mean([rows[:, :, 0] for rows in precisions.values()])}
@@ -170,7 +172,7 @@ def _summary(
     return FederatedScores(metrics, {names[key]: value for key, value in whole.items()})
 
 
-def _mean(parts: list[NDArray[np.float64]]) -> float:
+def _mean(parts: list[Float64[np.ndarray, " ..."]]) -> float:
     """Of what is defined; -1 if nothing is."""
     values = np.concatenate([part[part > -1].ravel() for part in parts]) if parts else np.zeros(0)
     return float(values.mean()) if len(values) else -1.0

@@ -11,6 +11,7 @@ from fiftyone_ntt.coco.reading import Record, RecordError, image_rle
 from fiftyone_ntt.core.rle import RLE
 
 Size = tuple[int, int]
+"""Height and width, in pixels."""
 
 _OVERHANG = 1.0
 """How far, in pixels, a box may reach over the image's border: boxes of polygons are rounded."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.coco.reading import CocoFile, read_coco, references_by_class
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco, references_by_class
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
@@ -23,6 +23,7 @@ from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
 
 Progress = Callable[[int, int], None]
+"""Called with how many are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
     return [ids[name] for name in bank.classes]
 
 
-def _finished(journal: Journal, file: CocoFile) -> dict[int, list[dict[str, Any]]]:
+def _finished(journal: Journal, file: CocoFile) -> dict[ImageId, list[dict[str, Any]]]:
     """Results by image id of the images that an interrupted run finished and `file` lists."""
     results = {tuple(record["image"]): record["results"] for record in journal.records}
     return {

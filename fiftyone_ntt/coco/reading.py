@@ -11,15 +11,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.images import read_image
-from fiftyone_ntt.core.rle import RLE, decode_mask
+from fiftyone_ntt.core.rle import (
+    RLE,
+    UnreadableMask,
+    checked_rle,
+    decode_mask,
+    encode_masks,
+    polygons_rle,
+)
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.errors import InputError
 
 Record = dict[str, Any]
+"""An entry of a COCO file, or the whole."""
+ImageId = int | str
 RecordKind = Literal[
     "malformed entry",
     "duplicate id",
@@ -33,6 +42,7 @@ RecordKind = Literal[
     "mask size",
     "box outside the image",
 ]
+"""What can be wrong with an entry."""
 
 
 class RecordError(InputError):
@@ -70,7 +80,7 @@ class CocoFile:
     """
 
     path: Path
-    images: dict[int, Record]
+    images: dict[ImageId, Record]
     categories: dict[int, str]
     annotations: list[Record]
     category_records: list[Record]
@@ -151,11 +161,11 @@ def _by_id(
     required: str,
     id_types: tuple[type, ...],
     on_bad_record: OnBadRecord,
-) -> dict[int, Record]:
+) -> dict[Any, Record]:
     records = content.get(section)
     if not isinstance(records, list) or not records:
         raise InputError(f"{path} lists no {section}. Pass a COCO annotation file that does.")
-    table: dict[int, Record] = {}
+    table: dict[Any, Record] = {}
     for record in records:
         if not (
             isinstance(record, dict)
@@ -180,7 +190,7 @@ def _by_id(
 
 
 def _check_annotation(
-    path: Path, annotation: Any, images: dict[int, Record], categories: dict[int, str]
+    path: Path, annotation: Any, images: dict[ImageId, Record], categories: dict[int, str]
 ) -> None:
     if not isinstance(annotation, dict):
         raise RecordError(
@@ -259,15 +269,19 @@ def _references(file: CocoFile, folder: Path, group: list[Record]) -> Iterator[R
         yield Reference(name, image, _box(annotation, mask), mask)
 
 
-def _box(annotation: Record, mask: NDArray[np.bool_] | None) -> tuple[float, float, float, float]:
+def _box(
+    annotation: Record, mask: Bool[np.ndarray, "H W"] | None
+) -> tuple[float, float, float, float]:
     box: Any = annotation.get("bbox")
     if mask is not None and not (box and box[2] > 0 and box[3] > 0):
-        box = coco_mask.toBbox(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
+        [box] = coco_mask.toBbox(encode_masks(mask[None]))
     x, y, width, height = (float(value) for value in box)
     return x, y, width, height
 
 
-def _mask(name: str, segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+def _mask(
+    name: str, segmentation: Any, size: tuple[int, int]
+) -> Bool[np.ndarray, "{size[0]} {size[1]}"] | None:
     return decode_mask(image_rle(name, segmentation, size)) if segmentation else None
 
 
@@ -300,41 +314,12 @@ def segmentation_rle(name: str, segmentation: Any, size: tuple[int, int]) -> RLE
         RecordError: it cannot be read.
     """
     try:
-        rle: RLE = segmentation
         if isinstance(segmentation, list):
-            rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, *size))
-        elif isinstance(segmentation["counts"], list):
-            rle = coco_mask.frPyObjects(segmentation, *segmentation["size"])
-        _require_whole(rle)
-    except Exception as error:  # pycocotools raises plain Exception for most malformed input
+            return polygons_rle(segmentation, size)
+        return checked_rle(segmentation)
+    except UnreadableMask as error:
         raise RecordError(
             "unreadable segmentation",
             f"annotation {name}: its segmentation cannot be read: {error}. Use polygons of at "
             "least three points or COCO run-length encoding.",
         ) from error
-    return rle
-
-
-def _require_whole(rle: RLE) -> None:
-    """Check that the runs fill the mask; pycocotools leaves what they lack uninitialised."""
-    height, width = rle["size"]
-    counts = rle["counts"]
-    total = sum(_run_lengths(counts.encode("ascii") if isinstance(counts, str) else counts))
-    if total != height * width:
-        raise ValueError(f"its runs cover {total} of {height} x {width} px")
-
-
-def _run_lengths(counts: bytes) -> list[int]:
-    """Lengths of the runs in COCO's compressed form: 5 bits a byte, differences from the third."""
-    runs: list[int] = []
-    value = shift = 0
-    for byte in counts:
-        bits = byte - 48
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if not bits & 0x20:
-            if bits & 0x10:
-                value -= 1 << shift
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value = shift = 0
-    return runs

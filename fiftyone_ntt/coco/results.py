@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fiftyone_ntt.coco.reading import ImageId
 from fiftyone_ntt.core.matching import Match
 
 
-def coco_results(match: Match, image_id: int, category_ids: list[int]) -> list[dict[str, Any]]:
+def coco_results(match: Match, image_id: ImageId, category_ids: list[int]) -> list[dict[str, Any]]:
     """COCO results of one image, best score first.
 
     Args:

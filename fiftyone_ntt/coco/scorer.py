@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float64, Int64
 from pycocotools.cocoeval import COCOeval
 
 from fiftyone_ntt.core.rle import RLE
@@ -23,13 +23,10 @@ from fiftyone_ntt.errors import InputError
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 RECALLS = ("AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+"""Names of COCO's twelve figures, in its order."""
 
 _ALL_AREAS, _MOST_DETECTIONS = 0, -1
 """Positions in pycocotools' area ranges and detection limits of what AP is about."""
-
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +81,16 @@ class Scores:
     Attributes:
         metrics: by name (`METRICS` and `RECALLS`), in 0..1.
         classes: the `K` classes.
-        precision: `[T, K, 101]`, at IoU threshold, class and recall.
-        thresholds: `[T, K, 101]`, the scores there.
-        recall: `[T, K]`, the highest recall.
+        precision: at IoU threshold, class and recall.
+        thresholds: the scores there.
+        recall: the highest, at IoU threshold and class.
     """
 
     metrics: dict[str, float]
     classes: tuple[str, ...]
-    precision: Floats
-    thresholds: Floats
-    recall: Floats
+    precision: Float64[np.ndarray, "T K 101"]
+    thresholds: Float64[np.ndarray, "T K 101"]
+    recall: Float64[np.ndarray, "T K"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,29 +98,31 @@ class _Columns:
     """What accumulating needs of `D` predictions, `T` IoU thresholds and `A` area ranges.
 
     Attributes:
-        image: `[D]`, in the order of images added.
-        label: `[D]`, index of the class.
-        rank: `[D]`, among the predictions of its image and class, by falling score.
-        score: `[D]`.
-        matched: `[A, T, D]`, with a true object.
-        ignored: `[A, T, D]`, counts neither way.
+        image: in the order of images added.
+        label: index of the class.
+        rank: among the predictions of its image and class, by falling score.
+        score: in 0..1.
+        matched: with a true object.
+        ignored: counts neither way.
     """
 
-    image: Ints
-    label: Ints
-    rank: Ints
-    score: Floats
-    matched: Flags
-    ignored: Flags
+    image: Int64[np.ndarray, " D"]
+    label: Int64[np.ndarray, " D"]
+    rank: Int64[np.ndarray, " D"]
+    score: Float64[np.ndarray, " D"]
+    matched: Bool[np.ndarray, "A T D"]
+    ignored: Bool[np.ndarray, "A T D"]
 
     @staticmethod
     def joined(parts: Sequence[_Columns]) -> _Columns:
+        """Those of one part after the other."""
         names = ("image", "label", "rank", "score", "matched", "ignored")
         return _Columns(
             *(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names)
         )
 
-    def taken(self, index: Any) -> _Columns:
+    def select(self, index: Bool[np.ndarray, " D"] | Int64[np.ndarray, " S"]) -> _Columns:
+        """Some of the predictions, by a mask over them or by their places."""
         return _Columns(
             self.image[index],
             self.label[index],
@@ -142,18 +141,20 @@ class _Record:
         images: how many.
         labels: index by class.
         parts: one after the other.
-        positives: true objects that count, `[A]` by class index.
+        positives: true objects that count in each area range, by class index.
     """
 
     images: int = 0
     labels: dict[str | None, int] = field(default_factory=dict)
     parts: list[_Columns] = field(default_factory=list)
-    positives: dict[int, Ints] = field(default_factory=dict)
+    positives: dict[int, Int64[np.ndarray, " A"]] = field(default_factory=dict)
 
     def index(self, label: str | None) -> int:
+        """Of a class, known or new."""
         return self.labels.setdefault(label, len(self.labels))
 
-    def count(self, label: int, positives: Ints) -> None:
+    def count(self, label: int, positives: Int64[np.ndarray, " A"]) -> None:
+        """Add true objects of a class."""
         self.positives[label] = self.positives.get(label, np.zeros_like(positives)) + positives
 
 
@@ -224,7 +225,7 @@ class Scorer:
             if rows and columns:
                 objects = [truth[c] for c in columns], [predictions[row] for row in rows]
                 hits = self._match(*objects, matched[own], ignored[own])
-            pairs += _told(rows, columns, hits, skipped[_ALL_AREAS])
+            pairs += _class_pairs(rows, columns, hits, skipped[_ALL_AREAS])
         if self._sweep:
             self._keep(ranked, order, predictions, matched, ignored)
             for label, columns in true.items():
@@ -232,35 +233,36 @@ class Scorer:
         self._record.images += 1
         return pairs
 
-    def _outside(self, objects: Sequence[Candidate]) -> Flags:
-        """Whether an object is of another size than a range, `[A, N]`."""
+    def _outside(
+        self, objects: Sequence[Candidate]
+    ) -> Bool[np.ndarray, "{len(self._areas)} {len(objects)}"]:
+        """Whether an object is of another size than an area range."""
         areas = np.array([item.area for item in objects], dtype=np.float64)
         low, high = np.asarray(self._areas, dtype=np.float64).T[:, :, None]
-        outside: Flags = (areas < low) | (areas > high)
-        return outside
+        return (areas < low) | (areas > high)
 
     def _match(
         self,
         truth: list[Candidate],
         ranked: list[Candidate],
-        matched: Flags,
-        ignored: Flags,
+        matched: Bool[np.ndarray, "A T {len(ranked)}"],
+        ignored: Bool[np.ndarray, "A T {len(ranked)}"],
     ) -> _Hits:
         """Let COCOeval match the objects of one class of an image.
 
         Args:
             truth: at least one.
             ranked: predictions by falling score, at least one.
-            matched: `[A, T, D]`; set.
-            ignored: `[A, T, D]`; set.
+            matched: set; see `_Columns`.
+            ignored: likewise.
 
         Returns:
             What was matched at the scorer's own threshold.
         """
         evaluation = COCOeval(iouType=self._kind)
         evaluation.params.iouThrs = self._thresholds
-        evaluation._gts[0, 0] = [self._row_of(item, row) for row, item in enumerate(truth, 1)]
-        evaluation._dts[0, 0] = [self._row_of(item, row) for row, item in enumerate(ranked, 1)]
+        evaluation._gts[0, 0] = [self._eval_row(item, row) for row, item in enumerate(truth, 1)]
+        evaluation._dts[0, 0] = [self._eval_row(item, row) for row, item in enumerate(ranked, 1)]
         evaluation.params.catIds = [0]
         ious = evaluation.computeIoU(0, 0)
         # A prediction that reaches no threshold with any object changes nothing for the others.
@@ -280,7 +282,7 @@ class Scorer:
             if column >= 0
         }
 
-    def _row_of(self, item: Candidate, key: int) -> dict[str, Any]:
+    def _eval_row(self, item: Candidate, key: int) -> dict[str, Any]:
         """As COCOeval takes it; ids count from 1, because it takes 0 for "no match"."""
         drawn = self._kind == "segm"
         rle = item.rle() if drawn and callable(item.rle) else item.rle
@@ -298,8 +300,8 @@ class Scorer:
         ranked: dict[str | None, list[int]],
         order: list[int],
         predictions: Sequence[Candidate],
-        matched: Flags,
-        ignored: Flags,
+        matched: Bool[np.ndarray, "A T D"],
+        ignored: Bool[np.ndarray, "A T D"],
     ) -> None:
         if not order:
             return
@@ -376,8 +378,10 @@ class Scorer:
             curves["recall"],
         )
 
-    def _ranked(self, name: str, order: Sequence[int] | None) -> tuple[_Columns, Ints] | None:
-        """A class's predictions in the order of images and ranks, and its positives `[A]`."""
+    def _ranked(
+        self, name: str, order: Sequence[int] | None
+    ) -> tuple[_Columns, Int64[np.ndarray, " A"]] | None:
+        """A class's predictions in the order of images and ranks, and its positives."""
         record = self._record
         key = record.labels.get(name)
         if key is None:
@@ -388,14 +392,17 @@ class Scorer:
             none, flags = np.zeros(0, dtype=np.int64), np.zeros(shape, dtype=bool)
             return _Columns(none, none, none, np.zeros(0), flags, flags), positives
         [columns] = record.parts
-        own = columns.taken(columns.label == key)
+        own = columns.select(columns.label == key)
         place = np.arange(record.images)
         if order is not None:
             place[np.asarray(order, dtype=np.int64)] = np.arange(record.images)
-        return own.taken(np.lexsort((own.rank, place[own.image]))), positives
+        return own.select(np.lexsort((own.rank, place[own.image]))), positives
 
     def _accumulated(
-        self, cells: list[tuple[_Columns, Ints] | None], limit: int, areas: Any
+        self,
+        cells: list[tuple[_Columns, Int64[np.ndarray, " A"]] | None],
+        limit: int,
+        areas: Any,
     ) -> dict[str, Any]:
         """COCOeval's accumulation of classes at one limit of predictions per image and class.
 
@@ -406,7 +413,7 @@ class Scorer:
         params.iouThrs, params.areaRng = self._thresholds, areas
         params.imgIds, params.catIds = [0], list(range(len(cells)))
         kept = [
-            None if cell is None else (cell[0].taken(cell[0].rank < limit), cell[1])
+            None if cell is None else (cell[0].select(cell[0].rank < limit), cell[1])
             for cell in cells
         ]
         params.maxDets = [max((len(cell[0].score) for cell in kept if cell), default=0) + 1]
@@ -422,7 +429,9 @@ class Scorer:
         return accumulated
 
 
-def _told(rows: list[int], columns: list[int], hits: _Hits, skipped: Flags) -> list[Pair]:
+def _class_pairs(
+    rows: list[int], columns: list[int], hits: _Hits, skipped: Bool[np.ndarray, " G"]
+) -> list[Pair]:
     """The pairs of one class of an image.
 
     Args:
@@ -454,7 +463,7 @@ def _by_label(objects: Sequence[Candidate]) -> dict[str | None, list[int]]:
     return groups
 
 
-def _cell(columns: _Columns, positives: Ints, area: int) -> dict[str, Any]:
+def _cell(columns: _Columns, positives: Int64[np.ndarray, " A"], area: int) -> dict[str, Any]:
     """One of `COCOeval.evalImgs`, as far as accumulating looks at it."""
     return {
         "dtScores": columns.score,
@@ -464,10 +473,11 @@ def _cell(columns: _Columns, positives: Ints, area: int) -> dict[str, Any]:
     }
 
 
-def _all_ranges(values: Floats, areas: int) -> Floats:
-    """`[..., A, M]` from `[..., 1, M]`: -1 for the ranges that COCO's summary leaves out."""
+def _all_ranges(
+    values: Float64[np.ndarray, "*axes _ M"], areas: int
+) -> Float64[np.ndarray, "*axes {areas} M"]:
+    """At all area ranges: -1 for those that COCO's summary leaves out."""
     missing = areas - values.shape[-2]
     widths = [(0, 0)] * values.ndim
     widths[-2] = (0, missing)
-    padded: Floats = np.pad(values, widths, constant_values=-1)
-    return padded
+    return np.pad(values, widths, constant_values=-1)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int64
 
 from fiftyone_ntt.coco.reading import Record, image_rle
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 
 OnTop = Literal["confident", "later"]
+"""Which of two instances covers the other."""
 
 _BACKGROUND = 0
 
@@ -122,8 +123,8 @@ def _size(image: Record) -> tuple[int, int]:
 
 def _class_map(
     instances: Iterable[Record], rows: dict[int, int], size: tuple[int, int]
-) -> NDArray[np.int64]:
-    """Row of the class of each pixel, `[H, W]`; what comes later covers what came before."""
+) -> Int64[np.ndarray, "{size[0]} {size[1]}"]:
+    """Row of the class of each pixel; what comes later covers what came before."""
     canvas = np.full(size, _BACKGROUND, dtype=np.int64)
     for instance in instances:
         name = str(instance.get("id", f"of image {instance['image_id']}"))

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from fiftyone_ntt.core.bank import MemoryBank
@@ -39,12 +39,9 @@ from fiftyone_ntt.core.matching import class_similarity
 from fiftyone_ntt.core.proposals import Proposals, described, pool_features, prompt_grid
 from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-
 
 def propose_adaptively(
-    image: NDArray[np.uint8],
+    image: UInt8[np.ndarray, "H W 3"],
     segmenter: Segmenter,
     encoder: Encoder,
     bank: MemoryBank,
@@ -56,7 +53,7 @@ def propose_adaptively(
     """Those of an image's proposals that can matter to a bank.
 
     Args:
-        image: RGB, uint8 `[H, W, 3]`.
+        image: RGB.
         segmenter: prompted at some of the grid's points.
         encoder: of the bank.
         bank: at least one class.
@@ -75,7 +72,7 @@ def propose_adaptively(
     needs = Needs.of(point_similarity(tokens, points, bank, matching))
     side = segmenter.mask_side
     cells = (points * side).long().clamp(max=side - 1)
-    found = [_nothing(segmenter)]
+    found = [_no_masks(segmenter)]
     embedding = None
     for stride in adaptive.strides:
         chosen = np.flatnonzero(
@@ -103,66 +100,71 @@ class Needs:
     """What is known of each of `P` points while their image is searched.
 
     Attributes:
-        classes: int64 `[P]`, the class that the point's patch resembles most.
-        similarity: float32 `[P]` in 0..1, to that class.
-        explained: float32 `[P]`, the best similarity to that class of a mask that covers the point.
-        asked: bool `[P]`, which were prompted.
+        classes: the class that the point's patch resembles most.
+        similarity: to that class, 0..1.
+        explained: the best similarity to that class of a mask that covers the point.
+        asked: which were prompted.
     """
 
-    classes: Ints
-    similarity: Floats
-    explained: Floats
-    asked: NDArray[np.bool_]
+    classes: Int64[np.ndarray, " P"]
+    similarity: Float32[np.ndarray, " P"]
+    explained: Float32[np.ndarray, " P"]
+    asked: Bool[np.ndarray, " P"]
 
     @staticmethod
-    def of(similarity: Floats) -> Needs:
-        """Nothing is prompted yet; from the points' similarities to all classes, `[P, K]`."""
+    def of(similarity: Float32[np.ndarray, "P K"]) -> Needs:
+        """Nothing is prompted yet; from the points' similarities to all classes."""
         best, count = similarity.max(axis=1), len(similarity)
         return Needs(
             similarity.argmax(axis=1), best, np.zeros_like(best), np.zeros(count, dtype=bool)
         )
 
-    def gain(self) -> Floats:
-        """How much more each point resembles its class than the masks on it, `[P]`; 0 once
-        prompted."""
+    def gain(self) -> Float32[np.ndarray, " P"]:
+        """How much more each point resembles its class than the masks on it; 0 once prompted."""
         return np.where(self.asked, 0, self.similarity - self.explained)
 
-    def explain(self, covers: NDArray[np.bool_], similarity: Floats) -> None:
-        """Count masks in: which points each covers, `[N, P]`, and its similarities, `[N, K]`."""
+    def explain(
+        self, covers: Bool[np.ndarray, "N P"], similarity: Float32[np.ndarray, "N K"]
+    ) -> None:
+        """Count masks in: which points each covers, and its similarities to all classes."""
         by_mask = np.where(covers, similarity[:, self.classes], 0)
         self.explained = np.maximum(self.explained, by_mask.max(axis=0, initial=0))
 
 
 def point_similarity(
-    tokens: Tensor, points: Tensor, bank: MemoryBank, matching: MatchSettings | None = None
-) -> Floats:
+    tokens: Float32[Tensor, "gg C"],
+    points: Float32[Tensor, "P 2"],
+    bank: MemoryBank,
+    matching: MatchSettings | None = None,
+) -> Float32[np.ndarray, "P K"]:
     """How much the image resembles each class at some points.
 
     Args:
-        tokens: of the image, float32 `[g * g, C]`.
-        points: float32 `[P, 2]`, x and y as shares of the image's width and height, 0..1.
+        tokens: of the image, `gg = g * g`.
+        points: x and y as shares of the image's width and height, 0..1.
         bank: of `K` classes.
         matching: see `class_similarity`.
 
     Returns:
-        `[P, K]` in 0..1: the patches' similarities, interpolated bilinearly.
+        The patches' similarities, interpolated bilinearly, 0..1.
     """
     grid = round(len(tokens) ** 0.5)
     units = F.normalize(tokens, dim=1).cpu().numpy()
     maps = torch.from_numpy(class_similarity(units, bank, matching)).T.reshape(1, -1, grid, grid)
     places = (2 * points - 1)[None, None]
     sampled = F.grid_sample(maps, places, padding_mode="border", align_corners=False)
-    similarity: Floats = sampled[0, :, 0].T.numpy()
-    return similarity
+    return sampled[0, :, 0].T.numpy()
 
 
-def on_level(stride: int, per_side: int) -> NDArray[np.bool_]:
-    """Which points of a grid lie on every `stride`-th row and column: bool `[per_side ** 2]`."""
+def on_level(stride: int, per_side: int) -> Bool[np.ndarray, " {per_side}**2"]:
+    """Which points of a grid lie on every `stride`-th row and column."""
     ticks = np.arange(per_side) % stride == (stride - 1) // 2
     return (ticks[:, None] & ticks).ravel()
 
 
-def _nothing(segmenter: Segmenter) -> tuple[Tensor, Tensor, Tensor]:
+def _no_masks(
+    segmenter: Segmenter,
+) -> tuple[Int64[Tensor, " 0"], Float32[Tensor, " 0"], Float32[Tensor, "0 m m"]]:
     """What prompting no point gives."""
     side, device = segmenter.mask_side, segmenter.device
     empty = torch.zeros(0, device=device)

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32, Int64
 
 from fiftyone_ntt.errors import InputError, StoreError
-
-Floats = NDArray[np.float32]
 
 NEGATIVE_ORIGINS = ("mined", "tagged", "background")
 """Where negative references come from: the bank's own mistakes, labels tagged by hand, and what
@@ -27,21 +25,22 @@ class ReferenceSet:
 
     Attributes:
         ids: what the user calls each reference, `R` strings.
-        classes: int64 `[R]`, index of the class each belongs to.
-        prototypes: float32 `[R, C]`, weighted mean of each reference's patch tokens (method 2).
-        weights: float32 `[R]`, the sum of those weights, in patches.
-        patch_means: float32 `[R, C]`, plain mean over the patches of weight > 0.
-        patch_counts: int64 `[R]`, how many such patches.
+        classes: index of the class each belongs to.
+        prototypes: weighted mean of each reference's patch tokens (method 2).
+        weights: the sum of those weights, in patches.
+        patch_means: plain mean over the patches of weight > 0.
+        patch_counts: how many such patches.
     """
 
     ids: tuple[str, ...]
-    classes: NDArray[np.int64]
-    prototypes: Floats
-    weights: Floats
-    patch_means: Floats
-    patch_counts: NDArray[np.int64]
+    classes: Int64[np.ndarray, " R"]
+    prototypes: Float32[np.ndarray, "R C"]
+    weights: Float32[np.ndarray, " R"]
+    patch_means: Float32[np.ndarray, "R C"]
+    patch_counts: Int64[np.ndarray, " R"]
 
     def __len__(self) -> int:
+        """How many references."""
         return len(self.ids)
 
     @staticmethod
@@ -63,12 +62,12 @@ class ReferenceSet:
             self.patch_counts[chosen],
         )
 
-    def class_means(self, count: int) -> Floats:
-        """Plain mean of the reference prototypes of each of `count` classes, `[count, C]`."""
+    def class_means(self, count: int) -> Float32[np.ndarray, "{count} C"]:
+        """Plain mean of the reference prototypes of each of `count` classes."""
         return _class_means(self.prototypes, np.ones_like(self.weights), self.classes, count)
 
-    def foreground_means(self, count: int) -> Floats:
-        """Weighted mean over all foreground patches of each of `count` classes, `[count, C]`.
+    def foreground_means(self, count: int) -> Float32[np.ndarray, "{count} C"]:
+        """Weighted mean over all foreground patches of each of `count` classes.
 
         A reference's prototype times its weight is the weighted sum of its patches, so the
         patches themselves need not be kept.
@@ -76,7 +75,13 @@ class ReferenceSet:
         return _class_means(self.prototypes, self.weights, self.classes, count)
 
 
-def _class_means(rows: Floats, weights: Floats, classes: NDArray[np.int64], count: int) -> Floats:
+def _class_means(
+    rows: Float32[np.ndarray, "R C"],
+    weights: Float32[np.ndarray, " R"],
+    classes: Int64[np.ndarray, " R"],
+    count: int,
+) -> Float32[np.ndarray, "{count} C"]:
+    """Weighted mean of the rows of each of `count` classes; zeros of a class without any."""
     sums = np.zeros((count, rows.shape[1]), dtype=np.float64)
     totals = np.zeros((count, 1), dtype=np.float64)
     np.add.at(sums, classes, rows * weights[:, None].astype(np.float64))
@@ -84,11 +89,10 @@ def _class_means(rows: Floats, weights: Floats, classes: NDArray[np.int64], coun
     return (sums / np.maximum(totals, np.finfo(np.float64).tiny)).astype(np.float32)
 
 
-def normalise(rows: Floats) -> Floats:
+def normalise(rows: Float32[np.ndarray, "*rows C"]) -> Float32[np.ndarray, "*rows C"]:
     """Rows scaled to length 1; rows of zeros stay zeros."""
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    unit: Floats = rows / np.maximum(lengths, 1e-12)
-    return unit
+    return rows / np.maximum(lengths, 1e-12)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,15 +100,15 @@ class PatchStatistics:
     """What the pictures of each class need (method 3); nothing here decides a label.
 
     Attributes:
-        pca_mean: float32 `[K, C]`, mean of the class's foreground patches.
-        pca_components: float32 `[K, 3, C]`, unit rows by falling variance; zeros where a class has
-            too few patches for a component.
-        centres: float32 `[K, 4, C]`, unit spherical k-means centres; zeros likewise.
+        pca_mean: mean of the class's foreground patches.
+        pca_components: unit rows by falling variance; zeros where a class has too few patches for a
+            component.
+        centres: unit spherical k-means centres; zeros likewise.
     """
 
-    pca_mean: Floats
-    pca_components: Floats
-    centres: Floats
+    pca_mean: Float32[np.ndarray, "K C"]
+    pca_components: Float32[np.ndarray, "K 3 C"]
+    centres: Float32[np.ndarray, "K 4 C"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +127,9 @@ class MemoryBank:
         notes: what the user should know of single references.
 
     Example:
-        >>> bank = MemoryBank.load("bank.safetensors")  # doctest: +SKIP
-        >>> bank.classes  # doctest: +SKIP
-        ('bird', 'boat')
+        >>> path = bank.save("shapes.safetensors")
+        >>> ntt.MemoryBank.load(path).classes
+        ('fish', 'mushroom')
     """
 
     classes: tuple[str, ...]
@@ -152,28 +156,28 @@ class MemoryBank:
         return int(self.references.prototypes.shape[1])
 
     @cached_property
-    def prototypes(self) -> Floats:
-        """Class prototypes, unit rows `[K, C]`: the mean of the references' (method 3)."""
+    def prototypes(self) -> Float32[np.ndarray, "K C"]:
+        """Class prototypes, unit rows: the mean of the references' (method 3)."""
         return normalise(self.references.class_means(len(self.classes)))
 
     @cached_property
-    def foreground_prototypes(self) -> Floats:
-        """Unit means over all foreground patches, `[K, C]`; used with negatives (method 5)."""
+    def foreground_prototypes(self) -> Float32[np.ndarray, "K C"]:
+        """Unit means over all foreground patches of each class; used with negatives (method 5)."""
         return normalise(self.references.foreground_means(len(self.classes)))
 
     @cached_property
-    def unit_references(self) -> Floats:
-        """Reference prototypes scaled to length 1, `[R, C]`."""
+    def unit_references(self) -> Float32[np.ndarray, "R C"]:
+        """Reference prototypes scaled to length 1."""
         return normalise(self.references.prototypes)
 
     @cached_property
-    def unit_negatives(self) -> Floats:
+    def unit_negatives(self) -> Float32[np.ndarray, "R C"]:
         """Negative references' prototypes scaled to length 1."""
         return normalise(self.negatives.prototypes)
 
     @cached_property
-    def leave_one_out(self) -> Floats:
-        """How well each reference agrees with the others of its class, `[R]` in 0..1 (method 3).
+    def leave_one_out(self) -> Float32[np.ndarray, " R"]:
+        """How well each reference agrees with the others of its class, 0..1 (method 3).
 
         NaN for the only reference of a class.
         """
@@ -182,7 +186,8 @@ class MemoryBank:
             + [self._leave_one_out(row) for row in range(len(self.references))]
         )
 
-    def _leave_one_out(self, row: int) -> Floats:
+    def _leave_one_out(self, row: int) -> Float32[np.ndarray, " 1"]:
+        """How well one reference agrees with the others of its class; NaN if there are none."""
         refs = self.references
         others = refs.classes == refs.classes[row]
         others[row] = False
@@ -275,6 +280,11 @@ def register_bank_file_format(file_format: BankFileFormat) -> None:
 
 
 def _file_format() -> BankFileFormat:
+    """The one registered.
+
+    Raises:
+        StoreError: none is.
+    """
     if _registered_format is None:
         raise StoreError(
             "a memory bank's file format is not loaded. Import MemoryBank from fiftyone_ntt, or "
@@ -294,6 +304,7 @@ def negative_source(name: str) -> str:
 
 
 def _origin(name: str) -> str:
+    """Where a negative reference of that name comes from."""
     origin, colon, _ = name.partition(":")
     return origin if colon and origin in NEGATIVE_ORIGINS else _GIVEN
 

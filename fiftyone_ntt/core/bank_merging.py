@@ -45,17 +45,18 @@ def merge_banks(banks: Sequence[MemoryBank]) -> MemoryBank:
     return replace(
         first,
         classes=classes,
-        references=_merged([(bank, bank.references) for bank in banks], classes),
-        negatives=_merged([(bank, bank.negatives) for bank in banks], classes),
+        references=_merged_references([(bank, bank.references) for bank in banks], classes),
+        negatives=_merged_references([(bank, bank.negatives) for bank in banks], classes),
         statistics=_statistics(banks, classes),
         name="",
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _merged(
+def _merged_references(
     parts: Sequence[tuple[MemoryBank, ReferenceSet]], classes: tuple[str, ...]
 ) -> ReferenceSet:
+    """One set of the references of several banks, each once, of the classes of the merged bank."""
     moved = []
     for bank, rows in parts:
         table = np.array([classes.index(name) for name in bank.classes], dtype=np.int64)
@@ -68,6 +69,7 @@ def _merged(
 
 
 def _statistics(banks: Sequence[MemoryBank], classes: tuple[str, ...]) -> PatchStatistics:
+    """Of each class, those of the bank with most references of it."""
     sources = []
     for name in classes:
         holders = [bank for bank in banks if name in bank.classes]

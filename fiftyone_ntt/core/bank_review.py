@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, Int64
 
-from fiftyone_ntt.core.bank import Floats, MemoryBank, negative_source
+from fiftyone_ntt.core.bank import MemoryBank, negative_source
 from fiftyone_ntt.core.plane import fit_plane
 
 WEAK = 0.75
@@ -71,19 +71,19 @@ class BankReview:
 
     Attributes:
         classes: of the bank.
-        similarity: float32 `[K, K]`, cosines between class prototypes.
+        similarity: cosines between class prototypes.
         confused: pairs of classes by falling cosine, most alike first.
         references: one each, in the bank's order.
         negatives: the negative references, in the bank's order.
-        points: float32 `[R, 2]`, the references in the plane of their two principal components.
+        points: the references in the plane of their two principal components.
     """
 
     classes: tuple[str, ...]
-    similarity: Floats
+    similarity: Float32[np.ndarray, "K K"]
     confused: tuple[tuple[str, str, float], ...]
     references: tuple[ReferenceReview, ...]
     negatives: tuple[NegativeReview, ...]
-    points: Floats
+    points: Float32[np.ndarray, "R 2"]
 
 
 def review_bank(bank: MemoryBank) -> BankReview:
@@ -92,8 +92,8 @@ def review_bank(bank: MemoryBank) -> BankReview:
     return BankReview(
         classes=bank.classes,
         similarity=similarity,
-        confused=_pairs(bank.classes, similarity),
-        references=_references(bank),
+        confused=_class_pairs(bank.classes, similarity),
+        references=_review_references(bank),
         negatives=tuple(
             NegativeReview(name, bank.classes[index], origin, negative_source(name))
             for name, index, origin in zip(
@@ -104,7 +104,10 @@ def review_bank(bank: MemoryBank) -> BankReview:
     )
 
 
-def _pairs(classes: tuple[str, ...], similarity: Floats) -> tuple[tuple[str, str, float], ...]:
+def _class_pairs(
+    classes: tuple[str, ...], similarity: Float32[np.ndarray, "K K"]
+) -> tuple[tuple[str, str, float], ...]:
+    """All pairs of classes with their cosine, most alike first."""
     firsts, seconds = np.triu_indices(len(classes), k=1)
     pairs = [
         (classes[i], classes[j], float(similarity[i, j]))
@@ -113,19 +116,21 @@ def _pairs(classes: tuple[str, ...], similarity: Floats) -> tuple[tuple[str, str
     return tuple(sorted(pairs, key=lambda pair: -pair[2]))
 
 
-def _references(bank: MemoryBank) -> tuple[ReferenceReview, ...]:
+def _review_references(bank: MemoryBank) -> tuple[ReferenceReview, ...]:
+    """A review of each reference, with what to look at."""
     units = bank.unit_references
     nearest = (units @ bank.prototypes.T).argmax(axis=1)
     agreement = bank.leave_one_out
     outliers = _outliers(agreement, bank.references.classes)
-    twins = _twins(units, bank.references.classes)
+    originals = _near_duplicates(units, bank.references.classes)
     reviews = []
     for row, label_id in enumerate(bank.references.ids):
         own = int(bank.references.classes[row])
         marks = ["weak"] if agreement[row] < WEAK else []
         marks += ["outlying"] if outliers[row] else []
         marks += [f"closer to {bank.classes[nearest[row]]}"] if nearest[row] != own else []
-        marks += [f"near-duplicate of {bank.references.ids[twins[row]]}"] if row in twins else []
+        if row in originals:
+            marks += [f"near-duplicate of {bank.references.ids[originals[row]]}"]
         reviews.append(
             ReferenceReview(
                 id=label_id,
@@ -138,7 +143,9 @@ def _references(bank: MemoryBank) -> tuple[ReferenceReview, ...]:
     return tuple(reviews)
 
 
-def _outliers(agreement: Floats, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _outliers(
+    agreement: Float32[np.ndarray, " R"], classes: Int64[np.ndarray, " R"]
+) -> Bool[np.ndarray, " R"]:
     """References far below the others of their class; of fewer than 4, none can be told."""
     found = np.zeros(len(agreement), dtype=bool)
     for index in np.unique(classes):
@@ -153,14 +160,16 @@ def _outliers(agreement: Floats, classes: NDArray[np.int64]) -> NDArray[np.bool_
     return found
 
 
-def _twins(units: Floats, classes: NDArray[np.int64]) -> dict[int, int]:
+def _near_duplicates(
+    units: Float32[np.ndarray, "R C"], classes: Int64[np.ndarray, " R"]
+) -> dict[int, int]:
     """Row of each near-duplicate to the first of the rows it duplicates."""
-    twins: dict[int, int] = {}
+    originals: dict[int, int] = {}
     for index in np.unique(classes):
         rows = np.flatnonzero(classes == index)
         alike = np.triu(units[rows] @ units[rows].T > DUPLICATE, k=1)
         for position, row in enumerate(rows.tolist()):
             earlier = np.flatnonzero(alike[:, position])
             if len(earlier):
-                twins[row] = int(rows[earlier[0]])
-    return twins
+                originals[row] = int(rows[earlier[0]])
+    return originals

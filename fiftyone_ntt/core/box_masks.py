@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Bool, UInt8
 
 from fiftyone_ntt.core.geometry import box_iou, squash
 from fiftyone_ntt.core.interfaces import Segmenter
@@ -24,31 +24,33 @@ class BoxMask:
     """What became of a box.
 
     Attributes:
-        mask: bool `[H, W]`, never empty.
+        mask: at image size, never empty.
         agreement: IoU of the given box, as far as it lies in the image, and the box around the mask
             that the segmenter drew: 1 where it fills the box, 0 where it drew nothing.
     """
 
-    mask: NDArray[np.bool_]
+    mask: Bool[np.ndarray, "H W"]
     agreement: float
 
 
-def mask_from_box(image: NDArray[np.uint8], box: Box, segmenter: Segmenter) -> NDArray[np.bool_]:
+def mask_from_box(
+    image: UInt8[np.ndarray, "H W 3"], box: Box, segmenter: Segmenter
+) -> Bool[np.ndarray, "H W"]:
     """The segmenter's mask of one box; the box itself where that mask is empty.
 
     Args:
-        image: RGB, uint8 `[H, W, 3]`.
+        image: RGB.
         box: x, y, width, height in pixels.
         segmenter: prompted with the box alone, single-mask output.
 
     Returns:
-        bool `[H, W]`, never empty.
+        Never empty.
     """
     return masks_from_boxes(image, [box], segmenter)[0].mask
 
 
 def masks_from_boxes(
-    image: NDArray[np.uint8], boxes: Sequence[Box], segmenter: Segmenter
+    image: UInt8[np.ndarray, "H W 3"], boxes: Sequence[Box], segmenter: Segmenter
 ) -> list[BoxMask]:
     """The masks of several boxes of one image, embedding the image once; see `mask_from_box`."""
     if not boxes:
@@ -64,12 +66,15 @@ def masks_from_boxes(
         for rle in LogitMasks(segmenter.decode_boxes(embedding, prompts)[0], size)
     ]
     return [
-        BoxMask(mask, _agreement(mask, box)) if mask.any() else BoxMask(_box_area(box, size), 0.0)
+        BoxMask(mask, _box_agreement(mask, box))
+        if mask.any()
+        else BoxMask(_filled_box(box, size), 0.0)
         for mask, box in zip(masks, boxes, strict=True)
     ]
 
 
-def _agreement(mask: NDArray[np.bool_], box: Box) -> float:
+def _box_agreement(mask: Bool[np.ndarray, "H W"], box: Box) -> float:
+    """IoU of a box, as far as it lies in the image, and the box around a mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     drawn = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=np.float64)
     height, width = mask.shape
@@ -78,7 +83,8 @@ def _agreement(mask: NDArray[np.bool_], box: Box) -> float:
     return float(box_iou(drawn, given)[0, 0])
 
 
-def _box_area(box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
+def _filled_box(box: Box, size: tuple[int, int]) -> Bool[np.ndarray, "{size[0]} {size[1]}"]:
+    """A box as a mask of at least one pixel."""
     x, y, width, height = box
     left, top = (min(max(int(low), 0), limit - 1) for low, limit in ((x, size[1]), (y, size[0])))
     area = np.zeros(size, dtype=bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fiftyone_ntt.errors import InputError
@@ -25,7 +25,7 @@ _UPRIGHT = 1
 _SIDEWAYS = (5, 6, 7, 8)
 
 
-def read_image(path: str | Path, *, oriented: bool) -> NDArray[np.uint8]:
+def read_image(path: str | Path, *, oriented: bool) -> UInt8[np.ndarray, "H W 3"]:
     """The pixels of an image file.
 
     Args:
@@ -35,13 +35,14 @@ def read_image(path: str | Path, *, oriented: bool) -> NDArray[np.uint8]:
             do; COCO annotations refer to the pixels as stored.
 
     Returns:
-        RGB, uint8 `[H, W, 3]`.
+        RGB.
 
     Raises:
         InputError: the file is missing, damaged, or no image.
 
     Example:
-        >>> read_image("photo.jpg", oriented=True).shape  # doctest: +SKIP
+        >>> Image.new("L", (640, 480)).save("gray.png")
+        >>> read_image("gray.png", oriented=True).shape
         (480, 640, 3)
     """
     try:
@@ -91,6 +92,7 @@ def known_size(path: str, height: int | None, width: int | None) -> tuple[int, i
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB of a picture of any mode."""
     if image.mode.startswith("I"):
         # Pillow would clip 16-bit samples at 255; their high byte is the picture.
         samples = np.asarray(image).astype(np.int64)
@@ -102,6 +104,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _unreadable(path: str | Path, error: Exception) -> InputError:
+    """What to raise for a file that Pillow failed on."""
     if isinstance(error, FileNotFoundError):
         reason = "there is no such file"
     elif isinstance(error, UnidentifiedImageError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 ImageEmbedding = Any
@@ -33,9 +34,9 @@ class Encoder(Protocol):
     width: int
     device: torch.device
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Final layer-normed patch tokens, float32 `[B, g * g, C]`, class and register tokens
-        dropped, of `images`, float32 `[B, 3, side, side]`, RGB in 0..1 (normalised inside)."""
+    def encode(self, images: Float32[Tensor, "B 3 side side"]) -> Float32[Tensor, "B gg C"]:
+        """Final layer-normed patch tokens, `gg = g * g`, class and register tokens dropped, of
+        `images`, RGB in 0..1 (normalised inside)."""
         ...
 
 
@@ -55,35 +56,37 @@ class Segmenter(Protocol):
     mask_side: int
     device: torch.device
 
-    def embed(self, images: Tensor) -> list[ImageEmbedding]:
-        """One embedding per image of `images`, float32 `[B, 3, S, S]`, RGB in 0..1."""
+    def embed(self, images: Float32[Tensor, "B 3 S S"]) -> list[ImageEmbedding]:
+        """One embedding per image of `images`, RGB in 0..1."""
         ...
 
     def decode_best(
-        self, embedding: ImageEmbedding, points: Tensor, iou_threshold: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, embedding: ImageEmbedding, points: Float32[Tensor, "P 2"], iou_threshold: float
+    ) -> tuple[Int64[Tensor, " N"], Float32[Tensor, " N"], Float32[Tensor, "N m m"]]:
         """The best of the multimask outputs of one positive point each, where it is good enough.
 
         Args:
             embedding: one image's, from `embed`.
-            points: float32 `[P, 2]`, x and y in the segmenter's pixels, as its prompt encoder takes
-                them (SAM 2's adds half a pixel of its own).
+            points: x and y in the segmenter's pixels, as its prompt encoder takes them (SAM 2's
+                adds half a pixel of its own).
             iou_threshold: points whose highest predicted IoU is not above it are left out.
 
         Returns:
-            rows of the points kept, int64 `[N]`, rising; their highest predicted IoU, float32
-            `[N]`; and the mask logits it was predicted for, float32 `[N, m, m]`.
+            Rows of the points kept, rising; their highest predicted IoU; and the mask logits it
+            was predicted for.
         """
         ...
 
-    def decode_boxes(self, embedding: ImageEmbedding, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def decode_boxes(
+        self, embedding: ImageEmbedding, boxes: Float32[Tensor, "P 4"]
+    ) -> tuple[Float32[Tensor, "P m m"], Float32[Tensor, " P"]]:
         """The single-mask output of one box each.
 
         Args:
             embedding: one image's, from `embed`.
-            boxes: float32 `[P, 4]`, corners x1, y1, x2, y2 in the segmenter's pixels.
+            boxes: corners x1, y1, x2, y2 in the segmenter's pixels.
 
         Returns:
-            mask logits float32 `[P, m, m]` and predicted IoUs float32 `[P]`.
+            Mask logits and predicted IoUs.
         """
         ...

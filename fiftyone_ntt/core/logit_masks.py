@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from fiftyone_ntt.core.geometry import mask_boxes, resize_weights
@@ -27,17 +27,18 @@ class LogitMasks(Sequence[RLE]):
     all masks are made together, and only where their runs change comes back.
     """
 
-    def __init__(self, logits: Tensor, size: tuple[int, int]) -> None:
+    def __init__(self, logits: Float32[Tensor, "N m m"], size: tuple[int, int]) -> None:
         """
         Args:
-            logits: float32 `[N, m, m]`.
+            logits: inside is > 0.
             size: the image's height and width.
         """
         self._logits: Tensor | None = logits  # until all are made: they are large
-        self._rows, self._columns = (_Axis.of(logits.shape[-1], side) for side in size)
+        self._rows, self._columns = (_AxisResizing.between(logits.shape[-1], side) for side in size)
         self._made: list[RLE | None] = [None] * len(logits)
 
     def __len__(self) -> int:
+        """How many masks, made or not."""
         return len(self._made)
 
     @overload
@@ -47,11 +48,13 @@ class LogitMasks(Sequence[RLE]):
     def __getitem__(self, index: slice) -> list[RLE]: ...
 
     def __getitem__(self, index: int | slice) -> RLE | list[RLE]:
+        """A mask or several, made now where they were not before."""
         if isinstance(index, slice):
             return [self._mask(row) for row in range(len(self))[index]]
         return self._mask(range(len(self))[index])
 
     def _mask(self, row: int) -> RLE:
+        """A mask, made at its first use alone."""
         mask = self._made[row]
         if mask is None:
             assert self._logits is not None
@@ -60,36 +63,40 @@ class LogitMasks(Sequence[RLE]):
                 self._logits = None
         return mask
 
-    def _make(self, row: int, logits: Tensor) -> RLE:
+    def _make(self, row: int, logits: Float32[Tensor, "N m m"]) -> RLE:
+        """Make a mask: on a GPU all of them."""
         if logits.device.type != "cpu":
-            made = _encode_together(logits, self._rows, self._columns)
+            made = _encode_on_device(logits, self._rows, self._columns)
             self._made = list(made)
             return made[row]
-        mask = _encode_part(logits[row], self._rows, self._columns)
+        mask = _encode_within_box(logits[row], self._rows, self._columns)
         self._made[row] = mask
         return mask
 
 
 @dataclass(frozen=True, eq=False)
-class _Axis:
+class _AxisResizing:
     """Interpolation along one axis.
 
     Attributes:
-        weights: `[target, source]`, see `resize_weights`.
-        first, last: int64 `[target]`, the source pixels that each target pixel is made of; rising.
+        weights: see `resize_weights`.
+        first, last: the source pixels that each target pixel is made of; rising.
     """
 
-    weights: Tensor
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    weights: Float32[Tensor, "target source"]
+    first: Int64[np.ndarray, " target"]
+    last: Int64[np.ndarray, " target"]
 
     @staticmethod
-    def of(source: int, target: int) -> _Axis:
+    def between(source: int, target: int) -> _AxisResizing:
+        """From one length of an axis to another."""
         weights = resize_weights(source, target)
         used = (weights != 0).numpy()
-        return _Axis(weights, used.argmax(axis=1), source - 1 - used[:, ::-1].argmax(axis=1))
+        return _AxisResizing(
+            weights, used.argmax(axis=1), source - 1 - used[:, ::-1].argmax(axis=1)
+        )
 
-    def reach(self, start: int, stop: int) -> tuple[slice, slice]:
+    def support(self, start: int, stop: int) -> tuple[slice, slice]:
         """Target pixels that source pixels `start` .. `stop` (included) go into, and all source
         pixels those are made of."""
         begin = int(np.searchsorted(self.last, start))
@@ -97,20 +104,24 @@ class _Axis:
         return slice(begin, end), slice(int(self.first[begin]), int(self.last[end - 1]) + 1)
 
 
-def _encode_part(logits: Tensor, rows: _Axis, columns: _Axis) -> RLE:
-    """The encoding of one mask's logits `[m, m]`, computed where it can be."""
+def _encode_within_box(
+    logits: Float32[Tensor, "m m"], rows: _AxisResizing, columns: _AxisResizing
+) -> RLE:
+    """The encoding of one mask, computed where it can be."""
     x1, y1, x2, y2 = mask_boxes(logits[None] > 0)[0].tolist()
     # A weighted mean is > 0 only where one of its terms is.
-    height, source_rows = rows.reach(y1, y2)
-    width, source_columns = columns.reach(x1, x2)
+    height, source_rows = rows.support(y1, y2)
+    width, source_columns = columns.support(x1, x2)
     cells = logits[source_rows, source_columns]
     part = rows.weights[height, source_rows] @ cells @ columns.weights[width, source_columns].T
     corner, size = (height.start, width.start), (len(rows.weights), len(columns.weights))
     return encode_crop((part > 0).numpy(), corner, size)
 
 
-def _encode_together(logits: Tensor, rows: _Axis, columns: _Axis) -> list[RLE]:
-    """The encodings of logits `[N, m, m]`, computed on their device."""
+def _encode_on_device(
+    logits: Float32[Tensor, "N m m"], rows: _AxisResizing, columns: _AxisResizing
+) -> list[RLE]:
+    """The encodings of all masks, computed on their logits' device."""
     size = (len(rows.weights), len(columns.weights))
     down, across = rows.weights.to(logits.device), columns.weights.to(logits.device).T
     encodings = []

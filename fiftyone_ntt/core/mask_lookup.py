@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int64
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.rle import RLE
 
 
-def find_masks(masks: list[RLE], among: list[RLE], min_iou: float) -> NDArray[np.int64]:
+def find_masks(masks: list[RLE], among: list[RLE], min_iou: float) -> Int64[np.ndarray, " N"]:
     """Which of some masks each mask is: the equal one, or else the most alike.
 
     Args:
@@ -20,11 +20,12 @@ def find_masks(masks: list[RLE], among: list[RLE], min_iou: float) -> NDArray[np
         min_iou: IoU below which a mask counts as none of them, above 0 and up to 1.
 
     Returns:
-        int64 `[N]`, rows of `among`; -1 where none is alike. Of equal masks the first counts.
+        Rows of `among`; -1 where none is alike. Of equal masks the first counts.
 
     Example:
-        >>> full, half = encode_masks(np.array([[[1, 1]], [[1, 0]]], bool))  # doctest: +SKIP
-        >>> find_masks([half, full], [full], min_iou=0.8)  # doctest: +SKIP
+        >>> from fiftyone_ntt.core.rle import encode_masks
+        >>> full, half = encode_masks(np.array([[[1, 1]], [[1, 0]]], bool))
+        >>> find_masks([half, full], [full], min_iou=0.8)
         array([-1,  0])
     """
     rows = {bytes(mask["counts"]): row for row, mask in reversed(list(enumerate(among)))}

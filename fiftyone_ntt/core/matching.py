@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32, Int64
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.geometry import nms
@@ -18,34 +18,33 @@ from fiftyone_ntt.core.rle import RLE, rle_boxes
 from fiftyone_ntt.core.settings import MatchSettings
 from fiftyone_ntt.errors import ModelError
 
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True, eq=False)
 class Match:
     """The labelled instances of one image, best score first.
 
     Attributes:
-        labels: int64 `[D]`, class index in the bank.
-        scores: float32 `[D]` in 0..1, similarity after merging.
+        labels: class index in the bank.
+        scores: similarity after merging, 0..1.
         masks: `D` run-length encodings at image size, none empty.
-        boxes: int64 `[D, 4]`, inclusive pixel extrema x1, y1, x2, y2.
-        runners_up: int64 `[D]`, the second-best class; -1 where the bank has one class.
-        margins: float32 `[D]`, similarity to the best class minus that to the second best.
-        nearest: int64 `[D]`, the most similar reference of the label's class, row in the bank.
-        proposals: int64 `[D]`, which proposal each came from.
+        boxes: inclusive pixel extrema x1, y1, x2, y2.
+        runners_up: the second-best class; -1 where the bank has one class.
+        margins: similarity to the best class minus that to the second best.
+        nearest: the most similar reference of the label's class, row in the bank.
+        proposals: which proposal each came from.
     """
 
-    labels: NDArray[np.int64]
-    scores: Floats
+    labels: Int64[np.ndarray, " D"]
+    scores: Float32[np.ndarray, " D"]
     masks: list[RLE]
-    boxes: NDArray[np.int64]
-    runners_up: NDArray[np.int64]
-    margins: Floats
-    nearest: NDArray[np.int64]
-    proposals: NDArray[np.int64]
+    boxes: Int64[np.ndarray, "D 4"]
+    runners_up: Int64[np.ndarray, " D"]
+    margins: Float32[np.ndarray, " D"]
+    nearest: Int64[np.ndarray, " D"]
+    proposals: Int64[np.ndarray, " D"]
 
     def __len__(self) -> int:
+        """How many instances."""
         return len(self.labels)
 
 
@@ -69,23 +68,22 @@ def require_encoder(bank: MemoryBank, encoder: str) -> None:
 
 
 def class_similarity(
-    features: Floats, bank: MemoryBank, settings: MatchSettings | None = None
-) -> Floats:
+    features: Float32[np.ndarray, "N C"], bank: MemoryBank, settings: MatchSettings | None = None
+) -> Float32[np.ndarray, "N K"]:
     """Score of every proposal for every class (method 5).
 
     Args:
-        features: unit rows `[N, C]`.
+        features: unit rows.
         bank: of the same encoder.
         settings: only `negative_temperature` matters; the paper's when None.
 
     Returns:
-        `[N, K]` in 0..1: clamped cosine to the class prototype or, in a bank with negatives, that
-        to the foreground prototype, lowered where a negative of the class is nearer.
+        0..1: clamped cosine to the class prototype or, in a bank with negatives, that to the
+        foreground prototype, lowered where a negative of the class is nearer.
     """
     settings = settings or MatchSettings()
     if not len(bank.negatives):
-        plain: Floats = np.clip(features @ bank.prototypes.T, 0, None)
-        return plain
+        return np.clip(features @ bank.prototypes.T, 0, None)
     positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
     to_negatives = np.clip(features @ bank.unit_negatives.T, 0, None)
     negative = np.zeros_like(positive)
@@ -93,8 +91,7 @@ def class_similarity(
     classes, starts = np.unique(bank.negatives.classes[order], return_index=True)
     negative[:, classes] = np.maximum.reduceat(to_negatives[:, order], starts, axis=1)
     excess = np.maximum(negative - positive, 0)
-    lowered: Floats = positive * np.exp(-excess / settings.negative_temperature)
-    return lowered
+    return positive * np.exp(-excess / settings.negative_temperature)
 
 
 def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None = None) -> Match:
@@ -110,7 +107,7 @@ def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None
     """
     settings = settings or MatchSettings()
     similarity = class_similarity(proposals.features, bank, settings)
-    candidates = _suppressed(proposals, similarity, settings)
+    candidates = _suppress(proposals, similarity, settings)
     labels = similarity[candidates].argmax(axis=1)
     scores = merged_scores(
         proposals.overlaps_among(candidates),
@@ -121,13 +118,13 @@ def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None
     order = np.argsort(-scores, kind="stable")
     passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
     kept = order[passing][: settings.max_instances]
-    return _described(proposals, bank, similarity, candidates[kept], scores[kept])
+    return _to_match(proposals, bank, similarity, candidates[kept], scores[kept])
 
 
-def _suppressed(
-    proposals: Proposals, similarity: Floats, settings: MatchSettings
-) -> NDArray[np.int64]:
-    """Indices of the candidates, in suppression order: by predicted IoU, not by similarity."""
+def _suppress(
+    proposals: Proposals, similarity: Float32[np.ndarray, "N K"], settings: MatchSettings
+) -> Int64[np.ndarray, " M"]:
+    """Indices of the candidates (method 6), by predicted IoU, not by similarity."""
     kept = nms(
         proposals.boxes.astype(np.float64),
         proposals.ious.astype(np.float64),
@@ -135,17 +132,17 @@ def _suppressed(
         settings.nms_threshold,
     )
     kept = kept[: settings.max_instances * settings.candidates_per_instance]
-    positive: NDArray[np.int64] = kept[similarity[kept].max(axis=1) > 0]
-    return positive
+    return kept[similarity[kept].max(axis=1) > 0]
 
 
-def _described(
+def _to_match(
     proposals: Proposals,
     bank: MemoryBank,
-    similarity: Floats,
-    rows: NDArray[np.int64],
-    scores: Floats,
+    similarity: Float32[np.ndarray, "N K"],
+    rows: Int64[np.ndarray, " D"],
+    scores: Float32[np.ndarray, " D"],
 ) -> Match:
+    """The proposals in some rows as labelled instances."""
     labels, runners_up, margins = _two_best(similarity[rows])
     masks = [proposals.masks[row] for row in rows.tolist()]
     return Match(
@@ -161,9 +158,9 @@ def _described(
 
 
 def _two_best(
-    similarity: Floats,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Best class, second-best and the difference, of each row `[D, K]`; -1 if there is one class.
+    similarity: Float32[np.ndarray, "D K"],
+) -> tuple[Int64[np.ndarray, " D"], Int64[np.ndarray, " D"], Float32[np.ndarray, " D"]]:
+    """Best class, second-best and the difference, of each row; -1 if there is one class.
 
     Of equal ones the first counts as better.
     """
@@ -178,8 +175,8 @@ def _two_best(
 
 
 def _nearest_references(
-    features: Floats, labels: NDArray[np.int64], bank: MemoryBank
-) -> NDArray[np.int64]:
+    features: Float32[np.ndarray, "D C"], labels: Int64[np.ndarray, " D"], bank: MemoryBank
+) -> Int64[np.ndarray, " D"]:
     """Row in the bank of the reference of its class that is most similar to each feature."""
     nearest = np.zeros(len(labels), dtype=np.int64)
     # Class by class: a bank of a thousand classes has many references, a class only a few.

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32, Int64
 
 from fiftyone_ntt.core.overlaps import Overlaps
 
-Floats = NDArray[np.float32]
-
 
 def merged_scores(
-    overlaps: Overlaps, labels: NDArray[np.int64], features: Floats, scores: Floats
-) -> Floats:
+    overlaps: Overlaps,
+    labels: Int64[np.ndarray, " D"],
+    features: Float32[np.ndarray, "D C"],
+    scores: Float32[np.ndarray, " D"],
+) -> Float32[np.ndarray, " D"]:
     """Scores after merging.
 
     Args:
         overlaps: of `D` masks at image size, in suppression order.
-        labels: int64 `[D]`.
-        features: unit rows `[D, C]`.
-        scores: `[D]`.
+        labels: class indices.
+        features: unit rows.
+        scores: before merging.
 
     Returns:
-        `[D]`: `score * sqrt(1 - penalty)`, where the penalty is the largest share of the mask that
-        a mask of its class ranked before it covers, times the cosine of their features. 0 for a
-        mask that is empty, and where the penalty reaches 1.
+        `score * sqrt(1 - penalty)`, where the penalty is the largest share of the mask that a mask
+        of its class ranked before it covers, times the cosine of their features. 0 for a mask that
+        is empty, and where the penalty reaches 1.
     """
     before, after = overlaps.pairs.T
     shares = overlaps.pixels / overlaps.areas[after]
@@ -37,5 +38,4 @@ def merged_scores(
         cosines = (rows @ rows.T)[place[before[inside]], place[after[inside]]]
         np.maximum.at(penalties, after[inside], shares[inside] * cosines)
     remaining = np.sqrt(1 - np.minimum(penalties, 1).astype(np.float32))
-    merged: Floats = scores * np.where(overlaps.areas > 0, remaining, np.float32(0))
-    return merged
+    return scores * np.where(overlaps.areas > 0, remaining, np.float32(0))

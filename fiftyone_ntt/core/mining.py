@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64, Int64
+from numpy.typing import ArrayLike
 
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.rle import RLE
 
 MAX_IOU = 0.1
 """A detection whose box overlaps a true one of its class this much is no false positive."""
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,14 +23,14 @@ class FalsePositive:
     Attributes:
         label: class index in the bank.
         score: of the detection.
-        box: int64 `[4]`, inclusive pixel extrema x1, y1, x2, y2.
+        box: inclusive pixel extrema x1, y1, x2, y2.
         mask: run lengths at image size.
         source: what the caller calls the image.
     """
 
     label: int
     score: float
-    box: Ints
+    box: Int64[np.ndarray, " 4"]
     mask: RLE
     source: Any
 
@@ -77,8 +76,10 @@ def worst(candidates: list[FalsePositive], per_class: int) -> list[FalsePositive
     return [candidate for label in sorted(kept) for candidate in kept[label]]
 
 
-def _ious(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """IoU of every box with every other, `[N, M]`; 0 where both are empty."""
+def _ious(
+    first: Float64[np.ndarray, "N 4"], second: Float64[np.ndarray, "M 4"]
+) -> Float64[np.ndarray, "N M"]:
+    """IoU of every box with every other; 0 where both are empty."""
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=2)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int64
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.rle import RLE
@@ -22,23 +22,24 @@ class Overlaps:
     """The areas of `N` masks and of their intersections.
 
     Attributes:
-        areas: int64 `[N]`, pixels of each mask at image size.
-        pairs: int64 `[P, 2]`, masks that share a pixel, each pair once and the lower index first.
-        pixels: int64 `[P]`, how many pixels they share.
+        areas: pixels of each mask at image size.
+        pairs: masks that share a pixel, each pair once and the lower index first.
+        pixels: how many pixels they share.
     """
 
-    areas: NDArray[np.int64]
-    pairs: NDArray[np.int64]
-    pixels: NDArray[np.int64]
+    areas: Int64[np.ndarray, " N"]
+    pairs: Int64[np.ndarray, "P 2"]
+    pixels: Int64[np.ndarray, " P"]
 
     def __len__(self) -> int:
+        """How many masks."""
         return len(self.areas)
 
-    def among(self, rows: NDArray[np.int64]) -> Overlaps:
+    def among(self, rows: Int64[np.ndarray, " D"]) -> Overlaps:
         """The overlaps of some of the masks, numbered as in `rows`.
 
         Args:
-            rows: int64 `[D]`, which masks, in any order, none twice.
+            rows: which masks, in any order, none twice.
         """
         place = np.full(len(self.areas), -1)
         place[rows] = np.arange(len(rows))
@@ -54,7 +55,7 @@ def mask_overlaps(masks: Sequence[RLE]) -> Overlaps:
         masks: `N` run-length encodings of one size, possibly empty.
 
     Example:
-        >>> from fiftyone_ntt.core.geometry import encode_masks
+        >>> from fiftyone_ntt.core.rle import encode_masks
         >>> masks = np.zeros((2, 4, 8), dtype=bool)
         >>> masks[0, :, :4] = masks[1, :, 2:6] = True
         >>> found = mask_overlaps(encode_masks(masks))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
@@ -87,8 +87,8 @@ class Pipeline:
         matcher = Matcher(self.bank, setup, self.mode, self.match_settings, self.adaptive_settings)
         object.__setattr__(self, "matcher", matcher)
 
-    def propose(self, image: NDArray[np.uint8]) -> Proposals:
-        """The proposals of one RGB image, uint8 `[H, W, 3]`."""
+    def propose(self, image: UInt8[np.ndarray, "H W 3"]) -> Proposals:
+        """The proposals of one RGB image."""
         if self.mode == "adaptive":
             return propose_adaptively(
                 image,
@@ -101,6 +101,6 @@ class Pipeline:
             )
         return propose(image, self.segmenter, self.encoder, self.proposal_settings)
 
-    def __call__(self, image: NDArray[np.uint8]) -> Match:
-        """The labelled instances of one RGB image, uint8 `[H, W, 3]`."""
+    def __call__(self, image: UInt8[np.ndarray, "H W 3"]) -> Match:
+        """The labelled instances of one RGB image."""
         return self.matcher(self.propose(image))

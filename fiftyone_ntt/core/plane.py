@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32
 
 from fiftyone_ntt.core.statistics import principal_components
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,26 +15,23 @@ class Plane:
     """A plane through the mean of the features it was fitted on.
 
     Attributes:
-        mean: float32 `[C]`.
-        axes: float32 `[2, C]`, unit rows by falling variance; zeros where there were too
-            few features for an axis.
+        mean: of the features.
+        axes: unit rows by falling variance; zeros where there were too few features for an axis.
     """
 
-    mean: Floats
-    axes: Floats
+    mean: Float32[np.ndarray, " C"]
+    axes: Float32[np.ndarray, "2 C"]
 
-    def project(self, rows: Floats) -> Floats:
-        """Where features lie in the plane, `[N, C]` to `[N, 2]`; they need not be those it was
-        fitted on."""
-        points: Floats = np.asarray((rows - self.mean) @ self.axes.T, dtype=np.float32)
-        return points
+    def project(self, rows: Float32[np.ndarray, "N C"]) -> Float32[np.ndarray, "N 2"]:
+        """Where features lie in the plane; they need not be those it was fitted on."""
+        return np.asarray((rows - self.mean) @ self.axes.T, dtype=np.float32)
 
 
-def fit_plane(rows: Floats) -> Plane:
+def fit_plane(rows: Float32[np.ndarray, "N C"]) -> Plane:
     """The plane of the first two principal components of features, such as a bank's references.
 
     Args:
-        rows: float32 `[N, C]`, at least one.
+        rows: features, at least one.
 
     Returns:
         Axes by falling variance, each signed so that its largest entry is positive: the same

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from fiftyone_ntt.core.geometry import (
@@ -50,23 +50,24 @@ class Proposals:
 
     Attributes:
         image_size: the image's height and width.
-        prompts: int64 `[N]`, which point of the grid each came from.
-        ious: float32 `[N]`, predicted IoU.
-        boxes: int64 `[N, 4]`, inclusive extrema at the masks' own side `m`: x1, y1, x2, y2.
-        features: float32 `[N, C]`, unit mean token inside each mask; zeros for an empty mask.
+        prompts: which point of the grid each came from.
+        ious: predicted IoU.
+        boxes: inclusive extrema at the masks' own side `m`: x1, y1, x2, y2.
+        features: unit mean token inside each mask; zeros for an empty mask.
         masks: `N` run-length encodings at image size (method 7), possibly empty.
         known_overlaps: of the masks, where they were computed before; None if not.
     """
 
     image_size: tuple[int, int]
-    prompts: NDArray[np.int64]
-    ious: NDArray[np.float32]
-    boxes: NDArray[np.int64]
-    features: NDArray[np.float32]
+    prompts: Int64[np.ndarray, " N"]
+    ious: Float32[np.ndarray, " N"]
+    boxes: Int64[np.ndarray, "N 4"]
+    features: Float32[np.ndarray, "N C"]
     masks: Sequence[RLE]
     known_overlaps: Overlaps | None = None
 
     def __len__(self) -> int:
+        """How many proposals."""
         return len(self.ious)
 
     @cached_property
@@ -74,7 +75,7 @@ class Proposals:
         """Of all masks, which serve every bank: worth computing for those that are kept."""
         return mask_overlaps(self.masks) if self.known_overlaps is None else self.known_overlaps
 
-    def overlaps_among(self, rows: NDArray[np.int64]) -> Overlaps:
+    def overlaps_among(self, rows: Int64[np.ndarray, " D"]) -> Overlaps:
         """Of some masks, numbered as in `rows`; see `Overlaps.among`."""
         if self.known_overlaps is None:
             return mask_overlaps([self.masks[row] for row in rows.tolist()])
@@ -82,7 +83,7 @@ class Proposals:
 
 
 def propose(
-    image: NDArray[np.uint8],
+    image: UInt8[np.ndarray, "H W 3"],
     segmenter: Segmenter,
     encoder: Encoder,
     settings: ProposalSettings | None = None,
@@ -90,7 +91,7 @@ def propose(
     """Proposals of one image.
 
     Args:
-        image: RGB, uint8 `[H, W, 3]`.
+        image: RGB.
         segmenter: prompted once per grid point.
         encoder: its tokens describe the proposals.
         settings: the paper's when None.
@@ -107,13 +108,17 @@ def propose(
 
 
 def described(
-    prompts: Tensor, ious: Tensor, logits: Tensor, tokens: Tensor, size: tuple[int, int]
+    prompts: Int64[Tensor, " N"],
+    ious: Float32[Tensor, " N"],
+    logits: Float32[Tensor, "N m m"],
+    tokens: Float32[Tensor, "gg C"],
+    size: tuple[int, int],
 ) -> Proposals:
     """The proposals of one image's kept masks.
 
     Args:
         prompts, ious, logits: from `prompt_grid`.
-        tokens: of the image, float32 `[g * g, C]`.
+        tokens: of the image, `gg = g * g`.
         size: the image's height and width.
     """
     inside = logits > 0
@@ -132,19 +137,18 @@ def prompt_grid(
     embedding: ImageEmbedding,
     segmenter: Segmenter,
     settings: ProposalSettings,
-    chosen: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
+    chosen: Int64[Tensor, " P"] | None = None,
+) -> tuple[Int64[Tensor, " N"], Float32[Tensor, " N"], Float32[Tensor, "N m m"]]:
     """Prompt every point of the grid (method 4), or only some.
 
     Args:
         embedding: of the image.
         segmenter: that made it.
         settings: grid, threshold and batch.
-        chosen: int64 `[P]`, at least one index of a point; all points when None.
+        chosen: at least one index of a point; all points when None.
 
     Returns:
-        of the prompts kept: indices int64 `[N]`, predicted IoUs float32 `[N]`, mask logits float32
-        `[N, m, m]`.
+        Of the prompts kept: indices, predicted IoUs, mask logits.
     """
     points = point_grid(settings.points_per_side, segmenter.side).to(segmenter.device)
     chosen = torch.arange(len(points)) if chosen is None else chosen
@@ -157,7 +161,9 @@ def prompt_grid(
     return torch.cat(prompts), torch.cat(ious), torch.cat(logits)
 
 
-def pool_features(tokens: Tensor, inside: Tensor) -> Tensor:
+def pool_features(
+    tokens: Float32[Tensor, "gg C"], inside: Bool[Tensor, "N m m"]
+) -> Float32[Tensor, "N C"]:
     """Mean interpolated token inside each mask, scaled to length 1 (method 5).
 
     Tokens would be interpolated bilinearly to the masks' side and averaged there. That is linear
@@ -165,11 +171,11 @@ def pool_features(tokens: Tensor, inside: Tensor) -> Tensor:
     averaged on the token grid: equal, and `(m / g) ** 2` times less work.
 
     Args:
-        tokens: float32 `[g * g, C]`.
-        inside: bool `[N, m, m]`.
+        tokens: of the image, `gg = g * g`.
+        inside: the masks.
 
     Returns:
-        float32 `[N, C]`, unit rows; zeros for an empty mask.
+        Unit rows; zeros for an empty mask.
     """
     grid = round(len(tokens) ** 0.5)
     weights = resize_weights(grid, inside.shape[-1]).to(tokens.device)

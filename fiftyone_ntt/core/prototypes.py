@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32
 
 from fiftyone_ntt.core.bank import (
     MemoryBank,
@@ -33,18 +33,20 @@ class EncodedReference:
     Attributes:
         reference: with a mask, also if it was a box.
         window: what the encoder saw of it.
-        tokens: float32 `[g * g, C]`.
+        tokens: of the window, `gg = g * g`.
     """
 
     reference: Reference
     window: WindowInput
-    tokens: NDArray[np.float32]
+    tokens: Float32[np.ndarray, "gg C"]
 
 
 @dataclass(frozen=True, eq=False)
 class _EncodedClass:
+    """What a bank keeps of a class's references, their foreground patches, and notes on them."""
+
     rows: ReferenceSet
-    patches: NDArray[np.float32]
+    patches: Float32[np.ndarray, "P C"]
     notes: tuple[str, ...]
 
 
@@ -117,6 +119,7 @@ def _encode_negatives(
     encoder: Encoder,
     segmenter: Segmenter | None,
 ) -> tuple[ReferenceSet, tuple[str, ...]]:
+    """What a bank keeps of negative references, and notes on them."""
     unknown = [name for name in negatives if name not in classes]
     if unknown:
         raise InputError(
@@ -140,6 +143,7 @@ def _encode_class(
     encoder: Encoder,
     segmenter: Segmenter | None,
 ) -> _EncodedClass:
+    """Encode the references of class `index`, at least one."""
     rows, patches, notes = [], [], []
     for reference in references:
         encoded = encode_reference(reference, encoder, segmenter)
@@ -177,7 +181,7 @@ def encode_reference(
 
 def _reference_row(
     index: int, encoded: EncodedReference
-) -> tuple[ReferenceSet, NDArray[np.float32]]:
+) -> tuple[ReferenceSet, Float32[np.ndarray, "P C"]]:
     """What a bank keeps of a reference of class `index`, and its foreground patches."""
     tokens, weights = encoded.tokens, encoded.window.weights.flatten().numpy()
     foreground = tokens[weights > 0]
@@ -194,7 +198,8 @@ def _reference_row(
     return row, foreground
 
 
-def _box_mask(reference: Reference, segmenter: Segmenter | None) -> NDArray[np.bool_]:
+def _box_mask(reference: Reference, segmenter: Segmenter | None) -> Bool[np.ndarray, "H W"]:
+    """The segmenter's mask of a reference that is a box alone."""
     if segmenter is None:
         raise InputError(
             f"reference {reference.id} is a box without a mask. Pass a segmenter, which turns "

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
 from PIL import Image
 
 from fiftyone_ntt.core.bank import MemoryBank, normalise
@@ -15,9 +14,6 @@ from fiftyone_ntt.core.prototypes import EncodedReference
 from fiftyone_ntt.core.rle import RLE, encode_masks
 from fiftyone_ntt.core.statistics import PCA_COMPONENTS
 from fiftyone_ntt.core.windows import Window
-
-Floats = NDArray[np.float32]
-T = TypeVar("T", bound=np.generic)
 
 THUMBNAIL_SIDE = 224
 """Longer side of a thumbnail in pixels."""
@@ -34,22 +30,22 @@ class ReferencePicture:
         label: index of its class in the bank.
         mask: run-length encoding at the size of its image.
         window: where all that follows lies in its image: x1, y1, x2, y2 in pixels.
-        thumbnail: RGB, uint8 `[h, w, 3]`, the window, its longer side 224 pixels.
-        components: float32 `[g, g, 3]`, principal components of its class; 0 in the background.
-        clusters: int64 `[g, g]`, 1..4, the k-means cluster of its class; 0 in the background.
+        thumbnail: RGB, the window, its longer side 224 pixels.
+        components: principal components of its class; 0 in the background.
+        clusters: 1..4, the k-means cluster of its class; 0 in the background.
     """
 
     id: str
     label: int
     mask: RLE
     window: Window
-    thumbnail: NDArray[np.uint8]
-    components: Floats
-    clusters: NDArray[np.int64]
+    thumbnail: UInt8[np.ndarray, "h w 3"]
+    components: Float32[np.ndarray, "g g 3"]
+    clusters: Int64[np.ndarray, "g g"]
 
     @property
-    def foreground(self) -> NDArray[np.bool_]:
-        """The patches that the bank remembers, bool `[g, g]`."""
+    def foreground(self) -> Bool[np.ndarray, "g g"]:
+        """The patches that the bank remembers."""
         return self.clusters > 0
 
 
@@ -67,7 +63,7 @@ def picture_reference(encoded: EncodedReference, bank: MemoryBank, label: int) -
     statistics = bank.statistics
     centred = encoded.tokens - statistics.pca_mean[label]
     components = (centred @ statistics.pca_components[label].T).reshape(grid, grid, -1)
-    clusters = _clusters(encoded.tokens, statistics.centres[label], grid)
+    clusters = _nearest_clusters(encoded.tokens, statistics.centres[label], grid)
     mask, window = encoded.reference.mask, encoded.window.window
     assert mask is not None  # encoding made one
     return ReferencePicture(
@@ -81,31 +77,35 @@ def picture_reference(encoded: EncodedReference, bank: MemoryBank, label: int) -
     )
 
 
-def _thumbnail(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+def _thumbnail(image: UInt8[np.ndarray, "H W 3"], window: Window) -> UInt8[np.ndarray, "h w 3"]:
+    """The window of an image, its longer side `THUMBNAIL_SIDE`."""
     shown = Image.fromarray(image).crop(window)
     scale = THUMBNAIL_SIDE / max(shown.size)
     width, height = (max(round(side * scale), 1) for side in shown.size)
     return np.asarray(shown.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _clusters(tokens: Floats, centres: Floats, grid: int) -> NDArray[np.int64]:
-    """Cluster of each patch, 1..4, `[g, g]`."""
+def _nearest_clusters(
+    tokens: Float32[np.ndarray, "gg C"], centres: Float32[np.ndarray, "4 C"], grid: int
+) -> Int64[np.ndarray, "{grid} {grid}"]:
+    """Cluster of each patch, 1..4."""
     similarity = normalise(tokens) @ centres.T
     similarity[:, ~centres.any(axis=1)] = -np.inf  # fewer patches than clusters: these are none
-    nearest: NDArray[np.int64] = similarity.argmax(axis=1).reshape(grid, grid) + 1
-    return nearest
+    return similarity.argmax(axis=1).reshape(grid, grid) + 1
 
 
-def component_colours(pictures: Sequence[ReferencePicture]) -> list[NDArray[np.uint8]]:
+def component_colours(
+    pictures: Sequence[ReferencePicture],
+) -> list[UInt8[np.ndarray, "g g 3"]]:
     """The principal components of references of one class as colours that mean the same in all.
 
     Args:
         pictures: of one class.
 
     Returns:
-        Per picture RGB, uint8 `[g, g, 3]`: the first component red, the second green, the third
-        blue, each spread over 1..255 of the class's range; black in the background. A component
-        that is the same everywhere is gray.
+        Per picture RGB: the first component red, the second green, the third blue, each spread over
+        1..255 of the class's range; black in the background. A component that is the same
+        everywhere is gray.
     """
     nothing = np.zeros((0, PCA_COMPONENTS), dtype=np.float32)
     patches = np.concatenate([nothing, *(found.components[found.foreground] for found in pictures)])
@@ -122,15 +122,14 @@ def component_colours(pictures: Sequence[ReferencePicture]) -> list[NDArray[np.u
     return coloured
 
 
-def spread(grid: NDArray[T], size: tuple[int, int]) -> NDArray[T]:
+def spread(
+    grid: Shaped[np.ndarray, "g g *channels"], size: tuple[int, int]
+) -> Shaped[np.ndarray, "{size[0]} {size[1]} *channels"]:
     """Patches over the pixels of a window, each as the block that it was made of.
 
     Args:
-        grid: `[g, g, ...]`.
+        grid: what each patch has, of any type.
         size: the window's height and width.
-
-    Returns:
-        `[h, w, ...]`.
 
     Example:
         >>> spread(np.array([[1, 2], [3, 4]]), (2, 3)).tolist()

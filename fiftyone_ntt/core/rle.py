@@ -12,30 +12,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, Int64, UInt8
 from pycocotools import mask as coco_mask
 
 RLE = dict[str, Any]
 """A COCO run-length encoding: `{"size": [height, width], "counts": bytes}`."""
 
-Integers = NDArray[np.int64]
-
 _FIRST_CHARACTER, _DIGIT, _SIGN, _MORE, _DIGIT_BITS = 48, 0x1F, 0x10, 0x20, 5
 
 
-def encode_masks(masks: NDArray[np.bool_]) -> list[RLE]:
-    """COCO run-length encodings of boolean masks `[N, H, W]`."""
+def encode_masks(masks: Bool[np.ndarray, "N H W"]) -> list[RLE]:
+    """COCO run-length encodings of masks."""
     # pycocotools wants column-major [H, W, N]; this transpose makes the one copy it needs.
     columns = np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8))
     encodings: list[RLE] = coco_mask.encode(columns)
     return encodings
 
 
-def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> RLE:
+def encode_crop(
+    crop: Bool[np.ndarray, "h w"], corner: tuple[int, int], size: tuple[int, int]
+) -> RLE:
     """COCO run-length encoding of a mask that is empty outside a window of its image.
 
     Args:
-        crop: bool `[h, w]`, the window, which lies inside the image.
+        crop: the window, which lies inside the image.
         corner: its top and left.
         size: the image's height and width.
 
@@ -54,7 +54,7 @@ def encode_crop(crop: NDArray[np.bool_], corner: tuple[int, int], size: tuple[in
     return encode_changes(changes, size)
 
 
-def encode_changes(changes: Integers, size: tuple[int, int]) -> RLE:
+def encode_changes(changes: Int64[np.ndarray, " n"], size: tuple[int, int]) -> RLE:
     """COCO run-length encoding of the mask that begins outside and changes sides at some pixels.
 
     Args:
@@ -70,14 +70,13 @@ def encode_changes(changes: Integers, size: tuple[int, int]) -> RLE:
     return rle
 
 
-def decode_mask(rle: RLE) -> NDArray[np.bool_]:
-    """Boolean mask `[H, W]` of a run-length encoding."""
-    mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
-    return mask
+def decode_mask(rle: RLE) -> Bool[np.ndarray, "H W"]:
+    """Mask of a run-length encoding."""
+    return coco_mask.decode(rle).astype(bool)
 
 
-def rle_boxes(rles: list[RLE]) -> NDArray[np.int64]:
-    """Inclusive pixel boxes of encodings, int64 `[N, 4]`, x1, y1, x2, y2; 0s for empty masks."""
+def rle_boxes(rles: list[RLE]) -> Int64[np.ndarray, "N 4"]:
+    """Inclusive pixel boxes of encodings: x1, y1, x2, y2; 0s for empty masks."""
     if not rles:
         return np.zeros((0, 4), dtype=np.int64)
     corners = np.asarray(coco_mask.toBbox(rles)).reshape(-1, 4).round().astype(np.int64)
@@ -91,14 +90,14 @@ class Runs:
     """The inside of some masks: column-major pixel ranges, `T` in all.
 
     Attributes:
-        starts: int64 `[T]`, first pixel of each range, rising within a mask.
-        ends: int64 `[T]`, the pixel after its last.
-        masks: int64 `[T]`, which mask each belongs to, rising.
+        starts: first pixel of each range, rising within a mask.
+        ends: the pixel after its last.
+        masks: which mask each belongs to, rising.
     """
 
-    starts: Integers
-    ends: Integers
-    masks: Integers
+    starts: Int64[np.ndarray, " T"]
+    ends: Int64[np.ndarray, " T"]
+    masks: Int64[np.ndarray, " T"]
 
 
 def read_runs(rles: Sequence[RLE]) -> Runs:
@@ -110,35 +109,41 @@ def read_runs(rles: Sequence[RLE]) -> Runs:
     text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)
     digits = text.astype(np.int64) - _FIRST_CHARACTER
     final = (digits & _MORE) == 0
-    numbers = _numbers(digits, final)
+    numbers = _decode_numbers(digits, final)
     # A mask's numbers are those whose final digit lies within its text.
     text_ends = np.cumsum([len(rle["counts"]) for rle in rles], dtype=np.int64)
     number_ends = np.concatenate([[0], np.cumsum(final)])[text_ends]
     first = np.concatenate([[0], number_ends[:-1]])
     mask = np.repeat(np.arange(len(rles)), number_ends - first)
     place = np.arange(len(numbers)) - first[mask]
-    edges = _sums_within(_lengths(numbers, mask, place), first, mask)
+    edges = _segmented_sums(_run_lengths(numbers, mask, place), first, mask)
     # Lengths alternate, outside first: an inside run lies between an even place and the next.
     opening = np.flatnonzero((place[:-1] % 2 == 0) & (mask[:-1] == mask[1:]))
     filled = opening[edges[opening] < edges[opening + 1]]
     return Runs(edges[filled], edges[filled + 1], mask[filled])
 
 
-def _numbers(digits: Integers, final: NDArray[np.bool_]) -> Integers:
+def _decode_numbers(
+    digits: Int64[np.ndarray, " characters"], final: Bool[np.ndarray, " characters"]
+) -> Int64[np.ndarray, " n"]:
+    """The numbers written, from the characters' values and which are a number's last."""
     starts = np.flatnonzero(np.concatenate([[True], final[:-1]])) if len(final) else final
     if not len(starts):
         return np.zeros(0, np.int64)
-    number: Integers = np.cumsum(final) - final
+    number = np.cumsum(final) - final
     shift = _DIGIT_BITS * (np.arange(len(digits)) - starts[number])
     values = (digits & _DIGIT) << shift
     # The final digit's upper bit is the sign: the number goes on with ones.
     negative = final & ((digits & _SIGN) != 0)
     values[negative] -= np.int64(1) << (shift[negative] + _DIGIT_BITS)
-    summed: Integers = np.add.reduceat(values, starts)
-    return summed
+    return np.add.reduceat(values, starts)
 
 
-def _lengths(numbers: Integers, mask: Integers, place: Integers) -> Integers:
+def _run_lengths(
+    numbers: Int64[np.ndarray, " n"],
+    mask: Int64[np.ndarray, " n"],
+    place: Int64[np.ndarray, " n"],
+) -> Int64[np.ndarray, " n"]:
     """Run lengths from the numbers written: every second one sums up, but for each mask's first."""
     rows = np.bincount(mask, minlength=0) // 2
     first_row = np.cumsum(rows) - rows
@@ -152,21 +157,27 @@ def _lengths(numbers: Integers, mask: Integers, place: Integers) -> Integers:
     return lengths
 
 
-def _sums_within(lengths: Integers, first: Integers, mask: Integers) -> Integers:
+def _segmented_sums(
+    lengths: Int64[np.ndarray, " n"],
+    first: Int64[np.ndarray, " N"],
+    mask: Int64[np.ndarray, " n"],
+) -> Int64[np.ndarray, " n"]:
+    """Cumulative sums that start anew with each mask."""
     sums = np.concatenate([[0], np.cumsum(lengths)])
-    within: Integers = sums[1:] - sums[first[mask]]
-    return within
+    return sums[1:] - sums[first[mask]]
 
 
-def decode_crops(rles: Sequence[RLE], boxes: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+def decode_crops(
+    rles: Sequence[RLE], boxes: Int64[np.ndarray, "N 4"]
+) -> list[Bool[np.ndarray, "_h _w"]]:
     """The masks inside their boxes.
 
     Args:
         rles: `N` encodings of one size, none empty.
-        boxes: int64 `[N, 4]`, inclusive pixel extrema x1, y1, x2, y2 (`rle_boxes`).
+        boxes: inclusive pixel extrema x1, y1, x2, y2 (`rle_boxes`).
 
     Returns:
-        `N` arrays, bool `[h, w]`, in memory row by row.
+        `N` arrays, each of its box's size, in memory row by row.
     """
     if not rles:
         return []
@@ -186,3 +197,71 @@ def decode_crops(rles: Sequence[RLE], boxes: NDArray[np.int64]) -> list[NDArray[
         np.ascontiguousarray(inside[start : start + w * h].reshape(w, h).T)
         for start, w, h in zip(first.tolist(), widths.tolist(), heights.tolist(), strict=False)
     ]
+
+
+class UnreadableMask(ValueError):
+    """Polygons or run lengths that stand for no mask; the message is the reason."""
+
+
+def polygons_rle(polygons: Sequence[Any], size: tuple[int, int]) -> RLE:
+    """COCO run-length encoding of the union of some polygons, drawn as pycocotools does.
+
+    Args:
+        polygons: of each, x and y of its corners in pixels, in turn.
+        size: the image's height and width.
+
+    Raises:
+        UnreadableMask: one has no three corners, or something else than numbers.
+    """
+    try:
+        rle: RLE = coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
+        _require_whole(rle)
+    except Exception as error:  # pycocotools raises plain Exception for most malformed input
+        raise UnreadableMask(str(error)) from error
+    return rle
+
+
+def checked_rle(encoding: Any) -> RLE:
+    """A run-length encoding that is known to make a mask, compressed if it was not.
+
+    Args:
+        encoding: `size` and `counts`, the latter a list of numbers, or compressed as text or bytes.
+
+    Raises:
+        UnreadableMask: it is no such encoding, or its runs do not fill its size.
+    """
+    try:
+        rle: RLE = encoding
+        if isinstance(encoding["counts"], list):
+            rle = coco_mask.frPyObjects(encoding, *encoding["size"])
+        _require_whole(rle)
+    except Exception as error:  # as above
+        raise UnreadableMask(str(error)) from error
+    return rle
+
+
+def _require_whole(rle: RLE) -> None:
+    """Check that the runs fill the mask; pycocotools leaves what they lack uninitialised."""
+    height, width = rle["size"]
+    counts = rle["counts"]
+    text = counts.encode("ascii") if isinstance(counts, str) else counts
+    total = _read_lengths(np.frombuffer(text, dtype=np.uint8)).sum()
+    if total != height * width:
+        raise ValueError(f"its runs cover {total} of {height} x {width} px")
+
+
+def _read_lengths(text: UInt8[np.ndarray, " B"]) -> Int64[np.ndarray, " T"]:
+    """Lengths of the runs of one compressed encoding, as `read_runs` reads many."""
+    digits = text.astype(np.int64) - _FIRST_CHARACTER
+    ends = np.flatnonzero((digits & _MORE) == 0)
+    if np.diff(ends, prepend=-1).max(initial=0) > _MOST_DIGITS:
+        raise ValueError(f"one of its runs is written in more than {_MOST_DIGITS} digits")
+    digits = digits[: ends.max(initial=-1) + 1]  # what is cut short counts for nothing
+    lengths = _decode_numbers(digits, (digits & _MORE) == 0)
+    for start in (1, 2):
+        lengths[start::2] = np.cumsum(lengths[start::2])
+    return lengths
+
+
+_MOST_DIGITS = 12
+"""Of the number that a run is written as: what 64 bits hold for certain."""

@@ -93,14 +93,14 @@ def choose(
     ordered = sorted(candidates, key=lambda candidate: (candidate.image, candidate.box))
     rng = np.random.default_rng([seed, zlib.crc32(label.encode())])
     drawn = [ordered[index] for index in rng.permutation(len(ordered))]
-    chosen = _first(drawn, shots, qualifies)
+    chosen = _first_qualifying(drawn, shots, qualifies)
     if too_few == "repeat":
-        chosen = chosen or _first(drawn, shots, lambda _: True)
+        chosen = chosen or _first_qualifying(drawn, shots, lambda _: True)
         chosen = list(islice(cycle(chosen), shots)) if chosen else []
     return chosen
 
 
-def _first(
+def _first_qualifying(
     drawn: list[Candidate[Key]], shots: int, qualifies: Callable[[Candidate[Key]], bool]
 ) -> list[Candidate[Key]]:
     """The first that qualify; one per image at most."""

@@ -95,11 +95,13 @@ class MatchSettings:
 
 
 def _require_count(name: str, value: int, usual: int) -> None:
+    """Refuse a number below 1."""
     if value < 1:
         raise InputError(f"{name} is {value}, but it must be at least 1. Usual is {usual}.")
 
 
 def _require_share(name: str, value: float, usual: str) -> None:
+    """Refuse a number outside 0..1."""
     if not 0 <= value <= 1:  # NaN fails this too
         raise InputError(f"{name} is {value}, but it must lie in 0..1. {usual}.")
 
@@ -117,17 +119,21 @@ def check_mode(mode: str) -> Mode:
     raise InputError(f"mode {mode!r} is unknown. Use one of: {', '.join(map(repr, modes))}.")
 
 
+def is_stored_mode(mode: Mode) -> bool:
+    """Whether a mode's proposals depend on no bank: only then can a store keep them for others."""
+    return mode != "adaptive"
+
+
 def check_stored_mode(mode: str) -> Mode:
-    """`mode` itself if its proposals depend on no bank, so that they can be stored.
+    """`mode` itself if its proposals can be stored, see `is_stored_mode`.
 
     Raises:
         InputError: unknown mode, or one whose proposals serve a single bank.
     """
     known = check_mode(mode)
-    if known == "adaptive":
+    if not is_stored_mode(known):
         raise InputError(
-            "in mode 'adaptive' proposals depend on the bank, so they are neither stored nor taken "
-            "from a store. Use mode 'paper' with a store, or segment in mode 'adaptive' without "
-            "one."
+            f"in mode {mode!r} proposals depend on the bank, so they are neither stored nor taken "
+            f"from a store. Use mode 'paper' with a store, or segment in mode {mode!r} without one."
         )
     return known

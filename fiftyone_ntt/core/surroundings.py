@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool
 
 GAP, REACH = 0.05, 0.25
 """Where an object's surroundings begin and end, in rows or columns off it, as a share of its box's
@@ -13,16 +13,16 @@ longer side: a token at the very edge shows both."""
 
 
 def surroundings(
-    mask: NDArray[np.bool_], others: NDArray[np.bool_] | None = None
-) -> NDArray[np.bool_]:
+    mask: Bool[np.ndarray, "H W"], others: Bool[np.ndarray, "H W"] | None = None
+) -> Bool[np.ndarray, "H W"]:
     """The ring around an object.
 
     Args:
-        mask: bool `[H, W]`, the object, not empty.
-        others: bool `[H, W]`, further objects, which are no background.
+        mask: the object, not empty.
+        others: further objects, which are no background.
 
     Returns:
-        bool `[H, W]`; empty where the objects leave no room.
+        Empty where the objects leave no room.
 
     Example:
         >>> mask = np.zeros((40, 40), bool)
@@ -34,13 +34,13 @@ def surroundings(
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
     gap = math.ceil(side * GAP)
-    ring: NDArray[np.bool_] = _grown(mask, math.ceil(side * REACH)) & ~_grown(mask, gap)
+    ring = _dilated(mask, math.ceil(side * REACH)) & ~_dilated(mask, gap)
     if others is not None:
-        ring &= ~_grown(others, gap)
+        ring &= ~_dilated(others, gap)
     return ring
 
 
-def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+def _dilated(mask: Bool[np.ndarray, "H W"], reach: int) -> Bool[np.ndarray, "H W"]:
     """The pixels with one inside at most `reach` rows and columns away."""
     for axis in (0, 1):
         # Inside pixels up to each; a difference tells whether there are any in between.

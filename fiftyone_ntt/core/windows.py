@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from jaxtyping import Bool, Float32, UInt8
 from torch import Tensor
 
 from fiftyone_ntt.core.geometry import image_tensor, resize_bicubic
@@ -24,15 +24,15 @@ class Reference:
 
     Attributes:
         id: names the instance in messages and in the bank (a label id, an annotation id).
-        image: RGB, uint8 `[H, W, 3]`.
+        image: RGB.
         box: x, y, width, height in pixels.
-        mask: bool `[H, W]`, or None for a box alone (method 8 makes a mask of it).
+        mask: None for a box alone (method 8 makes a mask of it).
     """
 
     id: str
-    image: NDArray[np.uint8]
+    image: UInt8[np.ndarray, "H W 3"]
     box: Box
-    mask: NDArray[np.bool_] | None
+    mask: Bool[np.ndarray, "H W"] | None
 
     def __post_init__(self) -> None:
         if self.mask is not None and self.mask.shape != self.image.shape[:2]:
@@ -48,14 +48,14 @@ class WindowInput:
     """What the encoder needs of one reference.
 
     Attributes:
-        image: float32 `[3, side, side]`, the window resized to the encoder's square.
-        weights: float32 `[g, g]` in 0..1, how much of each token is foreground.
+        image: the window resized to the encoder's square.
+        weights: how much of each token is foreground, 0..1.
         window: where it lies in the reference's image.
         note: what the user should know (a mask smaller than a patch), or None.
     """
 
-    image: Tensor
-    weights: Tensor
+    image: Float32[Tensor, "3 side side"]
+    weights: Float32[Tensor, "g g"]
     window: Window
     note: str | None
 
@@ -77,12 +77,13 @@ def reference_window(box: Box, size: tuple[int, int]) -> Window:
     x, y, width, height = box
     x1, y1, x2, y2 = int(x), int(y), int(x + width), int(y + height)
     side = max(x2 - x1, y2 - y1) * WINDOW_SCALE
-    left, right = _span((x1 + x2) / 2, side, size[1])
-    top, bottom = _span((y1 + y2) / 2, side, size[0])
+    left, right = _window_edges((x1 + x2) / 2, side, size[1])
+    top, bottom = _window_edges((y1 + y2) / 2, side, size[0])
     return left, top, right, bottom
 
 
-def _span(centre: float, side: float, limit: int) -> tuple[int, int]:
+def _window_edges(centre: float, side: float, limit: int) -> tuple[int, int]:
+    """Where a window begins and ends along one axis of the image."""
     low = min(max(int(centre - side / 2), 0), limit - 1)
     high = min(int(centre + side / 2), limit)
     # A box thinner than a pixel, or outside the image, still shows the pixel nearest to it.
@@ -133,14 +134,15 @@ def window_input(reference: Reference, side: int, grid: int) -> WindowInput:
     return WindowInput(resize_bicubic(crop, side), weights, (left, top, right, bottom), note)
 
 
-def _mask_box(mask: NDArray[np.bool_]) -> Box:
+def _mask_box(mask: Bool[np.ndarray, "H W"]) -> Box:
+    """Box around a mask: x, y, width, height."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     x, y = int(columns[0]), int(rows[0])
     return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
 
 
-def _centre_patch(mask: NDArray[np.bool_], grid: int) -> Tensor:
-    """Weight 1 on the token under the centre of mass of a window's mask, `[g, g]`."""
+def _centre_patch(mask: Bool[np.ndarray, "h w"], grid: int) -> Float32[Tensor, "{grid} {grid}"]:
+    """Weight 1 on the token under the centre of mass of a window's mask."""
     row, column = (
         int((pixels.mean() + 0.5) / length * grid)
         for pixels, length in zip(np.nonzero(mask), mask.shape, strict=True)

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.dataset.evaluation.shots_curve import ShotsCurve
+from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE
-from fiftyone_ntt.demo.world import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 
 SHOTS = (1, 3, 5, 10)
 SEEDS = (0, 1, 2)

@@ -10,8 +10,8 @@ import fiftyone.core.view as fov
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.dataset.labels.masks import detection_mask
+from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES
-from fiftyone_ntt.demo.world import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.drawing.overlays import Instance, class_colours, draw_instances, save_sheet
 
 PREDICTIONS = "predictions"

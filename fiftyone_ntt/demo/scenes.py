@@ -438,7 +438,7 @@ def _shade(canvas: _Canvas, alpha: Floats, top: int, left: int) -> None:
     canvas.image[rows, columns] *= 1 - 0.38 * shadow[..., None]
 
 
-def _finish(rng: np.random.Generator, image: Floats) -> Bytes:
+def _add_light_and_noise(rng: np.random.Generator, image: Floats) -> Bytes:
     """Uneven light and sensor noise, then uint8."""
     size = image.shape[0]
     light = 1 + 0.05 * _noise(rng, 3, size)[..., None]
@@ -477,4 +477,4 @@ def generate_scene(
                 break
     masks = canvas.owner == np.arange(len(kinds))[:, None, None]
     labels, palettes = (tuple(pair[i] for pair in kinds) for i in range(2))
-    return Scene(_finish(rng, canvas.image), masks, labels, palettes)
+    return Scene(_add_light_and_noise(rng, canvas.image), masks, labels, palettes)

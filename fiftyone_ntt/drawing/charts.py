@@ -13,7 +13,7 @@ _CLASSES_SHOWN = 80
 
 
 def shots_chart(
-    figures: Mapping[str, Mapping[int, Sequence[float]]],
+    metrics: Mapping[str, Mapping[int, Sequence[float]]],
     *,
     title: str = "",
     published: Mapping[str, Mapping[int, float]] | None = None,
@@ -21,13 +21,13 @@ def shots_chart(
     """Figures against the number of references per class, mean ± std over draws.
 
     Args:
-        figures: by name, then by shots: one value in 0..1 per draw.
+        metrics: by name, then by shots: one value in 0..1 per draw.
         title: above the chart.
         published: by name, then by shots, in 0..1; drawn dashed in the same colour.
     """
     chart = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = chart.subplots()
-    for index, (name, by_shots) in enumerate(figures.items()):
+    for index, (name, by_shots) in enumerate(metrics.items()):
         shots = sorted(by_shots)
         values = [100 * np.asarray(by_shots[count]) for count in shots]
         means, stds = [v.mean() for v in values], [v.std() for v in values]
@@ -37,7 +37,7 @@ def shots_chart(
             dashed = [100 * known[count] for count in sorted(known)]
             label = f"{name}, published"
             axes.plot(sorted(known), dashed, "--", color=f"C{index}", alpha=0.6, label=label)
-    shown = [*figures.values(), *(published or {}).values()]
+    shown = [*metrics.values(), *(published or {}).values()]
     every = sorted({count for by_shots in shown for count in by_shots})
     axes.set_xscale("log")
     axes.set_xticks(every, [str(count) for count in every])
@@ -49,25 +49,25 @@ def shots_chart(
     return chart
 
 
-def class_chart(figures: Mapping[str, Mapping[str, float]], *, title: str = "") -> Figure:
+def class_chart(metrics: Mapping[str, Mapping[str, float]], *, title: str = "") -> Figure:
     """Figures of each class as bars, best class on top; of very many, the best and the worst.
 
     Args:
-        figures: by class, then by name, in 0..1.
+        metrics: by class, then by name, in 0..1.
         title: above the chart.
     """
-    names = list(dict.fromkeys(name for row in figures.values() for name in row))
-    ranked = sorted(figures, key=lambda label: figures[label].get(names[0], -1.0))
+    names = list(dict.fromkeys(name for row in metrics.values() for name in row))
+    ranked = sorted(metrics, key=lambda label: metrics[label].get(names[0], -1.0))
     if len(ranked) > _CLASSES_SHOWN:
         half = _CLASSES_SHOWN // 2
         ranked = [*ranked[:half], *ranked[-half:]]
-        title = f"{title} ({_CLASSES_SHOWN} of {len(figures)} classes)".strip()
+        title = f"{title} ({_CLASSES_SHOWN} of {len(metrics)} classes)".strip()
     chart = Figure(figsize=(6.4, 1.2 + 0.24 * len(ranked)), layout="constrained")
     axes = chart.subplots()
     thickness = 0.8 / len(names)
     for index, name in enumerate(names):
         positions = np.arange(len(ranked)) + (len(names) - 1 - 2 * index) * thickness / 2
-        values = [100 * figures[label].get(name, 0.0) for label in ranked]
+        values = [100 * metrics[label].get(name, 0.0) for label in ranked]
         axes.barh(positions, values, thickness, label=name)
     axes.set_yticks(range(len(ranked)), ranked)
     axes.set_ylim(-0.7, len(ranked) - 0.3)

@@ -58,7 +58,7 @@ def save_reference_sheet(
 def _picture(label: str, reference: Reference, colours: dict[str, tuple[int, int, int]]) -> Pixels:
     left, top, right, bottom = reference_window(reference.box, reference.image.shape[:2])
     crop = reference.image[top:bottom, left:right]
-    mask = _inside(reference)[top:bottom, left:right].astype(np.uint8)
+    mask = _reference_mask(reference)[top:bottom, left:right].astype(np.uint8)
     scale = _SIDE / max(crop.shape[:2])
     size = tuple(max(round(side * scale), 1) for side in crop.shape[1::-1])
     shown = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(bool)
@@ -69,7 +69,7 @@ def _picture(label: str, reference: Reference, colours: dict[str, tuple[int, int
     return _captioned(canvas, label)
 
 
-def _inside(reference: Reference) -> NDArray[np.bool_]:
+def _reference_mask(reference: Reference) -> NDArray[np.bool_]:
     if reference.mask is not None:
         return reference.mask
     x, y, w, h = (round(value) for value in reference.box)

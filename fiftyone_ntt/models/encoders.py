@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from fiftyone_ntt.errors import ModelError
-from fiftyone_ntt.models.precision import Precision, marked, precision_type
+from fiftyone_ntt.models.precision import Precision, identity_in, precision_type
 from fiftyone_ntt.models.preprocessing import normalise
 from fiftyone_ntt.models.weights_identity import weights_identity
 
@@ -50,7 +51,7 @@ class TransformersEncoder:
             )
         self.grid = self.side // patch
         self.width = int(config.hidden_size)
-        self.identity = marked(_identity(model, self.side, patch), precision)
+        self.identity = identity_in(_identity(model, self.side, patch), precision)
         self.device = torch.device(device)
         self.model: Any = model
         self._type = precision_type(precision)
@@ -58,9 +59,11 @@ class TransformersEncoder:
         self._leading_tokens = 1 + int(getattr(config, "num_register_tokens", 0))
 
     @torch.no_grad()
-    def encode(self, images: Tensor) -> Tensor:
-        """Final layer-normed patch tokens, float32 `[B, g * g, C]`, of `images`, float32
-        `[B, 3, side, side]`, RGB in 0..1; class and register tokens are dropped."""
+    def encode(
+        self, images: Float32[Tensor, "B 3 {self.side} {self.side}"]
+    ) -> Float32[Tensor, "B {self.grid}**2 {self.width}"]:
+        """Final layer-normed patch tokens of `images`, RGB in 0..1; class and register tokens are
+        dropped."""
         pixels = normalise(images, self.side, self.device).to(self._type)
         tokens: Tensor = self.model(pixel_values=pixels).last_hidden_state
         return tokens[:, self._leading_tokens :].float()

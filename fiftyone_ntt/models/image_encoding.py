@@ -17,12 +17,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 _CPU_TOKENS = 1024
 """Tokens of one piece on a CPU: enough to pay for reading a block's weights once more, and few
 enough for the widest activations to stay below what the C library hands back to the kernel."""
+_NO_LIMIT = 2**31
 
 
 class ImageEncoder:
@@ -37,18 +39,18 @@ class ImageEncoder:
         self._neck = model.vision_encoder.neck
         self._levels = int(model.vision_encoder.num_feature_levels)
         self._projections = (model.mask_decoder.conv_s0, model.mask_decoder.conv_s1)
-        self._positions: Tensor | None = None
+        self._positions: Float[Tensor, "1 h w c"] | None = None
 
-    def __call__(self, pixels: Tensor) -> list[Tensor]:
-        """Feature levels of normalised images `[B, 3, S, S]`, finest first, each `[B, c, h, w]`;
-        the two finest as the mask decoder reads them."""
+    def __call__(self, pixels: Float[Tensor, "B 3 S S"]) -> list[Float[Tensor, "B _c _h _w"]]:
+        """Feature levels of normalised images, finest first; the two finest as the mask decoder
+        reads them."""
         levels = self._pyramid(self._stages(pixels))
         for index, projection in enumerate(self._projections):
             levels[index] = projection(levels[index])
         return [level.contiguous() for level in levels]
 
-    def _stages(self, pixels: Tensor) -> list[Tensor]:
-        """The trunk's output at the end of each stage, `[B, h, w, c]`."""
+    def _stages(self, pixels: Float[Tensor, "B 3 S S"]) -> list[Float[Tensor, "B _h _w _c"]]:
+        """The trunk's output at the end of each stage."""
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         tokens = self._trunk.patch_embed(pixels)
         if self._positions is None or self._positions.shape[1:3] != tokens.shape[1:3]:
@@ -61,7 +63,9 @@ class ImageEncoder:
                 stages.append(tokens)
         return stages
 
-    def _pyramid(self, stages: list[Tensor]) -> list[Tensor]:
+    def _pyramid(
+        self, stages: list[Float[Tensor, "B _h _w _c"]]
+    ) -> list[Float[Tensor, "B C _h _w"]]:
         """The neck: every stage in the same width, coarser ones added to some, finest first."""
         last = len(stages) - 1
         levels: list[Tensor] = []
@@ -74,15 +78,17 @@ class ImageEncoder:
         return levels[-self._levels :][::-1]
 
 
-def _run_block(block: Any, tokens: Tensor) -> Tensor:
+def _run_block(
+    block: Any, tokens: Float[Tensor, "B h w {block.dim}"]
+) -> Float[Tensor, "B _ _ {block.dim_out}"]:
     """One block of the trunk.
 
     Args:
         block: a `Sam2MultiScaleBlock`.
-        tokens: `[B, h, w, c]`; overwritten where the block keeps their shape.
+        tokens: overwritten where the block keeps their shape.
 
     Returns:
-        `[B, h / s, w / s, c']`, where `s` is the block's query stride.
+        its tokens, fewer by its query stride in both directions.
     """
     stride = block.query_stride[0] if block.query_stride else 1
     batch, height, width, _ = tokens.shape
@@ -99,27 +105,34 @@ def _run_block(block: Any, tokens: Tensor) -> Tensor:
     return out
 
 
-def _bands(block: Any, tokens: Tensor) -> Iterator[tuple[int, int]]:
+def _bands(block: Any, tokens: Float[Tensor, "B h w c"]) -> Iterator[tuple[int, int]]:
     """Rows that go through a block together: whole windows, or everything."""
     batch, height, width, _ = tokens.shape
     step = height
-    if block.window_size and tokens.device.type == "cpu":
-        windows = max(1, _CPU_TOKENS // (batch * width * block.window_size))
+    if block.window_size:
+        windows = max(1, _piece_length(tokens.device) // (batch * width * block.window_size))
         step = windows * block.window_size
     for top in range(0, height, step):
         yield top, min(top + step, height)
 
 
-def _add_mlp(block: Any, tokens: Tensor) -> None:
+def _add_mlp(block: Any, tokens: Float[Tensor, "B h w c"]) -> None:
     """Add what the block's second half makes of each token to it."""
     for image in tokens:
         rows = image.view(-1, image.shape[-1])
-        for piece in rows.split(_CPU_TOKENS if rows.device.type == "cpu" else len(rows)):
+        for piece in rows.split(_piece_length(rows.device)):
             piece.add_(block.mlp(block.layer_norm2(piece)))
 
 
-def _attend(block: Any, tokens: Tensor, stride: int) -> Tensor:
-    """Attention within windows `[B, h, w, c]` -> `[B, h / s, w / s, c']`."""
+def _piece_length(device: torch.device) -> int:
+    """How many tokens to work on together: a GPU, which has no such caches, takes all there are."""
+    return _CPU_TOKENS if device.type == "cpu" else _NO_LIMIT
+
+
+def _attend(
+    block: Any, tokens: Float[Tensor, "B h w {block.dim}"], stride: int
+) -> Float[Tensor, "B h//{stride} w//{stride} {block.dim_out}"]:
+    """Attention within windows."""
     attention = block.attn
     batch, height, width, _ = tokens.shape
     high, wide = (block.window_size,) * 2 if block.window_size else (height, width)
@@ -145,8 +158,10 @@ def _attend(block: Any, tokens: Tensor, stride: int) -> Tensor:
     return out
 
 
-def _pooled(tokens: Tensor, stride: int) -> Tensor:
-    """Maxima over squares of `[N, h, w, c]`."""
+def _pooled(
+    tokens: Float[Tensor, "N h w c"], stride: int
+) -> Float[Tensor, "N h//{stride} w//{stride} c"]:
+    """Maxima over squares."""
     if stride == 1:
         return tokens
     return functional.max_pool2d(tokens.permute(0, 3, 1, 2), stride, stride).permute(0, 2, 3, 1)

@@ -24,6 +24,9 @@ to `own` or taken into `rows` beforehand, in float32.
 
 Image tokens come in tiles that fit a processor's caches. The next attention reads a tile as soon as
 its shares are computed, and its softmax goes on from tile to tile.
+
+Axes here and in what builds on it: `P` prompts of `n` tokens each, `T` image tokens, `t` of them in
+a tile, all `D` wide; `h` heads, each `d` wide; `R` rows.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from itertools import repeat
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 
@@ -42,16 +46,16 @@ class Basis:
     """What makes rows of prompt tokens' values.
 
     Attributes:
-        projections: of each layer so far, `[h, d, D]`: what a head's value adds to an image token.
-        offsets: of each layer so far, `[D]`: what is added whatever the value. A head's shares add
-            up to 1, so it goes into the first head's rows.
+        projections: of each layer so far: what a head's value adds to an image token.
+        offsets: of each layer so far: what is added whatever the value. A head's shares add up to
+            1, so it goes into the first head's rows.
     """
 
-    projections: tuple[Tensor, ...] = ()
-    offsets: tuple[Tensor, ...] = ()
+    projections: tuple[Float[Tensor, "h d D"], ...] = ()
+    offsets: tuple[Float[Tensor, " D"], ...] = ()
 
-    def rows(self, values: Sequence[Tensor]) -> Tensor:
-        """`[P, R, D]` of the values of each layer so far, `[P, n, h, d]`."""
+    def rows(self, values: Sequence[Float[Tensor, "P n h d"]]) -> Float[Tensor, "P R D"]:
+        """Those of the values of each layer so far."""
         made = []
         for value, projection, offset in zip(values, self.projections, self.offsets, strict=True):
             rows = by_head(value, projection)
@@ -59,8 +63,8 @@ class Basis:
             made.append(rows)
         return torch.cat(made, dim=1)
 
-    def scaled(self, factors: Tensor) -> Basis:
-        """Every row times `[D]`."""
+    def scaled(self, factors: Float[Tensor, " D"]) -> Basis:
+        """Every row times some factors."""
         return self._each(lambda part: part * factors)
 
     def centred(self) -> Basis:
@@ -71,22 +75,23 @@ class Basis:
         """In another number format."""
         return self._each(lambda part: part.to(dtype))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Basis:
+    def _each(
+        self, change: Callable[[Float[Tensor, "*axes D"]], Float[Tensor, "*axes D"]]
+    ) -> Basis:
         return Basis(tuple(map(change, self.projections)), tuple(map(change, self.offsets)))
 
 
 @dataclass(frozen=True, eq=False)
 class Common:
-    """What all prompts of an image have in common at some depth; all float32.
+    """What all prompts of an image have in common at some depth.
 
     Attributes:
-        own: `[T, D]`.
-        bias: `[D]`.
+        own, bias: see above.
         basis: of the rows.
     """
 
-    own: Tensor
-    bias: Tensor
+    own: Float32[Tensor, "T D"]
+    bias: Float32[Tensor, " D"]
     basis: Basis = Basis()
 
     def gathered(self, writer: Any) -> Common:
@@ -111,18 +116,18 @@ class WritingTile:
     """What all prompts share of `t` image tokens that gather from prompt tokens.
 
     Attributes:
-        queries: `[h, d, t]`, of `own`; in the first layer, of everything.
-        places: `[h, d, t]`, of everything else: positions and biases. None in the first layer.
-        outward: of each layer so far, `[h, d, t]`: `own`, centred, times the basis' projections.
-        offsets: float32 `[t]`, likewise with its offsets.
-        squares: float32 `[t]`, squared lengths of `own`, centred.
+        queries: of `own`; in the first layer, of everything.
+        places: of everything else: positions and biases. None in the first layer.
+        outward: of each layer so far: `own`, centred, times the basis' projections.
+        offsets: likewise with its offsets.
+        squares: squared lengths of `own`, centred.
     """
 
-    queries: Tensor
-    places: Tensor | None
-    outward: tuple[Tensor, ...]
-    offsets: tuple[Tensor, ...]
-    squares: Tensor
+    queries: Float[Tensor, "h d t"]
+    places: Float[Tensor, "h d t"] | None
+    outward: tuple[Float[Tensor, "h d t"], ...]
+    offsets: tuple[Float32[Tensor, " t"], ...]
+    squares: Float32[Tensor, " t"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,15 +135,15 @@ class ReadingTile:
     """What all prompts share of `t` image tokens that prompt tokens attend to.
 
     Attributes:
-        keys: `[h, d, t]`, of `own`.
-        places: `[h, d, t]`, of the positions. Biases are left out: they add the same to all scores
-            of a query, which the softmax does not see.
-        values: `[h, d, t]`, of `own`.
+        keys: of `own`.
+        places: of the positions. Biases are left out: they add the same to all scores of a query,
+            which the softmax does not see.
+        values: of `own`.
     """
 
-    keys: Tensor
-    places: Tensor
-    values: Tensor
+    keys: Float[Tensor, "h d t"]
+    places: Float[Tensor, "h d t"]
+    values: Float[Tensor, "h d t"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +156,7 @@ class SharedLayer:
         epsilon: of the normalisation.
         basis: after the normalisation.
         reading: tiles of the image tokens after it.
-        value_bias: `[h * d]`, of the values read.
+        value_bias: of the values read, all heads'.
     """
 
     writing: tuple[WritingTile, ...]
@@ -159,18 +164,21 @@ class SharedLayer:
     epsilon: float
     basis: Basis
     reading: tuple[ReadingTile, ...]
-    value_bias: Tensor
+    value_bias: Float[Tensor, " hd"]
 
 
 def share_layers(
-    transformer: Any, tokens: Tensor, positions: Tensor, length: int
+    transformer: Any,
+    tokens: Float32[Tensor, "T D"],
+    positions: Float32[Tensor, "T D"],
+    length: int,
 ) -> tuple[tuple[SharedLayer, ...], Common]:
     """Compute once what all prompts share of an image's tokens.
 
     Args:
         transformer: a `Sam2TwoWayTransformer`; the results are in its number format.
-        tokens: of the image, float32 `[T, D]`.
-        positions: their encoding, float32 `[T, D]`.
+        tokens: of the image.
+        positions: their encoding.
         length: of a tile.
 
     Returns:
@@ -197,7 +205,11 @@ def share_layers(
 
 
 def _writing_tiles(
-    writer: Any, before: Common, gathered: Common, positions: Tensor, length: int
+    writer: Any,
+    before: Common,
+    gathered: Common,
+    positions: Float32[Tensor, "T D"],
+    length: int,
 ) -> tuple[WritingTile, ...]:
     dtype = writer.q_proj.weight.dtype
     queries = _projected(writer.q_proj, before.own, writer)
@@ -218,7 +230,7 @@ def _writing_tiles(
 
 
 def _reading_tiles(
-    reader: Any, common: Common, positions: Tensor, length: int
+    reader: Any, common: Common, positions: Float32[Tensor, "T D"], length: int
 ) -> tuple[ReadingTile, ...]:
     dtype = reader.k_proj.weight.dtype
     whole = (
@@ -230,38 +242,48 @@ def _reading_tiles(
     return tuple(ReadingTile(*of_tile) for of_tile in zip(*parts, strict=True))
 
 
-def by_head(vectors: Tensor, shared: Tensor) -> Tensor:
-    """Products `[P, n * h, t]` of each head's vectors `[P, n, h, d]` with its `[h, d, t]`."""
+def by_head(
+    vectors: Float[Tensor, "P n h d"], shared: Float[Tensor, "h d t"]
+) -> Float[Tensor, "P n*h t"]:
+    """Products of each head's vectors with what all prompts share of it."""
     count, tokens, heads, _ = vectors.shape
     out = vectors.new_empty(count, tokens * heads, shared.shape[2])
     torch.bmm(vectors.flatten(0, 1).transpose(0, 1), shared, out=heads_first(out, heads))
     return out
 
 
-def heads_first(products: Tensor, heads: int) -> Tensor:
-    """`[P, n * h, t]` seen as `[h, P * n, t]`."""
+def heads_first(
+    products: Float[Tensor, "P nh t"], heads: int
+) -> Float[Tensor, "{heads} P*nh//{heads} t"]:
+    """Products as `by_head` gives them, seen by head, then by prompt and token."""
     return products.view(-1, heads, products.shape[2]).transpose(0, 1)
 
 
-def by_token(projected: Tensor, attention: Any) -> Tensor:
-    """`[..., h * d]` as `[..., h, d]`."""
+def by_token(
+    projected: Float[Tensor, "*tokens hd"], attention: Any
+) -> Float[Tensor, "*tokens {attention.num_attention_heads} d"]:
+    """Projected tokens, the heads' parts on an axis of their own."""
     return projected.unflatten(-1, (attention.num_attention_heads, -1))
 
 
-def per_head(weight: Tensor, attention: Any) -> Tensor:
-    """A projection's weight `[h * d, D]` as `[h, d, D]`."""
+def per_head(
+    weight: Float[Tensor, "hd D"], attention: Any
+) -> Float[Tensor, "{attention.num_attention_heads} d D"]:
+    """A projection's weight, likewise."""
     return weight.unflatten(0, (attention.num_attention_heads, -1))
 
 
-def _projected(projection: nn.Linear, tokens: Tensor, attention: Any) -> Tensor:
-    """Tokens `[T, D]` times a projection's weight, without its bias, `[h, d, T]`."""
+def _projected(
+    projection: nn.Linear, tokens: Float32[Tensor, "T D"], attention: Any
+) -> Float32[Tensor, "{attention.num_attention_heads} d T"]:
+    """Tokens times a projection's weight, without its bias."""
     return per_head(projection.weight.float() @ tokens.T, attention)
 
 
-def _tiles(values: Tensor, length: int) -> list[Tensor]:
+def _tiles(values: Float[Tensor, "*axes T"], length: int) -> list[Float[Tensor, "*axes _t"]]:
     """The last axis in parts, each in memory of its own."""
     return [part.contiguous() for part in values.split(length, dim=-1)]
 
 
-def _centred(rows: Tensor) -> Tensor:
+def _centred(rows: Float[Tensor, "*axes D"]) -> Float[Tensor, "*axes D"]:
     return rows - rows.mean(dim=-1, keepdim=True)

@@ -18,6 +18,7 @@ from fiftyone_ntt.models import meta_checkpoints
 from fiftyone_ntt.models.encoders import TransformersEncoder
 from fiftyone_ntt.models.folders import download, load_folder
 from fiftyone_ntt.models.model_registry import (
+    WITH_ARTICLE,
     Kind,
     find_model,
     find_model_set,
@@ -84,10 +85,15 @@ def load_models(
     Raises:
         ModelError: a model is unknown, cannot be fetched or read, or the device is not there
             or does not compute in this precision.
+
+    Example:
+        >>> models = ntt.load_models("demo")
+        >>> models.name, models.encoder_spec, models.precision
+        ('demo', 'demo', 'float32')
     """
     is_set = encoder is None and segmenter is None
-    encoder_spec = _lasting(find_model_set(name).encoder if encoder is None else encoder)
-    segmenter_spec = _lasting(find_model_set(name).segmenter if segmenter is None else segmenter)
+    encoder_spec = _absolute(find_model_set(name).encoder if encoder is None else encoder)
+    segmenter_spec = _absolute(find_model_set(name).segmenter if segmenter is None else segmenter)
     return Models(
         name=name if is_set else f"{encoder_spec} + {segmenter_spec}",
         encoder=load_encoder(encoder_spec, device, precision),
@@ -189,7 +195,7 @@ def _locate(spec: ModelSpec, kind: Kind) -> str:
     raise unknown_model_error(text, kind)
 
 
-def _lasting(spec: ModelSpec) -> str:
+def _absolute(spec: ModelSpec) -> str:
     """`spec`, made absolute if it is a path, so that it still holds in another folder."""
     path = Path(spec).expanduser()
     named = any(entry.name == fspath(spec) for entry in list_models())
@@ -206,13 +212,10 @@ def _read(source: str, kind: Kind) -> PreTrainedModel:
     found: Kind = "segmenter" if hasattr(model, "mask_decoder") else "encoder"
     if found != kind:
         raise ModelError(
-            f"{source} is {type(model).__name__}, {_A[found]}, but {_A[kind]} is needed here: "
-            f"give it as the {found} instead."
+            f"{source} is {type(model).__name__}, {WITH_ARTICLE[found]}, but {WITH_ARTICLE[kind]} "
+            f"is needed here: give it as the {found} instead."
         )
     return model
-
-
-_A = {"encoder": "an encoder", "segmenter": "a segmenter"}
 
 
 def _stamp(source: str) -> int:

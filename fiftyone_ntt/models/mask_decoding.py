@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from fiftyone_ntt.models.batching import fitting, in_batches
@@ -26,21 +27,24 @@ from fiftyone_ntt.models.image_tokens import SharedLayer, by_token, share_layers
 from fiftyone_ntt.models.mask_upscaling import UpscalingTile, share_upscaling, upscale
 from fiftyone_ntt.models.token_attention import (
     PromptTile,
-    Room,
+    ShareBuffer,
     read,
     read_shared,
     values_of,
     write,
 )
 
-IOU_TOKEN = 1
-FIRST_MASK_TOKEN = 2
+_IOU_TOKEN = 1
+_FIRST_MASK_TOKEN = 2
 """Output tokens: object score, IoU, then one per mask, the single-mask output first."""
 
 _TILE_TOKENS = 512
 _PROMPTS_TIMES_TOKENS = 2**14
 """On a CPU, tokens of a tile, and prompts at once times those: measured, a compromise between the
 caches and the cost of a call."""
+
+_Best = tuple[Int64[Tensor, " N"], Float32[Tensor, " N"], Float32[Tensor, "N m m"]]
+"""Rows of the prompts kept, their IoUs and mask logits."""
 
 _ROWS_PER_TOKEN = 16
 """More than a prompt takes per image token of released models, in rows `D` wide; upscaling takes
@@ -52,19 +56,19 @@ class PreparedImage:
     """What all prompts of one image share. Not for two threads at once.
 
     Attributes:
-        keys, values: `[h, T, d]`, of the first attention, before image tokens differ by prompt.
+        keys, values: of the first attention, before image tokens differ by prompt.
         layers: of the transformer.
         upscaling: of the tiles.
         prompts_at_once: how many to decode together.
-        room: memory for the shares of prompts' image tokens.
+        buffer: for the shares of prompts' image tokens.
     """
 
-    keys: Tensor
-    values: Tensor
+    keys: Float[Tensor, "h T d"]
+    values: Float[Tensor, "h T d"]
     layers: tuple[SharedLayer, ...]
     upscaling: tuple[UpscalingTile, ...]
     prompts_at_once: int
-    room: Room
+    buffer: ShareBuffer
 
     @property
     def mask_side(self) -> int:
@@ -83,15 +87,18 @@ def in_precision(decoder: Any, dtype: torch.dtype) -> Any:
 
 
 def prepare_image(
-    decoder: Any, embedding: Tensor, details: tuple[Tensor, ...], positions: Tensor
+    decoder: Any,
+    embedding: Float32[Tensor, "1 D s s"],
+    details: tuple[Float32[Tensor, "1 D//8 4*s 4*s"], Float32[Tensor, "1 D//4 2*s 2*s"]],
+    positions: Float32[Tensor, "1 D s s"],
 ) -> PreparedImage:
     """Compute once what all prompts of an image share.
 
     Args:
         decoder: a `Sam2MaskDecoder`.
-        embedding: `[1, D, s, s]`, the "no mask" embedding added.
-        details: finest first, `[1, D / 8, 4s, 4s]` and `[1, D / 4, 2s, 2s]`.
-        positions: `[1, D, s, s]`.
+        embedding: of the image, the "no mask" embedding added.
+        details: finer levels of its features, finest first.
+        positions: encoding of the image tokens' positions.
     """
     dtype = decoder.iou_token.weight.dtype
     tokens, places = (level[0].flatten(1).T.float() for level in (embedding, positions))
@@ -104,11 +111,11 @@ def prepare_image(
         layers=layers,
         upscaling=share_upscaling(decoder, common, details, length),
         prompts_at_once=at_once,
-        room=Room(tokens.to(dtype), [len(part) for part in tokens.split(length)]),
+        buffer=ShareBuffer(tokens.to(dtype), [len(part) for part in tokens.split(length)]),
     )
 
 
-def _sizes(tokens: Tensor, dtype: torch.dtype) -> tuple[int, int]:
+def _sizes(tokens: Float32[Tensor, "T D"], dtype: torch.dtype) -> tuple[int, int]:
     """Prompts to decode at once, and the length of a tile.
 
     A CPU works on what fits its caches, a GPU on what fits its memory.
@@ -120,24 +127,24 @@ def _sizes(tokens: Tensor, dtype: torch.dtype) -> tuple[int, int]:
 
 
 def decode_best(
-    decoder: Any, image: PreparedImage, prompts: Tensor, iou_threshold: float
-) -> tuple[Tensor, Tensor, Tensor]:
+    decoder: Any, image: PreparedImage, prompts: Float32[Tensor, "P k D"], iou_threshold: float
+) -> _Best:
     """The best of the multimask outputs of each prompt, where its predicted IoU is high enough.
 
     Args:
         decoder: a `Sam2MaskDecoder`.
         image: from `prepare_image`.
-        prompts: `[P, k, D]`, sparse prompt embeddings.
+        prompts: sparse prompt embeddings.
         iou_threshold: outputs above it are kept.
 
     Returns:
-        rows of the kept prompts `[N]`, their IoUs `[N]` and mask logits `[N, 4s, 4s]`.
+        rows of the prompts kept, their IoUs and mask logits.
 
     Raises:
         ModelError: memory does not suffice for one prompt.
     """
 
-    def part(start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+    def part(start: int, stop: int) -> _Best:
         rows, *best = _decode_part(decoder, image, prompts[start:stop], iou_threshold)
         return start + rows, best[0], best[1]
 
@@ -147,14 +154,14 @@ def decode_best(
 
 
 def _decode_part(
-    decoder: Any, image: PreparedImage, prompts: Tensor, iou_threshold: float
-) -> tuple[Tensor, Tensor, Tensor]:
+    decoder: Any, image: PreparedImage, prompts: Float32[Tensor, "P k D"], iou_threshold: float
+) -> _Best:
     outputs = torch.cat(
         [decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight]
     )
     given = torch.cat([outputs.expand(len(prompts), -1, -1), prompts.to(outputs.dtype)], dim=1)
     prompted = _run_layers(decoder.transformer, image, given)
-    columns = torch.full((len(prompts),), IOU_TOKEN, device=prompts.device)
+    columns = torch.full((len(prompts),), _IOU_TOKEN, device=prompts.device)
     iou_tokens, tiles = _read_last(decoder.transformer, image, prompted, columns)
     head = decoder.iou_prediction_head
     predicted = head(iou_tokens.to(head.proj_out.weight.dtype))
@@ -173,26 +180,26 @@ class _Prompted:
     """Tokens after the layers.
 
     Attributes:
-        given: tokens of the prompts before the layers, `[P, n, D]`, their positions too.
-        tokens: after them, `[P, n, D]`.
-        rows: of the image tokens, `[P, R, D]`.
+        given: tokens of the prompts before the layers, their positions too.
+        tokens: after them.
+        rows: of the image tokens.
         tiles: of the image tokens, perhaps still to be made.
     """
 
-    given: Tensor
-    tokens: Tensor
-    rows: Tensor
+    given: Float[Tensor, "P n D"]
+    tokens: Float[Tensor, "P n D"]
+    rows: Float[Tensor, "P R D"]
     tiles: Iterable[PromptTile]
 
-    def of(self, which: Tensor) -> _Prompted:
+    def of(self, which: Int64[Tensor, " N"]) -> _Prompted:
         """Of some prompts."""
         tiles = [tile[which] for tile in self.tiles]
         return _Prompted(self.given[which], self.tokens[which], self.rows[which], tiles)
 
 
-def _run_layers(transformer: Any, image: PreparedImage, given: Tensor) -> _Prompted:
+def _run_layers(transformer: Any, image: PreparedImage, given: Float[Tensor, "P n D"]) -> _Prompted:
     width = given.shape[1] * len(image.keys) * len(image.layers)
-    tiles: Iterable[PromptTile] = image.room.tiles(len(given), width)
+    tiles: Iterable[PromptTile] = image.buffer.tiles(len(given), width)
     tokens: Tensor = given
     rows: Tensor | None = None
     values: list[Tensor] = []
@@ -218,10 +225,13 @@ def _run_layers(transformer: Any, image: PreparedImage, given: Tensor) -> _Promp
 
 
 def _read_last(
-    transformer: Any, image: PreparedImage, prompted: _Prompted, columns: Tensor
-) -> tuple[Tensor, list[PromptTile]]:
-    """One token of each prompt, its column `[P]`, after the last attention, `[P, D]`; and the image
-    tokens, all made by now."""
+    transformer: Any,
+    image: PreparedImage,
+    prompted: _Prompted,
+    columns: Int64[Tensor, " P"],
+) -> tuple[Float[Tensor, "P D"], list[PromptTile]]:
+    """One token of each prompt, by its column, after the last attention; and the image tokens, all
+    made by now."""
     every = torch.arange(len(columns), device=columns.device)
     token = prompted.tokens[every, columns][:, None]
     queries = token + prompted.given[every, columns][:, None]
@@ -231,7 +241,9 @@ def _read_last(
     return normed[:, 0], tiles
 
 
-def _self_attention(attention: Any, placed: Tensor, values: Tensor) -> Tensor:
+def _self_attention(
+    attention: Any, placed: Float[Tensor, "P n D"], values: Float[Tensor, "P n D"]
+) -> Float[Tensor, "P n D"]:
     query, key, value = (
         by_token(projection(tokens), attention).transpose(1, 2)
         for projection, tokens in (
@@ -245,9 +257,11 @@ def _self_attention(attention: Any, placed: Tensor, values: Tensor) -> Tensor:
     return out
 
 
-def _masks(decoder: Any, image: PreparedImage, kept: _Prompted, chosen: Tensor) -> Tensor:
-    """Mask logits `[N, 4s, 4s]` of each prompt's chosen mask token `[N]`."""
-    tokens, tiles = _read_last(decoder.transformer, image, kept, FIRST_MASK_TOKEN + chosen)
+def _masks(
+    decoder: Any, image: PreparedImage, kept: _Prompted, chosen: Int64[Tensor, " N"]
+) -> Float32[Tensor, "N {image.mask_side} {image.mask_side}"]:
+    """Mask logits of each prompt's chosen mask token."""
+    tokens, tiles = _read_last(decoder.transformer, image, kept, _FIRST_MASK_TOKEN + chosen)
     weights = tokens.new_empty(len(chosen), decoder.upscale_conv2.out_channels)
     for index, head in enumerate(decoder.output_hypernetworks_mlps):
         weights[chosen == index] = head(tokens[chosen == index])

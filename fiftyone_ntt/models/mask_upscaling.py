@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from fiftyone_ntt.models.image_tokens import Common
@@ -21,25 +22,28 @@ class UpscalingTile:
     A token's 4 x 4 pixels are extra axes, so nothing is transposed until the mask itself.
 
     Attributes:
-        own: `[t, 4 * D / 4]`, the first convolution of `own`.
-        middle: finer features, `[t, 4 * D / 4]`, plus the biases of tokens and convolution.
-        fine: `[t * 4, 4 * D / 8]`, the finest, plus the second convolution's bias.
+        own: the first convolution of `own`; a token's 4 pixels are as wide together as the token.
+        middle: finer features, plus the biases of tokens and convolution.
+        fine: the finest, plus the second convolution's bias.
     """
 
-    own: Tensor
-    middle: Tensor
-    fine: Tensor
+    own: Float[Tensor, "t D"]
+    middle: Float[Tensor, "t D"]
+    fine: Float[Tensor, "4*t D//2"]
 
 
 def share_upscaling(
-    decoder: Any, common: Common, details: tuple[Tensor, ...], length: int
+    decoder: Any,
+    common: Common,
+    details: tuple[Float32[Tensor, "1 c f f"], Float32[Tensor, "1 2*c f//2 f//2"]],
+    length: int,
 ) -> tuple[UpscalingTile, ...]:
     """Compute once what all prompts share of an image's upscaling.
 
     Args:
         decoder: a `Sam2MaskDecoder`.
         common: of the image tokens after the last layer.
-        details: finest first, `[1, D / 8, 4s, 4s]` and `[1, D / 4, 2s, 2s]`.
+        details: finer levels of the image's features, finest first.
         length: of a tile.
     """
     first, second = decoder.upscale_conv1, decoder.upscale_conv2
@@ -57,18 +61,18 @@ def share_upscaling(
 def upscale(
     decoder: Any,
     shared: Sequence[UpscalingTile],
-    rows: Tensor,
+    rows: Float[Tensor, "N R D"],
     tiles: Sequence[PromptTile],
-    weights: Tensor,
-) -> Tensor:
-    """Mask logits `[N, 4s, 4s]`.
+    weights: Float[Tensor, "N D//8"],
+) -> Float32[Tensor, "N m m"]:
+    """Mask logits.
 
     Args:
         decoder: a `Sam2MaskDecoder`.
         shared: from `share_upscaling`.
-        rows: of the image tokens, `[N, R, D]`.
+        rows: of the image tokens.
         tiles: of the image tokens after the last layer.
-        weights: of the features, `[N, D / 8]`.
+        weights: of the features.
     """
     rows = rows @ _as_matrix(decoder.upscale_conv1)
     logits = [
@@ -78,8 +82,10 @@ def upscale(
     return _as_pixels(torch.cat(logits, dim=1).float())
 
 
-def _features(decoder: Any, shared: UpscalingTile, rows: Tensor, tile: PromptTile) -> Tensor:
-    """Features `[N, t * 16, D / 8]` of the pixels of a tile."""
+def _features(
+    decoder: Any, shared: UpscalingTile, rows: Float[Tensor, "N R D"], tile: PromptTile
+) -> Float[Tensor, "N 16*{len(shared.own)} D//8"]:
+    """Features of the pixels of a tile, 16 a token."""
     norm = decoder.upscale_layer_norm
     tokens = tile.mapped(shared.own, rows, shared.middle)
     features = tokens.view(len(rows), -1, *norm.normalized_shape)
@@ -88,13 +94,17 @@ def _features(decoder: Any, shared: UpscalingTile, rows: Tensor, tile: PromptTil
     return F.gelu(features).view(len(rows), 4 * features.shape[1], -1)
 
 
-def _as_matrix(convolution: nn.ConvTranspose2d) -> Tensor:
-    """A 2 x 2 transposed convolution's weight as `[C, 4 * C']`: each token's four pixels."""
+def _as_matrix(
+    convolution: nn.ConvTranspose2d,
+) -> Float[Tensor, "{convolution.in_channels} 4*{convolution.out_channels}"]:
+    """A 2 x 2 transposed convolution's weight: of each token's four pixels."""
     return convolution.weight.permute(0, 2, 3, 1).flatten(1)
 
 
-def _in_token_order(details: Tensor, levels: int) -> Tensor:
-    """Pixels `[1, C, 2**levels * s, ...]` by the token they lie in: `[T, 4 ** levels, C]`.
+def _in_token_order(
+    details: Float32[Tensor, "1 C f f"], levels: int
+) -> Float32[Tensor, "(f>>{levels})**2 4**{levels} C"]:
+    """Pixels by the token they lie in.
 
     Within a token they are ordered as `_features` makes them: by 2 x 2 block, then inside it.
     """
@@ -106,8 +116,8 @@ def _in_token_order(details: Tensor, levels: int) -> Tensor:
     return blocks.permute(*order, 0).reshape(side * side, 4**levels, -1)
 
 
-def _as_pixels(logits: Tensor) -> Tensor:
-    """The inverse of `_in_token_order` for two levels: `[N, T * 16]` to `[N, 4s, 4s]`."""
+def _as_pixels(logits: Float32[Tensor, "N pixels"]) -> Float32[Tensor, "N m m"]:
+    """The inverse of `_in_token_order` for two levels."""
     side = round((logits.shape[1] // 16) ** 0.5)
     blocks = logits.view(-1, side, side, 2, 2, 2, 2)
     return blocks.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, 4 * side, 4 * side)

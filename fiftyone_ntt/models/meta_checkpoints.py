@@ -20,8 +20,10 @@ from transformers import PreTrainedModel
 
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models import meta_dinov2, meta_sam2
+from fiftyone_ntt.models.state_dict import StateDict
 
 SUFFIXES = (".pt", ".pth")
+"""Of the files that are read here."""
 
 _FAMILIES: dict[str, ModuleType] = {"SAM 2": meta_sam2, "DINOv2": meta_dinov2}
 _MODEL_TYPES = {
@@ -53,7 +55,7 @@ def load_meta_checkpoint(path: Path) -> PreTrainedModel:
     return fill(model, convert(state, family, path), path)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> StateDict:
     """The tensors of a `torch.save` file: a bare state dict, or one under the key `model`.
 
     Raises:
@@ -74,15 +76,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def convert(state: Mapping[str, Tensor], family: str, path: Path) -> dict[str, Tensor]:
+def convert(state: StateDict, family: str, path: Path) -> StateDict:
     """The tensors under transformers' names; ModelError if one has no place there."""
+    converted: StateDict
     converted, unknown = _FAMILIES[family].convert(state)
     if unknown:
         raise ModelError(
             f"{path} holds {len(unknown)} tensors that no released {family} file has: "
             f"{_first(unknown)}. Use Meta's original file, or a transformers folder."
         )
-    return dict(converted)
+    return converted
 
 
 def empty_model(family: str, config: Mapping[str, Any], path: Path) -> PreTrainedModel:
@@ -98,7 +101,7 @@ def empty_model(family: str, config: Mapping[str, Any], path: Path) -> PreTraine
     return model
 
 
-def fill(model: PreTrainedModel, state: Mapping[str, Tensor], path: Path) -> PreTrainedModel:
+def fill(model: PreTrainedModel, state: StateDict, path: Path) -> PreTrainedModel:
     """Gives every tensor of `model` its value from `state`, as float32.
 
     Raises:
@@ -123,7 +126,7 @@ def fill(model: PreTrainedModel, state: Mapping[str, Tensor], path: Path) -> Pre
     return model
 
 
-def _family_of(state: Mapping[str, Tensor], path: Path) -> str:
+def _family_of(state: StateDict, path: Path) -> str:
     for name, family in _FAMILIES.items():
         if family.MARKER in state:
             return name
@@ -133,7 +136,7 @@ def _family_of(state: Mapping[str, Tensor], path: Path) -> str:
     )
 
 
-def _recognise(state: Mapping[str, Tensor], family: str, path: Path) -> dict[str, Any] | None:
+def _recognise(state: StateDict, family: str, path: Path) -> dict[str, Any] | None:
     try:
         config: dict[str, Any] | None = _FAMILIES[family].released_config(state)
     except (KeyError, ValueError) as error:  # a tensor is absent, or has too few dimensions

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jaxtyping import Shaped
 from torch import Tensor
 from transformers import (
     Dinov2Config,
@@ -13,6 +14,8 @@ from transformers import (
     Dinov2WithRegistersConfig,
     Dinov2WithRegistersModel,
 )
+
+from fiftyone_ntt.models.state_dict import StateDict
 
 MARKER = "blocks.0.ls1.gamma"
 """A tensor that only files of this family hold."""
@@ -37,7 +40,7 @@ _PARTS = {
 }
 
 
-def convert(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+def convert(state: StateDict) -> tuple[StateDict, list[str]]:
     """The file's tensors under transformers' names, and the keys that have no place there."""
     converted: dict[str, Tensor] = {}
     unknown: list[str] = []
@@ -49,7 +52,9 @@ def convert(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     return converted, unknown
 
 
-def _translate(key: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _translate(
+    key: str, tensor: Shaped[Tensor, " ..."]
+) -> Iterator[tuple[str, Shaped[Tensor, " ..."]]]:
     fused = _FUSED.fullmatch(key)
     if fused:
         layer, module, kind = fused.groups()
@@ -65,7 +70,7 @@ def _translate(key: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
             return
 
 
-def released_config(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+def released_config(state: StateDict) -> dict[str, Any] | None:
     """The released architecture that the tensors' shapes fit, as a transformers configuration."""
     _, tokens, width = state["pos_embed"].shape
     patch = state["patch_embed.proj.weight"].shape[-1]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from transformers import Sam2Config, Sam2Model
 
+from fiftyone_ntt.models.state_dict import StateDict
+
 MARKER = "image_encoder.trunk.pos_embed_window"
 """A tensor that only files of this family hold."""
 
@@ -60,7 +62,7 @@ _RENAMES = (
 )
 
 
-def convert(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+def convert(state: StateDict) -> tuple[StateDict, list[str]]:
     """The file's tensors under transformers' names, and the keys that have no place there."""
     converted: dict[str, Tensor] = {}
     unknown: list[str] = []
@@ -74,7 +76,7 @@ def convert(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
     return converted, unknown
 
 
-def _join_point_embeddings(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _join_point_embeddings(state: StateDict) -> StateDict:
     """The four prompt kinds' `[1, C]` (negative, positive, two box corners) as one `[4, C]`."""
     keys = sorted(key for key in state if _POINT_EMBEDDING.fullmatch(key))
     if len({state[key].shape for key in keys}) != 1:
@@ -84,7 +86,7 @@ def _join_point_embeddings(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return joined
 
 
-def _translate(key: str, state: Mapping[str, Tensor]) -> list[str]:
+def _translate(key: str, state: StateDict) -> list[str]:
     if key == "no_mem_embed":
         return ["no_memory_embedding"]
     if key == _POSITIONS:  # transformers keeps a copy for the image and one for the prompts
@@ -99,7 +101,7 @@ def _translate(key: str, state: Mapping[str, Tensor]) -> list[str]:
     return []
 
 
-def _rename_mlp_layer(key: str, state: Mapping[str, Tensor]) -> str:
+def _rename_mlp_layer(key: str, state: StateDict) -> str:
     """Layers 0 .. n of an MLP are `proj_in`, `layers.0` .. `layers.{n - 2}`, `proj_out`."""
     match = _MLP_LAYER.fullmatch(key)
     if not match:
@@ -112,7 +114,7 @@ def _rename_mlp_layer(key: str, state: Mapping[str, Tensor]) -> str:
     return f"{mlp}.layers.{index - 1}.{kind}"
 
 
-def released_config(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+def released_config(state: StateDict) -> dict[str, Any] | None:
     """The released architecture that the tensors' shapes fit, as a transformers configuration."""
     _, width, *background = state["image_encoder.trunk.pos_embed"].shape
     depth = 1 + max(int(m[1]) for m in map(_TRUNK_BLOCK.match, state) if m)

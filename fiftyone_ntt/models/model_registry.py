@@ -13,6 +13,8 @@ from typing import Literal
 from fiftyone_ntt.errors import ModelError
 
 Kind = Literal["encoder", "segmenter"]
+WITH_ARTICLE = {"encoder": "an encoder", "segmenter": "a segmenter"}
+"""A kind in a sentence."""
 
 _DEMO_WEIGHTS = Path(__file__).resolve().parents[1] / "demo" / "weights"
 
@@ -137,10 +139,12 @@ def find_model(name: str, kind: Kind) -> ModelEntry | None:
         return entries[kind]
     if entries:
         other = next(iter(entries))
-        raise ModelError(f"{name!r} is {_A[other]}, not {_A[kind]}. {_choices(kind)}")
+        raise ModelError(
+            f"{name!r} is {WITH_ARTICLE[other]}, not {WITH_ARTICLE[kind]}. {_choices(kind)}"
+        )
     if any(name == model_set.name for model_set in _SETS):
         raise ModelError(
-            f"{name!r} is a set of models, not {_A[kind]}: give it as the models' name. "
+            f"{name!r} is a set of models, not {WITH_ARTICLE[kind]}: give it as the models' name. "
             f"{_choices(kind)}"
         )
     return None
@@ -210,9 +214,6 @@ def has_weights(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(
         (folder / file).is_file() for file in WEIGHT_FILES
     )
-
-
-_A = {"encoder": "an encoder", "segmenter": "a segmenter"}
 
 
 def _choices(kind: Kind) -> str:

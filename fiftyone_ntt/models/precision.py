@@ -38,7 +38,7 @@ def precision_type(precision: Precision) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
-def marked(identity: str, precision: Precision) -> str:
+def identity_in(identity: str, precision: Precision) -> str:
     """A model's identity, with its precision unless that is float32."""
     return identity if precision == "float32" else f"{identity}-{precision}"
 

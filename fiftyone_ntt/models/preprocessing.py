@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Of red, green and blue in 0..1."""
 
 
-def normalise(images: Tensor, side: int, device: torch.device) -> Tensor:
-    """RGB in 0..1, float32 `[B, 3, side, side]`, to the models' zero-mean range, on `device`.
+def normalise(
+    images: Float32[Tensor, "B 3 {side} {side}"], side: int, device: torch.device
+) -> Float32[Tensor, "B 3 {side} {side}"]:
+    """RGB in 0..1 to the models' zero-mean range, on `device`.
 
     Raises:
         ValueError: the images have another shape (resizing is the caller's decision).

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float32, Int64
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -16,7 +17,7 @@ from fiftyone_ntt.models.mask_decoding import (
     in_precision,
     prepare_image,
 )
-from fiftyone_ntt.models.precision import Precision, marked, precision_type
+from fiftyone_ntt.models.precision import Precision, identity_in, precision_type
 from fiftyone_ntt.models.preprocessing import normalise
 from fiftyone_ntt.models.weights_identity import weights_identity
 
@@ -26,14 +27,13 @@ class ImageFeatures:
     """One image's features, as the mask decoder reads them.
 
     Attributes:
-        embedding: float32 `[1, C, h, w]`, the coarsest level.
-        details: float32, the finer levels, finest first, `[1, C / 8, 4h, 4w]` and
-            `[1, C / 4, 2h, 2w]`.
+        embedding: the coarsest level.
+        details: the finer levels, finest first.
         prepared: what all point prompts of the image share.
     """
 
-    embedding: Tensor
-    details: tuple[Tensor, ...]
+    embedding: Float32[Tensor, "1 C s s"]
+    details: tuple[Float32[Tensor, "1 C//8 4*s 4*s"], Float32[Tensor, "1 C//4 2*s 2*s"]]
     prepared: PreparedImage
 
 
@@ -74,7 +74,7 @@ class TransformersSegmenter:
         self.add_no_memory_embedding = add_no_memory_embedding
         self.side = int(self.model.prompt_encoder.input_image_size)
         self.mask_side = 4 * int(self.model.prompt_encoder.image_embedding_size[0])
-        self.identity = marked(_identity(model, self.side, add_no_memory_embedding), precision)
+        self.identity = identity_in(_identity(model, self.side, add_no_memory_embedding), precision)
         self.device = torch.device(device)
         self.model.eval().requires_grad_(False).to(self.device)
         self._type = precision_type(precision)
@@ -84,29 +84,35 @@ class TransformersSegmenter:
             part.to(self._type)
         self._encoder = ImageEncoder(self.model)
         with torch.no_grad():
-            self._positions: Tensor = self.model.get_image_wide_positional_embeddings()
+            self._positions: Float32[Tensor, "1 C s s"] = (
+                self.model.get_image_wide_positional_embeddings()
+            )
 
     @torch.no_grad()
-    def embed(self, images: Tensor) -> list[ImageFeatures]:
-        """One embedding per image of `images`, float32 `[B, 3, S, S]`, RGB in 0..1."""
+    def embed(self, images: Float32[Tensor, "B 3 {self.side} {self.side}"]) -> list[ImageFeatures]:
+        """One embedding per image of `images`, RGB in 0..1."""
         pixels = normalise(images, self.side, self.device).to(self._type)
         levels = [level.float() for level in self._encoder(pixels)]
         if self.add_no_memory_embedding:
             levels[-1] = levels[-1] + self.model.no_memory_embedding.view(1, -1, 1, 1)
         return [self._features([level[i : i + 1] for level in levels]) for i in range(len(images))]
 
-    def _features(self, levels: list[Tensor]) -> ImageFeatures:
-        *details, embedding = levels
+    def _features(self, levels: list[Float32[Tensor, "1 _c _h _w"]]) -> ImageFeatures:
+        fine, middle, embedding = levels
         no_mask = self.model.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
         prepared = prepare_image(
-            self._decoder, embedding + no_mask, tuple(details), self._positions
+            self._decoder, embedding + no_mask, (fine, middle), self._positions
         )
-        return ImageFeatures(embedding, tuple(details), prepared)
+        return ImageFeatures(embedding, (fine, middle), prepared)
 
     @torch.no_grad()
     def decode_best(
-        self, embedding: ImageFeatures, points: Tensor, iou_threshold: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, embedding: ImageFeatures, points: Float32[Tensor, "P 2"], iou_threshold: float
+    ) -> tuple[
+        Int64[Tensor, " N"],
+        Float32[Tensor, " N"],
+        Float32[Tensor, "N {self.mask_side} {self.mask_side}"],
+    ]:
         """The best of the multimask outputs of one positive point each, where it is good enough.
 
         Equal to choosing from the model's own outputs up to rounding, and several times faster:
@@ -114,11 +120,12 @@ class TransformersSegmenter:
 
         Args:
             embedding: one image's, from `embed`.
-            points: float32 `[P, 2]`; memory grows with `P`, so the caller splits them.
+            points: x and y in the segmenter's pixels; memory grows with their number, so the
+                caller splits them.
             iou_threshold: points whose highest predicted IoU is not above it are left out.
 
         Returns:
-            rows kept `[N]`, their predicted IoUs `[N]` and mask logits `[N, m, m]`.
+            rows kept, their predicted IoUs and mask logits.
         """
         points = points.to(self.device, torch.float32)
         labels = torch.ones(1, len(points), 1, dtype=torch.int32, device=self.device)
@@ -127,16 +134,18 @@ class TransformersSegmenter:
         return decode_best(self._decoder, embedding.prepared, sparse[0], iou_threshold)
 
     @torch.no_grad()
-    def decode_boxes(self, embedding: ImageFeatures, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def decode_boxes(
+        self, embedding: ImageFeatures, boxes: Float32[Tensor, "P 4"]
+    ) -> tuple[Float32[Tensor, "P {self.mask_side} {self.mask_side}"], Float32[Tensor, " P"]]:
         """The single-mask output of one box each; where the model's configuration says so, an
         unstable one is replaced by the best of the multimask outputs.
 
         Args:
             embedding: one image's, from `embed`.
-            boxes: float32 `[P, 4]`, corners x1, y1, x2, y2 in the segmenter's pixels.
+            boxes: corners x1, y1, x2, y2 in the segmenter's pixels.
 
         Returns:
-            mask logits float32 `[P, m, m]` and predicted IoUs float32 `[P]`.
+            mask logits and predicted IoUs.
         """
         if not len(boxes):  # the decoder cannot reshape an empty batch
             empty = torch.zeros(0, self.mask_side, self.mask_side, device=self.device)

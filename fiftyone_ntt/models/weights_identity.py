@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 _SHOWN_DIGITS = 12
@@ -37,7 +38,7 @@ def weights_identity(model: nn.Module, name: str, settings: Mapping[str, Any]) -
     return f"{name}:{total.hexdigest()[:_SHOWN_DIGITS]}"
 
 
-def _tensor_digest(tensor: Tensor) -> bytes:
+def _tensor_digest(tensor: Shaped[Tensor, " ..."]) -> bytes:
     plain = tensor.detach().to("cpu", torch.float32).contiguous()
     digest = hashlib.sha256(str(tuple(plain.shape)).encode())
     digest.update(plain.view(-1).view(torch.uint8).numpy().data)

@@ -45,7 +45,7 @@ def install_plugin(plugins_dir: str | Path | None = None) -> Path:
     root = _fiftyone_plugins_dir() if plugins_dir is None else Path(plugins_dir)
     folder = root.expanduser().joinpath(*PLUGIN_NAME.split("/"))
     try:
-        _check_ours(folder)
+        _check_stub_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / ENTRY, STUB)
         # Last: it is what makes a folder a plugin.
@@ -80,7 +80,7 @@ def _without_database() -> Iterator[None]:
             os.environ[name] = before
 
 
-def _check_ours(folder: Path) -> None:
+def _check_stub_folder(folder: Path) -> None:
     """Refuse a folder with anything in it that this module did not write."""
     if folder.is_symlink():
         raise InputError(
@@ -90,7 +90,9 @@ def _check_ours(folder: Path) -> None:
     if not folder.exists():
         return
     foreign = sorted(
-        path.name for path in folder.iterdir() if path.name != "__pycache__" and not _ours(path)
+        path.name
+        for path in folder.iterdir()
+        if path.name != "__pycache__" and not _is_stub_file(path)
     )
     if foreign:
         raise InputError(
@@ -99,7 +101,7 @@ def _check_ours(folder: Path) -> None:
         )
 
 
-def _ours(path: Path) -> bool:
+def _is_stub_file(path: Path) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
     if path.name == ENTRY:

@@ -68,10 +68,10 @@ def _published(protocol: str) -> dict[str, dict[int, float]]:
 def _classes(draws: list[Draw]) -> dict[str, dict[str, float]]:
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for draw in draws:
-        for label, figures in draw.classes.items():
-            for metric, value in figures.items():
+        for label, metrics in draw.classes.items():
+            for metric, value in metrics.items():
                 values[label][metric].append(value)
     return {
-        label: {metric: float(np.mean(part)) for metric, part in figures.items()}
-        for label, figures in values.items()
+        label: {metric: float(np.mean(part)) for metric, part in metrics.items()}
+        for label, metrics in values.items()
     }

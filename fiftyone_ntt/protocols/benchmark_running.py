@@ -11,25 +11,31 @@ from fiftyone_ntt.coco.labelling import Progress, build_bank_from_coco, segment_
 from fiftyone_ntt.coco.reading import read_coco, references_by_class
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.settings import Mode, ProposalSettings, check_mode, check_stored_mode
+from fiftyone_ntt.core.settings import (
+    Mode,
+    ProposalSettings,
+    check_mode,
+    check_stored_mode,
+    is_stored_mode,
+)
 from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.models.loading import Models, load_models
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS, Part, Protocol
-from fiftyone_ntt.protocols.choosing import different_counts, reference_counts
+from fiftyone_ntt.protocols.choosing import distinct_counts, reference_counts
 from fiftyone_ntt.protocols.data import as_content, require_images
 from fiftyone_ntt.protocols.draws import Draw, Setup
 from fiftyone_ntt.protocols.published import SEEDS
-from fiftyone_ntt.protocols.record import Benchmark, resumed
+from fiftyone_ntt.protocols.record import Benchmark, resume_benchmark
 from fiftyone_ntt.store.atomic import write_atomically
 from fiftyone_ntt.store.proposal_store import ProposalStore, default_store
 
 OnDraw = Callable[[Draw], None]
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class _RunContext:
     """What all draws of one call share."""
 
     protocol: Protocol
@@ -96,13 +102,16 @@ def run_benchmark(
         ModelError: the models cannot be loaded.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> found = ntt.run_benchmark("toy", "/data/coco", "toy", device="cuda")  # doctest: +SKIP
-        >>> found.draws[0].metrics["masks AP"]  # doctest: +SKIP
+        >>> found = ntt.run_benchmark("toy", coco, "toy", models="demo", points_per_side=4)
+        >>> [draw] = found.draws
+        >>> draw.references, draw.images
+        ({'bird': 1, 'boat': 1}, 10)
+        >>> 0 < draw.metrics["masks AP"] < 1
+        True
     """
     grid = ProposalSettings(points_per_side=points_per_side)
     checked = check_mode(mode)
-    kept = _store(store, checked)
+    kept = _resolve_store(store, checked)
     if not 0 <= confidence_threshold <= 1:
         raise InputError(f"confidence_threshold is {confidence_threshold}. Pass a number in 0..1.")
     chosen, found, wanted = check_request(protocol, data, parts, shots, seeds)
@@ -116,15 +125,15 @@ def run_benchmark(
         grid.points_per_side,
         confidence_threshold if "mIoU" in chosen.headline else None,
     )
-    work = _Work(chosen, loaded, setup, kept, keep_results, sheets, progress)
+    work = _RunContext(chosen, loaded, setup, kept, keep_results, sheets, progress)
     folder = Path(output)
-    benchmark = resumed(folder, setup)
+    benchmark = resume_benchmark(folder, setup)
     for part in found:
-        benchmark = _with_data(benchmark, part, folder)
-    for part, count, seed in _draws(found, wanted, seeds):
+        benchmark = _with_part_data(benchmark, part, folder)
+    for part, count, seed in _planned_draws(found, wanted, seeds):
         draw = benchmark.find(part.name, count, seed)
         if draw is None:
-            draw = _run(work, part, folder / part.name, count, seed)
+            draw = _run_draw(work, part, folder / part.name, count, seed)
             benchmark = benchmark.with_draw(draw)
             benchmark.save(folder)
         on_draw(draw)
@@ -133,9 +142,9 @@ def run_benchmark(
     return benchmark
 
 
-def _store(given: ProposalStore | None, mode: Mode) -> ProposalStore | None:
-    """The store to use: None in a mode whose proposals serve one bank alone."""
-    if given is None and mode == "adaptive":
+def _resolve_store(given: ProposalStore | None, mode: Mode) -> ProposalStore | None:
+    """The store to use: the default one only if the mode can use any."""
+    if given is None and not is_stored_mode(mode):
         return None
     check_stored_mode(mode)
     return given or default_store()
@@ -155,8 +164,8 @@ def check_request(
     """
     chosen = _protocol(protocol)
     found = _parts(chosen, Path(data), parts)
-    _checked("seeds", seeds, 0)
-    return chosen, found, _checked("shots", chosen.shots if shots is None else shots, 1)
+    _check_numbers("seeds", seeds, 0)
+    return chosen, found, _check_numbers("shots", chosen.shots if shots is None else shots, 1)
 
 
 def _protocol(name: str) -> Protocol:
@@ -179,13 +188,13 @@ def _parts(protocol: Protocol, data: Path, names: Sequence[str] | None) -> list[
     return parts
 
 
-def _checked(name: str, values: Sequence[int], least: int) -> list[int]:
+def _check_numbers(name: str, values: Sequence[int], least: int) -> list[int]:
     if not values or min(values) < least:
         raise InputError(f"{name} are {list(values)}. Pass whole numbers of at least {least}.")
     return list(dict.fromkeys(values))
 
 
-def _with_data(benchmark: Benchmark, part: Part, folder: Path) -> Benchmark:
+def _with_part_data(benchmark: Benchmark, part: Part, folder: Path) -> Benchmark:
     """The benchmark with this part's data, which must be those it was begun with."""
     files = {
         path: (part.root / path).stat().st_size
@@ -206,20 +215,20 @@ def _with_data(benchmark: Benchmark, part: Part, folder: Path) -> Benchmark:
     return benchmark
 
 
-def _draws(
+def _planned_draws(
     parts: Sequence[Part], shots: Sequence[int], seeds: Sequence[int]
 ) -> Iterator[tuple[Part, int, int | None]]:
     """Seed by seed, so that an interrupted benchmark has whole rows."""
     for index, seed in enumerate(dict.fromkeys(seeds)):
         for part in parts:
             for count in shots:
-                if not part.is_fixed(count):
+                if not part.has_published_references(count):
                     yield part, count, seed
                 elif index == 0:
                     yield part, count, None
 
 
-def _run(work: _Work, part: Part, folder: Path, shots: int, seed: int | None) -> Draw:
+def _run_draw(work: _RunContext, part: Part, folder: Path, shots: int, seed: int | None) -> Draw:
     """One draw; what an interrupted call left of it is used."""
     own = folder / f"{shots}-shot" / ("published" if seed is None else f"seed-{seed}")
     targets, results = folder / "targets.json", own / "results.json"
@@ -231,7 +240,7 @@ def _run(work: _Work, part: Part, folder: Path, shots: int, seed: int | None) ->
         groups = references_by_class(read_coco(references), part.root)
         save_reference_sheet(groups, own / "references.png")
     if not results.exists():
-        _segment(work, part, own, targets, results)
+        _segment_targets(work, part, own, targets, results)
     outcome = work.protocol.score(results, targets, work.setup.confidence_threshold or 0.0)
     chosen = json.loads(references.read_text())
     draw = Draw(
@@ -241,7 +250,7 @@ def _run(work: _Work, part: Part, folder: Path, shots: int, seed: int | None) ->
         outcome.metrics,
         outcome.classes,
         reference_counts(chosen),
-        different_counts(chosen),
+        distinct_counts(chosen),
         images=len(json.loads(targets.read_text())["images"]),
         detections=len(json.loads(results.read_text())),
     )
@@ -250,7 +259,9 @@ def _run(work: _Work, part: Part, folder: Path, shots: int, seed: int | None) ->
     return draw
 
 
-def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -> None:
+def _segment_targets(
+    work: _RunContext, part: Part, own: Path, targets: Path, results: Path
+) -> None:
     bank_file = own / "bank.safetensors"
     if bank_file.exists():
         bank = MemoryBank.load(bank_file)
@@ -273,7 +284,7 @@ def _segment(work: _Work, part: Part, own: Path, targets: Path, results: Path) -
     )
     if report.failures:
         results.unlink()
-        reasons = "\n".join(list(report.failures.values())[:_SHOWN])
+        reasons = "\n".join(list(report.failures.values())[:_MAX_SHOWN])
         raise InputError(
             f"{len(report.failures)} of {report.images} images cannot be segmented, and a score "
             f"over the rest could not be compared:\n{reasons}"

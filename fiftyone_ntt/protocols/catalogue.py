@@ -12,7 +12,7 @@ from fiftyone_ntt.core.sampling import TooFew
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols import cd_fsod_data, coco_data, lvis_data, voc_data
 from fiftyone_ntt.protocols.choosing import as_references, largest_references, sampled_references
-from fiftyone_ntt.protocols.data import Source, restricted
+from fiftyone_ntt.protocols.data import Source, restrict
 from fiftyone_ntt.protocols.published import (
     CD_FSOD,
     COCO_20I_FOLDS,
@@ -35,7 +35,7 @@ class Part:
         files: annotation files and image folders it needs, relative to `root`.
         targets: reads the images to segment, with their annotations, of the part's classes.
         references: chooses the references, by shots and seed: a COCO file's content.
-        is_fixed: whether the references of so many shots are published, and no seed matters.
+        has_published_references: whether those of so many shots are published, and no seed matters.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Part:
     files: tuple[str, ...]
     targets: Callable[[], CocoFile]
     references: Callable[[int, int], Record]
-    is_fixed: Callable[[int], bool] = lambda shots: False
+    has_published_references: Callable[[int], bool] = lambda shots: False
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,10 @@ class Protocol:
 def _coco_part(root: Path, name: str, classes: Callable[[CocoFile], tuple[str, ...]]) -> Part:
     """References from train2017, all images of val2017 as targets."""
 
-    def of(part: str) -> CocoFile:
+    def read(part: str) -> CocoFile:
+        """Train2017 or val2017, of the classes wanted."""
         file = coco_data.read_part(root, part)
-        return restricted(file, classes(file))
+        return restrict(file, classes(file))
 
     parts = coco_data.TRAIN, coco_data.VAL
     return Part(
@@ -87,8 +88,8 @@ def _coco_part(root: Path, name: str, classes: Callable[[CocoFile], tuple[str, .
         root,
         coco_data.COCO,
         (*map(coco_data.annotations_of, parts), *parts),
-        lambda: of(coco_data.VAL),
-        lambda shots, seed: sampled_references(of(coco_data.TRAIN), shots, seed),
+        lambda: read(coco_data.VAL),
+        lambda shots, seed: sampled_references(read(coco_data.TRAIN), shots, seed),
     )
 
 
@@ -105,21 +106,23 @@ def _coco_20i(root: Path, name: str) -> Part:
 
 def _toy(root: Path, name: str) -> Part:
     def file() -> CocoFile:
+        """Train2017, of which the example's images are."""
         return coco_data.read_part(root, coco_data.TRAIN)
 
     def references(shots: int, seed: int) -> Record:
+        """The published ones; there are none of other shots."""
         if shots != 1:
             raise InputError(f"toy has one reference per class, not {shots}. Leave out the shots.")
-        return largest_references(restricted(file(), TOY_REFERENCES), TOY_REFERENCES)
+        return largest_references(restrict(file(), TOY_REFERENCES), TOY_REFERENCES)
 
     return Part(
         name,
         root,
         coco_data.COCO,
         (coco_data.annotations_of(coco_data.TRAIN), coco_data.TRAIN),
-        lambda: restricted(file(), TOY_REFERENCES, TOY_TARGETS),
+        lambda: restrict(file(), TOY_REFERENCES, TOY_TARGETS),
         references,
-        is_fixed=lambda shots: True,
+        has_published_references=lambda shots: True,
     )
 
 
@@ -127,15 +130,15 @@ def _voc(root: Path, name: str) -> Part:
     # The folder that holds VOCdevkit, or VOCdevkit itself.
     root = root.parent if root.name == voc_data.KIT else root
     classes = VOC_NOVEL[int(name)]
-    lists = [voc_data.listing(*part) for part in (*voc_data.TRAIN, *voc_data.TEST)]
+    lists = [voc_data.image_list(*part) for part in (*voc_data.TRAIN, *voc_data.TEST)]
     return Part(
         name,
         root,
         voc_data.VOC,
         tuple(lists),
-        lambda: restricted(voc_data.read_parts(root, voc_data.TEST), classes),
+        lambda: restrict(voc_data.read_parts(root, voc_data.TEST), classes),
         lambda shots, seed: sampled_references(
-            restricted(voc_data.read_parts(root, voc_data.TRAIN), classes), shots, seed
+            restrict(voc_data.read_parts(root, voc_data.TRAIN), classes), shots, seed
         ),
     )
 
@@ -161,11 +164,13 @@ def _cd_fsod(root: Path, name: str) -> Part:
         for part in (cd_fsod_data.TRAIN, cd_fsod_data.TEST)
     )
 
-    def is_fixed(shots: int) -> bool:
+    def has_published_references(shots: int) -> bool:
+        """Whether the set has a file of so many shots."""
         return (root / cd_fsod_data.shots_file(folder, shots)).exists()
 
     def references(shots: int, seed: int) -> Record:
-        if is_fixed(shots):
+        """The published ones, or a draw from the training set."""
+        if has_published_references(shots):
             file = train(cd_fsod_data.shots_file(folder, shots))
             return as_references(file, file.annotations)
         annotations = cd_fsod_data.annotations_of(folder, cd_fsod_data.TRAIN)
@@ -181,7 +186,7 @@ def _cd_fsod(root: Path, name: str) -> Part:
         (annotations, *images),
         lambda: test(annotations),
         references,
-        is_fixed,
+        has_published_references,
     )
 
 

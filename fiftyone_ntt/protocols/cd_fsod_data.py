@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fiftyone_ntt.coco.reading import CocoFile, Record, read_coco
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.protocols.data import Source, boxes_alone
+from fiftyone_ntt.protocols.data import Source, without_segmentations
 from fiftyone_ntt.protocols.published import CD_FSOD
 
 TRAIN, TEST = "train", "test"
@@ -53,7 +53,7 @@ def read_part(root: Path, folder: str, part: str, annotations: str) -> CocoFile:
     Raises:
         InputError: the file cannot be read, or lists an image that is nowhere.
     """
-    file = boxes_alone(read_coco(root / annotations))
+    file = without_segmentations(read_coco(root / annotations))
     found = {
         name: os.path.relpath(os.path.join(parent, name), root)
         for parent, _, names in os.walk(root / folder / part)
@@ -62,13 +62,13 @@ def read_part(root: Path, folder: str, part: str, annotations: str) -> CocoFile:
     return replace(
         file,
         images={
-            key: {**record, "file_name": _place(record, found, file.path, f"{folder}/{part}")}
+            key: {**record, "file_name": _image_path(record, found, file.path, f"{folder}/{part}")}
             for key, record in file.images.items()
         },
     )
 
 
-def _place(record: Record, found: dict[str, str], path: Path, part: str) -> str:
+def _image_path(record: Record, found: dict[str, str], path: Path, part: str) -> str:
     name = os.path.basename(record["file_name"])
     if name not in found:
         raise InputError(

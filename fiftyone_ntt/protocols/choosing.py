@@ -37,6 +37,7 @@ def sampled_references(file: CocoFile, shots: int, seed: int, too_few: TooFew = 
             groups[row["category_id"]].append(candidate)
 
     def qualifies(candidate: Annotation) -> bool:
+        """Whether an annotation's box can be a reference (method 9)."""
         row = candidate.key
         x, y, w, h = row["bbox"]
         return fits((x, y, w, h), _size(file, row["image_id"]))
@@ -93,7 +94,7 @@ def reference_counts(content: Record) -> dict[str, int]:
     return {row["name"]: counts[row["id"]] for row in content["categories"]}
 
 
-def different_counts(content: Record) -> dict[str, int]:
+def distinct_counts(content: Record) -> dict[str, int]:
     """How many different ones each class has of which some are repeated."""
     ids: dict[Any, list[Any]] = defaultdict(list)
     for row in content["annotations"]:

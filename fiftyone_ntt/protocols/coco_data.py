@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fiftyone_ntt.coco.reading import CocoFile
-from fiftyone_ntt.protocols.data import Source, read_placed
+from fiftyone_ntt.protocols.data import Source, read_in_folder
 
 TRAIN, VAL = "train2017", "val2017"
 
@@ -29,4 +29,4 @@ def annotations_of(part: str) -> str:
 
 def read_part(root: Path, part: str) -> CocoFile:
     """`TRAIN` or `VAL`, with the images' paths relative to `root`."""
-    return read_placed(root / annotations_of(part), part)
+    return read_in_folder(root / annotations_of(part), part)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from fiftyone_ntt.coco.reading import CocoFile, Record, read_coco
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, Record, read_coco
 from fiftyone_ntt.errors import InputError
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def require_images(root: Path, file: CocoFile) -> None:
     if missing:
         raise InputError(
             f"{len(missing)} of the {len(names)} images that {file.path} lists are not in {root}: "
-            f"{', '.join(missing[:_SHOWN])}{', ...' if len(missing) > _SHOWN else ''}. Download "
-            "them: a score over the rest could not be compared."
+            f"{', '.join(missing[:_MAX_SHOWN])}{', ...' if len(missing) > _MAX_SHOWN else ''}. "
+            "Download them: a score over the rest could not be compared."
         )
 
 
 @lru_cache(maxsize=2)
-def read_placed(path: Path, folder: str) -> CocoFile:
+def read_in_folder(path: Path, folder: str) -> CocoFile:
     """A COCO file whose images lie in `folder`, relative to the root of the data.
 
     The last two are kept, because the parts of a protocol share their files and the largest take
@@ -89,7 +89,7 @@ def read_placed(path: Path, folder: str) -> CocoFile:
     return replace(file, images=images)
 
 
-def restricted(
+def restrict(
     file: CocoFile, classes: Collection[str], images: Collection[int] | None = None
 ) -> CocoFile:
     """Only some classes and, unless None, only some images.
@@ -105,7 +105,9 @@ def restricted(
             "again."
         )
     kept = {key: name for key, name in file.categories.items() if name in classes}
-    shown = file.images if images is None else {key: file.images[key] for key in images}
+    shown: dict[ImageId, Record] = (
+        file.images if images is None else {key: file.images[key] for key in images}
+    )
     return replace(
         file,
         images=shown,
@@ -119,7 +121,7 @@ def restricted(
     )
 
 
-def boxes_alone(file: CocoFile) -> CocoFile:
+def without_segmentations(file: CocoFile) -> CocoFile:
     """Without segmentations: of sets that are labelled with boxes they are at best the boxes."""
     rows = [{k: v for k, v in row.items() if k != "segmentation"} for row in file.annotations]
     return replace(file, annotations=rows)

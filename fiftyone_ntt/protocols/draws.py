@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from fiftyone_ntt.protocols.scoring import Figures
+from fiftyone_ntt.protocols.scoring import Metrics
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Draw:
     part: str
     shots: int
     seed: int | None
-    metrics: Figures
-    classes: dict[str, Figures]
+    metrics: Metrics
+    classes: dict[str, Metrics]
     references: dict[str, int]
     repeated: dict[str, int]
     images: int
@@ -65,7 +65,7 @@ class Setup:
 
 
 @runtime_checkable
-class Drawn(Protocol):
+class BenchmarkDraws(Protocol):
     """Draws of one set-up, finished or not: what a summary needs of a benchmark."""
 
     @property

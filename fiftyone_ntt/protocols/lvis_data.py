@@ -30,7 +30,7 @@ def read_part(root: Path, name: str) -> CocoFile:
     path = root / name
     content = read_json(path)
     try:
-        content["images"] = [_placed(record) for record in content["images"]]
+        content["images"] = [_with_file_name(record) for record in content["images"]]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is no file of LVIS v1: an image has no 'coco_url'. Download it again."
@@ -38,7 +38,7 @@ def read_part(root: Path, name: str) -> CocoFile:
     return coco_file(path, content)
 
 
-def _placed(record: Record) -> Record:
+def _with_file_name(record: Record) -> Record:
     """http://images.cocodataset.org/val2017/000000397133.jpg lies in val2017/."""
     folder, name = record["coco_url"].split("/")[-2:]
     return {**record, "file_name": f"{folder}/{name}"}

@@ -78,7 +78,7 @@ def load_benchmark(path: str | Path) -> Benchmark:
         ) from error
 
 
-def resumed(folder: Path, setup: Setup) -> Benchmark:
+def resume_benchmark(folder: Path, setup: Setup) -> Benchmark:
     """The benchmark that a folder holds, or a new one.
 
     Raises:

@@ -9,7 +9,7 @@ from fiftyone_ntt.coco.average_precision import evaluate_results, read_pair
 from fiftyone_ntt.coco.federated import federated_scores
 from fiftyone_ntt.coco.semantic import semantic_scores
 
-Figures = dict[str, float]
+Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Outcome:
         classes: by class name.
     """
 
-    metrics: Figures
-    classes: dict[str, Figures]
+    metrics: Metrics
+    classes: dict[str, Metrics]
 
 
 def coco_outcome(results: Path, targets: Path) -> Outcome:
@@ -56,13 +56,13 @@ def semantic_outcome(results: Path, targets: Path, confidence_threshold: float) 
     return Outcome({**_defined(semantic), **instances.metrics}, classes)
 
 
-def _outcome(kinds: dict[str, Figures], per_class: dict[str, Figures]) -> Outcome:
+def _outcome(kinds: dict[str, Metrics], per_class: dict[str, Metrics]) -> Outcome:
     metrics = {
         f"{kind} {name}": value
-        for kind, figures in kinds.items()
-        for name, value in figures.items()
+        for kind, metrics in kinds.items()
+        for name, value in metrics.items()
     }
-    names = dict.fromkeys(name for figures in per_class.values() for name in figures)
+    names = dict.fromkeys(name for metrics in per_class.values() for name in metrics)
     classes = {
         name: {metric: values[name] for metric, values in per_class.items() if name in values}
         for name in names
@@ -70,5 +70,5 @@ def _outcome(kinds: dict[str, Figures], per_class: dict[str, Figures]) -> Outcom
     return Outcome(_defined(metrics), classes)
 
 
-def _defined(figures: Figures) -> Figures:
-    return {name: value for name, value in figures.items() if value >= 0}
+def _defined(metrics: Metrics) -> Metrics:
+    return {name: value for name, value in metrics.items() if value >= 0}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS
-from fiftyone_ntt.protocols.draws import Draw, Drawn, differences
+from fiftyone_ntt.protocols.draws import BenchmarkDraws, Draw, differences
 from fiftyone_ntt.protocols.published import PUBLISHED, PublishedScore
 
-WHOLE = "all"
+ALL_PARTS = "all"
 """The row of all parts together."""
 
 
@@ -37,19 +37,19 @@ class Row:
     """The figures of one part, or of all together, with so many shots.
 
     Attributes:
-        part: its name, or `WHOLE`.
+        part: its name, or `ALL_PARTS`.
         shots: None for the mean over all shots.
         draws: how many.
-        figures: by name.
+        metrics: by name.
     """
 
     part: str
     shots: int | None
     draws: int
-    figures: dict[str, Spread]
+    metrics: dict[str, Spread]
 
 
-def rows(benchmark: Drawn) -> list[Row]:
+def rows(benchmark: BenchmarkDraws) -> list[Row]:
     """By number of shots: each part, then all together; at last all shots, where that is published.
 
     A figure that one of a row's draws lacks is left out of it.
@@ -66,10 +66,10 @@ def rows(benchmark: Drawn) -> list[Row]:
                 for part in parts
                 if any(draw.part == part for draw in of_shots)
             ]
-        found.append(_row(WHOLE, shots, of_shots))
+        found.append(_row(ALL_PARTS, shots, of_shots))
     scores = PUBLISHED.get(benchmark.setup.protocol, ())
     if len(counts) > 1 and any(score.shots is None for score in scores):
-        found.append(_row(WHOLE, None, list(draws)))
+        found.append(_row(ALL_PARTS, None, list(draws)))
     return found
 
 
@@ -94,10 +94,10 @@ def _spread(draws: Sequence[Draw], name: str) -> Spread:
 def published_score(protocol: str, row: Row, metric: str) -> PublishedScore | None:
     """What is published of this row, if anything is."""
     scores = [s for s in PUBLISHED.get(protocol, ()) if s.metric == metric]
-    return next((s for s in scores if row.part == WHOLE and s.shots == row.shots), None)
+    return next((s for s in scores if row.part == ALL_PARTS and s.shots == row.shots), None)
 
 
-def describe(benchmark: Drawn) -> str:
+def describe(benchmark: BenchmarkDraws) -> str:
     """A table of the headline figures, in percent, beside the published ones."""
     setup, protocol = benchmark.setup, PROTOCOLS[benchmark.setup.protocol]
     lines = [
@@ -111,17 +111,17 @@ def describe(benchmark: Drawn) -> str:
     lines.append(head)
     for row in rows(benchmark):
         label = "all shots" if row.shots is None else f"{row.shots}-shot"
-        if row.part != WHOLE:
+        if row.part != ALL_PARTS:
             label = f"  {row.part}"
         line = f"{label:<18}{row.draws:>6}"
         for metric in protocol.headline:
             published = published_score(protocol.name, row, metric)
-            line += f"{row.figures.get(metric, '-')!s:>14}{published or '-'!s:>14}"
+            line += f"{row.metrics.get(metric, '-')!s:>14}{published or '-'!s:>14}"
         lines.append(line)
     return "\n".join([*lines, *_notes(benchmark)])
 
 
-def _notes(benchmark: Drawn) -> list[str]:
+def _notes(benchmark: BenchmarkDraws) -> list[str]:
     setup, protocol = benchmark.setup, PROTOCOLS[benchmark.setup.protocol]
     notes = list(protocol.notes)
     if protocol.name in PUBLISHED:
@@ -143,7 +143,7 @@ def _notes(benchmark: Drawn) -> list[str]:
     return notes
 
 
-def compare(first: Drawn, second: Drawn) -> str:
+def compare(first: BenchmarkDraws, second: BenchmarkDraws) -> str:
     """One line per figure that two benchmarks share, in percent; differences of set-up on top."""
     lines = differences(first.setup, second.setup)
     if {draw.key for draw in first.draws} != {draw.key for draw in second.draws}:
@@ -152,12 +152,12 @@ def compare(first: Drawn, second: Drawn) -> str:
     for row in rows(first):
         other = others.get((row.part, row.shots))
         label = f"{'all shots' if row.shots is None else f'{row.shots}-shot'} "
-        label += "" if row.part == WHOLE else f"{row.part} "
-        for metric, spread in row.figures.items():
-            if other is not None and metric in other.figures:
-                change = 100 * (other.figures[metric].mean - spread.mean)
+        label += "" if row.part == ALL_PARTS else f"{row.part} "
+        for metric, spread in row.metrics.items():
+            if other is not None and metric in other.metrics:
+                change = 100 * (other.metrics[metric].mean - spread.mean)
                 name = f"{label}{metric}"
                 lines.append(
-                    f"{name:<32}{spread!s:>14} -> {other.figures[metric]!s:<14}{change:+.1f}"
+                    f"{name:<32}{spread!s:>14} -> {other.metrics[metric]!s:<14}{change:+.1f}"
                 )
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fiftyone_ntt.coco.reading import CocoFile, Record
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, Record
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols.data import Source
 
@@ -34,7 +34,7 @@ CLASSES = (
 Parts = tuple[tuple[str, str], ...]
 
 
-def listing(year: str, part: str) -> str:
+def image_list(year: str, part: str) -> str:
     """Path of the list of a part's images, relative to the data."""
     return f"{KIT}/{year}/ImageSets/Main/{part}.txt"
 
@@ -54,11 +54,11 @@ def read_parts(root: Path, parts: Parts) -> CocoFile:
     Raises:
         InputError: a file is missing or cannot be read.
     """
-    images: dict[int, Record] = {}
+    images: dict[ImageId, Record] = {}
     annotations: list[Record] = []
     for year, part in parts:
         folder = root / KIT / year
-        for name in (root / listing(year, part)).read_text().split():
+        for name in (root / image_list(year, part)).read_text().split():
             key = len(images) + 1
             image, objects = _read_image(folder / "Annotations" / f"{name}.xml")
             images[key] = {

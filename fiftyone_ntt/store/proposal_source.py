@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import is_turned, read_image
 from fiftyone_ntt.core.pipeline import Pipeline
@@ -33,7 +33,7 @@ class LoadedImage:
     """
 
     key: str | None
-    content: Proposals | NDArray[np.uint8]
+    content: Proposals | UInt8[np.ndarray, "H W 3"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int32, UInt8
 
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
@@ -209,7 +209,7 @@ class ProposalStore:
             write_atomically(self.folder / _SIZE_FILE, str(round(size)).encode())
 
     def _setup_folder(self, setup: ProposalSetup) -> Path:
-        text = json.dumps(_deciding(setup), sort_keys=True)
+        text = json.dumps(_identifying_fields(setup), sort_keys=True)
         return self.folder / hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _path(self, setup: ProposalSetup, image: str) -> Path:
@@ -236,7 +236,7 @@ def rounded(proposals: Proposals) -> Proposals:
     return dataclasses.replace(proposals, features=features)
 
 
-def _deciding(setup: ProposalSetup) -> dict[str, Any]:
+def _identifying_fields(setup: ProposalSetup) -> dict[str, Any]:
     settings = dataclasses.replace(setup.settings, prompts_per_batch=1)
     return dataclasses.asdict(dataclasses.replace(setup, settings=settings))
 
@@ -291,7 +291,7 @@ def _read(data: bytes, origin: str) -> Proposals:
 
 
 def _masks(
-    content: NDArray[np.uint8], lengths: NDArray[np.int32], size: tuple[int, int]
+    content: UInt8[np.ndarray, " B"], lengths: Int32[np.ndarray, " N"], size: tuple[int, int]
 ) -> list[RLE]:
     ends = np.cumsum(lengths)
     text = content.tobytes()

@@ -7,14 +7,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
+from jaxtyping import Shaped
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from fiftyone_ntt.errors import StoreError
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Shaped[np.ndarray, " ..."]]
+"""By name, of any type."""
 
 _HEADER = "fiftyone_ntt"
 

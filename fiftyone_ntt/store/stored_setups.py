@@ -28,8 +28,8 @@ def stored_grids(encoder: str) -> list[int]:
         encoder: its identity, as in `BankSummary.encoder`.
 
     Example:
-        >>> stored_grids("dinov2_vitl14:unknown")
-        []
+        >>> ntt.stored_grids(bank.encoder)
+        [32]
     """
     found = set()
     for path in default_folder().glob(f"*/{SETUP_FILE}"):

@@ -111,7 +111,7 @@ def demo(
     """Twelve of the demo's scenes, with their truth; nothing tagged yet."""
     import fiftyone as fo
 
-    from fiftyone_ntt.demo.world import _sample
+    from fiftyone_ntt.demo.demo_dataset import _sample
 
     folder = tmp_path_factory.mktemp("scenes")
     dataset = fo.Dataset("harbour", persistent=True)

@@ -102,7 +102,7 @@ FORMS = [
 
 
 def test_every_operator_is_among_them() -> None:
-    listed = {operator.LABEL for operator in OPERATORS if not operator.QUIET}
+    listed = {operator.LABEL for operator in OPERATORS if not operator.UNLISTED}
     assert {form[0] for form in FORMS} == listed
 
 

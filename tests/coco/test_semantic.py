@@ -136,7 +136,7 @@ def test_a_polygon_and_a_crowd_count() -> None:
     assert semantic_scores(truth([polygon, crowd]), perfect).mean == 1.0
 
 
-def test_refusals() -> None:
+def test_refusals(unchecked: None) -> None:
     with pytest.raises(InputError, match="on_top is 'first'"):
         semantic_scores(truth([]), [], on_top="first")  # type: ignore[arg-type]
     box = {"id": 4, "image_id": 1, "category_id": 7, "bbox": [0, 0, 1, 1]}

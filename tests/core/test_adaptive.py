@@ -96,7 +96,7 @@ def assert_rows(found: Proposals, exact: Proposals) -> None:
     np.testing.assert_array_equal(found.ious, exact.ious[rows])
     np.testing.assert_array_equal(found.boxes, exact.boxes[rows])
     np.testing.assert_allclose(found.features, exact.features[rows], atol=1e-6)
-    assert found.masks[:] == [exact.masks[row] for row in rows]
+    assert found.masks[:] == [exact.masks[row] for row in rows.tolist()]
     assert found.image_size == exact.image_size
 
 

@@ -90,8 +90,8 @@ def test_masks_made_together_are_those_made_one_by_one(
     logits = torch.randn(7, 16, 16, generator=torch.Generator().manual_seed(4))
     logits[3], logits[4] = 1, -1  # everything, nothing
     logits[5, 0, 0], logits[5, -1, -1] = 9, 9
-    axes = [logit_masks._Axis.of(16, side) for side in size]
+    axes = [logit_masks._AxisResizing.between(16, side) for side in size]
     # As on a GPU; two masks at a time.
     monkeypatch.setattr(logit_masks, "_PIXELS_AT_ONCE", 2 * size[0] * size[1])
-    together = logit_masks._encode_together(logits, axes[0], axes[1])
+    together = logit_masks._encode_on_device(logits, axes[0], axes[1])
     assert together == list(LogitMasks(logits, size))

@@ -41,5 +41,6 @@ def test_others_lie_where_the_references_alone_put_them() -> None:
 
 
 def test_the_first_axis_has_the_most_variance() -> None:
-    points = fit_plane(rows_of((50, 3)) * [1, 5, 2]).project(rows_of((50, 3)) * [1, 5, 2])
+    rows = rows_of((50, 3)) * np.array([1, 5, 2], np.float32)
+    points = fit_plane(rows).project(rows)
     assert points[:, 0].var() > 2 * points[:, 1].var() > 0

@@ -80,6 +80,7 @@ def test_what_fits_an_image_of_200_by_100(box: tuple, expected: bool) -> None:
     assert fits(box, (200, 100)) is expected
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_refusals() -> None:
     with pytest.raises(InputError, match="shots is 0"):
         keys(TEN, 0)

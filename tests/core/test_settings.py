@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from fiftyone_ntt.core.settings import (
     AdaptiveSettings,
     MatchSettings,
+    Mode,
     ProposalSettings,
     check_mode,
     check_stored_mode,
+    is_stored_mode,
 )
 from fiftyone_ntt.errors import InputError
 
@@ -56,6 +60,7 @@ def test_modes() -> None:
 
 
 def test_modes_whose_proposals_are_stored() -> None:
+    assert [mode for mode in get_args(Mode) if is_stored_mode(mode)] == ["paper"]
     assert check_stored_mode("paper") == "paper"
     with pytest.raises(InputError, match="in mode 'adaptive' proposals depend on the bank"):
         check_stored_mode("adaptive")

@@ -109,6 +109,7 @@ def test_an_empty_mask_is_refused() -> None:
         window_input(reference_of(np.zeros((9, 9), bool), (0, 0, 9, 9)), side=32, grid=8)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(InputError, match="ref-7: its mask is 8 x 9 px but its image is 6 x 5 px"):
         reference_of(np.ones((9, 8), bool), (0, 0, 5, 5), np.zeros((5, 6, 3), np.uint8))

@@ -11,8 +11,8 @@ import pytest
 from fiftyone_ntt import MemoryBank, load_models
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
 from fiftyone_ntt.demo.curve import SEEDS
+from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE
-from fiftyone_ntt.demo.world import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 
 pytestmark = pytest.mark.slow
 

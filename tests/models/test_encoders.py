@@ -78,7 +78,7 @@ def test_class_and_register_tokens_are_dropped(model: torch.nn.Module, leading: 
 
 @pytest.mark.parametrize("shape", [(3, 518, 518), (1, 3, 256, 256), (1, 1, 518, 518)])
 def test_images_of_another_shape_are_refused(
-    encoder: TransformersEncoder, shape: tuple[int, ...]
+    encoder: TransformersEncoder, shape: tuple[int, ...], unchecked: None
 ) -> None:
     with pytest.raises(ValueError, match=r"takes \[B, 3, 518, 518\]"):
         encoder.encode(torch.zeros(shape))

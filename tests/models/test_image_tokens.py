@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fiftyone_ntt.models.image_tokens import Common, share_layers
 from fiftyone_ntt.models.mask_decoding import in_precision
-from fiftyone_ntt.models.token_attention import PromptTile, Room, read, values_of, write
+from fiftyone_ntt.models.token_attention import PromptTile, ShareBuffer, read, values_of, write
 from tests.models.conftest import random_model
 
 PROMPTS, TOKENS, SIDE, LENGTH = 5, 8, 6, 10
@@ -37,8 +37,8 @@ def test_sums_equal_tokens_written_out(layers: int) -> None:
     image, positions = random(SIDE**2, width), random(SIDE**2 + 1, width)[1:]
     shared, common = share_layers(transformer, image, positions, LENGTH)
     heads = transformer.final_attn_token_to_image.num_attention_heads
-    room = Room(image, [len(part) for part in image.split(LENGTH)])
-    tiles: Any = room.tiles(PROMPTS, TOKENS * heads * layers)
+    buffer = ShareBuffer(image, [len(part) for part in image.split(LENGTH)])
+    tiles: Any = buffer.tiles(PROMPTS, TOKENS * heads * layers)
     expected, rows, values = image.expand(PROMPTS, -1, -1), None, []
     for depth, layer in enumerate(transformer.layers):
         keys, tokens = (
@@ -94,10 +94,10 @@ def test_a_bias_that_cancels_the_image_does_no_harm_in_bfloat16() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         transformer = in_precision(decoder, dtype).transformer
         shared, _ = share_layers(transformer, image + common, 0 * image, SIDE**2)
-        room = Room(image.to(dtype), [SIDE**2])
+        buffer = ShareBuffer(image.to(dtype), [SIDE**2])
         attention = transformer.layers[0].cross_attn_image_to_token
         gathered = [values_of(attention, values.to(dtype))]
-        tiles = room.tiles(PROMPTS, TOKENS * attention.num_attention_heads)
+        tiles = buffer.tiles(PROMPTS, TOKENS * attention.num_attention_heads)
         (tile,) = write(attention, shared[0], keys.to(dtype), None, gathered, tiles)
         found.append(tile.scale)
     assert found[0] is not None and found[1] is not None

@@ -11,6 +11,7 @@ import torch
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models import meta_checkpoints
 from fiftyone_ntt.models import model_registry as registry
+from tests import shapes
 from tests.models.conftest import GOLDEN
 
 OFFICIAL = json.loads((GOLDEN / "official_checkpoint_keys.json").read_text())
@@ -146,5 +147,6 @@ def test_listing_models_imports_no_torch() -> None:
         text=True,
         check=True,
         cwd=Path(__file__).parents[2],
+        env=shapes.plain_environment(),
     )
     assert done.stdout.strip() == "[]"

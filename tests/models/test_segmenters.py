@@ -122,6 +122,8 @@ def test_the_no_memory_embedding_is_an_option_and_shows() -> None:
     assert "-nomem:" in added.identity
 
 
-def test_images_of_another_size_are_refused(segmenter: TransformersSegmenter) -> None:
+def test_images_of_another_size_are_refused(
+    segmenter: TransformersSegmenter, unchecked: None
+) -> None:
     with pytest.raises(ValueError, match=r"takes \[B, 3, 256, 256\]"):
         segmenter.embed(torch.zeros(1, 3, 128, 128))

@@ -16,8 +16,8 @@ import pytest
 from fiftyone.operators.delegated import DelegatedOperationService
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.demo.demo_dataset import _labels
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
-from fiftyone_ntt.demo.world import _labels
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SEGMENT = {"bank": "colours", "points_per_side": 8}

@@ -33,7 +33,7 @@ import fiftyone.operators as foo
 
 foo.list_operators()  # FiftyOne comes to the plugin before anything else imports the package
 import fiftyone_ntt
-from fiftyone_ntt.demo.world import _sample
+from fiftyone_ntt.demo.demo_dataset import _sample
 
 dataset = fo.Dataset()
 dataset.add_samples([_sample(Path(sys.argv[1]), index) for index in range(2)], progress=False)

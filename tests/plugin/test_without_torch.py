@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from fiftyone_ntt.plugin.install import install_plugin
 from fiftyone_ntt.plugin.parts import OPERATORS
+from tests import shapes
 from tests.database import PrivateDatabase
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -56,11 +56,7 @@ def form_problems(
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, *missing],
         cwd=CHECKOUT,
-        env={
-            **os.environ,
-            "FIFTYONE_PLUGINS_DIR": str(tmp_path),
-            "PYTHONPATH": str(CHECKOUT),
-        },
+        env={**shapes.plain_environment(), "FIFTYONE_PLUGINS_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -85,9 +81,10 @@ def test_forms_say_what_to_install(tmp_path: Path, private_database: PrivateData
 def test_a_plugin_downloaded_into_fiftyone_alone(
     tmp_path: Path, private_database: PrivateDatabase
 ) -> None:
-    missing = ("pycocotools", "safetensors", "torch", "transformers")
+    # FiftyOne brings lazy_loader along, through scikit-image.
+    missing = ("jaxtyping", "pycocotools", "safetensors", "torch", "transformers")
     found = form_problems(missing, tmp_path, private_database)
 
     assert list(found) == [operator.NAME for operator in OPERATORS]
     for name, problems in found.items():
-        assert "pip install pycocotools safetensors" in problems["missing"], name
+        assert "pip install jaxtyping pycocotools safetensors" in problems["missing"], name

@@ -11,7 +11,7 @@ import pytest
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols import cd_fsod_data, coco_data, lvis_data, voc_data
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS
-from fiftyone_ntt.protocols.data import require_images, restricted
+from fiftyone_ntt.protocols.data import require_images, restrict
 from fiftyone_ntt.protocols.published import COCO_NOVEL, PUBLISHED, VOC_NOVEL
 from tests.protocols import miniature
 
@@ -45,7 +45,7 @@ def test_images_lie_in_their_part_s_folder(tmp_path: Path) -> None:
     assert file.images[1]["file_name"] == "val2017/000000000000.jpg"
     require_images(tmp_path, file)
     with pytest.raises(InputError, match=r"lacks boat, image 99\. Is it the file as published"):
-        restricted(file, ["class 1", "boat"], [1, 99])
+        restrict(file, ["class 1", "boat"], [1, 99])
 
 
 def test_voc_in_coco_s_terms(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ VOC = benchmark(
 
 
 def test_rows() -> None:
-    found = {(row.part, row.shots): row.figures["boxes AP50"] for row in rows(VOC)}
+    found = {(row.part, row.shots): row.metrics["boxes AP50"] for row in rows(VOC)}
     assert [(f"{key}", str(spread)) for key, spread in found.items()] == [
         ("('1', 1)", "50.0 ± 10.0"),
         ("('2', 1)", "70.0 ± 20.0"),
@@ -67,7 +67,7 @@ def test_parts_with_one_published_draw_have_no_spread_together() -> None:
         *(draw("DIOR", 1, None, 0.2), draw("UODD", 1, 33, 0.4), draw("UODD", 1, 34, 0.6)),
         protocol="cd-fsod",
     )
-    found = {(row.part, row.shots): row.figures["boxes AP50"] for row in rows(mixed)}
+    found = {(row.part, row.shots): row.metrics["boxes AP50"] for row in rows(mixed)}
     assert str(found["all", 1]) == "35.0"
     assert str(found["UODD", 1]) == "50.0 ± 10.0"
 

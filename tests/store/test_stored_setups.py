@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fiftyone_ntt.store.stored_setups import SETUP_FILE, stored_grids
+from tests import shapes
 
 
 def store_setup(folder: Path, name: str, content: object) -> None:
@@ -39,4 +40,4 @@ def test_telling_needs_no_torch() -> None:
         "import sys, fiftyone_ntt.store.stored_setups as s; s.stored_grids('e');"
         "assert 'torch' not in sys.modules and 'fiftyone' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run([sys.executable, "-c", script], check=True, env=shapes.plain_environment())

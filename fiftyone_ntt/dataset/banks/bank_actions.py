@@ -24,6 +24,10 @@ def duplicate_memory_bank(samples: foc.SampleCollection, name: str, new_name: st
 
     Raises:
         InputError: no such bank, or the new name is taken.
+
+    Example:
+        >>> ntt.duplicate_memory_bank(dataset, "shapes", "spare").classes
+        {'fish': 2, 'mushroom': 2}
     """
     check_bank_name(samples._root_dataset, new_name, overwrite=False)
     return save_memory_bank(samples, load_memory_bank(samples, name), new_name)
@@ -45,7 +49,13 @@ def merge_memory_banks(
             is taken.
 
     Example:
-        >>> ntt.merge_memory_banks(dataset, ["boats", "birds"], "harbour")  # doctest: +SKIP
+        >>> tagged = {"label_tags": "reference", "models": "demo"}
+        >>> for name in ("fish", "mushroom"):
+        ...     bank = ntt.build_memory_bank(
+        ...         dataset, "ground_truth", name=name, classes=[name], **tagged
+        ...     )
+        >>> ntt.merge_memory_banks(dataset, ["fish", "mushroom"], "both").classes
+        {'fish': 2, 'mushroom': 2}
     """
     wanted = list(dict.fromkeys(names))
     if len(wanted) < 2:
@@ -74,7 +84,10 @@ def remove_negatives(
         InputError: no such bank or origin, or no such negative in it.
 
     Example:
-        >>> ntt.remove_negatives(dataset, "boats").negatives  # doctest: +SKIP
+        >>> sharper = ntt.add_background_negatives(dataset, "shapes", "ground_truth")
+        >>> ntt.save_memory_bank(dataset, sharper, overwrite=True).negatives
+        4
+        >>> ntt.remove_negatives(dataset, "shapes").negatives
         0
     """
     bank = load_memory_bank(samples, name).without_negatives(origin, ids=ids)
@@ -85,9 +98,9 @@ def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:
     """What in a bank of a dataset to look at again; computed from the bank alone, without models.
 
     Example:
-        >>> review = ntt.review_memory_bank(dataset, "boats")  # doctest: +SKIP
-        >>> [found.marks for found in review.references if found.marks]  # doctest: +SKIP
-        [('weak', 'closer to bird')]
+        >>> review = ntt.review_memory_bank(dataset, "shapes")
+        >>> [(found.label, found.marks) for found in review.references if found.marks]
+        [('fish', ('weak',)), ('fish', ('weak',))]
     """
     return review_bank(load_memory_bank(samples, name))
 
@@ -106,6 +119,11 @@ def export_memory_bank(
     Raises:
         InputError: no such bank, or the file exists.
         StoreError: the file cannot be written.
+
+    Example:
+        >>> path = ntt.export_memory_bank(dataset, "shapes", "shapes.safetensors")
+        >>> ntt.MemoryBank.load(path).classes
+        ('fish', 'mushroom')
     """
     bank = load_memory_bank(samples, name)
     target = Path(path).expanduser()
@@ -127,5 +145,10 @@ def import_memory_bank(
     Raises:
         InputError: the name is taken, or there is none.
         StoreError: no such file, not a bank, or corrupt.
+
+    Example:
+        >>> path = bank.save("shapes.safetensors")
+        >>> ntt.import_memory_bank(dataset, path, "borrowed").classes
+        {'fish': 2, 'mushroom': 2}
     """
     return save_memory_bank(samples, MemoryBank.load(Path(path).expanduser()), name)

@@ -61,13 +61,12 @@ def build_memory_bank(
         ModelError: the models cannot be loaded, or do not compute in this precision.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> view = dataset.match_tags("reference")  # doctest: +SKIP
-        >>> bank = ntt.build_memory_bank(view, "ground_truth", name="boats")  # doctest: +SKIP
-        >>> bank.class_counts()  # doctest: +SKIP
-        {'bird': 10, 'boat': 10}
+        >>> tagged = {"label_tags": "reference", "models": "demo"}
+        >>> bank = ntt.build_memory_bank(dataset, "ground_truth", name="again", **tagged)
+        >>> bank.class_counts()
+        {'fish': 2, 'mushroom': 2}
     """
-    advance = _Advance()
+    advance = _DeferredStep()
     references = read_references(
         samples,
         label_field,
@@ -94,13 +93,13 @@ def build_memory_bank(
 
 
 def _read_negatives(
-    samples: foc.SampleCollection, field: str, classes: list[str], advance: _Advance
+    samples: foc.SampleCollection, field: str, classes: list[str], advance: _DeferredStep
 ) -> dict[str, ClassReferences]:
     found = read_references(samples, field, on_read=advance)
     return {name: group for name, group in found.items() if name in classes}
 
 
-class _Advance:
+class _DeferredStep:
     """Called after each reference; does nothing until `step` is set."""
 
     def __init__(self) -> None:

@@ -91,12 +91,12 @@ def mine_negatives(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> sharper = ntt.mine_negatives(labelled, bank, "ground_truth")  # doctest: +SKIP
-        >>> len(sharper.negatives)  # doctest: +SKIP
-        20
+        >>> labelled = dataset.match_tags("candidate")
+        >>> sharper = ntt.mine_negatives(labelled, bank, "ground_truth", points_per_side=16)
+        >>> set(sharper.negative_origins)
+        {'mined'}
     """
-    _check(samples, gt_field, "mining negatives")
+    _check_labelled_images(samples, gt_field, "mining negatives")
     if per_class < 1:
         raise InputError(f"per_class is {per_class}: keep at least 1 negative per class.")
     bank = resolve_bank(samples._root_dataset, bank).without_negatives("mined")
@@ -107,10 +107,10 @@ def mine_negatives(
     kept: list[FalsePositive] = []
     with progress_steps(len(samples), progress) as advance:
         for image, ready in prefetched(
-            _labelled(samples, gt_field), lambda item: source.load(item.path)
+            _labelled_images(samples, gt_field), lambda item: source.load(item.path)
         ):
             match = pipeline.matcher(source.proposals(ready.result()))
-            wrong = false_positives(match, *image.truth(bank.classes), image)
+            wrong = false_positives(match, *image.true_objects(bank.classes), image)
             # Thinned out as it goes, so that no more masks are held than are needed.
             kept = worst([*kept, *wrong], per_class)
             advance()
@@ -122,7 +122,7 @@ def mine_negatives(
         rank = ranks[item.label] = ranks.get(item.label, 0) + 1
         name = negative_id("mined", f"{item.source.sample_id}-{item.label}-{rank}")
         negatives.append(_Negative(name, bank.classes[item.label], item.source.path, item.mask))
-    return with_negatives(bank, _by_class(negatives), loaded.encoder)
+    return with_negatives(bank, _group_by_class(negatives), loaded.encoder)
 
 
 def add_tagged_negatives(
@@ -159,9 +159,10 @@ def add_tagged_negatives(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> sharper = ntt.add_tagged_negatives(view, "boats", "predictions")  # doctest: +SKIP
-        >>> ntt.save_memory_bank(view, sharper, overwrite=True)  # doctest: +SKIP
+        >>> view.limit_labels("predictions", 1).tag_labels("negative", "predictions")
+        >>> sharper = ntt.add_tagged_negatives(view, "shapes", "predictions")
+        >>> ntt.save_memory_bank(view, sharper, overwrite=True).negatives
+        3
     """
     bank = resolve_bank(samples._root_dataset, bank).without_negatives("tagged")
     found = read_references(samples, label_field, label_tags=tag)
@@ -174,7 +175,9 @@ def add_tagged_negatives(
         )
     loaded = models_of_bank(bank, models, device)
     with progress_steps(sum(map(len, found.values())), progress) as advance:
-        negatives = {name: _counted(_renamed(group), advance) for name, group in found.items()}
+        negatives = {
+            name: _with_progress(_tagged_negatives(group), advance) for name, group in found.items()
+        }
         return with_negatives(bank, negatives, loaded.encoder, loaded.segmenter)
 
 
@@ -211,12 +214,11 @@ def add_background_negatives(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> sharper = ntt.add_background_negatives(view, "boats", "ground_truth")  # doctest: +SKIP
-        >>> sharper.negative_origins.count("background")  # doctest: +SKIP
-        10
+        >>> sharper = ntt.add_background_negatives(dataset, "shapes", "ground_truth")
+        >>> sharper.negative_origins.count("background")
+        4
     """
-    _check(samples, label_field, "taking background")
+    _check_labelled_images(samples, label_field, "taking background")
     bank = resolve_bank(samples._root_dataset, bank).without_negatives("background")
     loaded = models_of_bank(bank, models, device)
     names: dict[str, dict[str, str]] = defaultdict(dict)
@@ -226,7 +228,7 @@ def add_background_negatives(
     negatives = [
         negative
         for sample in images.iter_samples()
-        for negative in _surroundings(sample, label_field, names[sample.id], bank.classes)
+        for negative in _background_negatives(sample, label_field, names[sample.id], bank.classes)
     ]
     if not negatives:
         raise InputError(
@@ -235,11 +237,14 @@ def add_background_negatives(
             "and the samples it was built from."
         )
     with progress_steps(len(negatives), progress) as advance:
-        groups = {name: _counted(group, advance) for name, group in _by_class(negatives).items()}
+        groups = {
+            name: _with_progress(group, advance)
+            for name, group in _group_by_class(negatives).items()
+        }
         return with_negatives(bank, groups, loaded.encoder)
 
 
-def _check(samples: foc.SampleCollection, field: str, purpose: str) -> None:
+def _check_labelled_images(samples: foc.SampleCollection, field: str, purpose: str) -> None:
     check_whole_images(samples, purpose)
     label_field_type(samples, field, (fol.Detections,))
     if not len(samples):
@@ -250,7 +255,7 @@ def _check(samples: foc.SampleCollection, field: str, purpose: str) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Labelled:
+class _LabelledImage:
     """An image and the boxes and classes of its labels."""
 
     sample_id: str
@@ -259,7 +264,7 @@ class _Labelled:
     boxes: list[list[float]]
     names: list[str]
 
-    def truth(self, classes: Sequence[str]) -> tuple[list[list[float]], list[int]]:
+    def true_objects(self, classes: Sequence[str]) -> tuple[list[list[float]], list[int]]:
         """Corners in pixels and class indices of its objects; -1 for other classes."""
         corners = []
         for box in self.boxes:
@@ -268,18 +273,18 @@ class _Labelled:
         return corners, [classes.index(name) if name in classes else -1 for name in self.names]
 
 
-def _labelled(samples: foc.SampleCollection, field: str) -> list[_Labelled]:
+def _labelled_images(samples: foc.SampleCollection, field: str) -> list[_LabelledImage]:
     columns = ["id", "filepath", "metadata.height", "metadata.width"]
     columns += [f"{field}.detections.{name}" for name in ("bounding_box", "label")]
     return [
-        _Labelled(sample_id, path, known_size(path, height, width), boxes or [], names or [])
+        _LabelledImage(sample_id, path, known_size(path, height, width), boxes or [], names or [])
         for sample_id, path, height, width, boxes, names in zip(
             *samples.values(columns), strict=True
         )
     ]
 
 
-def _surroundings(
+def _background_negatives(
     sample: Any, field: str, names: Mapping[str, str], classes: Sequence[str]
 ) -> Iterator[_Negative]:
     """What surrounds the references of an image, unless it is another label.
@@ -307,15 +312,15 @@ def _surroundings(
             yield _Negative(name, label.label, path, encode_masks(ring[None])[0])
 
 
-def _by_class(negatives: Iterable[_Negative]) -> dict[str, _Negatives]:
+def _group_by_class(negatives: Iterable[_Negative]) -> dict[str, _ClassNegatives]:
     groups: dict[str, list[_Negative]] = {}
     for negative in negatives:
         groups.setdefault(negative.label, []).append(negative)
-    return {name: _Negatives(tuple(group)) for name, group in groups.items()}
+    return {name: _ClassNegatives(tuple(group)) for name, group in groups.items()}
 
 
 @dataclass(frozen=True)
-class _Negatives:
+class _ClassNegatives:
     """The negatives of one class as references; their images are read one at a time."""
 
     items: tuple[_Negative, ...]
@@ -328,12 +333,14 @@ class _Negatives:
             yield Reference(item.id, image, box, decode_mask(item.mask))
 
 
-def _renamed(references: Iterable[Reference]) -> Iterator[Reference]:
+def _tagged_negatives(references: Iterable[Reference]) -> Iterator[Reference]:
     for reference in references:
         yield replace(reference, id=negative_id("tagged", reference.id))
 
 
-def _counted(references: Iterable[Reference], advance: Callable[[], None]) -> Iterator[Reference]:
+def _with_progress(
+    references: Iterable[Reference], advance: Callable[[], None]
+) -> Iterator[Reference]:
     for reference in references:
         yield reference
         advance()

@@ -61,7 +61,8 @@ def save_memory_bank(
         InputError: no name, or it is taken.
 
     Example:
-        >>> ntt.save_memory_bank(dataset, MemoryBank.load("bank.safetensors"))  # doctest: +SKIP
+        >>> ntt.save_memory_bank(dataset, bank, "copy").classes
+        {'fish': 2, 'mushroom': 2}
     """
     dataset = samples._root_dataset
     bank = bank.renamed(bank.name if name is None else name)
@@ -96,7 +97,8 @@ def load_memory_bank(samples: foc.SampleCollection, name: str) -> MemoryBank:
         StoreError: the stored bank is damaged or incomplete.
 
     Example:
-        >>> ntt.load_memory_bank(dataset, "boats").save("boats.safetensors")  # doctest: +SKIP
+        >>> ntt.load_memory_bank(dataset, "shapes").class_counts()
+        {'fish': 2, 'mushroom': 2}
     """
     dataset = samples._root_dataset
     run_key = find_bank(dataset, name)
@@ -127,8 +129,8 @@ def list_memory_banks(samples: foc.SampleCollection) -> list[BankSummary]:
     """Summaries of the banks on a dataset, by name; their arrays are not loaded.
 
     Example:
-        >>> [(bank.name, bank.classes) for bank in ntt.list_memory_banks(dataset)]  # doctest: +SKIP
-        [('boats', {'boat': 10})]
+        >>> [(bank.name, bank.classes) for bank in ntt.list_memory_banks(dataset)]
+        [('shapes', {'fish': 2, 'mushroom': 2})]
     """
     dataset = samples._root_dataset
     summaries = [_summary(dataset, key) for key in dataset.list_runs(method=METHOD)]
@@ -140,6 +142,12 @@ def rename_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) 
 
     Raises:
         InputError: no such bank, or the new name is taken.
+
+    Example:
+        >>> ntt.rename_memory_bank(dataset, "shapes", "animals and plants").classes
+        {'fish': 2, 'mushroom': 2}
+        >>> [bank.name for bank in ntt.list_memory_banks(dataset)]
+        ['animals and plants']
     """
     dataset = samples._root_dataset
     run_key = find_bank(dataset, name)
@@ -160,6 +168,11 @@ def delete_memory_bank(samples: foc.SampleCollection, name: str) -> None:
 
     Raises:
         InputError: no such bank.
+
+    Example:
+        >>> ntt.delete_memory_bank(dataset, "shapes")
+        >>> ntt.list_memory_banks(dataset)
+        []
     """
     dataset = samples._root_dataset
     dataset.delete_run(find_bank(dataset, name))
@@ -211,8 +224,8 @@ def memory_bank_name_problem(
     """Why a bank cannot be saved under a name on a dataset, or None where it can.
 
     Example:
-        >>> ntt.memory_bank_name_problem(dataset, "boats")  # doctest: +SKIP
-        "dataset 'harbour' already has a memory bank 'boats'. Pass ..."
+        >>> ntt.memory_bank_name_problem(dataset, "shapes")
+        "dataset 'scenes' already has a memory bank 'shapes'. Pass ..."
     """
     try:
         check_bank_name(samples._root_dataset, name, overwrite)

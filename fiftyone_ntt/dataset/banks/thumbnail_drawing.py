@@ -18,7 +18,7 @@ from fiftyone_ntt.core.bank import negative_source
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks.saved_banks import load_memory_bank
-from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
 from fiftyone_ntt.dataset.labels.fields import all_images
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
@@ -50,9 +50,9 @@ def make_thumbnails(
         InputError: no such bank.
 
     Example:
-        >>> pictures = ntt.make_thumbnails(dataset, "boats")  # doctest: +SKIP
-        >>> len(pictures)  # doctest: +SKIP
-        20
+        >>> pictures = ntt.make_thumbnails(dataset, "shapes")
+        >>> len(pictures)
+        4
     """
     dataset = samples._root_dataset
     key = thumbnails_key(dataset, name)
@@ -60,21 +60,21 @@ def make_thumbnails(
     named: dict[str, list[str]] = defaultdict(list)
     for reference in (*bank.references.ids, *bank.negatives.ids):
         named[negative_source(reference)].append(reference)
-    made: dict[str, Thumbnail] = {}
+    thumbnails: dict[str, Thumbnail] = {}
     with progress_steps(len(named), progress) as advance:
         for field, places in find_labels(all_images(dataset), named).items():
-            for name, jpeg in _draw(dataset, field, places):
+            for name, jpeg in _draw_labels(dataset, field, places):
                 place = places[name]
                 for reference in named[name]:
-                    made[reference] = Thumbnail(
+                    thumbnails[reference] = Thumbnail(
                         reference, place.label_id, place.sample_id, field, jpeg
                     )
                 advance()
-    keep_thumbnails(dataset, key, list(made.values()))
-    return made
+    save_thumbnails(dataset, key, list(thumbnails.values()))
+    return thumbnails
 
 
-def _draw(
+def _draw_labels(
     dataset: fo.Dataset, field: str, places: Mapping[str, LabelPlace]
 ) -> Iterator[tuple[str, bytes]]:
     """Names and pictures of labels of a field."""
@@ -96,10 +96,10 @@ def _draw(
                 except InputError as error:
                     logger.warning("no thumbnail: %s", error)
                 else:
-                    yield name, _jpeg(reference)
+                    yield name, _reference_jpeg(reference)
 
 
-def _jpeg(reference: Reference) -> bytes:
+def _reference_jpeg(reference: Reference) -> bytes:
     """A reference's window, stretched to a square as for the encoder, with its mask outlined."""
     left, top, right, bottom = reference_window(reference.box, reference.image.shape[:2])
     mask = reference.mask

@@ -53,11 +53,14 @@ def load_thumbnails(samples: foc.SampleCollection, name: str) -> dict[str, Thumb
         InputError: no such bank.
 
     Example:
-        >>> ntt.load_thumbnails(dataset, "boats") is None  # doctest: +SKIP
+        >>> ntt.load_thumbnails(dataset, "shapes") is None
+        True
+        >>> made = ntt.make_thumbnails(dataset, "shapes")
+        >>> ntt.load_thumbnails(dataset, "shapes") == made
         True
     """
     dataset = samples._root_dataset
-    store, key = _store(dataset), thumbnails_key(dataset, name)
+    store, key = _thumbnail_store(dataset), thumbnails_key(dataset, name)
     found: dict[str, Thumbnail] = {}
     first: Any = store.get(f"{key} 0")
     if first is None:
@@ -66,11 +69,11 @@ def load_thumbnails(samples: foc.SampleCollection, name: str) -> dict[str, Thumb
         entry: Any = first if part == 0 else store.get(f"{key} {part}")
         if entry is None:
             return None
-        found |= {row[0]: _unpacked(row) for row in entry["rows"]}
+        found |= {row[0]: _from_row(row) for row in entry["rows"]}
     return found
 
 
-def _store(dataset: fo.Dataset) -> ExecutionStore:
+def _thumbnail_store(dataset: fo.Dataset) -> ExecutionStore:
     return ExecutionStore.create(_STORE, dataset_id=dataset._doc.id)
 
 
@@ -82,21 +85,23 @@ def thumbnails_key(dataset: fo.Dataset, name: str) -> str:
     return f"{run_key} {saved.replace(tzinfo=None).isoformat(timespec='milliseconds')}"
 
 
-def keep_thumbnails(dataset: fo.Dataset, key: str, made: list[Thumbnail]) -> None:
+def save_thumbnails(dataset: fo.Dataset, key: str, thumbnails: list[Thumbnail]) -> None:
     """Keep pictures under a key that `thumbnails_key` gave before they were drawn."""
-    store = _store(dataset)
-    chunks = [made[start : start + _CHUNK] for start in range(0, len(made), _CHUNK)] or [[]]
+    store = _thumbnail_store(dataset)
+    chunks = [
+        thumbnails[start : start + _CHUNK] for start in range(0, len(thumbnails), _CHUNK)
+    ] or [[]]
     # The first says how many there are: written last, it vouches for all.
     for part, chunk in reversed(list(enumerate(chunks))):
-        rows = [_packed(thumbnail) for thumbnail in chunk]
+        rows = [_to_row(thumbnail) for thumbnail in chunk]
         store.set(f"{key} {part}", {"parts": len(chunks), "rows": rows}, ttl=_TTL)
 
 
-def _packed(thumbnail: Thumbnail) -> list[str]:
+def _to_row(thumbnail: Thumbnail) -> list[str]:
     jpeg = base64.b64encode(thumbnail.jpeg).decode()
     return [thumbnail.id, thumbnail.label_id, thumbnail.sample_id, thumbnail.field, jpeg]
 
 
-def _unpacked(row: list[str]) -> Thumbnail:
+def _from_row(row: list[str]) -> Thumbnail:
     name, label_id, sample_id, field, jpeg = row
     return Thumbnail(name, label_id, sample_id, field, base64.b64decode(jpeg))

@@ -13,7 +13,7 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
-from fiftyone_ntt.core.settings import ProposalSettings, check_mode
+from fiftyone_ntt.core.settings import ProposalSettings, check_mode, is_stored_mode
 from fiftyone_ntt.dataset.banks.bank_building import build_memory_bank
 from fiftyone_ntt.dataset.files.coco_export import coco_content
 from fiftyone_ntt.dataset.references.reference_sampling import draw_labels
@@ -92,8 +92,7 @@ class BankTrial:
         models = self._models
         known = check_mode(mode)
         pipeline = Pipeline(bank, models.encoder, models.segmenter, known, self._settings)
-        # In mode "adaptive" proposals are of one bank: they are not for the store.
-        store = self._store if known == "paper" else None
+        store = self._store if is_stored_mode(known) else None
         source = ProposalSource(pipeline, store, oriented=True)
         ids = self._category_ids(bank)
         results = []

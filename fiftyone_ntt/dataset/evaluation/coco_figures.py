@@ -41,10 +41,10 @@ def add_coco_metrics(
         InputError: results of something else, or labels that cannot be evaluated.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> results = dataset.evaluate_detections("predictions", "truth")  # doctest: +SKIP
-        >>> ntt.add_coco_metrics(results)["APs"]  # doctest: +SKIP
-        0.31
+        >>> results = view.evaluate_detections("predictions", "ground_truth")
+        >>> metrics = ntt.add_coco_metrics(results, iou="masks")
+        >>> round(metrics["AP50"], 2)
+        0.67
     """
     if not isinstance(results, foud.DetectionResults):
         raise InputError(

@@ -19,29 +19,35 @@ import fiftyone.core.labels as fol
 import fiftyone.utils.eval.coco as fouc
 import fiftyone.utils.eval.detection as foud
 
-from fiftyone_ntt.dataset.evaluation.evaluation_work import FiftyOneMatch, ImageOutcome, Notes
+from fiftyone_ntt.dataset.evaluation.evaluation_work import (
+    FiftyOneMatch,
+    ImageOutcome,
+    LabelAttributes,
+)
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluation
 from fiftyone_ntt.dataset.labels.writing import set_attributes
 
 
 @dataclass(frozen=True)
-class _NotedOutcome:
-    """Of one sample, for FiftyOne's own methods: matches, and what they noted on its labels."""
+class _SampleOutcome:
+    """Of one sample, for FiftyOne's own methods: matches, and the attributes set on its labels."""
 
     sample_id: str
     matches: list[FiftyOneMatch]
-    noted: tuple[Notes, Notes]
+    attributes: tuple[LabelAttributes, LabelAttributes]
 
     @property
     def counts(self) -> tuple[int, int, int]:
+        """True and false positives, and false negatives."""
         tallied: tuple[int, int, int] = foud._tally_matches(self.matches)
         return tallied
 
-    def notes(self, key: str) -> tuple[Notes, Notes]:
-        return self.noted
+    def label_attributes(self, key: str) -> tuple[LabelAttributes, LabelAttributes]:
+        """FiftyOne's attributes of the true and of the predicted objects."""
+        return self.attributes
 
 
-_Outcome = ImageOutcome | _NotedOutcome
+_Outcome = ImageOutcome | _SampleOutcome
 
 
 def save_evaluation(
@@ -101,27 +107,27 @@ def _outcomes(
     fields = (method.config.gt_field, method.config.pred_field)
     for sample in samples.select_fields(list(fields)).iter_samples():
         found = method.evaluate(sample, eval_key=key)
-        true, predicted = (_notes(sample[field], key) for field in fields)
-        yield _NotedOutcome(sample.id, found, (true, predicted))
+        true, predicted = (_read_attributes(sample[field], key) for field in fields)
+        yield _SampleOutcome(sample.id, found, (true, predicted))
         advance()
 
 
-def _notes(labels: fol.Detections | None, key: str) -> Notes:
+def _read_attributes(labels: fol.Detections | None, key: str) -> LabelAttributes:
     names = (key, f"{key}_id", f"{key}_iou")
-    noted: Notes = {}
+    attributes: LabelAttributes = {}
     for label in labels.detections if labels is not None else ():
         values = {name: label.get_attribute_value(name, None) for name in names}
         # FiftyOne stores no None: the IoU of an object without a match is absent.
-        noted[label.id] = {name: value for name, value in values.items() if value is not None}
-    return noted
+        attributes[label.id] = {name: value for name, value in values.items() if value is not None}
+    return attributes
 
 
 def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outcome]) -> None:
     fields = (config.gt_field, config.pred_field)
     values: dict[str, dict[str, int]] = {}
-    notes: dict[str, dict[str, Notes]] = {}
+    notes: dict[str, dict[str, LabelAttributes]] = {}
     for outcome in outcomes:
         counts = zip(("tp", "fp", "fn"), outcome.counts, strict=True)
         values[outcome.sample_id] = {f"{key}_{suffix}": count for suffix, count in counts}
-        notes[outcome.sample_id] = dict(zip(fields, outcome.notes(key), strict=True))
+        notes[outcome.sample_id] = dict(zip(fields, outcome.label_attributes(key), strict=True))
     set_attributes(dataset, values, notes)

@@ -18,24 +18,24 @@ from fiftyone_ntt.core.images import known_size
 from fiftyone_ntt.dataset.labels.coco_labels import ID, SOURCE, detection_shape
 from fiftyone_ntt.dataset.labels.masks import Size
 from fiftyone_ntt.dataset.labels.stored_labels import StoredLabel, label_paths, stored_labels
-from fiftyone_ntt.dataset.work.processes import in_processes
+from fiftyone_ntt.dataset.work.processes import map_in_processes
 from fiftyone_ntt.errors import InputError
 
 BATCH = 32
 """Images per piece of work: some 2 MB where each has a hundred masks."""
 
-WORTH_A_PROCESS = 250
+MIN_IMAGES_PER_PROCESS = 250
 """Images that take longer to score than a process to start."""
 
 FiftyOneMatch = tuple[str | None, str | None, float | None, float | None, str | None, str | None]
 """As FiftyOne's results take them: true and predicted label, IoU, confidence, and both ids."""
 
-Notes = dict[str, dict[str, Any]]
-"""Label id to the attributes noted on it."""
+LabelAttributes = dict[str, dict[str, Any]]
+"""Label id to the attributes that an evaluation sets on it."""
 
 
 @dataclass(frozen=True)
-class Task:
+class ScoringTask:
     """What is scored, and how.
 
     Attributes:
@@ -74,15 +74,15 @@ class ImageOutcome:
         sample_id: its sample's.
         coco_id: its id in the COCO file it came from, if any.
         matches: the verdicts, as FiftyOne's results take them.
-        on_crowds: ids and IoU of each crowd and prediction that were matched, best score first.
-        idle: ids of the true and of the predicted objects that took no part.
+        crowd_matches: ids and IoU of each crowd and prediction that were matched, best score first.
+        not_evaluated: ids of the true and of the predicted objects that took no part.
     """
 
     sample_id: str
     coco_id: Any
     matches: list[FiftyOneMatch]
-    on_crowds: list[tuple[str, str, float]]
-    idle: tuple[list[str], list[str]]
+    crowd_matches: list[tuple[str, str, float]]
+    not_evaluated: tuple[list[str], list[str]]
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -91,14 +91,14 @@ class ImageOutcome:
         missed = sum(match[1] is None for match in self.matches)
         return len(self.matches) - false - missed, false, missed
 
-    def notes(self, key: str) -> tuple[Notes, Notes]:
+    def label_attributes(self, key: str) -> tuple[LabelAttributes, LabelAttributes]:
         """FiftyOne's attributes of the true and of the predicted objects.
 
         It stores no None: an object without a match has no IoU, one on a crowd no verdict.
         """
         verdict, other, overlap = key, f"{key}_id", f"{key}_iou"
-        true: Notes = {label_id: {other: ""} for label_id in self.idle[0]}
-        found: Notes = {label_id: {other: ""} for label_id in self.idle[1]}
+        true: LabelAttributes = {label_id: {other: ""} for label_id in self.not_evaluated[0]}
+        found: LabelAttributes = {label_id: {other: ""} for label_id in self.not_evaluated[1]}
         for match in self.matches:
             iou, true_id, found_id = match[2], match[4], match[5]
             if true_id is not None and found_id is not None:
@@ -108,7 +108,7 @@ class ImageOutcome:
                 true[true_id] = {verdict: "fn", other: ""}
             elif found_id is not None:
                 found[found_id] = {verdict: "fp", other: ""}
-        for true_id, found_id, iou in self.on_crowds:
+        for true_id, found_id, iou in self.crowd_matches:
             # A crowd names the first of its predictions, as in FiftyOne's own evaluation.
             true.setdefault(true_id, {other: found_id, overlap: iou})
             found[found_id] = {other: true_id, overlap: iou}
@@ -123,7 +123,9 @@ class BatchOutcome:
     scorer: Scorer
 
 
-def score_batches(batches: Iterable[bytes], task: Task, workers: int) -> Iterator[BatchOutcome]:
+def score_batches(
+    batches: Iterable[bytes], task: ScoringTask, workers: int
+) -> Iterator[BatchOutcome]:
     """Score batches of documents in their order, with so many processes.
 
     Args:
@@ -131,10 +133,10 @@ def score_batches(batches: Iterable[bytes], task: Task, workers: int) -> Iterato
         task: what to score.
         workers: 1 to score in this process.
     """
-    yield from in_processes(partial(score_batch, task=task), batches, workers)
+    yield from map_in_processes(partial(score_batch, task=task), batches, workers)
 
 
-def score_batch(batch: bytes, task: Task) -> BatchOutcome:
+def score_batch(batch: bytes, task: ScoringTask) -> BatchOutcome:
     """Score the images of a batch."""
     scorer = task.scorer()
     images = [_score_image(document, task, scorer) for document in bson.decode_all(batch)]
@@ -142,7 +144,7 @@ def score_batch(batch: bytes, task: Task) -> BatchOutcome:
     return BatchOutcome(images, scorer)
 
 
-def _score_image(document: dict[str, Any], task: Task, scorer: Scorer) -> ImageOutcome:
+def _score_image(document: dict[str, Any], task: ScoringTask, scorer: Scorer) -> ImageOutcome:
     truth = stored_labels(document, task.gt_field)
     predicted = stored_labels(document, task.pred_field)
     metadata = document.get("metadata") or {}
@@ -162,8 +164,12 @@ def _score_image(document: dict[str, Any], task: Task, scorer: Scorer) -> ImageO
     return ImageOutcome(
         str(document["_id"]),
         document.get(ID),
-        [_match(pair, truth, predicted, true, found) for pair in pairs if not pair.ignored],
-        [_on_crowd(pair, true, found) for pair in crowds],
+        [
+            _fiftyone_match(pair, truth, predicted, true, found)
+            for pair in pairs
+            if not pair.ignored
+        ],
+        [_crowd_match(pair, true, found) for pair in crowds],
         (
             [key for position, key in enumerate(true) if position not in active[0]],
             [key for position, key in enumerate(found) if position not in active[1]],
@@ -171,14 +177,14 @@ def _score_image(document: dict[str, Any], task: Task, scorer: Scorer) -> ImageO
     )
 
 
-def _true_candidate(label: StoredLabel, size: Size, task: Task) -> Candidate:
+def _true_candidate(label: StoredLabel, size: Size, task: ScoringTask) -> Candidate:
     _check_mask(label, task)
     shape = detection_shape(label, size)
     crowd = bool(label.get_attribute_value(task.crowd, False))
     return Candidate(label.label, lambda: shape.rle, shape.box, shape.area, crowd)
 
 
-def _predicted_candidate(label: StoredLabel, size: Size, task: Task) -> Candidate:
+def _predicted_candidate(label: StoredLabel, size: Size, task: ScoringTask) -> Candidate:
     _check_mask(label, task)
     if label.confidence is None:
         raise InputError(
@@ -190,7 +196,7 @@ def _predicted_candidate(label: StoredLabel, size: Size, task: Task) -> Candidat
     return Candidate(label.label, lambda: shape.rle, shape.box, area, score=label.confidence)
 
 
-def _check_mask(label: StoredLabel, task: Task) -> None:
+def _check_mask(label: StoredLabel, task: ScoringTask) -> None:
     if task.kind == "masks" and not label.has_mask:
         raise InputError(
             f"label {label.id} has no mask. Evaluate boxes instead, or turn boxes into masks "
@@ -198,7 +204,7 @@ def _check_mask(label: StoredLabel, task: Task) -> None:
         )
 
 
-def _match(
+def _fiftyone_match(
     pair: Pair,
     truth: Sequence[StoredLabel],
     predicted: Sequence[StoredLabel],
@@ -215,6 +221,6 @@ def _match(
     )
 
 
-def _on_crowd(pair: Pair, true: Sequence[str], found: Sequence[str]) -> tuple[str, str, float]:
+def _crowd_match(pair: Pair, true: Sequence[str], found: Sequence[str]) -> tuple[str, str, float]:
     assert pair.truth is not None and pair.prediction is not None and pair.iou is not None
     return true[pair.truth], found[pair.prediction], pair.iou

@@ -173,10 +173,15 @@ def evaluate(
             confidence; an object without a mask.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> results = ntt.evaluate(view, "predictions", "truth", eval_key="ntt")  # doctest: +SKIP
-        >>> print(results)  # doctest: +SKIP
-        >>> results.masks.plot_pr_curves().show()  # doctest: +SKIP
+        >>> results = ntt.evaluate(view, "predictions", "ground_truth", eval_key="ntt", iou="masks")
+        >>> print(results)
+                    mask_ap  mask_ap50  mask_ap75
+        fish            ...      100.0        ...
+        kite            0.0        0.0        0.0
+        mushroom        ...      100.0        ...
+        mean            ...       66.7        ...
+        >>> dataset.list_evaluations()
+        ['ntt']
     """
     if iou not in ("boxes", "masks", "both"):
         raise InputError(f"iou is {iou!r}. Pass 'boxes', 'masks' or 'both'.")
@@ -185,7 +190,7 @@ def evaluate(
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}. Pass 1 or more processes, or None.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
-    _check(samples, pred_field, gt_field, eval_key, masks="masks" in kinds)
+    _check_fields(samples, pred_field, gt_field, eval_key, masks="masks" in kinds)
     if confidence_thresh is not None:
         samples = samples.filter_labels(
             pred_field, F("confidence") >= confidence_thresh, only_matches=False
@@ -208,7 +213,7 @@ def evaluate(
     return Evaluation(results["masks"], results["boxes"], tuple(keys))
 
 
-def _check(
+def _check_fields(
     samples: foc.SampleCollection,
     pred_field: str,
     gt_field: str,

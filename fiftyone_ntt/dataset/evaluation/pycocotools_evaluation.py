@@ -13,10 +13,10 @@ import fiftyone.utils.eval.detection as foud
 from fiftyone_ntt.coco.scorer import Scores
 from fiftyone_ntt.dataset.evaluation.evaluation_work import (
     BATCH,
-    WORTH_A_PROCESS,
+    MIN_IMAGES_PER_PROCESS,
     ImageOutcome,
-    Notes,
-    Task,
+    LabelAttributes,
+    ScoringTask,
     score_batches,
 )
 from fiftyone_ntt.dataset.labels.fields import label_field_type
@@ -34,10 +34,11 @@ class PycocotoolsEvaluationConfig(fouc.COCOEvaluationConfig):  # type: ignore[mi
     `compute_mAP`, which is True unless given.
 
     Example:
-        >>> dataset.evaluate_detections(  # doctest: +SKIP
+        >>> results = view.evaluate_detections(
         ...     "predictions", "ground_truth", method=PycocotoolsEvaluationConfig, use_masks=True
-        ... ).metrics()["APs"]
-        0.31
+        ... )
+        >>> round(results.metrics()["AP50"], 2)
+        0.67
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -50,6 +51,7 @@ class PycocotoolsEvaluationConfig(fouc.COCOEvaluationConfig):  # type: ignore[mi
 
     @property
     def method(self) -> str:
+        """Name of the method, as FiftyOne stores and shows it."""
         return "pycocotools"
 
     @property
@@ -63,7 +65,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
 
     def __init__(self, config: PycocotoolsEvaluationConfig) -> None:
         super().__init__(config)
-        self._task = Task(
+        self._task = ScoringTask(
             gt_field=config.gt_field,
             pred_field=config.pred_field,
             kind="masks" if config.use_masks else "boxes",
@@ -73,11 +75,12 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
         )
         self._scorer = self._task.scorer()
         self._order: list[int] = []
-        self._asked: dict[str, ImageOutcome] | None = None
+        self._outcomes_by_sample: dict[str, ImageOutcome] | None = None
 
     def register_samples(
         self, samples: foc.SampleCollection, eval_key: str | None, dynamic: bool = True
     ) -> None:
+        """Check both fields, and keep the samples for `evaluate`."""
         for field in (self.config.pred_field, self.config.gt_field):
             label_field_type(samples, field, (fol.Detections,))
         super().register_samples(samples, eval_key, dynamic=dynamic)
@@ -89,7 +92,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
         workers: int | None = None,
         advance: Callable[[], None] = lambda: None,
     ) -> Iterator[ImageOutcome]:
-        """Score the images of a collection, each of which is told in its order.
+        """Score the images of a collection; yields what became of each, in their order.
 
         Args:
             samples: checked.
@@ -97,8 +100,10 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
             advance: called after each image.
         """
         self._scorer, coco_ids = self._task.scorer(), []
-        count = default_workers(len(samples), WORTH_A_PROCESS) if workers is None else workers
-        for batch in score_batches(_batches(samples, self._task), self._task, count):
+        count = (
+            default_workers(len(samples), MIN_IMAGES_PER_PROCESS) if workers is None else workers
+        )
+        for batch in score_batches(_document_batches(samples, self._task), self._task, count):
             self._scorer.extend(batch.scorer)
             for image in batch.images:
                 coco_ids.append(image.coco_id)
@@ -107,18 +112,20 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
         self._order = _image_order(coco_ids)
 
     def scores(self, classes: Sequence[str] | None = None) -> Scores:
-        """Scores of the images that `outcomes` told; of all classes when None."""
+        """Scores of the images that `outcomes` yielded; of all classes when None."""
         return self._scorer.scores(classes, self._order)
 
     def evaluate(self, sample_or_frame: Any, eval_key: str | None = None) -> list[Any]:
         """The matches of an image; objects on crowds are in none and get no verdict."""
-        if self._asked is None:
-            self._asked = {image.sample_id: image for image in self.outcomes(self._samples)}
-        outcome = self._asked[sample_or_frame.id]
+        if self._outcomes_by_sample is None:
+            self._outcomes_by_sample = {
+                image.sample_id: image for image in self.outcomes(self._samples)
+            }
+        outcome = self._outcomes_by_sample[sample_or_frame.id]
         if eval_key is not None:
             fields = (self.gt_field, self.pred_field)
-            for field, notes in zip(fields, outcome.notes(eval_key), strict=True):
-                _note(sample_or_frame[field], notes, eval_key)
+            for field, found in zip(fields, outcome.label_attributes(eval_key), strict=True):
+                _set_attributes(sample_or_frame[field], found, eval_key)
         return outcome.matches
 
     def generate_results(
@@ -153,7 +160,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
         )
 
 
-def _batches(samples: foc.SampleCollection, task: Task) -> Iterator[bytes]:
+def _document_batches(samples: foc.SampleCollection, task: ScoringTask) -> Iterator[bytes]:
     """The documents of a collection, as the database sends them."""
     pipeline = samples._pipeline(pipeline=[{"$project": task.projection()}])
     collection = samples._dataset._sample_collection
@@ -171,12 +178,12 @@ def _image_order(coco_ids: list[Any]) -> list[int]:
     return [index for _, index in sorted(zip(coco_ids, range(len(coco_ids)), strict=True))]
 
 
-def _note(labels: fol.Detections | None, notes: Notes, key: str) -> None:
+def _set_attributes(labels: fol.Detections | None, found: LabelAttributes, key: str) -> None:
     """Write FiftyOne's three attributes on the labels."""
     for label in labels.detections if labels is not None else ():
-        noted = notes[label.id]
+        attributes = found[label.id]
         for name in (key, f"{key}_id", f"{key}_iou"):
-            label[name] = noted.get(name)
+            label[name] = attributes.get(name)
 
 
 def metric_entries(scores: Scores) -> dict[str, Any]:

@@ -145,10 +145,15 @@ def shots_curve(
         ModelError: the models cannot be loaded.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> done, rest = dataset.match_tags("train"), dataset.match_tags("val")  # doctest: +SKIP
-        >>> curve = ntt.shots_curve(done, rest, "ground_truth")  # doctest: +SKIP
-        >>> curve.save("charts")  # doctest: +SKIP
+        >>> done, rest = dataset.match_tags("candidate"), dataset.match_tags("target")
+        >>> few = {"shots": (1, 2), "seeds": (0,), "models": "demo"}
+        >>> curve = ntt.shots_curve(done, rest, "ground_truth", **few)
+        >>> print(curve)
+        shots        masks AP      masks AP50        boxes AP      boxes AP50
+            1   ...
+            2   ...
+        >>> [chart.name for chart in curve.save("charts")]
+        ['shots.png', 'classes.png']
     """
     if not shots or min(shots) < 1 or not seeds:
         raise InputError(
@@ -169,15 +174,15 @@ def shots_curve(
         border=border,
     )
     settings = (points_per_side, float(min_size), float(border))
-    identity = _identity(candidates, targets, label_field, loaded, settings)
-    kept = _Kept(candidates._root_dataset, name, identity, overwrite)
+    identity = _curve_identity(candidates, targets, label_field, loaded, settings)
+    stored = _StoredTrials(candidates._root_dataset, name, identity, overwrite)
     wanted = [(count, seed) for count in sorted(set(shots)) for seed in dict.fromkeys(seeds)]
-    pending = [key for key in wanted if key not in kept.trials]
+    pending = [key for key in wanted if key not in stored.trials]
     with progress_steps(len(pending) * len(targets), progress) as advance:
         for count, seed in pending:
             scores = trial.evaluate(trial.bank(count, seed), advance)
-            kept.add(TrialScore(count, seed, scores))
-    return ShotsCurve(tuple(kept.trials[key] for key in wanted))
+            stored.add(TrialScore(count, seed, scores))
+    return ShotsCurve(tuple(stored.trials[key] for key in wanted))
 
 
 def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
@@ -185,21 +190,36 @@ def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
 
     Raises:
         InputError: there is none of that name; the message lists those there are.
+
+    Example:
+        >>> few = {"shots": (1,), "seeds": (0,), "models": "demo", "name": "few"}
+        >>> done, rest = dataset.match_tags("candidate"), dataset.match_tags("target")
+        >>> curve = ntt.shots_curve(done, rest, "ground_truth", **few)
+        >>> ntt.load_shots_curve(dataset, "few") == curve
+        True
     """
     dataset = samples._root_dataset
     if name not in list_shots_curves(dataset):
         known = ", ".join(list_shots_curves(dataset)) or "none"
         raise InputError(f"dataset {dataset.name!r} has no shots curve {name!r}. It has: {known}.")
-    trials = _stored(dataset, name)
+    trials = _load_trials(dataset, name)
     return ShotsCurve(tuple(trials[key] for key in sorted(trials)))
 
 
 def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
-    """Names of the curves kept on a dataset; `dataset.delete_run(name)` deletes one."""
+    """Names of the curves kept on a dataset; `dataset.delete_run(name)` deletes one.
+
+    Example:
+        >>> few = {"shots": (1,), "seeds": (0,), "models": "demo", "name": "few"}
+        >>> done, rest = dataset.match_tags("candidate"), dataset.match_tags("target")
+        >>> curve = ntt.shots_curve(done, rest, "ground_truth", **few)
+        >>> ntt.list_shots_curves(dataset)
+        ['few']
+    """
     return sorted(samples._root_dataset.list_runs(method=METHOD))
 
 
-class _Kept:
+class _StoredTrials:
     """The trials of a curve; with a name, each is saved on the dataset as soon as it is done."""
 
     def __init__(
@@ -216,7 +236,7 @@ class _Kept:
             )
         known = name in list_shots_curves(dataset)
         if known and dataset.get_run_info(name).config.identity == identity and not overwrite:
-            self.trials = _stored(dataset, name)
+            self.trials = _load_trials(dataset, name)
         elif name in dataset.list_runs() and not (known and overwrite):
             holder = "a curve of other labels, models or settings" if known else "another run"
             raise InputError(
@@ -228,6 +248,7 @@ class _Kept:
             dataset.register_run(name, config, overwrite=True)
 
     def add(self, trial: TrialScore) -> None:
+        """Add a trial; where the curve has a name, save all of them."""
         self.trials[trial.shots, trial.seed] = trial
         if self._name is not None:
             rows = [asdict(found) for found in self.trials.values()]
@@ -235,7 +256,7 @@ class _Kept:
             self._dataset.save_run_results(self._name, results, overwrite=True, cache=False)
 
 
-def _stored(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialScore]:
+def _load_trials(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialScore]:
     results = dataset.load_run_results(name, cache=False, load_view=False)
     rows: list[dict[str, Any]] = [] if results is None else results.trials
     return {
@@ -246,7 +267,7 @@ def _stored(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialScore]
     }
 
 
-def _identity(
+def _curve_identity(
     candidates: foc.SampleCollection,
     targets: foc.SampleCollection,
     field: str,

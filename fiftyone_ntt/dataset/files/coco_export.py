@@ -84,16 +84,17 @@ def export_coco(
         StoreError: `path` cannot be written.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.export_coco(view, "predictions", "out.json", results=True))  # doctest: +SKIP
-        out.json: 512 instances of 100 images
+        >>> print(ntt.export_coco(view, "ground_truth", "truth.json"))
+        truth.json: 11 instances of 3 images
+        >>> print(ntt.export_coco(view, "predictions", "found.json", results=True))
+        found.json: ... instances of 3 images
     """
     check_whole_images(samples, "exporting")
     label_field_type(samples, field, (fol.Detections,))
     if results:
         check_confidences(samples, field)
-    found = _read(samples, field, categories, progress)
-    content: Any = [_result(row) for row in found.rows] if results else _content(found)
+    found = _read_field(samples, field, categories, progress)
+    content: Any = [_result(row) for row in found.rows] if results else _file_content(found)
     path = Path(path)
     write_atomically(path, json.dumps(content).encode())
     return ExportReport(path, len(found.images), len(found.rows), found.category_ids)
@@ -103,21 +104,21 @@ def coco_content(
     samples: foc.SampleCollection, field: str, categories: str | None = None
 ) -> Record:
     """What `export_coco` writes, with the images in the order of the view; see there."""
-    return _content(_read(samples, field, categories, progress=False))
+    return _file_content(_read_field(samples, field, categories, progress=False))
 
 
 @dataclass(frozen=True)
-class _Exported:
+class _FieldExport:
     images: list[Record]
     listed: list[Record]
     category_ids: dict[str, int]
     rows: list[_Row]
 
 
-def _read(
+def _read_field(
     samples: foc.SampleCollection, field: str, categories: str | None, progress: Progress
-) -> _Exported:
-    source, listed = _source(samples, field, categories)
+) -> _FieldExport:
+    source, listed = _import_source(samples, field, categories)
     category_ids = _category_ids(samples, field, listed)
     images = _image_records(samples, source.get("images"))
     rows: list[_Row] = []
@@ -125,10 +126,10 @@ def _read(
         for sample, image in zip(samples.select_fields(field).iter_samples(), images, strict=True):
             rows.extend(_rows(sample[field], image, category_ids))
             advance()
-    return _Exported(images, listed, category_ids, rows)
+    return _FieldExport(images, listed, category_ids, rows)
 
 
-def _content(found: _Exported) -> Record:
+def _file_content(found: _FieldExport) -> Record:
     return {
         "images": found.images,
         "categories": _category_records(found.listed, found.category_ids),
@@ -136,7 +137,7 @@ def _content(found: _Exported) -> Record:
     }
 
 
-def _source(
+def _import_source(
     samples: foc.SampleCollection, field: str, categories: str | None
 ) -> tuple[Record, list[Record]]:
     """What is known of the field's import, and the categories to use."""

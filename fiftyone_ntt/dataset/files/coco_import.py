@@ -37,7 +37,7 @@ from fiftyone_ntt.errors import InputError
 
 _CHUNK = 200
 _UNFINISHED = "unfinished"
-_SHOWN = 5
+_MAX_SHOWN = 5
 _UPRIGHT = (None, 0, 1)
 _QUARTER_TURNS = (5, 6, 7, 8)
 
@@ -73,7 +73,7 @@ class ImportReport:
         if not self.skipped:
             return head
         kinds = ", ".join(f"{kind} {count}" for kind, count in self.counts.items())
-        shown = [f"  {error}" for error in self.skipped[:_SHOWN]]
+        shown = [f"  {error}" for error in self.skipped[:_MAX_SHOWN]]
         hidden = len(self.skipped) - len(shown)
         more = [f"  and {hidden} more, in `skipped`"] if hidden else []
         return "\n".join([f"{head}; left out {len(self.skipped)}: {kinds}", *shown, *more])
@@ -123,9 +123,9 @@ def import_coco(
         InputError: the file as a whole, the dataset or the field do not fit.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.import_coco("photos", "instances.json", "harbour"))  # doctest: +SKIP
-        ground_truth: 512 annotations of 100 images in 'harbour'
+        >>> written = ntt.export_coco(dataset, "ground_truth", "instances.json")
+        >>> print(ntt.import_coco(photos, written.path, "harbour"))
+        ground_truth: 26 annotations of 7 images in 'harbour'
     """
     if on_error not in ("raise", "skip"):
         raise InputError(f"on_error is {on_error!r}. Pass 'raise' or 'skip'.")
@@ -135,27 +135,27 @@ def import_coco(
     file = read_coco(annotations, on_bad_record)
     sizes = _image_sizes(file, folder, on_bad_record)
     paths = {key: str(folder / file.images[key]["file_name"]) for key in sizes}
-    identity = _identity(file, folder)
+    identity = _import_identity(file, folder)
     found = _check_target(dataset, field, paths, identity)
-    drawn = _drawn(file, sizes, on_bad_record)
+    by_image = _annotations_by_image(file, sizes, on_bad_record)
     target = fo.Dataset(str(dataset), persistent=True) if found is None else found
     known = dict(zip(*all_images(target).values(["filepath", "id"]), strict=True))
-    done = _finished(target, field, paths)
+    done = _imported_images(target, field, paths)
     new = target.get_field(field) is None
     change = begin_change(target, field, "import", created=new)
-    _declare(target, field, file, sizes, drawn)
-    _describe(target, field, file, folder, unfinished=identity)
+    _declare_fields(target, field, file, sizes, by_image)
+    _save_import_info(target, field, file, folder, unfinished=identity)
     with progress_steps(len(sizes), progress) as advance:
         keys = list(sizes)
         for start in range(0, len(keys), _CHUNK):
             part = {}
             for key in keys[start : start + _CHUNK]:
                 if key not in done:
-                    part[key] = _detections(drawn[key], file, sizes[key])
+                    part[key] = _detections(by_image[key], file, sizes[key])
                 advance()
             _write(target, field, part, paths, sizes, known, change)
-    _describe(target, field, file, folder)
-    return ImportReport(target, field, len(sizes), sum(map(len, drawn.values())), tuple(skipped))
+    _save_import_info(target, field, file, folder)
+    return ImportReport(target, field, len(sizes), sum(map(len, by_image.values())), tuple(skipped))
 
 
 def _image_sizes(file: CocoFile, folder: Path, on_bad_record: OnBadRecord) -> dict[Any, Size]:
@@ -204,7 +204,7 @@ def _checked_size(record: Record, path: Path) -> Size:
     return size
 
 
-def _drawn(
+def _annotations_by_image(
     file: CocoFile, sizes: Mapping[Any, Size], on_bad_record: OnBadRecord
 ) -> dict[Any, list[_Annotation]]:
     """The annotations by image id, drawn as run lengths."""
@@ -242,7 +242,7 @@ def _check_id(file: CocoFile, record: Record, seen: Collection[Any]) -> None:
         )
 
 
-def _identity(file: CocoFile, folder: Path) -> str:
+def _import_identity(file: CocoFile, folder: Path) -> str:
     """What an interrupted import is recognised by: the file's content and the images' folder."""
     digest = hashlib.sha256(file.path.read_bytes())
     digest.update(str(folder).encode())
@@ -258,7 +258,7 @@ def _check_target(
         if not fo.dataset_exists(dataset):
             return None
         found = fo.load_dataset(dataset)
-        if len(all_images(found)) and _unfinished(found, field) != identity:
+        if len(all_images(found)) and _interrupted_import(found, field) != identity:
             raise InputError(
                 f"there already is a dataset {dataset!r}. Pass another name, or the dataset itself "
                 "(`fo.load_dataset(...)`) to add to it."
@@ -266,8 +266,8 @@ def _check_target(
         return found
     check_new_field(dataset, field)
     _check_groups(dataset, paths)
-    if _unfinished(dataset, field) != identity:
-        _check_free(dataset, field, paths)
+    if _interrupted_import(dataset, field) != identity:
+        _check_no_conflict(dataset, field, paths)
     return dataset
 
 
@@ -284,14 +284,14 @@ def _check_groups(dataset: fo.Dataset, paths: Mapping[Any, str]) -> None:
         )
 
 
-def _unfinished(dataset: fo.Dataset, field: str) -> str | None:
+def _interrupted_import(dataset: fo.Dataset, field: str) -> str | None:
     """Identity of the import into this field that was interrupted, if one was."""
     described = dataset.info.get(INFO, {}).get(field, {})
     found: str | None = described.get(_UNFINISHED)
     return found
 
 
-def _finished(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> set[Any]:
+def _imported_images(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> set[Any]:
     """Ids of the images that an interrupted import has written whole."""
     if dataset.get_field(field) is None or dataset.get_field(ID) is None:
         return set()
@@ -299,7 +299,7 @@ def _finished(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> set[
     return {key for key, path in paths.items() if filled.get(path) == key}
 
 
-def _check_free(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> None:
+def _check_no_conflict(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> None:
     owners, images = {path: key for key, path in paths.items()}, all_images(dataset)
     if dataset.get_field(field) is not None:
         filled = set(images.exists(field).values("filepath")) & set(owners)
@@ -317,17 +317,17 @@ def _check_free(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> No
                 )
 
 
-def _declare(
+def _declare_fields(
     dataset: fo.Dataset,
     field: str,
     file: CocoFile,
     sizes: Collection[Any],
-    drawn: Mapping[Any, list[_Annotation]],
+    by_image: Mapping[Any, list[_Annotation]],
 ) -> None:
     """Fields of the one type their values have, so that the App can filter by them."""
     dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
     dataset.add_sample_field(f"{field}.detections.{CROWD}", fof.BooleanField)
-    ids = [item.record.get("id") for group in drawn.values() for item in group]
+    ids = [item.record.get("id") for group in by_image.values() for item in group]
     for path, values in ((ID, list(sizes)), (f"{field}.detections.{ID}", ids)):
         kinds = {type(value) for value in values if value is not None}
         if kinds and dataset.get_field(path) is None:
@@ -420,7 +420,7 @@ def _add_to(
         )
 
 
-def _describe(
+def _save_import_info(
     dataset: fo.Dataset, field: str, file: CocoFile, folder: Path, unfinished: str | None = None
 ) -> None:
     """What an export needs besides the samples; and, while it goes on, which import this is."""

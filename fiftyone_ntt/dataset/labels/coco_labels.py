@@ -79,15 +79,16 @@ def detection_shape(detection: MaskedLabel, size: Size) -> Shape:
         InputError: the mask's file cannot be read, or the box lies outside the image; raised when
             the mask is first asked for.
     """
-    drawn = _drawn(detection, size)
+    drawn = _label_shape(detection, size)
     source = detection.get_attribute_value(SOURCE, None)
     if isinstance(source, Mapping) and source.get("shape") == _fingerprint(drawn):
         return Shape(list(source["bbox"]), size, lambda: drawn.crop, source["area"])
     return drawn
 
 
-def _drawn(detection: MaskedLabel, size: Size) -> Shape:
+def _label_shape(detection: MaskedLabel, size: Size) -> Shape:
     def read_crop() -> Crop | None:
+        """The mask as it is drawn; errors name the label."""
         try:
             return detection_crop(detection, size)
         except InputError as error:
@@ -126,7 +127,7 @@ def instance_detection(
         "position": position,
         "bbox": instance.box,
         "area": instance.area,
-        "shape": _fingerprint(_drawn(detection, size)),
+        "shape": _fingerprint(_label_shape(detection, size)),
     }
     return detection
 

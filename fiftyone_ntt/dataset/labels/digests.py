@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha1
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from fiftyone_ntt.dataset.labels.stored_labels import unpack_array
 DIGEST = "digest"
 """Attribute of a prediction: `content_digest` as of its writing."""
 
-_BYTES = 8
+_DIGITS = 16
+_BOX = struct.Struct("<4d")
 
 
 def content_digest(label: str | None, box: Sequence[float], mask: Any = None) -> str:
@@ -32,18 +33,18 @@ def content_digest(label: str | None, box: Sequence[float], mask: Any = None) ->
 
     Example:
         >>> content_digest("boat", [0.25, 0.5, 0.5, 0.25], np.eye(2))
-        '8b20b35b91a4e5d3'
+        'dbc26d3ef725e91e'
     """
-    digest = blake2b(digest_size=_BYTES)
-    digest.update(repr(label).encode())
-    digest.update(struct.pack("<4d", *box))
+    shape, content = None, b""
     if isinstance(mask, str):
-        digest.update(mask.encode())
+        content = mask.encode()
     elif mask is not None:
-        pixels = np.ascontiguousarray(np.asarray(mask) != 0)
-        digest.update(repr(pixels.shape).encode())
-        digest.update(pixels.tobytes())
-    return digest.hexdigest()
+        pixels = np.asarray(mask)
+        pixels = pixels if pixels.dtype == bool else pixels != 0
+        shape, content = pixels.shape, pixels.tobytes()
+    head = f"{label!r} {shape}".encode() + _BOX.pack(*box)
+    # The fastest there is in every Python; nobody gains by forging it.
+    return sha1(head + content, usedforsecurity=False).hexdigest()[:_DIGITS]
 
 
 def document_digest(document: Mapping[str, Any]) -> str:

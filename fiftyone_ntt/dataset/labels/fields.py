@@ -165,17 +165,24 @@ def refresh(dataset: fo.Dataset) -> None:
     Raises:
         InputError: it was deleted.
     """
-    known = {"name": 1, "sample_fields": 1}
-    found = foo.get_db_conn()["datasets"].find_one({"_id": dataset._doc.id}, known)
+    found = foo.get_db_conn()["datasets"].find_one({"_id": dataset._doc.id}, {"last_loaded_at": 0})
     if found is None:
         raise InputError(
             f"dataset {dataset.name!r} was deleted meanwhile. What was written to it is gone with "
             "it; load another dataset."
         )
+    # A run asks before every write: where nothing changed, one look-up must do.
+    if _refreshed.get(dataset._doc.id) == (dataset._sample_doc_cls, found):
+        return
     dataset._reload()
     if not _knows(dataset, dict(_stored_types(found["sample_fields"]))):
         # Makes a new class for samples: those in the caller's hands do not know later fields.
         dataset._reload(hard=True)
+    _refreshed[dataset._doc.id] = dataset._sample_doc_cls, found
+
+
+_refreshed: dict[Any, tuple[type, dict[str, Any]]] = {}
+"""By a dataset's id, the class of its samples and its document when it was last refreshed."""
 
 
 def _knows(dataset: fo.Dataset, stored: Mapping[str, str]) -> bool:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.core.rle import decode_mask, polygons_rle
 from fiftyone_ntt.errors import InputError
 
 # Processes that only read masks do without FiftyOne and torch, which take seconds to load.
@@ -32,15 +31,26 @@ class MaskedLabel(Protocol):
     """What is read of a label: a `fiftyone.Detection`, or one as the database holds it."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The label's id, in hexadecimal digits."""
+
     @property
-    def bounding_box(self) -> Sequence[float]: ...
+    def bounding_box(self) -> Sequence[float]:
+        """x, y, width, height, relative to the image."""
+
     @property
-    def mask_path(self) -> str | None: ...
+    def mask_path(self) -> str | None:
+        """The mask's file, if it lies in one."""
+
     @property
-    def has_mask(self) -> bool: ...
-    def get_mask(self) -> Any: ...
-    def get_attribute_value(self, name: str, default: Any) -> Any: ...
+    def has_mask(self) -> bool:
+        """Whether it has a mask, in the database or in a file."""
+
+    def get_mask(self) -> Any:
+        """The mask of the box, `[h, w]` or `[h, w, channels]`; None if it cannot be found."""
+
+    def get_attribute_value(self, name: str, default: Any) -> Any:
+        """An attribute, or `default` where there is none."""
 
 
 def pixel_box(bounding_box: Sequence[float], size: Size) -> Box:
@@ -166,8 +176,7 @@ def polyline_mask(polyline: fol.Polyline, size: Size) -> NDArray[np.bool_]:
     ]
     if not shapes:
         raise InputError("its polyline has no shape of three points. Redraw or remove it.")
-    encodings: Any = coco_mask.frPyObjects([shape.flatten().tolist() for shape in shapes], *size)
-    return decode_mask(coco_mask.merge(encodings))
+    return decode_mask(polygons_rle([shape.flatten().tolist() for shape in shapes], size))
 
 
 def points_box(polyline: fol.Polyline, size: Size) -> Box:

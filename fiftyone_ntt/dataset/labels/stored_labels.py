@@ -40,27 +40,33 @@ class StoredLabel:
 
     @property
     def id(self) -> str:
+        """The label's id, in hexadecimal digits."""
         return str(self._document["_id"])
 
     @property
     def label(self) -> Any:
+        """The class; None where it has none."""
         return self._document.get("label")
 
     @property
     def confidence(self) -> float | None:
+        """In 0..1; None where it has none."""
         return self._document.get("confidence")
 
     @property
     def bounding_box(self) -> Sequence[float]:
+        """x, y, width, height, relative to the image."""
         box: Sequence[float] = self._document["bounding_box"]
         return box
 
     @property
     def mask_path(self) -> str | None:
+        """The mask's file; None where the mask is in the database, or absent."""
         return self._document.get("mask_path")
 
     @property
     def has_mask(self) -> bool:
+        """Whether it has a mask, in the database or in a file."""
         return self._document.get("mask") is not None or self.mask_path is not None
 
     def get_mask(self) -> NDArray[Any] | None:

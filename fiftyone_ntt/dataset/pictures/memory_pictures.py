@@ -28,7 +28,7 @@ from fiftyone_ntt.core.reference_pictures import (
 from fiftyone_ntt.dataset.labels.fields import all_images
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
-from fiftyone_ntt.dataset.runs.runner import reason_of
+from fiftyone_ntt.dataset.runs.runner import failure_reason
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
@@ -36,7 +36,7 @@ from fiftyone_ntt.models.loading import Models
 
 logger = logging.getLogger(__name__)
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class PicturesReport:
         parts += [f"{self.skipped} already done"] if self.skipped else []
         parts += [f"{len(self.failures)} failed"] if self.failures else []
         head = f"{self.target}: {', '.join(parts)}; {self.seconds:.1f} s"
-        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_SHOWN]]
+        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_MAX_SHOWN]]
         hidden = len(self.failures) - len(shown)
         return "\n".join([head, *shown, *([f"  and {hidden} more"] if hidden else [])])
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnReference:
     """A reference's picture, and where it belongs.
 
     Attributes:
@@ -85,7 +85,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Gallery:
+class LocatedReferences:
     """The references of a bank that are to be drawn.
 
     Attributes:
@@ -99,7 +99,7 @@ class Gallery:
     places: dict[str, tuple[str, LabelPlace]]
 
     @staticmethod
-    def of(samples: foc.SampleCollection, bank: MemoryBank) -> Gallery:
+    def of(samples: foc.SampleCollection, bank: MemoryBank) -> LocatedReferences:
         """All of a bank's references that lie on a dataset.
 
         Raises:
@@ -118,7 +118,7 @@ class Gallery:
                 f"label on dataset {dataset.name!r} (any more), so there is nothing to draw. Pass "
                 "the dataset they were tagged on, or rebuild the bank."
             )
-        return Gallery(dataset, bank, places)
+        return LocatedReferences(dataset, bank, places)
 
     def classes(self) -> Iterator[tuple[int, list[str]]]:
         """Class indices, each with its references that can be found."""
@@ -134,7 +134,7 @@ class Gallery:
         models: str | Models | None,
         device: str,
         done: set[str],
-        write: Callable[[Sequence[Drawn]], None],
+        write: Callable[[Sequence[DrawnReference]], None],
         failures: dict[str, str],
         progress: Progress,
     ) -> PicturesReport:
@@ -160,7 +160,8 @@ class Gallery:
                 for label, group in todo:
                     rows = list(self._pictures(label, group, chosen, failures, advance))
                     colours = component_colours([picture for _, picture in rows])
-                    write([Drawn(*row, found) for row, found in zip(rows, colours, strict=True)])
+                    pairs = zip(rows, colours, strict=True)
+                    write([DrawnReference(*row, found) for row, found in pairs])
                     drawn += len(rows)
         skipped = len(self.places) - sum(len(group) for _, group in todo)
         seconds = time.monotonic() - start
@@ -187,7 +188,7 @@ class Gallery:
                 encoded = encode_reference(reference, models.encoder, models.segmenter)
                 picture = picture_reference(encoded, self.bank, label)
             except Exception as error:
-                failures[name] = reason_of(error)
+                failures[name] = failure_reason(error)
                 logger.debug("reference %s failed", name, exc_info=True)
             else:
                 yield place.sample_id, picture

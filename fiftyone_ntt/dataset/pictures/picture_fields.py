@@ -25,7 +25,11 @@ from fiftyone_ntt.dataset.labels.fields import (
     check_whole_images,
 )
 from fiftyone_ntt.dataset.labels.writing import Rewrite, rewrite_field, write_label
-from fiftyone_ntt.dataset.pictures.memory_pictures import Drawn, Gallery, PicturesReport
+from fiftyone_ntt.dataset.pictures.memory_pictures import (
+    DrawnReference,
+    LocatedReferences,
+    PicturesReport,
+)
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
@@ -82,32 +86,34 @@ def draw_memory_bank(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.draw_memory_bank(dataset, "boats"))  # doctest: +SKIP
-        memory: 20 of 20 references drawn; 14.2 s
+        >>> print(ntt.draw_memory_bank(dataset, "shapes"))
+        memory: 4 of 4 references drawn; ... s
     """
     check_whole_images(samples, "drawing a memory bank")
     dataset = samples._root_dataset
     _check_fields(dataset, field)
     bank = resolve_bank(dataset, bank)
-    gallery = Gallery.of(samples, bank)
+    located = LocatedReferences.of(samples, bank)
     ingredients = {"bank_hash": bank_hash(bank), "encoder": bank.encoder}
     record = RunRecord(dataset, field, METHOD, ingredients, notes={"bank": bank.name})
-    _give_way(dataset, field, record.key, overwrite)
-    _declare(dataset, field, bank)
+    _clear_other_pictures(dataset, field, record.key, overwrite)
+    _declare_fields(dataset, field, bank)
     finished = all_images(dataset).match({f"{field}_clusters.run": record.key})
     done = set(finished.values(f"{field}_clusters.references", unwind=True))
-    canvas = _Canvas(dataset, field, record.key, len(bank.classes) * CLUSTERS, done)
+    fields = _PictureFields(dataset, field, record.key, len(bank.classes) * CLUSTERS, done)
     failures: dict[str, str] = {}
-    with record.running(lambda: (len(canvas.done), failures)):
-        return gallery.draw(field, models, device, set(done), canvas.write, failures, progress)
+    with record.running(lambda: (len(fields.done), failures)):
+        return located.draw(field, models, device, set(done), fields.write, failures, progress)
 
 
 def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | None:
     """Why `draw_memory_bank` cannot draw into fields that begin so, or None where it can.
 
     Example:
-        >>> ntt.picture_fields_problem(dataset, "memory")  # doctest: +SKIP
+        >>> ntt.picture_fields_problem(dataset, "memory") is None
+        True
+        >>> ntt.picture_fields_problem(dataset, "my memory")
+        "'my memory' cannot name a field ..."
     """
     try:
         _check_fields(samples._root_dataset, field)
@@ -131,7 +137,7 @@ def _check_fields(dataset: fo.Dataset, field: str) -> None:
             )
 
 
-def _give_way(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> None:
+def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> None:
     """Take away pictures of other origins, if that is wanted."""
     images = all_images(dataset)
     for name in (f"{field}_{ending}" for ending in _KINDS):
@@ -150,7 +156,7 @@ def _give_way(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> Non
         rewrite_field(dataset, name, map(ObjectId, foreign), lambda _: Rewrite(None), None)
 
 
-def _declare(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
+def _declare_fields(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
     for ending, kind in _KINDS.items():
         name = f"{field}_{ending}"
         dataset.add_sample_field(name, fof.EmbeddedDocumentField, embedded_doc_type=kind)
@@ -166,7 +172,7 @@ def _declare(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
 
 
 @dataclass
-class _Canvas:
+class _PictureFields:
     """The fields of a dataset, drawn to class by class.
 
     Attributes:
@@ -183,9 +189,9 @@ class _Canvas:
     values: int
     done: set[str]
 
-    def write(self, pictures: Sequence[Drawn]) -> None:
+    def write(self, pictures: Sequence[DrawnReference]) -> None:
         """Draw the references of one class over what is there."""
-        by_sample: dict[str, list[Drawn]] = defaultdict(list)
+        by_sample: dict[str, list[DrawnReference]] = defaultdict(list)
         for drawn in pictures:
             by_sample[drawn.sample_id].append(drawn)
         for sample_id, group in by_sample.items():
@@ -195,7 +201,7 @@ class _Canvas:
                 write_label(self.dataset, name, sample_id, document)
             self.done |= {drawn.picture.id for drawn in group}
 
-    def _labels(self, sample_id: str, group: Sequence[Drawn]) -> dict[str, fol.Label]:
+    def _labels(self, sample_id: str, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
         sample = all_images(self.dataset).select(sample_id).first()
         height, width = group[0].picture.mask["size"]
         kept = sample[f"{self.field}_clusters"]
@@ -207,7 +213,7 @@ class _Canvas:
         else:
             pca, clusters = sample[f"{self.field}_pca"].map, kept.mask
         for drawn in group:
-            _paint(drawn, pca, clusters)
+            _draw_reference(drawn, pca, clusters)
         references += [d.picture.id for d in group if d.picture.id not in references]
         return {
             "pca": fol.Heatmap(map=pca, range=[0, 255], run=self.run),
@@ -215,7 +221,9 @@ class _Canvas:
         }
 
 
-def _paint(drawn: Drawn, pca: NDArray[np.uint8], clusters: NDArray[np.generic]) -> None:
+def _draw_reference(
+    drawn: DrawnReference, pca: NDArray[np.uint8], clusters: NDArray[np.generic]
+) -> None:
     """Draw a reference inside its mask, onto whole images."""
     picture = drawn.picture
     left, top, right, bottom = picture.window

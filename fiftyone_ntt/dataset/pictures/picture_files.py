@@ -18,7 +18,11 @@ from fiftyone_ntt.core.reference_pictures import spread
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.fields import check_samples
-from fiftyone_ntt.dataset.pictures.memory_pictures import Drawn, Gallery, PicturesReport
+from fiftyone_ntt.dataset.pictures.memory_pictures import (
+    DrawnReference,
+    LocatedReferences,
+    PicturesReport,
+)
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
@@ -70,33 +74,32 @@ def save_memory_pictures(
         StoreError: a file cannot be written.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.save_memory_pictures(dataset, "boats", "pictures"))  # doctest: +SKIP
-        pictures: 20 of 20 references drawn; 14.2 s
+        >>> print(ntt.save_memory_pictures(dataset, "shapes", "pictures"))
+        pictures: 4 of 4 references drawn; ... s
     """
     check_samples(samples, "drawing a memory bank")
     bank = resolve_bank(samples._root_dataset, bank)
     target = Path(folder).expanduser()
     if target.exists() and not target.is_dir():
         raise InputError(f"{target} is a file. Pass the folder to save pictures in.")
-    gallery = Gallery.of(samples, bank)
+    located = LocatedReferences.of(samples, bank)
     identity = bank_hash(bank)
     done = {
         name
-        for label, ids in gallery.classes()
+        for label, ids in located.classes()
         for name in ids
-        if _bank_of(_path(target, bank.classes[label], name)) == identity
+        if _bank_hash_of(_picture_path(target, bank.classes[label], name)) == identity
     }
-    write = partial(_write, target, bank.classes, identity)
-    return gallery.draw(str(target), models, device, done, write, {}, progress)
+    write = partial(_write_pictures, target, bank.classes, identity)
+    return located.draw(str(target), models, device, done, write, {}, progress)
 
 
-def _path(folder: Path, title: str, name: str) -> Path:
+def _picture_path(folder: Path, title: str, name: str) -> Path:
     plain = re.sub(r"[^\w.-]", "_", title)  # a class may be called "cup/mug"
     return folder / f"{plain}_{name}.png"
 
 
-def _bank_of(path: Path) -> str | None:
+def _bank_hash_of(path: Path) -> str | None:
     """Hash of the bank that a picture is of; None where there is no picture."""
     try:
         with Image.open(path) as image:
@@ -106,17 +109,19 @@ def _bank_of(path: Path) -> str | None:
         return None
 
 
-def _write(folder: Path, classes: Sequence[str], identity: str, pictures: Sequence[Drawn]) -> None:
+def _write_pictures(
+    folder: Path, classes: Sequence[str], identity: str, pictures: Sequence[DrawnReference]
+) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text(_TEXT, identity)
     for drawn in pictures:
         content = io.BytesIO()
-        Image.fromarray(_strip(drawn)).save(content, "PNG", pnginfo=text)
-        path = _path(folder, classes[drawn.picture.label], drawn.picture.id)
+        Image.fromarray(_picture_strip(drawn)).save(content, "PNG", pnginfo=text)
+        path = _picture_path(folder, classes[drawn.picture.label], drawn.picture.id)
         write_atomically(path, content.getvalue())
 
 
-def _strip(drawn: Drawn) -> NDArray[np.uint8]:
+def _picture_strip(drawn: DrawnReference) -> NDArray[np.uint8]:
     """The four parts side by side, uint8 `[h, 4 w + 3 gaps, 3]`."""
     picture = drawn.picture
     size = (picture.thumbnail.shape[0], picture.thumbnail.shape[1])

@@ -56,7 +56,7 @@ class PredictionFeatures:
 
 
 @dataclass
-class _Collected:
+class _FeatureRows:
     """What was found so far."""
 
     ids: list[str] = field(default_factory=list)
@@ -66,6 +66,7 @@ class _Collected:
     left_out: dict[str, int] = field(default_factory=dict)
 
     def leave_out(self, reason: str, count: int) -> None:
+        """Count predictions without features, by reason."""
         if count:
             self.left_out[reason] = self.left_out.get(reason, 0) + count
 
@@ -98,9 +99,9 @@ def prediction_features(
         InputError: the samples or the field do not fit, or there is no store.
 
     Example:
-        >>> found = prediction_features(dataset, "predictions", "boats")  # doctest: +SKIP
-        >>> found.features.shape, found.left_out  # doctest: +SKIP
-        ((640, 1024), {'their image has no stored proposals': 12})
+        >>> found = prediction_features(view, "predictions", "shapes")
+        >>> found.features.shape, found.left_out
+        ((..., 128), {})
     """
     check_samples(samples, "reading predictions")
     label_field_type(samples, label_field, (fol.Detections,))
@@ -111,13 +112,13 @@ def prediction_features(
             "the features of predictions come from a store of proposals. Pass `store`."
         )
     setups = [setup for setup in proposals.setups() if setup.encoder == bank.encoder]
-    collected = _Collected()
+    collected = _FeatureRows()
     view = samples.select_fields(label_field)
     with progress_steps(len(view), progress) as advance:
         for sample in view.iter_samples():
             labels = sample[label_field]
             if labels is not None and labels.detections:
-                _collect(sample, labels.detections, proposals, setups, collected)
+                _collect_image(sample, labels.detections, proposals, setups, collected)
             advance()
     nothing = np.zeros((0, bank.width), dtype=np.float32)
     return PredictionFeatures(
@@ -129,12 +130,12 @@ def prediction_features(
     )
 
 
-def _collect(
+def _collect_image(
     sample: fos.Sample | fos.SampleView,
     detections: Sequence[fol.Detection],
     store: ProposalStore,
     setups: Sequence[ProposalSetup],
-    collected: _Collected,
+    collected: _FeatureRows,
 ) -> None:
     """Add one image's predictions."""
     try:
@@ -145,7 +146,7 @@ def _collect(
     found = [stored for setup in setups if (stored := store.get(setup, key)) is not None]
     if not found:
         return collected.leave_out(NO_PROPOSALS, len(detections))
-    masked = _masked(detections, found[0].image_size, collected)
+    masked = _detection_masks(detections, found[0].image_size, collected)
     rows = find_masks(
         [mask for _, mask in masked], [mask for stored in found for mask in stored.masks], MIN_IOU
     )
@@ -158,8 +159,8 @@ def _collect(
     collected.features.append(features[[row for _, row in known]])
 
 
-def _masked(
-    detections: Sequence[fol.Detection], size: Size, collected: _Collected
+def _detection_masks(
+    detections: Sequence[fol.Detection], size: Size, collected: _FeatureRows
 ) -> list[tuple[fol.Detection, RLE]]:
     """Detections with their masks; those that have none are left out."""
     masked = []

@@ -61,9 +61,9 @@ def prediction_points(
         InputError: the samples or the field do not fit, or there is no store.
 
     Example:
-        >>> found = ntt.prediction_points(view, "predictions", "boats")  # doctest: +SKIP
-        >>> found.points.shape  # doctest: +SKIP
-        (640, 2)
+        >>> found = ntt.prediction_points(view, "predictions", "shapes")
+        >>> found.points.shape, found.images, found.left_out
+        ((..., 2), 3, {})
     """
     bank = resolve_bank(samples._root_dataset, bank)
     if len(samples) > max_images:

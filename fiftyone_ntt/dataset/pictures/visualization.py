@@ -114,10 +114,8 @@ def visualize_memory_bank(
             origin, or nothing can be shown; earlier runs are left as they are.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.visualize_memory_bank(dataset, "boats", "predictions"))  # doctest: +SKIP
-        boats_references (20 points), boats_predictions (640 points); 1.2 s
-          3 predictions left out: no stored proposal has their mask
+        >>> print(ntt.visualize_memory_bank(view, "shapes", "predictions"))
+        shapes_references (4 points), shapes_predictions (... points); ... s
     """
     start = time.monotonic()
     check_whole_images(samples, "visualizing a memory bank")
@@ -126,7 +124,7 @@ def visualize_memory_bank(
     brain_key = key_of_name(bank.name or "memory_bank") if brain_key is None else brain_key
     _check_key(dataset, brain_key)
     plane = fit_plane(bank.unit_references)
-    runs, references_left_out = _references(dataset, bank, plane, brain_key)
+    runs, references_left_out = _reference_runs(dataset, bank, plane, brain_key)
     predictions_left_out = {}
     if predictions_field is not None:
         found = prediction_features(
@@ -143,7 +141,7 @@ def visualize_memory_bank(
             f"memory bank {bank.name!r} has nothing to show on dataset {dataset.name!r}: {reasons}."
             " Pass the dataset its references were tagged on, or predictions that `segment` wrote."
         )
-    _register(dataset, brain_key, runs)
+    _replace_runs(dataset, brain_key, runs)
     return VisualizationReport(
         {key: len(points) for key, points in runs.items()},
         references_left_out,
@@ -156,7 +154,7 @@ def visualization_key_problem(samples: foc.SampleCollection, brain_key: str) -> 
     """Why `visualize_memory_bank` cannot use a brain key on a dataset, or None where it can.
 
     Example:
-        >>> ntt.visualization_key_problem(dataset, "a b")  # doctest: +SKIP
+        >>> ntt.visualization_key_problem(dataset, "a b")
         "'a b' cannot be a brain key. Use letters, digits and underscores, ..."
     """
     try:
@@ -189,7 +187,7 @@ def _own_runs(dataset: fo.Dataset, brain_key: str) -> list[str]:
     return keys
 
 
-def _references(
+def _reference_runs(
     dataset: fo.Dataset, bank: MemoryBank, plane: Plane, brain_key: str
 ) -> tuple[dict[str, _Points], dict[str, int]]:
     """Runs of the references, by key, and those that cannot be shown."""
@@ -209,11 +207,11 @@ def _key_of(references: str, field: str) -> str:
     return f"{references}_{field.replace('.', '_')}"
 
 
-def _register(dataset: fo.Dataset, brain_key: str, runs: dict[str, _Points]) -> None:
+def _replace_runs(dataset: fo.Dataset, brain_key: str, runs: dict[str, _Points]) -> None:
     """Replace all runs under a key by these, or leave them as they are."""
     drafts = {f"{key}{_DRAFT}": key for key in runs}
     before = [key for key in _own_runs(dataset, brain_key) if key not in drafts]
-    with _removed_if_failing(dataset, drafts):
+    with _delete_runs_on_error(dataset, drafts):
         for draft, key in drafts.items():
             _save(dataset, draft, brain_key, runs[key])
     for key in before:
@@ -246,7 +244,7 @@ def _save(dataset: fo.Dataset, key: str, brain_key: str, points: _Points) -> Non
 
 
 @contextmanager
-def _removed_if_failing(dataset: fo.Dataset, keys: Collection[str]) -> Iterator[None]:
+def _delete_runs_on_error(dataset: fo.Dataset, keys: Collection[str]) -> Iterator[None]:
     """FiftyOne leaves the key of a failed run registered; this does not."""
     try:
         yield

@@ -19,7 +19,7 @@ from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
 from fiftyone_ntt.errors import InputError
 
 REFERENCE_TYPES = (fol.Detections, fol.Polylines, fol.Detection, fol.Polyline)
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def read_references(
             label without a class, or image or mask files that cannot be opened.
 
     Example:
-        >>> references = read_references(view, "ground_truth")  # doctest: +SKIP
-        >>> {name: len(group) for name, group in references.items()}  # doctest: +SKIP
-        {'bird': 10, 'boat': 10}
+        >>> references = read_references(dataset, "ground_truth", label_tags="reference")
+        >>> {name: len(group) for name, group in references.items()}
+        {'fish': 2, 'mushroom': 2}
     """
     check_samples(samples, "reading references")
     if not len(samples):
@@ -108,7 +108,7 @@ def read_references(
         )
     kind = label_field_type(samples, label_field, REFERENCE_TYPES)
     entries = _entries(samples, label_field, kind, label_tags, label_ids)
-    _check_labelled(entries, label_field)
+    _check_have_classes(entries, label_field)
     names = _class_order(entries, label_field, classes)
     chosen = [entry for entry in entries if entry.label in set(names)]
     _check_files(chosen)
@@ -184,10 +184,10 @@ def _rows(
                 yield _Entry(label, sample_id, owner, label_id, path), tags or []
 
 
-def _check_labelled(entries: list[_Entry], field: str) -> None:
+def _check_have_classes(entries: list[_Entry], field: str) -> None:
     unnamed = [entry for entry in entries if not entry.label]
     if unnamed:
-        where = ", ".join(f"{e.label_id} in {e.path}" for e in unnamed[:_SHOWN])
+        where = ", ".join(f"{e.label_id} in {e.path}" for e in unnamed[:_MAX_SHOWN])
         raise InputError(
             f"{len(unnamed)} labels in field {field!r} have no class (`label` is None): {where}. "
             "Give them a class, or leave them out with `label_ids` or a filtered view."
@@ -220,8 +220,8 @@ def _check_files(entries: list[_Entry]) -> None:
         except InputError as error:
             problems.append(f"sample {sample_id}: {error}")
     if problems:
-        more = f" (and {len(problems) - _SHOWN} more)" if len(problems) > _SHOWN else ""
-        raise InputError("\n".join(problems[:_SHOWN]) + more)
+        more = f" (and {len(problems) - _MAX_SHOWN} more)" if len(problems) > _MAX_SHOWN else ""
+        raise InputError("\n".join(problems[:_MAX_SHOWN]) + more)
 
 
 def label_reference(label: fol.Label, image: NDArray[np.uint8], path: str, name: str) -> Reference:

@@ -119,9 +119,8 @@ def sample_references(
         InputError: nothing to choose from, or other labels already have the tag.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.sample_references(dataset, "ground_truth", shots=10))  # doctest: +SKIP
-        200 references of 20 classes tagged 'reference'
+        >>> print(ntt.sample_references(dataset, "ground_truth", shots=2, tag="pair"))
+        6 references of 3 classes tagged 'pair'
     """
     chosen = draw_labels(
         samples,
@@ -134,7 +133,7 @@ def sample_references(
         too_few=too_few,
     )
     picked = [label for group in chosen.values() for label in group]
-    _tag(samples, label_field, picked, tag, overwrite)
+    _tag_labels(samples, label_field, picked, tag, overwrite)
     called = LabelNames(samples._root_dataset, label_field, {label.id for label in picked})
     ids = {
         name: tuple(called.of(label.id, label.sample_id) for label in group)
@@ -161,6 +160,7 @@ def draw_labels(
     sizes = _known_sizes(samples)
 
     def qualifies(candidate: Candidate[DrawnLabel]) -> bool:
+        """Whether a label's box is large enough and away from the border."""
         label = candidate.key
         if label.sample_id not in sizes:
             sizes[label.sample_id] = image_size(label.path)
@@ -218,7 +218,7 @@ def _known_sizes(samples: foc.SampleCollection) -> dict[str, Size]:
     return {key: (h, w) for key, h, w in zip(*columns, strict=True) if h and w}
 
 
-def _tag(
+def _tag_labels(
     samples: foc.SampleCollection,
     field: str,
     picked: list[DrawnLabel],

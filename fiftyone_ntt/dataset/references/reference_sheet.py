@@ -41,9 +41,10 @@ def reference_sheet(
         InputError: no usable references (the message says why).
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> tagged = {"label_tags": "reference"}  # doctest: +SKIP
-        >>> ntt.reference_sheet(dataset, "ground_truth", "sheet.png", **tagged)  # doctest: +SKIP
+        >>> tagged = {"label_tags": "reference"}
+        >>> sheet = ntt.reference_sheet(dataset, "ground_truth", "sheet.png", **tagged)
+        >>> sheet.name, sheet.exists()
+        ('sheet.png', True)
     """
     references = read_references(
         samples, label_field, label_tags=label_tags, label_ids=label_ids, classes=classes

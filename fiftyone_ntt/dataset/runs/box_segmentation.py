@@ -26,7 +26,7 @@ from fiftyone_ntt.dataset.labels.masks import pixel_box
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.references.label_names import LabelNames
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
-from fiftyone_ntt.dataset.runs.runner import SegmentReport, reading_ahead, run_over
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
@@ -41,7 +41,7 @@ LOW_AGREEMENT = 0.5
 """IoU of a box and its mask's box below which the mask is another thing than what was boxed, or a
 part of it."""
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 METHOD = "ntt_boxes_to_masks"
 """What marks a custom run as boxes to masks: `dataset.list_runs(method=METHOD)`."""
@@ -67,8 +67,8 @@ class BoxesReport(SegmentReport):
             shown = ", ".join(f"{name} {mean:.2f}" for name, mean in self.agreement.items())
             head += f"; masks and boxes agree by {shown}"
         if self.low:
-            worst = [f"{key} ({value:.2f})" for key, value in list(self.low.items())[:_SHOWN]]
-            more = f" and {len(self.low) - _SHOWN} more" if len(self.low) > _SHOWN else ""
+            worst = [f"{key} ({value:.2f})" for key, value in list(self.low.items())[:_MAX_SHOWN]]
+            more = f" and {len(self.low) - _MAX_SHOWN} more" if len(self.low) > _MAX_SHOWN else ""
             lines.append(
                 f"  {len(self.low)} agree by less than {LOW_AGREEMENT}, look at these: "
                 f"{', '.join(worst)}{more}"
@@ -118,10 +118,10 @@ def boxes_to_masks(
         ModelError: the models cannot be loaded.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.boxes_to_masks(view, "boxes", "masks", models="small"))  # doctest: +SKIP
-        masks: 24 detections in 6 of 6 images; 12.3 s (run ntt_masks_0c55d1e2); ...
-          1 agree by less than 0.5, look at these: 66a1f3c29b1e8a0d5c3f7e21 (0.31)
+        >>> print(ntt.boxes_to_masks(view, "boxes", "masks", models="demo"))
+        masks: 11 detections in 3 of 3 images; ... s (run ntt_masks_...);
+        masks and boxes agree by fish ..., kite ..., mushroom ...
+          ... agree by less than 0.5, look at these: ...
     """
     check_whole_images(samples, "making masks of boxes")
     dataset = samples._root_dataset
@@ -138,6 +138,7 @@ def boxes_to_masks(
     done = _finished_boxes(dataset, mask_field, record.key)
 
     def compute(sample_id: str, image: NDArray[np.uint8]) -> fol.Detections:
+        """A sample's boxes with masks, those that have none yet."""
         boxes, known = samples[sample_id][box_field], done.get(sample_id, [])
         new = [box for box in (boxes.detections if boxes else []) if box.id not in known]
         masks = _with_masks(new, image, segmenter, record.key)
@@ -150,11 +151,11 @@ def boxes_to_masks(
         for key, found in zip(ids, box_ids, strict=True)
         if set(found or ()) - set(done.get(key, ()))
     ]
-    report = run_over(
+    report = run_over_images(
         record,
         ids,
         paths,
-        reading_ahead(partial(read_image, oriented=True)),
+        prefetch_loader(partial(read_image, oriented=True)),
         compute,
         attributes={"box_id": fof.StringField, AGREEMENT: fof.FloatField},
         policy=WritePolicy(record.key, overwrite, replace_reviewed, add=True),

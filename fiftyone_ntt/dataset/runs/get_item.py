@@ -16,7 +16,9 @@ class RgbGetItem(fout.GetItem):  # type: ignore[misc]
 
     @property
     def required_keys(self) -> list[str]:
+        """The fields of a sample that FiftyOne has to pass."""
         return ["filepath"]
 
     def __call__(self, sample: dict[str, Any]) -> NDArray[np.uint8]:
+        """The image, RGB, uint8 `[H, W, 3]`, upright as browsers show it."""
         return read_image(sample["filepath"], oriented=True)

@@ -60,8 +60,10 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> model = ntt.ReferenceSegmenter(bank)  # doctest: +SKIP
-        >>> dataset.apply_model(model, label_field="predictions")  # doctest: +SKIP
+        >>> model = ntt.ReferenceSegmenter(bank, points_per_side=8)
+        >>> view.apply_model(model, label_field="applied")
+        >>> view.distinct("applied.detections.label")
+        ['fish', 'mushroom']
     """
 
     def __init__(
@@ -87,10 +89,12 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
 
     @property
     def media_type(self) -> str:
+        """What FiftyOne may pass: images."""
         return "image"
 
     @property
     def has_logits(self) -> bool:
+        """False: detections have no logits."""
         return False
 
     @property
@@ -100,18 +104,22 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
 
     @property
     def preprocess(self) -> bool:
+        """Whether FiftyOne wants images transformed here; there are no transforms."""
         return self._preprocess
 
     @preprocess.setter
     def preprocess(self, value: bool) -> None:
+        """Set by `apply_model` around a call."""
         self._preprocess = value
 
     @property
     def ragged_batches(self) -> bool:
+        """False: a batch may hold images of different sizes."""
         return False
 
     @property
     def has_collate_fn(self) -> bool:
+        """True: FiftyOne is to make batches with `collate_fn`."""
         return True
 
     @staticmethod

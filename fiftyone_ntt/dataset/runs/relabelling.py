@@ -12,9 +12,9 @@ from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
-from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.runs.segmentation import segmentation_record
-from fiftyone_ntt.dataset.runs.stored_matching import StoredMatching
+from fiftyone_ntt.dataset.runs.stored_matching import StoredMatcher
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
@@ -61,10 +61,12 @@ def relabel(
             field or a setting do not fit; see `segment`.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> ntt.segment(dataset, "boats", "predictions")  # doctest: +SKIP
-        >>> print(ntt.relabel(dataset, "boats-and-buoys", "relabelled"))  # doctest: +SKIP
-        relabelled: 640 detections in 100 of 100 images; 0.9 s (run ntt_relabelled_7be21c4d)
+        >>> tagged = {"label_tags": "reference", "models": "demo"}
+        >>> fish = ntt.build_memory_bank(dataset, "ground_truth", classes=["fish"], **tagged)
+        >>> print(ntt.relabel(view, fish, "relabelled"))
+        relabelled: ... detections in 3 of 3 images; ... s (run ntt_relabelled_...)
+        >>> view.distinct("relabelled.detections.label")
+        ['fish']
     """
     check_whole_images(samples, "relabelling")
     known_mode = check_stored_mode(mode)
@@ -74,16 +76,16 @@ def relabel(
     proposals = resolve_store(store)
     if proposals is None:
         raise InputError("relabelling needs a store of proposals. Pass `store`.")
-    setup = _setup_of(proposals, bank, points_per_side)
+    setup = _stored_setup(proposals, bank, points_per_side)
     match_settings = MatchSettings(confidence_threshold=confidence_thresh)
     matcher = Matcher(bank, setup, known_mode, match_settings)
     record = segmentation_record(dataset, label_field, matcher, rounded=True)
     ids, paths = samples.values(["id", "filepath"])
-    return run_over(
+    return run_over_images(
         record,
         ids,
         paths,
-        StoredMatching(proposals, matcher, record.key).over,
+        StoredMatcher(proposals, matcher, record.key).match_images,
         lambda _, document: document,
         attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed),
@@ -92,7 +94,7 @@ def relabel(
     )
 
 
-def _setup_of(store: ProposalStore, bank: MemoryBank, points_per_side: int) -> ProposalSetup:
+def _stored_setup(store: ProposalStore, bank: MemoryBank, points_per_side: int) -> ProposalSetup:
     """The stored setup with the bank's encoder and this grid; the one of most images."""
     stored = [
         setup

@@ -66,6 +66,12 @@ def pause_run(samples: foc.SampleCollection, run: str) -> None:
 
     Raises:
         InputError: no such run is going on.
+
+    Example:
+        >>> [run] = ntt.list_prediction_runs(dataset)
+        >>> ntt.pause_run(dataset, run)
+        Traceback (most recent call last):
+        fiftyone_ntt.errors.InputError: no run 'ntt_predictions_...' is going on in dataset ...
     """
     _ask(samples, run, "pause")
 
@@ -75,6 +81,14 @@ def resume_run(samples: foc.SampleCollection, run: str) -> None:
 
     Raises:
         InputError: no such run is going on: of one that was interrupted, make the same call again.
+
+    Example:
+        >>> def pause_and_go_on(done, total):
+        ...     [run] = ntt.list_prediction_runs(view)
+        ...     ntt.pause_run(view, run)
+        ...     ntt.resume_run(view, run)
+        >>> ntt.relabel(view, bank, overwrite=True, progress=pause_and_go_on).skipped
+        3
     """
     _ask(samples, run, None)
 
@@ -86,6 +100,12 @@ def cancel_run(samples: foc.SampleCollection, run: str) -> None:
 
     Raises:
         InputError: no such run is going on.
+
+    Example:
+        >>> [run] = ntt.list_prediction_runs(dataset)
+        >>> ntt.cancel_run(dataset, run)
+        Traceback (most recent call last):
+        fiftyone_ntt.errors.InputError: no run 'ntt_predictions_...' is going on in dataset ...
     """
     name, holder = _find(samples, run)
     if holder.alive:

@@ -22,8 +22,9 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     """The runs that wrote detections, by key: their `field`, `status`, `bank` and time of update.
 
     Example:
-        >>> ntt.list_prediction_runs(dataset)  # doctest: +SKIP
-        {'ntt_predictions_1f0c7a3e': {'field': 'predictions', 'status': 'COMPLETED', ...}}
+        >>> ntt.list_prediction_runs(dataset)
+        {'ntt_predictions_...': {'method': 'ntt_segment', 'field': 'predictions',
+                                 'status': 'COMPLETED', 'bank': 'shapes', ...}}
     """
     dataset = samples._root_dataset
     runs = {}
@@ -43,6 +44,10 @@ class DeletionReport:
         deleted: detections that were deleted.
         kept: detections of the run that somebody reviewed, which stay, by why: `tagged` or
             `edited`.
+
+    Example:
+        >>> print(ntt.DeletionReport("ntt_predictions_1f0c7a3e", 512, {"tagged": 3}))
+        512 detections of run ntt_predictions_1f0c7a3e deleted, 3 of yours kept (3 tagged)
     """
 
     run: str
@@ -71,8 +76,12 @@ def delete_run_predictions(
         InputError: no such run, or a run holds the field.
 
     Example:
-        >>> print(ntt.delete_run_predictions(dataset, "ntt_predictions_1f0c7a3e"))  # doctest: +SKIP
-        512 detections of run ntt_predictions_1f0c7a3e deleted
+        >>> [run] = ntt.list_prediction_runs(dataset)
+        >>> count = dataset.count("predictions.detections")
+        >>> ntt.delete_run_predictions(dataset, run).deleted == count
+        True
+        >>> dataset.count("predictions.detections")
+        0
     """
     dataset = samples._root_dataset
     refresh(dataset)

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 Loaded = TypeVar("Loaded")
 Loaded_co = TypeVar("Loaded_co", covariant=True)
 
-_SHOWN = 5
+_MAX_SHOWN = 5
 _UNKNOWN = "an unknown source"
 
 
@@ -95,7 +95,7 @@ class SegmentReport:
         parts += [f"cancelled with {self.remaining} to go"] if self.cancelled else []
         parts += describe_kept(self.replaced, self.kept, self.covered)
         head = f"{self.field}: {', '.join(parts)}; {self.seconds:.1f} s (run {self.run})"
-        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_SHOWN]]
+        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_MAX_SHOWN]]
         hidden = len(self.failures) - len(shown)
         shown += [f"  and {hidden} more"] if hidden else []
         if self.reverted:
@@ -117,22 +117,28 @@ class _Tally:
     samples: list[str] = dataclasses.field(default_factory=list)
 
 
-class Ready(Protocol[Loaded_co]):
+class LoadFuture(Protocol[Loaded_co]):
     """What was loaded of an image, or the error instead: a future, for instance."""
 
-    def result(self) -> Loaded_co: ...
+    def result(self) -> Loaded_co:
+        """What was loaded.
+
+        Raises:
+            Exception: what went wrong with it.
+        """
+        ...
 
 
-Loader = Callable[[Sequence[str]], Iterator[Ready[Loaded]]]
+Loader = Callable[[Sequence[str]], Iterator[LoadFuture[Loaded]]]
 """From the paths of images to what is loaded of each, in their order."""
 
 
-def reading_ahead(load: Callable[[str], Loaded]) -> Loader[Loaded]:
+def prefetch_loader(load: Callable[[str], Loaded]) -> Loader[Loaded]:
     """Calls `load` with one path after the other, in a thread, one ahead of what is computed."""
     return lambda paths: (ready for _, ready in prefetched(paths, load))
 
 
-def run_over(
+def run_over_images(
     record: RunRecord,
     ids: Sequence[str],
     paths: Sequence[str],
@@ -153,7 +159,7 @@ def run_over(
         record: the run; its field is written to.
         ids: sample ids.
         paths: their image files.
-        load: called once, with the paths of the images that are still to do; see `reading_ahead`.
+        load: called once, with the paths of the images that are still to do; see `prefetch_loader`.
         compute: called with a sample's id and what `load` returned, once per image that is still
             to do, in this thread.
         attributes: of the detections, declared on the dataset's schema before any is written.
@@ -180,13 +186,13 @@ def run_over(
             _database_errors(record),
             hold_field(record.dataset, record.field, record.key) as lease,
         ):
-            todo = _to_do(record, ids, paths, policy, again)
-            tally.skipped = len(ids) - len(todo)
+            pending = _pending_images(record, ids, paths, policy, again)
+            tally.skipped = len(ids) - len(pending)
             new = declare_detections(record.dataset, record.field, attributes)
-            writing = _Writing(record, policy, _begin(record, new, todo), chunk_size, tally)
+            writing = _Writing(record, policy, _begin(record, new, pending), chunk_size, tally)
             control = RunControl(lease, lambda paused: record.note_pause(paused, writing.counts))
             with record.running(writing.counts, lambda: control.cancelled):
-                _work_through(writing, control, todo, load, compute, progress)
+                _compute_and_write(writing, control, pending, load, compute, progress)
             cancelled = control.cancelled
             reverted = _reverted(writing)
     else:
@@ -219,14 +225,14 @@ def _database_errors(record: RunRecord) -> Iterator[None]:
         ) from error
 
 
-def _begin(record: RunRecord, new: bool, todo: Sequence[object]) -> Change | None:
+def _begin(record: RunRecord, new: bool, pending: Sequence[object]) -> Change | None:
     """The change to undo; None where nothing is to do."""
-    if not todo:
+    if not pending:
         return None
     return begin_change(record.dataset, record.field, "run", run=record.key, created=new)
 
 
-def _to_do(
+def _pending_images(
     record: RunRecord,
     ids: Sequence[str],
     paths: Sequence[str],
@@ -257,9 +263,9 @@ def _to_do(
         names = sorted(set().union(*origins.values()))
         raise InputError(
             f"field {record.field!r} of {len(origins)} of these {len(ids)} samples already holds "
-            f"detections from {', '.join(names[:_SHOWN])}. Pass overwrite=True to replace those of "
-            "other runs (labels that no run wrote, and predictions that somebody tagged or edited, "
-            "stay), or another field."
+            f"detections from {', '.join(names[:_MAX_SHOWN])}. Pass overwrite=True to replace "
+            "those of other runs (labels that no run wrote, and predictions that somebody tagged "
+            "or edited, stay), or another field."
         )
     return [
         (key, path)
@@ -311,7 +317,7 @@ class _Writing:
                 except ConnectionFailure:
                     raise
                 except Exception as error:
-                    reason = f"its detections cannot be stored: {reason_of(error)}"
+                    reason = f"its detections cannot be stored: {failure_reason(error)}"
                     self.tally.failures[sample_id] = reason
 
     def _write(self, chunk: Mapping[str, Document]) -> None:
@@ -326,24 +332,24 @@ class _Writing:
             self.tally.kept.add(kept)
 
 
-def _work_through(
+def _compute_and_write(
     writing: _Writing,
     control: RunControl,
-    todo: list[tuple[str, str]],
+    pending: list[tuple[str, str]],
     load: Loader[Loaded],
     compute: Callable[[str, Loaded], fol.Detections | Document],
     progress: Progress,
 ) -> None:
     try:
-        with progress_steps(len(todo), progress) as advance:
-            ready = load([path for _, path in todo])
-            for (sample_id, _), loaded in zip(todo, ready, strict=True):
+        with progress_steps(len(pending), progress) as advance:
+            ready = load([path for _, path in pending])
+            for (sample_id, _), loaded in zip(pending, ready, strict=True):
                 if not control.proceed():
                     break
                 try:
                     detections = compute(sample_id, loaded.result())
                 except Exception as error:
-                    writing.tally.failures[sample_id] = reason_of(error)
+                    writing.tally.failures[sample_id] = failure_reason(error)
                     logger.debug("sample %s failed", sample_id, exc_info=True)
                 else:
                     writing.add(sample_id, detections)
@@ -378,7 +384,7 @@ def _without_run(held: Held) -> Rewrite | None:
     return Rewrite({**held.value, "run": None}) if isinstance(held.value, dict) else None
 
 
-def reason_of(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """An error in a report: our own say enough, others need their kind."""
     if isinstance(error, NttError):
         return str(error)

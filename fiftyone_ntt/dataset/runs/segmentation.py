@@ -13,7 +13,7 @@ from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, Document, match_d
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
-from fiftyone_ntt.dataset.runs.runner import SegmentReport, reading_ahead, run_over
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, store_of_mode
@@ -81,9 +81,10 @@ def segment(
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
-        >>> import fiftyone_ntt as ntt  # doctest: +SKIP
-        >>> print(ntt.segment(dataset, "boats", "predictions"))  # doctest: +SKIP
-        predictions: 512 detections in 100 of 100 images; 61.0 s (run ntt_predictions_1f0c7a3e)
+        >>> print(ntt.segment(view, "shapes", "found"))
+        found: ... detections in 3 of 3 images; ... s (run ntt_found_...)
+        >>> view.distinct("found.detections.label")
+        ['fish', 'mushroom']
     """
     check_whole_images(samples, "segmenting")
     dataset = samples._root_dataset
@@ -104,16 +105,17 @@ def segment(
     ids, paths = samples.values(["id", "filepath"])
 
     def compute(_: str, loaded: LoadedImage) -> Document:
+        """An image's detections, from its proposals."""
         proposals = source.proposals(loaded)
         return match_document(
             matcher(proposals), bank, proposals.image_size, record.key, loaded.key
         )
 
-    report = run_over(
+    report = run_over_images(
         record,
         ids,
         paths,
-        reading_ahead(source.load),
+        prefetch_loader(source.load),
         compute,
         attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.dataset.labels.detections import Document, match_document
-from fiftyone_ntt.dataset.runs.runner import reason_of
-from fiftyone_ntt.dataset.work.processes import default_workers, in_processes
+from fiftyone_ntt.dataset.runs.runner import failure_reason
+from fiftyone_ntt.dataset.work.processes import default_workers, map_in_processes
 from fiftyone_ntt.dataset.work.proposing import stored_proposals
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
@@ -16,12 +16,12 @@ from fiftyone_ntt.store.proposal_store import ProposalStore
 BATCH = 16
 """Images per piece of work: a second's, and at most a few MB of masks."""
 
-WORTH_A_PROCESS = 500
+MIN_IMAGES_PER_PROCESS = 500
 """Images that take longer to match than a process to start."""
 
 
 @dataclass(frozen=True)
-class Matched:
+class MatchOutcome:
     """The detections of an image, or why there are none."""
 
     document: Document | None
@@ -39,7 +39,7 @@ class Matched:
 
 
 @dataclass(frozen=True, eq=False)
-class StoredMatching:
+class StoredMatcher:
     """What images are matched with.
 
     Attributes:
@@ -52,23 +52,23 @@ class StoredMatching:
     matcher: Matcher
     run: str
 
-    def over(self, paths: Sequence[str]) -> Iterator[Matched]:
+    def match_images(self, paths: Sequence[str]) -> Iterator[MatchOutcome]:
         """The images' detections, in their order; many images in several processes."""
         bank = self.matcher.bank
         _ = bank.prototypes, bank.unit_references, bank.unit_negatives  # computed once for all
         batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-        workers = default_workers(len(paths), WORTH_A_PROCESS)
-        for found in in_processes(self.batch, batches, workers):
+        workers = default_workers(len(paths), MIN_IMAGES_PER_PROCESS)
+        for found in map_in_processes(self.match_batch, batches, workers):
             yield from found
 
-    def batch(self, paths: Sequence[str]) -> list[Matched]:
+    def match_batch(self, paths: Sequence[str]) -> list[MatchOutcome]:
         """The detections of a few images."""
-        return [self._matched(path) for path in paths]
+        return [self._match_image(path) for path in paths]
 
-    def _matched(self, path: str) -> Matched:
+    def _match_image(self, path: str) -> MatchOutcome:
         try:
             found, key = stored_proposals(self.store, self.matcher.setup, path)
             match, bank = self.matcher(found), self.matcher.bank
-            return Matched(match_document(match, bank, found.image_size, self.run, key))
+            return MatchOutcome(match_document(match, bank, found.image_size, self.run, key))
         except Exception as error:
-            return Matched(None, reason_of(error))
+            return MatchOutcome(None, failure_reason(error))

@@ -85,8 +85,9 @@ def history(samples: foc.SampleCollection, label_field: str | None = None) -> li
         label_field: only this field's.
 
     Example:
-        >>> ntt.history(dataset)[0].kind
-        'run'
+        >>> _ = ntt.tag_references(dataset[:2], "ground_truth", tag="good")
+        >>> [(entry.kind, entry.tag, entry.samples) for entry in ntt.history(dataset)]
+        [('tagging', 'good', 2)]
     """
     return [_entry(change) for change in changes_of(samples._root_dataset, label_field)]
 
@@ -103,6 +104,15 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
 
     Raises:
         InputError: there is nothing to take back, or a run holds the field.
+
+    Example:
+        >>> [run] = ntt.list_prediction_runs(dataset)
+        >>> count = dataset.count("predictions.detections")
+        >>> _ = ntt.delete_run_predictions(dataset, run)
+        >>> print(ntt.undo(dataset))
+        predictions: deletion taken back in 3 samples
+        >>> dataset.count("predictions.detections") == count
+        True
     """
     dataset = samples._root_dataset
     refresh(dataset)

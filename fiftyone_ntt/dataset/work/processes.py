@@ -22,21 +22,21 @@ _PARENT_CHECK = 2.0
 """Seconds."""
 
 
-def default_workers(images: int, worth: int) -> int:
-    """As many processes as the machine's cores serve and so many images are worth.
+def default_workers(images: int, min_images: int) -> int:
+    """As many processes as the machine's cores serve and so many images keep busy.
 
     Args:
         images: to be worked on.
-        worth: images that take longer to work on than a process to start.
+        min_images: images per process, at least: what takes longer to work on than one to start.
     """
     import joblib
 
     if multiprocessing.current_process().daemon:  # may have no processes of its own
         return 1
-    return max(1, min(joblib.cpu_count(), _MOST_PROCESSES, images // worth))
+    return max(1, min(joblib.cpu_count(), _MOST_PROCESSES, images // min_images))
 
 
-def in_processes(
+def map_in_processes(
     work: Callable[[Piece], Result], pieces: Iterable[Piece], workers: int
 ) -> Iterator[Result]:
     """The result of each piece of work, in their order.
@@ -66,6 +66,7 @@ def _end_with_parent() -> None:
     parent = os.getppid()
 
     def watch() -> None:
+        """Wait until the parent is gone, and end this process."""
         while os.getppid() == parent:
             time.sleep(_PARENT_CHECK)
         os._exit(1)

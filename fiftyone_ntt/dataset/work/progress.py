@@ -19,6 +19,7 @@ def progress_steps(total: int, progress: Progress) -> Iterator[Callable[[], None
         report, done = progress, 0
 
         def advance() -> None:
+            """Count a step, and report it."""
             nonlocal done
             done += 1
             report(done, total)

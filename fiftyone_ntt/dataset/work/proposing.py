@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
-from fiftyone_ntt.core.settings import Mode, check_stored_mode
+from fiftyone_ntt.core.settings import Mode, check_stored_mode, is_stored_mode
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, image_hash
 
@@ -23,13 +23,12 @@ def resolve_store(store: StoreChoice) -> ProposalStore | None:
 
 
 def store_of_mode(store: StoreChoice, mode: Mode) -> ProposalStore | None:
-    """The store that a run of this mode uses; the default one holds proposals for every bank, so
-    a mode whose proposals depend on the bank leaves it alone.
+    """The store that a run of this mode uses: the default one only if the mode can use any.
 
     Raises:
         InputError: a store was named, and the mode cannot use one.
     """
-    if isinstance(store, bool) and mode == "adaptive":
+    if isinstance(store, bool) and not is_stored_mode(mode):
         return None
     check_stored_mode(mode)
     return resolve_store(store)

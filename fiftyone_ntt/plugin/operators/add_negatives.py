@@ -10,7 +10,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import label_tags, listed
+from fiftyone_ntt.plugin.shared.counts import format_counts, label_tags
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -25,6 +25,8 @@ _USUAL_TAG = "negative"
 
 
 class AddNegatives(NttOperator):
+    """Gives a saved memory bank mined, tagged or background negatives."""
+
     NAME = "add_negatives"
     LABEL = "Add negatives to memory bank"
     DESCRIPTION = "Things that a memory bank's classes must not be confused with"
@@ -35,6 +37,7 @@ class AddNegatives(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The kind of negatives, the bank, the samples and their labels."""
         action = form.choice("action", "Negatives", ACTIONS, "mine")
         choose_bank(form)
         if action is not None:
@@ -43,17 +46,18 @@ class AddNegatives(NttOperator):
             choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Save the bank with its negatives; counts them by origin."""
         given = ctx.params
         action = given.get("action", "mine")
         if action not in ACTIONS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
         before = ntt.load_memory_bank(ctx.dataset, required(given, "bank"))
-        bank = _changed(before, ctx.target_view(), action, given, step)
+        bank = _with_negatives(before, ctx.target_view(), action, given, step)
         ntt.save_memory_bank(ctx.dataset, bank, overwrite=True)
         counts = dict(Counter(bank.negative_origins))
         return Outcome(
             f"Memory bank {bank.name!r} has {len(bank.negatives)} negatives"
-            f"{f' ({listed(counts)})' if counts else ''}, and had {len(before.negatives)}.",
+            f"{f' ({format_counts(counts)})' if counts else ''}, and had {len(before.negatives)}.",
             {"name": bank.name, "negatives": counts},
             warning=None if len(bank.negatives) else "There were none to be found.",
         )
@@ -63,7 +67,7 @@ class AddNegatives(NttOperator):
         if action not in ACTIONS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
         before = ntt.load_memory_bank(samples, bank)
-        changed = _changed(before, samples, action, params, params.get("progress"))
+        changed = _with_negatives(before, samples, action, params, params.get("progress"))
         ntt.save_memory_bank(samples, changed, overwrite=True)
         return changed
 
@@ -72,8 +76,8 @@ def _choose_labels(form: Form, action: str) -> None:
     prefer = "predictions" if action == "tagged" else "ground_truth"
     field = form.label_field("label_field", "Labels", prefer=prefer)
     if action == "mine":
-        form.whole("per_class", "Negatives per class", 10, low=1)
-        form.whole("points_per_side", "Points per side", 32, low=1)
+        form.integer("per_class", "Negatives per class", 10, low=1)
+        form.integer("points_per_side", "Points per side", 32, low=1)
         form.note("complete", "Every object of the classes must be labelled in these images")
     elif action == "tagged" and field is not None:
         counts = label_tags(form.ctx, field)
@@ -84,7 +88,7 @@ def _choose_labels(form: Form, action: str) -> None:
             form.reject("tag", f"no label in field {field!r} has a tag. Tag some in the App.")
 
 
-def _changed(
+def _with_negatives(
     bank: Any, samples: Any, action: str, given: dict[str, Any], step: Step | bool | None
 ) -> Any:
     options = {"device": given.get("device", "auto"), "progress": step}

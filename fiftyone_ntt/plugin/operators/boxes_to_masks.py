@@ -16,6 +16,8 @@ from fiftyone_ntt.plugin.shared.streaming import Step
 
 
 class BoxesToMasks(NttOperator):
+    """Writes a field of masks for a field of boxes."""
+
     NAME = "boxes_to_masks"
     LABEL = "Boxes to masks"
     DESCRIPTION = "Write a mask for every box; the boxes stay as they are"
@@ -26,6 +28,7 @@ class BoxesToMasks(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples, both fields, and the models."""
         form.ctx.target_view()  # makes FiftyOne add its choice of samples
         boxes = form.label_field("box_field", "Boxes")
         field = form.text("mask_field", "Output field", "masks")
@@ -37,6 +40,7 @@ class BoxesToMasks(NttOperator):
         choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Write the masks; failures are the warning."""
         given = ctx.params
         report = ntt.boxes_to_masks(
             ctx.target_view(),

@@ -10,7 +10,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import check_new_name
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import listed
+from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import (
     TORCH,
@@ -31,6 +31,8 @@ _KINDS = (fol.Detections, fol.Polylines)
 
 
 class BuildMemoryBank(NttOperator):
+    """Builds a memory bank of tagged, shown or selected labels, and saves it."""
+
     NAME = "build_memory_bank"
     LABEL = "Build memory bank"
     DESCRIPTION = "Encode labelled references of your classes into a memory bank"
@@ -41,6 +43,7 @@ class BuildMemoryBank(NttOperator):
     PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
 
     def fill(self, form: Form) -> None:
+        """Where the references are, their classes, the bank's name and the models."""
         field = form.label_field("label_field", "Labels", _KINDS, prefer="ground_truth")
         if field is not None:
             source, tag = choose_source(form, field)
@@ -55,6 +58,7 @@ class BuildMemoryBank(NttOperator):
         choose_precision(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Build and save the bank; notes on its references are the warning."""
         given = ctx.params
         field = given.get("label_field", "ground_truth")
         samples, ids = source_samples(
@@ -74,7 +78,8 @@ class BuildMemoryBank(NttOperator):
         )
         counts = bank.class_counts()
         return Outcome(
-            f"Memory bank {bank.name!r}: {len(bank.references)} references ({listed(counts)}).",
+            f"Memory bank {bank.name!r}: {len(bank.references)} references "
+            f"({format_counts(counts)}).",
             {"name": bank.name, "counts": counts, "notes": list(bank.notes)},
             warning="\n".join(bank.notes) or None,
         )
@@ -86,8 +91,10 @@ class BuildMemoryBank(NttOperator):
 
 def _choose_classes(form: Form, counts: dict[str, int]) -> None:
     options = {name: f"{name} ({count})" for name, count in sorted(counts.items())}
-    chosen = form.several("classes", "Classes", options, description="None for all")
+    chosen = form.choices("classes", "Classes", options, description="None for all")
     used = {name: counts[name] for name in chosen if name in counts} or counts
     if not counts:
         form.reject("source", "no labels there. Tag or select some, or choose another field.")
-    form.note("counts", f"{sum(used.values())} references of {len(used)} classes", listed(used))
+    form.note(
+        "counts", f"{sum(used.values())} references of {len(used)} classes", format_counts(used)
+    )

@@ -17,6 +17,7 @@ class CocoMetrics(foo.EvaluationMetric):  # type: ignore[misc]
 
     @property
     def config(self) -> Any:
+        """How FiftyOne names the metric, and which evaluations take it."""
         return foo.EvaluationMetricConfig(
             name=self.NAME,
             label="COCO AP and AR",

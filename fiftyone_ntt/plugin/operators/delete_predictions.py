@@ -14,6 +14,8 @@ from fiftyone_ntt.plugin.shared.streaming import Step
 
 
 class DeleteRunPredictions(NttOperator):
+    """Deletes what one prediction run wrote."""
+
     NAME = "delete_run_predictions"
     LABEL = "Delete a run's predictions"
     DESCRIPTION = "Delete all detections that one run wrote, and the run"
@@ -21,8 +23,9 @@ class DeleteRunPredictions(NttOperator):
     RISK = types.RiskLevel.HIGH
 
     def fill(self, form: Form) -> None:
+        """The run."""
         runs = ntt.list_prediction_runs(form.ctx.dataset)
-        options = {key: _described(key, run) for key, run in runs.items()}
+        options = {key: _run_text(key, run) for key, run in runs.items()}
         form.choice("run", "Run", options, next(iter(options), None))
         if not options:
             form.reject("run", "no run has written predictions on this dataset.")
@@ -33,6 +36,7 @@ class DeleteRunPredictions(NttOperator):
         )
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Delete the run and its detections."""
         run = required(ctx.params, "run")
         report = ntt.delete_run_predictions(ctx.dataset, run)
         return Outcome(f"{report}.", {"deleted": report.deleted, "kept": report.kept})
@@ -42,6 +46,6 @@ class DeleteRunPredictions(NttOperator):
         return ntt.delete_run_predictions(samples, run)
 
 
-def _described(key: str, run: dict[str, Any]) -> str:
+def _run_text(key: str, run: dict[str, Any]) -> str:
     bank = f", bank {run['bank']!r}" if run["bank"] else ""
     return f"{key}: field {run['field']!r}{bank}, {str(run['status']).lower()}, {run['updated']}"

@@ -19,6 +19,8 @@ EVERYTHING = "(leave none out)"
 
 
 class EvaluatePredictions(NttOperator):
+    """Evaluates predictions against ground truth, and opens the Model Evaluation panel."""
+
     NAME = "evaluate_predictions"
     LABEL = "Evaluate predictions"
     DESCRIPTION = "COCO-style evaluation by masks, boxes, or both"
@@ -29,6 +31,7 @@ class EvaluatePredictions(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples, both fields, the evaluation key and what takes part."""
         form.ctx.target_view()  # makes FiftyOne add its choice of samples
         predictions = form.label_field("pred_field", "Predictions", prefer="predictions")
         truth = form.label_field("gt_field", "Ground truth", prefer="ground_truth")
@@ -40,9 +43,10 @@ class EvaluatePredictions(NttOperator):
         tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
         default = "reference" if "reference" in tags else EVERYTHING
         form.choice("leave_out", "Leave out", {EVERYTHING: "Nothing", **tags}, default)
-        form.share("confidence_thresh", "Confidence threshold", 0.0)
+        form.fraction("confidence_thresh", "Confidence threshold", 0.0)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Evaluate and save under the key."""
         given = ctx.params
         samples, left_out = ctx.target_view(), given.get("leave_out", EVERYTHING)
         if left_out != EVERYTHING:
@@ -56,13 +60,13 @@ class EvaluatePredictions(NttOperator):
             confidence_thresh=given.get("confidence_thresh") or None,
             progress=step,
         )
-        figures = {
+        metrics = {
             "masks": (results.mask_map, results.mask_ap50),
             "boxes": (results.box_map, results.box_ap50),
         }
         shown = [
             f"{kind} mAP {100 * whole:.1f}, AP50 {100 * half:.1f}"
-            for kind, (whole, half) in figures.items()
+            for kind, (whole, half) in metrics.items()
             if whole is not None and half is not None
         ]
         return Outcome(

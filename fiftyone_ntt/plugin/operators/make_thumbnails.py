@@ -16,18 +16,22 @@ from fiftyone_ntt.plugin.shared.streaming import Step
 
 
 class MakeThumbnails(NttOperator):
+    """Draws the thumbnails that the Memory Bank panel shows."""
+
     NAME = "make_thumbnails"
     LABEL = "Make thumbnails of references"
     DESCRIPTION = "Draw the references of a memory bank for its panel"
     ICON = "photo_library"
     RISK = types.RiskLevel.LOW
     NEEDS = TORCH
-    QUIET = True
+    UNLISTED = True
 
     def fill(self, form: Form) -> None:
+        """The bank."""
         choose_bank(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Draw and keep the thumbnails."""
         made = ntt.make_thumbnails(ctx.dataset, required(ctx.params, "bank"))
         return Outcome(f"{len(made)} thumbnails.", {"thumbnails": len(made)})
 

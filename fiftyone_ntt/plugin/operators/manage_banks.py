@@ -37,6 +37,8 @@ _FILES = "On the machine of FiftyOne's server"
 
 
 class ManageMemoryBanks(NttOperator):
+    """Changes the saved memory banks of a dataset, one action at a time."""
+
     NAME = "manage_memory_banks"
     LABEL = "Manage memory banks"
     DESCRIPTION = "Rename, delete, duplicate, merge, export or import banks; remove negatives"
@@ -44,6 +46,7 @@ class ManageMemoryBanks(NttOperator):
     RISK = types.RiskLevel.HIGH
 
     def fill(self, form: Form) -> None:
+        """The action, and what it needs."""
         action = form.choice("action", "Action", ACTIONS, "rename")
         if action == "merge":
             _choose_banks_to_merge(form)
@@ -61,6 +64,7 @@ class ManageMemoryBanks(NttOperator):
             form.warn("deletes", "This cannot be undone", "Predictions made with the bank stay.")
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Do the chosen action."""
         action = ctx.params.get("action", "")
         if action not in _RUNS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(_RUNS)}.")
@@ -74,7 +78,7 @@ class ManageMemoryBanks(NttOperator):
 
 
 def _choose_banks_to_merge(form: Form) -> None:
-    chosen = form.several("banks", "Memory banks", bank_options(form))
+    chosen = form.choices("banks", "Memory banks", bank_options(form))
     if len(set(chosen)) < 2:
         form.reject("banks", "choose at least two memory banks.")
 
@@ -82,7 +86,7 @@ def _choose_banks_to_merge(form: Form) -> None:
 def _choose_negatives(form: Form, bank: str) -> None:
     options = _negatives(form.ctx, bank)
     form.choice("origin", "From", _ORIGINS, EVERY)
-    form.several("negatives", "Negatives", options, description="None for all")
+    form.choices("negatives", "Negatives", options, description="None for all")
     if not options:
         form.reject("bank", f"memory bank {bank!r} has no negatives.")
 

@@ -21,6 +21,8 @@ _PANEL = "shots_curve_panel"
 
 
 class MeasureShots(NttOperator):
+    """Measures a shots curve on labelled samples, and opens its panel."""
+
     NAME = "measure_shots"
     LABEL = "Measure shots curve"
     DESCRIPTION = "Average precision on labelled samples with 1, 3, 5, ... references per class"
@@ -30,6 +32,7 @@ class MeasureShots(NttOperator):
     NOUN = "images"
 
     def fill(self, form: Form) -> None:
+        """The labels, the candidates and targets, the shots and draws, and the models."""
         form.label_field("label_field", "Labels", prefer="ground_truth")
         tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
         default = next(iter(tags), None)
@@ -38,22 +41,25 @@ class MeasureShots(NttOperator):
             form.reject("candidates", "no sample has a tag. Tag those to draw references from.")
         rest = {tag: text for tag, text in tags.items() if tag != chosen}
         form.choice("targets", "Score on", {REST: "All other labelled samples", **rest}, REST)
-        form.several(
+        form.choices(
             "shots",
             "References per class",
             {count: count for count in _SHOTS},
             description=f"None for {', '.join(_DEFAULT_SHOTS)}",
         )
-        form.whole("draws", "Draws of each", 3, low=1, description="Their spread is shown")
+        form.integer("draws", "Draws of each", 3, low=1, description="Their spread is shown")
         name = form.text("name", "Name", "shots", description="Under which the curve is kept")
         if name and not name.isidentifier():
             form.reject("name", "use letters, digits and underscores, not starting with a digit.")
         form.flag("overwrite", "Replace another curve of this name")
-        form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
+        form.integer(
+            "points_per_side", "Points per side", 32, low=1, description="Fewer are quicker"
+        )
         choose_models(form)
         choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Measure the curve and keep it on the dataset."""
         given = ctx.params
         field = given.get("label_field", "ground_truth")
         tag, other = required(given, "candidates"), given.get("targets", REST)

@@ -19,19 +19,23 @@ _DIGITS = 4
 
 
 class PlacePredictions(NttOperator):
+    """Computes the points of predictions that the Memory Bank panel draws."""
+
     NAME = "place_predictions"
     LABEL = "Place predictions among references"
     DESCRIPTION = "Points of predictions in the plane of a memory bank's references"
     ICON = "scatter_plot"
     RISK = types.RiskLevel.LOW
     NEEDS = TORCH
-    QUIET = True
+    UNLISTED = True
 
     def fill(self, form: Form) -> None:
+        """The bank and the field of predictions."""
         choose_bank(form)
         form.label_field("label_field", "Predictions", prefer="predictions")
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Project the view's predictions; they are the result."""
         bank = required(ctx.params, "bank")
         found = ntt.prediction_points(ctx.view, output_field(ctx), bank)
         return Outcome(

@@ -25,6 +25,8 @@ from fiftyone_ntt.plugin.shared.streaming import Step
 
 
 class RelabelWithMemoryBank(NttOperator):
+    """Matches stored proposals with a memory bank; no network runs."""
+
     NAME = "relabel_with_memory_bank"
     LABEL = "Relabel with memory bank"
     DESCRIPTION = "Segment again from stored proposals: no model runs, so it takes seconds"
@@ -35,6 +37,7 @@ class RelabelWithMemoryBank(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples, the bank, the output field and which stored proposals."""
         bank = choose_bank_of_run(form)
         if bank is not None and bank.negatives:
             form.flag("negatives", f"Use the bank's {bank.negatives} negatives", default=True)
@@ -45,6 +48,7 @@ class RelabelWithMemoryBank(NttOperator):
         count_images(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Write the detections; failures are the warning."""
         name = required(ctx.params, "bank")
         bank = ntt.load_memory_bank(ctx.dataset, name)
         if not ctx.params.get("negatives", True):

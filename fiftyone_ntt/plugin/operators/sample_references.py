@@ -15,6 +15,8 @@ from fiftyone_ntt.plugin.shared.streaming import Step
 
 
 class SampleReferences(NttOperator):
+    """Draws references at random, by seed, and tags them."""
+
     NAME = "sample_references"
     LABEL = "Sample references"
     DESCRIPTION = "Draw some labels per class at random, and tag them as references"
@@ -24,16 +26,18 @@ class SampleReferences(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples and labels, the shots, the seed, the tag and what qualifies."""
         form.ctx.target_view()  # makes FiftyOne add its choice of samples
         form.label_field("label_field", "Labels", prefer="ground_truth")
-        form.whole("shots", "References per class", 10, low=1)
-        form.whole("seed", "Seed", 33, description="The same seed draws the same references")
+        form.integer("shots", "References per class", 10, low=1)
+        form.integer("seed", "Seed", 33, description="The same seed draws the same references")
         form.text("tag", "Tag", "reference", description="Put on the labels and their samples")
-        form.whole("min_size", "Least width and height", 32, description="Pixels")
-        form.whole("border", "Least distance from the image's border", 10, description="Pixels")
+        form.integer("min_size", "Least width and height", 32, description="Pixels")
+        form.integer("border", "Least distance from the image's border", 10, description="Pixels")
         form.flag("overwrite", "First remove the tag from everything else in this field")
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Draw and tag; counts them by class."""
         given = ctx.params
         chosen = ntt.sample_references(
             ctx.target_view(),

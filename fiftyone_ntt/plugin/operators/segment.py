@@ -31,6 +31,8 @@ MODES = (
 
 
 class SegmentWithMemoryBank(NttOperator):
+    """Segments images with a memory bank."""
+
     NAME = "segment_with_memory_bank"
     LABEL = "Segment with memory bank"
     DESCRIPTION = "Write an instance mask for everything that resembles the references"
@@ -42,6 +44,7 @@ class SegmentWithMemoryBank(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples, the bank, the output field and the settings."""
         bank = choose_bank_of_run(form)
         if bank is not None:
             check_models(form, "bank", bank.models.get("name"))
@@ -50,11 +53,14 @@ class SegmentWithMemoryBank(NttOperator):
         form.choice(
             "mode", "Mode", {mode: mode for mode in get_args(Mode)}, "paper", description=MODES
         )
-        form.whole("points_per_side", "Points per side", 32, low=1, description="Fewer are quicker")
+        form.integer(
+            "points_per_side", "Points per side", 32, low=1, description="Fewer are quicker"
+        )
         choose_device(form)
         count_images(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Write the detections; failures are the warning."""
         report = ntt.segment(
             chosen_samples(ctx),
             required(ctx.params, "bank"),

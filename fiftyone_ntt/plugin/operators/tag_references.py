@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import listed
+from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
@@ -21,6 +21,8 @@ NOTHING = "Select labels, or samples, in the grid first; then open this form aga
 
 
 class TagReferences(NttOperator):
+    """Tags the selected labels, or those of the selected samples, as references."""
+
     NAME = "tag_references"
     LABEL = "Tag selection as references"
     DESCRIPTION = "Tag the selected labels, or all labels of the selected samples, as references"
@@ -30,6 +32,7 @@ class TagReferences(NttOperator):
     PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
 
     def fill(self, form: Form) -> None:
+        """The labels' field and the tag; shows what is selected."""
         ctx = form.ctx
         picked = [row["field"] for row in ctx.selected_labels or []]
         prefer = picked[0] if picked else "ground_truth"
@@ -45,9 +48,10 @@ class TagReferences(NttOperator):
             counts = source_counts(ctx, field, source, None)
             if not counts:
                 form.reject("label_field", f"the selected samples have no labels in {field!r}.")
-            form.note("counts", f"{sum(counts.values())} references", listed(counts))
+            form.note("counts", f"{sum(counts.values())} references", format_counts(counts))
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Tag them, and clear the selection."""
         field = ctx.params.get("label_field", "ground_truth")
         tag = ctx.params.get("tag", "reference").strip()
         if not ctx.selected and not ctx.selected_labels:
@@ -57,7 +61,7 @@ class TagReferences(NttOperator):
         samples, _ = source_samples(ctx, field, source, None)
         counts = ntt.tag_references(samples, field, label_ids=ids or None, tag=tag)
         total = sum(counts.values())
-        message = f"{total} labels tagged {tag!r}: {listed(counts)}."
+        message = f"{total} labels tagged {tag!r}: {format_counts(counts)}."
         return Outcome(message, {"counts": counts}, deselect=True)
 
     def __call__(self, samples: Any, label_field: str, **options: Any) -> dict[str, int]:

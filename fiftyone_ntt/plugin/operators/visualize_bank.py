@@ -20,6 +20,8 @@ _PANEL = "Embeddings"
 
 
 class VisualizeMemoryBank(NttOperator):
+    """Shows references and predictions in the Embeddings panel, and draws what a bank sees."""
+
     NAME = "visualize_memory_bank"
     LABEL = "Visualize memory bank"
     DESCRIPTION = "Show references and predictions in the Embeddings panel, and what a bank sees"
@@ -30,6 +32,7 @@ class VisualizeMemoryBank(NttOperator):
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
+        """The samples, the bank, the predictions, the brain key and what to draw."""
         form.ctx.target_view()  # makes FiftyOne add its choice of samples, for the predictions
         bank = choose_bank(form)
         fields = {field: field for field in label_fields(form.ctx.dataset, (fol.Detections,))}
@@ -53,6 +56,7 @@ class VisualizeMemoryBank(NttOperator):
             _fill_drawing(form, bank)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
+        """Register the visualizations, and draw the fields if asked to."""
         given = ctx.params
         bank = required(given, "bank")
         field = given.get("predictions_field") or NO_PREDICTIONS

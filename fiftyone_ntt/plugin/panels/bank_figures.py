@@ -142,7 +142,7 @@ def table(review: Any) -> list[dict[str, str]]:
     return [
         {
             "label": found.label,
-            "agreement": _agreement(found),
+            "agreement": _agreement_text(found),
             "marks": ", ".join(found.marks),
             "id": found.id,
         }
@@ -165,7 +165,7 @@ def reference_grid(review: Any, thumbnails: Thumbnails, page: int) -> tuple[list
     """A page of classes x references as thumbnails, and the rows' names."""
     rows = reference_rows(review)[page * ROWS : (page + 1) * ROWS]
     cells = [
-        Cell(x, y, found.id, _described(found), _MARKED if found.marks else _PLAIN)
+        Cell(x, y, found.id, _hover_text(found), _MARKED if found.marks else _PLAIN)
         for y, (_, row) in enumerate(rows)
         for x, found in enumerate(row)
     ]
@@ -198,7 +198,7 @@ def duplicate_grid(
         x, y = 3 * (index % per_row), index // per_row
         cells.append(Cell(x, y, kept, f"{label}: keep", _PLAIN))
         cells.append(Cell(x + 1, y, extra, f"{label}: near-duplicate of the one beside", _MARKED))
-    names = [", ".join(dict.fromkeys(row[0] for row in part)) for part in _parts(shown, per_row)]
+    names = [", ".join(dict.fromkeys(row[0] for row in part)) for part in _chunks(shown, per_row)]
     return thumbnail_traces(cells, thumbnails), names
 
 
@@ -211,7 +211,7 @@ def negative_grid(
     for name in names:
         own = [found for found in negatives if found.label == name]
         rows += [
-            (name if first == 0 else "", part) for first, part in enumerate(_parts(own, COLUMNS))
+            (name if first == 0 else "", part) for first, part in enumerate(_chunks(own, COLUMNS))
         ]
     rows = rows[:ROWS]
     cells = [
@@ -286,13 +286,13 @@ def grid_height(names: Sequence[str]) -> str:
     return f"{46 * len(names) + 10}px"
 
 
-def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _agreement(found: Any) -> str:
+def _agreement_text(found: Any) -> str:
     return "-" if math.isnan(found.agreement) else f"{found.agreement:.2f}"
 
 
-def _described(found: Any) -> str:
-    return "<br>".join([f"{found.label}, agreement {_agreement(found)}", *found.marks])
+def _hover_text(found: Any) -> str:
+    return "<br>".join([f"{found.label}, agreement {_agreement_text(found)}", *found.marks])

@@ -54,6 +54,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     @property
     def config(self) -> Any:
+        """How FiftyOne names the panel, and where it may be opened."""
         return foo.PanelConfig(
             name=self.NAME,
             label="Memory Bank",
@@ -63,6 +64,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         )
 
     def on_load(self, ctx: PanelContext) -> None:
+        """List the dataset's banks and prediction fields, and show a bank."""
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
         threshold.show_fields(ctx)
@@ -80,7 +82,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         """Another page of references was asked for."""
         _show(ctx, ctx.panel.get_state("bank"), ctx.params["page"])
 
-    def drawn(self, ctx: PanelContext) -> None:
+    def on_thumbnails_made(self, ctx: PanelContext) -> None:
         """The thumbnails of a bank are made."""
         bank = ctx.panel.get_state("bank")
         if bank == (ctx.params.get("original_params") or {}).get("bank"):
@@ -106,11 +108,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def apply(self, ctx: PanelContext) -> None:
         """Relabel the current view with the chosen bank and threshold."""
-        threshold.apply(ctx, on_success=self.applied)
+        threshold.apply(ctx, on_success=self.on_relabelled)
 
-    def applied(self, ctx: PanelContext) -> None:
+    def on_relabelled(self, ctx: PanelContext) -> None:
         """The view has been relabelled."""
-        threshold.applied(ctx)
+        threshold.recount(ctx)
 
     def place(self, ctx: PanelContext) -> None:
         """The predictions were asked for, among the references."""
@@ -120,11 +122,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
                 "bank": ctx.panel.get_state("bank"),
                 "label_field": ctx.panel.get_state("predictions"),
             },
-            on_success=self.placed,
+            on_success=self.on_points_computed,
             skip_prompt=True,
         )
 
-    def placed(self, ctx: PanelContext) -> None:
+    def on_points_computed(self, ctx: PanelContext) -> None:
         """The predictions have their points."""
         found = ctx.params.get("result") or {}
         bank = ctx.panel.get_state("bank")
@@ -136,14 +138,15 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         ctx.prompt(
             f"{PLUGIN_NAME}/{ctx.params['operator']}",
             params=ctx.params.get("given"),
-            on_success=self.done,
+            on_success=self.on_operator_done,
         )
 
-    def done(self, ctx: PanelContext) -> None:
+    def on_operator_done(self, ctx: PanelContext) -> None:
         """An operator that a button opened has run: it may have changed the banks."""
         self.on_load(ctx)
 
     def render(self, ctx: PanelContext) -> types.Property:
+        """Lay out what the state says is there."""
         panel = types.Object()
         state = ctx.panel.get_state
         banks, bank = state("banks") or [], state("bank")
@@ -192,7 +195,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         ctx.prompt(
             f"{PLUGIN_NAME}/make_thumbnails",
             params={"bank": bank},
-            on_success=self.drawn,
+            on_success=self.on_thumbnails_made,
             skip_prompt=True,
         )
 

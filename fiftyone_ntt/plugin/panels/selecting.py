@@ -25,7 +25,9 @@ def select_places(ctx: Context, places: list[str]) -> None:
             by_field[field][sample].add(label)
         elif sample:
             samples.append(sample)
-    labels = [row for field, wanted in by_field.items() for row in _present(ctx, field, wanted)]
+    labels = [
+        row for field, wanted in by_field.items() for row in _existing_labels(ctx, field, wanted)
+    ]
     samples += [row["sample_id"] for row in labels]
     if not samples:
         ctx.ops.notify("None of these labels is on the dataset (any more).", "warning")
@@ -35,7 +37,7 @@ def select_places(ctx: Context, places: list[str]) -> None:
     ctx.ops.show_samples(list(dict.fromkeys(samples)), use_extended_selection=True)
 
 
-def _present(ctx: Context, field: str, wanted: dict[str, set[str]]) -> list[dict[str, str]]:
+def _existing_labels(ctx: Context, field: str, wanted: dict[str, set[str]]) -> list[dict[str, str]]:
     """Those labels of a field that are still there."""
     if ctx.dataset.get_field(field) is None:
         return []

@@ -24,6 +24,7 @@ def give_selected_labels_a_type() -> None:
 
     @wraps(made)
     def typed(label: Any, *arguments: Any, **fields: Any) -> None:
+        """FiftyOne's `__init__`, then the default type where it set none."""
         made(label, *arguments, **fields)
         if label.type is None:
             label.type = _TYPE

@@ -23,6 +23,7 @@ class ShotsCurvePanel(foo.Panel):  # type: ignore[misc]
 
     @property
     def config(self) -> Any:
+        """How FiftyOne names the panel, and where it may be opened."""
         return foo.PanelConfig(
             name=self.NAME,
             label="Shots Curve",
@@ -32,6 +33,7 @@ class ShotsCurvePanel(foo.Panel):  # type: ignore[misc]
         )
 
     def on_load(self, ctx: PanelContext) -> None:
+        """List the dataset's curves, and show one."""
         curves = ntt.list_shots_curves(ctx.dataset)
         ctx.panel.set_state("curves", curves)
         chosen = ctx.panel.get_state("curve")
@@ -48,6 +50,7 @@ class ShotsCurvePanel(foo.Panel):  # type: ignore[misc]
         ctx.prompt(f"{PLUGIN_NAME}/{_MEASURE}")
 
     def render(self, ctx: PanelContext) -> types.Property:
+        """Lay out what the state says is there."""
         panel = types.Object()
         curves = ctx.panel.get_state("curves") or []
         if curves:

@@ -37,13 +37,13 @@ def show_fields(ctx: PanelContext) -> None:
 def choose_field(ctx: PanelContext) -> None:
     """Another field was chosen."""
     ctx.panel.set_state("predictions", ctx.params["value"])
-    _say(ctx, _counts(ctx, ctx.params["value"]), _threshold(ctx))
+    _show_counts(ctx, _cached_counts(ctx, ctx.params["value"]), _threshold(ctx))
 
 
 def slide(ctx: PanelContext) -> None:
     """The slider was moved."""
     ctx.panel.set_state("threshold", ctx.params["value"])
-    _say(ctx, _counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
+    _show_counts(ctx, _cached_counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
@@ -62,9 +62,9 @@ def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
     )
 
 
-def applied(ctx: PanelContext) -> None:
+def recount(ctx: PanelContext) -> None:
     """The predictions have changed: count them anew."""
-    _say(ctx, _count(ctx, ctx.panel.get_state("predictions")), _threshold(ctx))
+    _show_counts(ctx, _count_predictions(ctx, ctx.panel.get_state("predictions")), _threshold(ctx))
 
 
 def add_section(
@@ -91,13 +91,13 @@ def _threshold(ctx: PanelContext) -> float:
     return _START if value is None else float(value)
 
 
-def _counts(ctx: PanelContext, field: str) -> dict[str, Any]:
+def _cached_counts(ctx: PanelContext, field: str) -> dict[str, Any]:
     """The counts that are kept, if they are of this field in what the grid shows."""
     kept = ctx.panel.get_state("counts") or {}
-    return kept if kept.get("of") == _subject(ctx, field) else _count(ctx, field)
+    return kept if kept.get("of") == _counts_key(ctx, field) else _count_predictions(ctx, field)
 
 
-def _count(ctx: PanelContext, field: str) -> dict[str, Any]:
+def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
     """Read the confidences of a field in what the grid shows, and keep their counts."""
     try:
         found = ntt.confidence_counts(ctx.view, field)
@@ -108,23 +108,25 @@ def _count(ctx: PanelContext, field: str) -> dict[str, Any]:
     rows = {name: found[name].tolist() for name in names[:SHOWN_CLASSES]}
     if len(names) > SHOWN_CLASSES:
         rows[OTHERS] = np.sum([found[name] for name in names[SHOWN_CLASSES:]], axis=0).tolist()
-    counts = {"of": _subject(ctx, field), "rows": rows}
+    counts = {"of": _counts_key(ctx, field), "rows": rows}
     ctx.panel.set_state("counts", counts)
     return counts
 
 
-def _subject(ctx: PanelContext, field: str) -> str:
+def _counts_key(ctx: PanelContext, field: str) -> str:
     """What counts are of: a field, in what the grid shows."""
     of = [ctx.dataset.name, field, ctx.view._serialize()]
     shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
-def _say(ctx: PanelContext, counts: dict[str, Any], threshold: float) -> None:
-    ctx.panel.set_data("counted", counts.get("problem") or said(counts["rows"], threshold))
+def _show_counts(ctx: PanelContext, counts: dict[str, Any], threshold: float) -> None:
+    ctx.panel.set_data(
+        "counted", counts.get("problem") or describe_counts(counts["rows"], threshold)
+    )
 
 
-def said(rows: dict[str, list[int]], threshold: float) -> str:
+def describe_counts(rows: dict[str, list[int]], threshold: float) -> str:
     """Counts at a threshold, for people."""
     step = round(threshold * 100)
     total = np.sum(list(rows.values()), axis=0) if rows else np.zeros(101, dtype=int)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.shared.counts import listed
+from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 
 
 def bank_options(form: Form) -> dict[str, str]:
     """The dataset's banks, with what is in them. Cheap: their arrays are not loaded."""
     return {
-        bank.name: f"{bank.name} ({listed(bank.classes)})"
+        bank.name: f"{bank.name} ({format_counts(bank.classes)})"
         for bank in ntt.list_memory_banks(form.ctx.dataset)
     }
 

@@ -31,6 +31,7 @@ def once_per_prompt(function: F) -> F:
 
     @wraps(function)
     def wrapper(ctx: Context, *values: object) -> Any:
+        """The function's value, kept while a form is open."""
         return function(ctx, *values) if ctx.prompt_id is None else cached(ctx, *values)
 
     return cast(F, wrapper)
@@ -66,6 +67,6 @@ def labels_path(samples: foc.SampleCollection, field: str) -> str:
     return field
 
 
-def listed(counts: dict[str, int]) -> str:
+def format_counts(counts: dict[str, int]) -> str:
     """`bird 10, boat 10`."""
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

@@ -37,7 +37,7 @@ class Form:
             self.reject(name, f"{label} is empty.")
         return str(self._value(name, default)).strip()
 
-    def whole(self, name: str, label: str, default: int, low: int = 0, **shown: Any) -> int:
+    def integer(self, name: str, label: str, default: int, low: int = 0, **shown: Any) -> int:
         """A whole number of at least `low`."""
         self.inputs.int(name, label=label, default=default, **shown)
         value = self._value(name, default)
@@ -46,7 +46,7 @@ class Form:
             return default
         return value
 
-    def share(self, name: str, label: str, default: float, **shown: Any) -> float:
+    def fraction(self, name: str, label: str, default: float, **shown: Any) -> float:
         """A number in 0..1."""
         self.inputs.float(name, label=label, default=default, **shown)
         value = self._value(name, default)
@@ -84,7 +84,7 @@ class Form:
             self.reject(name, f"{label}: choose one.")
         return None
 
-    def several(self, name: str, label: str, options: Mapping[str, str], **shown: Any) -> list[str]:
+    def choices(self, name: str, label: str, options: Mapping[str, str], **shown: Any) -> list[str]:
         """Some of some values."""
         view = types.AutocompleteView(allow_user_input=False, allow_duplicates=False)
         for value, text in options.items():

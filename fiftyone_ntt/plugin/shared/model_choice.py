@@ -23,7 +23,7 @@ def choose_models(form: Form, name: str = "models") -> str | None:
     """A dropdown of the named sets; refuses one that would have to be downloaded while offline."""
     missing = missing_megabytes(form.ctx)
     options = {
-        chosen.name: f"{chosen.name}: {chosen.description} ({_state(missing[chosen.name])})"
+        chosen.name: f"{chosen.name}: {chosen.description} ({_availability(missing[chosen.name])})"
         for chosen in list_model_sets()
     }
     choice = form.choice(
@@ -42,7 +42,7 @@ def check_models(form: Form, name: str, choice: str | None) -> None:
     missing = missing_megabytes(form.ctx).get(choice or "")
     if missing == 0:
         form.reject(name, f"the weights of {choice!r} are missing. Install fiftyone-ntt again.")
-    elif missing is not None and missing > 0 and _offline():
+    elif missing is not None and missing > 0 and _is_offline():
         form.reject(
             name,
             f"the models {choice!r} ({missing:.0f} MB) are not on this machine, and HF_HUB_OFFLINE "
@@ -75,12 +75,12 @@ def missing_megabytes(ctx: Context) -> dict[str, float]:
     return found
 
 
-def _state(missing: float) -> str:
+def _availability(missing: float) -> str:
     if missing < 0:
         return "on this machine"
     return f"downloads {missing:.0f} MB" if missing else "missing"
 
 
-def _offline() -> bool:
+def _is_offline() -> bool:
     """Whether the hub's own switch says that nothing may be downloaded."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")

@@ -17,7 +17,7 @@ from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
-_ALWAYS = ("pycocotools", "safetensors")
+_ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
 """Packages that every operator needs, and that a downloaded plugin may lack."""
 
 
@@ -59,11 +59,12 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     PLACE: ClassVar[types.Places | None] = None
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
-    QUIET: ClassVar[bool] = False
+    UNLISTED: ClassVar[bool] = False
     """Whether only a panel calls it: it is not listed to people, and success goes unsaid."""
 
     @property
     def config(self) -> Any:
+        """How FiftyOne lists and runs the operator, by its class variables."""
         return foo.OperatorConfig(
             name=self.NAME,
             label=self.LABEL,
@@ -76,10 +77,11 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             allow_delegated_execution=True,
             risk_level=self.RISK,
             view_target=self.VIEW_TARGET,
-            unlisted=self.QUIET,
+            unlisted=self.UNLISTED,
         )
 
     def resolve_placement(self, ctx: Context) -> types.Placement | None:
+        """Its button above the grid, if `PLACE` says so."""
         if self.PLACE is None:
             return None
         return types.Placement(
@@ -87,8 +89,9 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         )
 
     def resolve_input(self, ctx: Context) -> types.Property:
+        """The form, or in its place what keeps the operator from running."""
         form = Form(ctx)
-        if not _stopped(form, (*_ALWAYS, *self.NEEDS)):
+        if not _is_blocked(form, (*_ALWAYS, *self.NEEDS)):
             self.fill(form)
         return types.Property(form.inputs, view=types.View(label=self.LABEL))
 
@@ -105,6 +108,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         raise NotImplementedError
 
     def execute(self, ctx: Context) -> dict[str, Any] | Iterator[GeneratedMessage]:
+        """Run it: on a delegated run, at once, or with progress in the App."""
         if ctx.delegated:
             return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
         return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)
@@ -116,7 +120,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             _show_error(ctx, error)
             return {}
         # In a plain operator these are collected, and sent with its result.
-        if not self.QUIET:
+        if not self.UNLISTED:
             list(_messages(ctx, outcome))
         return outcome.result
 
@@ -168,7 +172,7 @@ def _show_error(ctx: Context, error: NttError) -> GeneratedMessage:
     return ctx.ops.notify(str(error), variant="error")
 
 
-def _stopped(form: Form, packages: Sequence[str]) -> bool:
+def _is_blocked(form: Form, packages: Sequence[str]) -> bool:
     """Whether the form can only say why nothing can be done here."""
     dataset = form.ctx.dataset
     missing = [name for name in packages if importlib.util.find_spec(name) is None]

@@ -42,7 +42,7 @@ def choose_output(form: Form) -> str | None:
 
 def choose_settings(form: Form) -> None:
     """What decides the detections, besides the bank and the models."""
-    form.share("confidence_thresh", "Confidence threshold", 0.0)
+    form.fraction("confidence_thresh", "Confidence threshold", 0.0)
 
 
 def count_images(form: Form, field: str | None) -> None:

@@ -26,7 +26,7 @@ class Cancelled(NttError):
     """Nobody listens any more: the App was closed or the form left."""
 
 
-class Pace:
+class ProgressMeter:
     """How far, how fast, and how long still."""
 
     def __init__(self, noun: str) -> None:
@@ -58,11 +58,12 @@ def _duration(seconds: float) -> str:
 
 def report_on_run(ctx: Context, work: Work[T], noun: str) -> T:
     """Do the work here, noting its progress on the delegated run."""
-    pace, last = Pace(noun), 0.0
+    meter, last = ProgressMeter(noun), 0.0
 
     def step(done: int, total: int) -> None:
+        """Note the progress, unless it was noted just now."""
         nonlocal last
-        label = pace.label(done, total)
+        label = meter.label(done, total)
         if done < total and time.monotonic() - last < _INTERVAL:
             return
         last = time.monotonic()
@@ -82,13 +83,14 @@ def stream(work: Work[T], noun: str, show: Callable[[float, str], M]) -> Generat
     closed = threading.Event()
 
     def step(done: int, total: int) -> None:
+        """Hand the progress on; end the work if nobody listens any more."""
         if closed.is_set():
             raise Cancelled(
                 "the App closed the connection. Run it again; finished images are kept."
             )
         steps.put((done, total))
 
-    pace = Pace(noun)
+    meter = ProgressMeter(noun)
     with ThreadPoolExecutor(max_workers=1) as pool:
         try:
             future = pool.submit(work, step)
@@ -96,7 +98,7 @@ def stream(work: Work[T], noun: str, show: Callable[[float, str], M]) -> Generat
             yield show(0.0, "Preparing")
             while (reached := _latest(steps)) is not None:
                 done, total = reached
-                yield show(done / total, pace.label(done, total))
+                yield show(done / total, meter.label(done, total))
                 time.sleep(_INTERVAL)
         finally:
             closed.set()

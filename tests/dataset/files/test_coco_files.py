@@ -164,7 +164,7 @@ KILLED = """
 import os, signal, sys
 import fiftyone as fo
 import fiftyone_ntt as ntt
-from fiftyone_ntt.dataset import coco_import
+from fiftyone_ntt.dataset.files import coco_import
 
 coco_import._CHUNK = 4
 write, written = coco_import._write, []

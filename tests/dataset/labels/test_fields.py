@@ -73,7 +73,7 @@ def test_a_field_that_became_text(filled: fo.Dataset) -> None:
         for f in stored_fields(filled)
     ]
     store_fields(filled, fields)
-    with pytest.raises(InputError, match="field 'labels' of .* holds StringField"):
+    with pytest.raises(InputError, match=r"field 'labels' of .* holds StringField"):
         check_new_field(filled, "labels")
 
 

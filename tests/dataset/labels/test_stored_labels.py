@@ -19,6 +19,7 @@ from fiftyone_ntt.dataset.labels.stored_labels import (
     stored_labels,
     unpack_array,
 )
+from tests import shapes
 
 NAMES = ("id", "label", "confidence", "bounding_box", "mask_path", "has_mask")
 
@@ -85,6 +86,11 @@ def test_a_worker_needs_neither_fiftyone_nor_torch() -> None:
         "print({'fiftyone', 'torch', 'transformers'} & set(sys.modules))"
     )
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path.cwd()
+        [sys.executable, "-c", script],
+        cwd=Path.cwd(),
+        env=shapes.plain_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert run.stdout.strip() == "set()"

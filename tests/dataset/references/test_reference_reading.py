@@ -96,7 +96,7 @@ def test_references_carry_image_box_mask_and_id(scenes):
 
 
 def test_images_are_loaded_when_asked_for(scenes, monkeypatch):
-    from fiftyone_ntt.dataset.references.reference_reading import reference_reading as module
+    from fiftyone_ntt.dataset.references import reference_reading as module
 
     opened = []
     monkeypatch.setattr(

@@ -112,16 +112,16 @@ def test_several_processes_find_what_one_does(
     bank = bank_of(scenes)
     segment(scenes[:4], bank, "first", models=colour_models(), store=store)
     one = relabel(scenes, bank, "one", store=store)
-    monkeypatch.setattr(stored_matching, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(stored_matching, "MIN_IMAGES_PER_PROCESS", 1)
     monkeypatch.setattr(stored_matching, "BATCH", 2)
     used = []
-    in_processes = stored_matching.in_processes
+    map_in_processes = stored_matching.map_in_processes
 
     def noting(work: Any, pieces: Any, workers: int) -> Any:
         used.append(workers)
-        return in_processes(work, pieces, workers)
+        return map_in_processes(work, pieces, workers)
 
-    monkeypatch.setattr(stored_matching, "in_processes", noting)
+    monkeypatch.setattr(stored_matching, "map_in_processes", noting)
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     several = relabel(scenes, bank, "several", store=store)
     assert used == [2]

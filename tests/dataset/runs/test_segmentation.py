@@ -209,7 +209,7 @@ def test_an_unreadable_image_is_reported_and_the_others_done(scenes, bank):
 
 def test_detections_too_large_for_the_database_are_reported(scenes, bank, monkeypatch):
     huge = scenes.skip(1).first()
-    work_through = runner._work_through
+    work_through = runner._compute_and_write
 
     def with_one_huge_result(writing, control, todo, load, compute, *rest):
         def big(sample_id, loaded):
@@ -220,7 +220,7 @@ def test_detections_too_large_for_the_database_are_reported(scenes, bank, monkey
 
         work_through(writing, control, todo, load, big, *rest)
 
-    monkeypatch.setattr(runner, "_work_through", with_one_huge_result)
+    monkeypatch.setattr(runner, "_compute_and_write", with_one_huge_result)
     report = segment(scenes, bank, models=MODELS)
     assert report.written == 5
     assert list(report.failures) == [huge.id]

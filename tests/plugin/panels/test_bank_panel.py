@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.parts import PANELS
+from tests import shapes
 from tests.database import PrivateDatabase
 from tests.plugin.events import data_of, event, state_of
 
@@ -57,7 +57,7 @@ def drawn(uri: Any, dataset: fo.Dataset, bank: str) -> dict:
     assert asked["operator_uri"] == uri("make_thumbnails") and asked["skip_prompt"]
     foo.execute_operator(asked["operator_uri"], {"dataset": dataset, "params": asked["params"]})
     state = {"bank": bank}
-    messages = event(uri, dataset, "drawn", state, original_params=asked["params"])
+    messages = event(uri, dataset, "on_thumbnails_made", state, original_params=asked["params"])
     assert "prompt_user_for_operation" not in dict(messages)
     return data_of(messages) | {"state": state_of(messages)}
 
@@ -70,7 +70,7 @@ def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
     assert data["state"]["grid_rows"] == ["blue", "green", "red"]
     assert "prompt_user_for_operation" not in dict(event(uri, banks, "choose", value="two"))
     # Thumbnails that come when another bank was chosen already are not shown.
-    late = event(uri, banks, "drawn", {"bank": "all"}, original_params={"bank": "two"})
+    late = event(uri, banks, "on_thumbnails_made", {"bank": "all"}, original_params={"bank": "two"})
     assert [name for name, _ in late] == ["show_panel_output"]
 
 
@@ -283,7 +283,7 @@ def test_applying_runs_the_operator_on_the_view(uri: Any, predicted: fo.Dataset)
     view = predicted[:2]._serialize()
     prompted = dict(event(uri, predicted, "apply", state, view=view))["prompt_user_for_operation"]
     assert prompted["operator_uri"] == uri("relabel_with_memory_bank")
-    assert prompted["skip_prompt"] and prompted["on_success"].endswith("applied")
+    assert prompted["skip_prompt"] and prompted["on_success"].endswith("on_relabelled")
 
     operator = foo.get_operator(prompted["operator_uri"])
     params = {**prompted["params"], "panel_id": "p"}
@@ -293,7 +293,7 @@ def test_applying_runs_the_operator_on_the_view(uri: Any, predicted: fo.Dataset)
     found = predicted.values("predictions.detections.confidence")
     assert found[:2] == [[c for c in values if c >= limit] for values in confidences[:2]]
     assert found[2:] == confidences[2:]
-    told = data_of(event(uri, predicted, "applied", state))
+    told = data_of(event(uri, predicted, "on_relabelled", state))
     assert f"of {sum(map(len, found))} predictions" in told["counted"]
 
 
@@ -313,7 +313,7 @@ def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dat
     assert asked["operator_uri"] == uri("place_predictions") and asked["skip_prompt"]
     request = {"dataset": predicted, "view": predicted[:2], "params": asked["params"]}
     result = foo.execute_operator(asked["operator_uri"], request).result
-    messages = event(uri, predicted, "placed", state, result=result)
+    messages = event(uri, predicted, "on_points_computed", state, result=result)
     traces = data_of(messages)["scatter"]
     dots = [trace for trace in traces if trace["name"].endswith("predicted")]
     assert sum(len(trace["ids"]) for trace in dots) == 6
@@ -330,7 +330,7 @@ def test_predictions_are_placed_among_the_references(uri: Any, predicted: fo.Dat
     messages = dict(event(uri, predicted, "lasso", data=[{"id": dots[0]["ids"][0]}]))
     (picked,) = messages["set_selected_labels"]["labels"]
     assert picked["field"] == "predictions"
-    late = event(uri, predicted, "placed", state | {"bank": "two"}, result=result)
+    late = event(uri, predicted, "on_points_computed", state | {"bank": "two"}, result=result)
     assert [name for name, _ in late] == ["show_panel_output"]
 
 
@@ -339,7 +339,7 @@ def test_what_is_said_outlives_an_event_that_began_earlier(uri: Any, predicted: 
     assert before["predictions"] == "predictions"
     result = {"bank": "all", "images": 0, "left_out": {}}
     result |= {name: [] for name in ("ids", "sample_ids", "labels", "points")}
-    placed = event(uri, predicted, "placed", before, result=result)
+    placed = event(uri, predicted, "on_points_computed", before, result=result)
     assert "0 predictions of 0 images" in data_of(placed)["placed"]
     moved = event(uri, predicted, "slide", before | state_of(placed), value=0.3)
     assert "at 0.30 or more" in data_of(moved)["counted"]
@@ -361,7 +361,7 @@ import fiftyone as fo
 import numpy as np
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, keep_thumbnails, thumbnails_key
+from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from tests.plugin.events import data_of, event, state_of
 
@@ -380,7 +380,7 @@ statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
 bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
 ntt.save_memory_bank(dataset, bank, "bank")
 drawn = [Thumbnail(i, i, dataset.first().id, "predictions", b"picture") for i in ids]
-keep_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
+save_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
 
 opened = event(uri, dataset, "on_load")
 state = state_of(opened)
@@ -403,7 +403,7 @@ def test_no_event_needs_torch(uri: Any, private_database: PrivateDatabase) -> No
     run = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH],
         cwd=DEFINITION.parent,
-        env={**os.environ, "PYTHONPATH": str(DEFINITION.parent)},
+        env=shapes.plain_environment(),
         capture_output=True,
         text=True,
         timeout=120,
