@@ -45,6 +45,12 @@ def unchecked() -> Iterator[None]:
         jaxtyping.config.update("jaxtyping_disable", False)
 
 
+def python_path(*folders: Path) -> str:
+    """`PYTHONPATH` of a process that is to see these folders alone, checked if this one is."""
+    checked = [_CHECKED] if _CHECKED in sys.path else []
+    return os.pathsep.join([*checked, *map(str, folders)])
+
+
 def plain_environment() -> dict[str, str]:
     """The environment of a process in which nothing is checked, nor loaded for it."""
     environment = dict(os.environ)

@@ -21,11 +21,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Bool, Float32, Float64, Int16, Int32, UInt8
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Bytes = NDArray[np.uint8]
+Contour = Float32[np.ndarray, "_ 2"]
+#: A texture or a coverage over the square that an object is drawn in.
+Layer = Float32[np.ndarray, "L L"]
+Colour = Float32[np.ndarray, "3"]
 
 #: Diameter of the disc an object is drawn in, as a fraction of the picture's side: 51 to 125 px at
 #: 256 px.
@@ -55,14 +57,14 @@ class Scene:
     """A picture and its objects, back to front.
 
     Attributes:
-        image: uint8 ``[H, W, 3]``, RGB.
-        masks: bool ``[N, H, W]``, the visible part of each object; they never overlap.
+        image: RGB.
+        masks: the visible part of each object; they never overlap.
         labels: ``N`` class names.
         palettes: ``N`` palette names, the variant of its class that each object shows.
     """
 
-    image: Bytes
-    masks: Bools
+    image: UInt8[np.ndarray, "H W 3"]
+    masks: Bool[np.ndarray, "N H W"]
     labels: tuple[str, ...]
     palettes: tuple[str, ...]
 
@@ -72,43 +74,45 @@ class Scene:
 
 @dataclass(frozen=True)
 class Outline:
-    """Closed contours, float32 ``[K, 2]`` in the unit disc: parts are filled, holes cut out."""
+    """Closed contours in the unit disc: parts are filled, holes cut out."""
 
-    parts: tuple[Floats, ...]
-    holes: tuple[Floats, ...] = ()
+    parts: tuple[Contour, ...]
+    holes: tuple[Contour, ...] = ()
 
 
-def _points(x: ArrayLike, y: ArrayLike) -> Floats:
+def _points(x: ArrayLike, y: ArrayLike) -> Contour:
     return np.stack(np.broadcast_arrays(x, y), axis=-1).astype(np.float32)
 
 
-def _angles(count: int = 72, start: float = 0.0, stop: float = 2 * np.pi) -> NDArray[np.float64]:
+def _angles(
+    count: int = 72, start: float = 0.0, stop: float = 2 * np.pi
+) -> Float64[np.ndarray, " K"]:
     return np.linspace(start, stop, count, endpoint=False)
 
 
-def _polar(radius: Callable[[NDArray[np.float64]], ArrayLike], count: int = 120) -> Floats:
+def _polar(radius: Callable[[Float64[np.ndarray, " K"]], ArrayLike], count: int = 120) -> Contour:
     angle = _angles(count)
     distance = np.asarray(radius(angle))
     return _points(distance * np.cos(angle), distance * np.sin(angle))
 
 
-def _ellipse(width: float, height: float, x: float = 0.0, y: float = 0.0) -> Floats:
+def _ellipse(width: float, height: float, x: float = 0.0, y: float = 0.0) -> Contour:
     angle = _angles()
     return _points(x + width * np.cos(angle), y + height * np.sin(angle))
 
 
-def _polygon(*corners: tuple[float, float]) -> Floats:
+def _polygon(*corners: tuple[float, float]) -> Contour:
     return np.asarray(corners, dtype=np.float32)
 
 
-def _regular(corners: int, inner: float = 1.0) -> Floats:
+def _regular(corners: int, inner: float = 1.0) -> Contour:
     """A regular polygon, or a star whose every second corner lies at radius ``inner``."""
     angle = _angles(2 * corners) - np.pi / 2
     radius = np.where(np.arange(2 * corners) % 2 == 0, 1.0, inner)
     return _points(radius * np.cos(angle), radius * np.sin(angle))
 
 
-def _crescent() -> Floats:
+def _crescent() -> Contour:
     outer = _angles(60, 0.75, 2 * np.pi - 0.75)
     inner = _angles(60, 2 * np.pi - 1.15, 1.15)
     edge = (np.cos(0.75), np.sin(0.75))
@@ -116,31 +120,31 @@ def _crescent() -> Floats:
     return np.concatenate([_points(np.cos(outer), np.sin(outer)), bow])
 
 
-def _heart() -> Floats:
+def _heart() -> Contour:
     t = _angles(100)
     x = 16 * np.sin(t) ** 3
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
     return _points(x / 17, -(y + 2.5) / 17)
 
 
-def _bar() -> Floats:
+def _bar() -> Contour:
     right = _angles(30, -np.pi / 2, np.pi / 2)
     half = _points(0.65 + 0.33 * np.cos(right), 0.33 * np.sin(right))
     return np.concatenate([half, -half])
 
 
-def _drop() -> Floats:
+def _drop() -> Contour:
     t = _angles(100)
     return _points(0.72 * np.sin(t) * np.sin(t / 2) ** 1.4, -0.95 * np.cos(t))
 
 
-def _leaf() -> Floats:
+def _leaf() -> Contour:
     t = np.linspace(-1, 1, 50)
     bow = 0.52 * (1 - t**2) ** 0.8
     return np.concatenate([_points(t, bow), _points(t, -bow)[::-1]])
 
 
-def _cross() -> Floats:
+def _cross() -> Contour:
     a, b = 0.95, 0.34
     quarter = [(a, -b), (a, b), (b, b)]
     turns = [(np.cos(k * np.pi / 2), np.sin(k * np.pi / 2)) for k in range(4)]
@@ -190,36 +194,36 @@ NOVEL_SHAPES = ("fish", "mushroom", "kite", "leaf")
 
 @dataclass(frozen=True)
 class Pattern:
-    """Where a texture is drawn: coordinates in the object's own frame, float32 ``[L, L]``, about
-    -1..1 on the object; ``frequency`` scales the pattern, ``phase`` in 0..1 shifts it."""
+    """Where a texture is drawn: coordinates in the object's own frame, about -1..1 on the object;
+    ``frequency`` scales the pattern, ``phase`` in 0..1 shifts it."""
 
-    x: Floats
-    y: Floats
+    x: Layer
+    y: Layer
     frequency: float
     phase: float
     rng: np.random.Generator
 
 
-def _wave(turns: Floats) -> Floats:
+def _wave(turns: Layer) -> Layer:
     """A square wave with soft edges, 0..1, one period per unit."""
     return np.asarray(0.5 + 0.5 * np.tanh(3.5 * np.sin(2 * np.pi * turns)), np.float32)
 
 
-def _solid(p: Pattern) -> Floats:
+def _solid(p: Pattern) -> Layer:
     return np.zeros_like(p.x)
 
 
-def _stripes(p: Pattern) -> Floats:
+def _stripes(p: Pattern) -> Layer:
     return _wave(1.7 * p.frequency * p.x + p.phase)
 
 
-def _checker(p: Pattern) -> Floats:
+def _checker(p: Pattern) -> Layer:
     scale = 1.3 * p.frequency
     a = np.sin(2 * np.pi * (scale * p.x + p.phase)) * np.sin(2 * np.pi * (scale * p.y + p.phase))
     return np.asarray(0.5 + 0.5 * np.tanh(5 * a), np.float32)
 
 
-def _dots(p: Pattern) -> Floats:
+def _dots(p: Pattern) -> Layer:
     scale = 1.9 * p.frequency
     row = scale * p.y + p.phase
     column = scale * p.x + p.phase + 0.5 * (np.floor(row) % 2)
@@ -227,22 +231,22 @@ def _dots(p: Pattern) -> Floats:
     return np.asarray(0.5 - 0.5 * np.tanh(16 * (distance - 0.31)), np.float32)
 
 
-def _gradient(p: Pattern) -> Floats:
+def _gradient(p: Pattern) -> Layer:
     return np.asarray(np.clip(0.5 + 0.75 * p.y, 0, 1), np.float32)
 
 
-def _speckle(p: Pattern) -> Floats:
+def _speckle(p: Pattern) -> Layer:
     cells = 12 + int(4 * p.frequency)
     noise = p.rng.standard_normal((cells, cells), dtype=np.float32)
     smooth = cv2.resize(noise, p.x.shape[::-1], interpolation=cv2.INTER_CUBIC)
     return (0.5 + 0.5 * np.tanh(5 * (np.asarray(smooth) - 0.45))).astype(np.float32)
 
 
-def _rings(p: Pattern) -> Floats:
+def _rings(p: Pattern) -> Layer:
     return _wave((1.9 * p.frequency * np.hypot(p.x, p.y) + p.phase).astype(np.float32))
 
 
-TEXTURES: dict[str, Callable[[Pattern], Floats]] = {
+TEXTURES: dict[str, Callable[[Pattern], Layer]] = {
     "solid": _solid,
     "striped": _stripes,
     "checkered": _checker,
@@ -298,27 +302,27 @@ TRAIN_CLASSES: tuple[ObjectClass, ...] = _train_classes()
 
 @dataclass(frozen=True)
 class Sprite:
-    """One drawn object: float32 RGB ``[L, L, 3]`` in 0..1 and coverage ``[L, L]`` in 0..1."""
+    """One drawn object: RGB in 0..1 and coverage in 0..1."""
 
-    color: Floats
-    alpha: Floats
+    color: Float32[np.ndarray, "L L 3"]
+    alpha: Layer
 
 
-def _rgb(hue: float, saturation: float, value: float) -> Floats:
-    """RGB in 0..1, float32 ``[3]``, of a hue in degrees and a saturation and value in 0..1."""
+def _rgb(hue: float, saturation: float, value: float) -> Colour:
+    """RGB in 0..1 of a hue in degrees and a saturation and value in 0..1."""
     hsv = np.array([[[hue % 360, np.clip(saturation, 0, 1), np.clip(value, 0, 1)]]], np.float32)
-    rgb: Floats = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.float32)[0, 0]
+    rgb: Colour = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), dtype=np.float32)[0, 0]
     return rgb
 
 
-def _noise(rng: np.random.Generator, cells: int, size: int) -> Floats:
-    """Smooth noise of unit scale, float32 ``[size, size]``, about ``cells`` blobs across."""
+def _noise(rng: np.random.Generator, cells: int, size: int) -> Float32[np.ndarray, "{size} {size}"]:
+    """Smooth noise of unit scale, about ``cells`` blobs across."""
     grid = rng.standard_normal((cells, cells), dtype=np.float32)
     return np.asarray(cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC))
 
 
-def _background(rng: np.random.Generator, size: int) -> Floats:
-    """Muted two-colour clouds with finer grain on top, float32 ``[size, size, 3]`` in 0..1."""
+def _background(rng: np.random.Generator, size: int) -> Float32[np.ndarray, "{size} {size} 3"]:
+    """Muted two-colour clouds with finer grain on top, in 0..1."""
     hue = rng.uniform(0, 360)
     value = rng.uniform(0.42, 0.8)
     first = _rgb(hue, rng.uniform(0.05, 0.28), value)
@@ -329,13 +333,17 @@ def _background(rng: np.random.Generator, size: int) -> Floats:
     return np.asarray(first * (1 - blend) + second * blend + grain[..., None], dtype=np.float32)
 
 
-def _place(contour: Floats, frame: Floats, center: float) -> NDArray[np.int32]:
-    """Contour ``[K, 2]`` in object units to OpenCV's fixed point with 4 fractional bits."""
+def _place(
+    contour: Float32[np.ndarray, "K 2"], frame: Float32[np.ndarray, "2 2"], center: float
+) -> Int32[np.ndarray, "K 2"]:
+    """Contour in object units to OpenCV's fixed point with 4 fractional bits."""
     return np.asarray(np.round((contour @ frame.T + center) * 16), np.int32)
 
 
-def _coverage(outline: Outline, frame: Floats, side: int) -> Floats:
-    """Antialiased coverage of the outline under ``frame`` ``[2, 2]``, float32 ``[side, side]``."""
+def _coverage(
+    outline: Outline, frame: Float32[np.ndarray, "2 2"], side: int
+) -> Float32[np.ndarray, "{side} {side}"]:
+    """Antialiased coverage of the outline under ``frame``."""
     canvas = np.zeros((side, side), np.uint8)
     center = (side - 1) / 2
     for contours, value in ((outline.parts, 255), (outline.holes, 0)):
@@ -344,16 +352,16 @@ def _coverage(outline: Outline, frame: Floats, side: int) -> Floats:
     return np.asarray(canvas / 255, np.float32)
 
 
-def _frame(rng: np.random.Generator, extent: float) -> Floats:
-    """Object units to pixels: rotation, slight stretch and size, float32 ``[2, 2]``."""
+def _frame(rng: np.random.Generator, extent: float) -> Float32[np.ndarray, "2 2"]:
+    """Object units to pixels: rotation, slight stretch and size."""
     turn = rng.uniform(0, 2 * np.pi)
     stretch = np.exp(rng.uniform(-0.13, 0.13))
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     return np.asarray(rotation @ np.diag([stretch, 1 / stretch]) * extent / 2, np.float32)
 
 
-def _colors(rng: np.random.Generator, palette: str) -> tuple[Floats, Floats]:
-    """The palette's two colours, float32 ``[3]`` each, with this object's jitter."""
+def _colors(rng: np.random.Generator, palette: str) -> tuple[Colour, Colour]:
+    """The palette's two colours, with this object's jitter."""
     jitter = np.array([rng.normal(0, 4), rng.normal(0, 0.05), rng.normal(0, 0.05)])
     main, second = (_rgb(*(np.array(hsv) + jitter)) for hsv in PALETTES[palette])
     return main, second
@@ -383,11 +391,11 @@ def _draw(rng: np.random.Generator, kind: ObjectClass, palette: str, extent: flo
 
 @dataclass
 class _Canvas:
-    """The scene so far: picture float32 ``[S, S, 3]``, owner of each pixel int16 ``[S, S]`` (-1
-    for the background) and the full area of each object in pixels."""
+    """The scene so far: the picture, the owner of each pixel (-1 for the background) and the full
+    area of each object in pixels."""
 
-    image: Floats
-    owner: NDArray[np.int16]
+    image: Float32[np.ndarray, "S S 3"]
+    owner: Int16[np.ndarray, "S S"]
     areas: list[float]
 
 
@@ -397,7 +405,9 @@ def _window(corner: int, side: int, size: int) -> tuple[slice, slice]:
     return slice(low, high), slice(low - corner, high - corner)
 
 
-def _fits(canvas: _Canvas, rows: slice, columns: slice, mask: Bools, area: float) -> bool:
+def _fits(
+    canvas: _Canvas, rows: slice, columns: slice, mask: Bool[np.ndarray, "h w"], area: float
+) -> bool:
     """Whether the object and every object under it would stay visible enough."""
     size = canvas.owner.shape[0]
     if mask.sum() < max(MIN_VISIBLE * area, MIN_AREA * size * size):
@@ -428,7 +438,7 @@ def _paste(canvas: _Canvas, sprite: Sprite, top: int, left: int) -> bool:
     return True
 
 
-def _shade(canvas: _Canvas, alpha: Floats, top: int, left: int) -> None:
+def _shade(canvas: _Canvas, alpha: Layer, top: int, left: int) -> None:
     """Darken what lies below and to the right of an object: a soft shadow."""
     size, side = canvas.owner.shape[0], alpha.shape[0]
     shift, blur = max(round(size * 0.012), 1), size * 0.011
@@ -438,7 +448,9 @@ def _shade(canvas: _Canvas, alpha: Floats, top: int, left: int) -> None:
     canvas.image[rows, columns] *= 1 - 0.38 * shadow[..., None]
 
 
-def _add_light_and_noise(rng: np.random.Generator, image: Floats) -> Bytes:
+def _add_light_and_noise(
+    rng: np.random.Generator, image: Float32[np.ndarray, "S S 3"]
+) -> UInt8[np.ndarray, "S S 3"]:
     """Uneven light and sensor noise, then uint8."""
     size = image.shape[0]
     light = 1 + 0.05 * _noise(rng, 3, size)[..., None]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool, UInt8
 
-Pixels = NDArray[np.uint8]
+Pixels = UInt8[np.ndarray, "H W 3"]
 
 _OPACITY = 0.35
 _GAP = 8
@@ -19,9 +19,9 @@ _GAP = 8
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One instance to draw: its mask, bool `[H, W]`, its class and its caption, possibly none."""
+    """One instance to draw: its mask, its class and its caption, possibly none."""
 
-    mask: NDArray[np.bool_]
+    mask: Bool[np.ndarray, "H W"]
     label: str
     caption: str
 
@@ -39,7 +39,7 @@ def class_colours(classes: Sequence[str]) -> dict[str, tuple[int, int, int]]:
 def draw_instances(
     image: Pixels, instances: Sequence[Instance], colours: dict[str, tuple[int, int, int]]
 ) -> Pixels:
-    """The image, uint8 `[H, W, 3]`, with each instance tinted, outlined and captioned."""
+    """The image with each instance tinted, outlined and captioned."""
     canvas = image.copy()
     for instance in instances:
         colour = np.array(colours[instance.label])
@@ -66,7 +66,7 @@ def _caption(canvas: Pixels, instance: Instance) -> None:
 
 
 def save_sheet(path: str | Path, pictures: Sequence[Pixels], columns: int) -> Path:
-    """Write equally sized pictures, uint8 `[H, W, 3]`, as one PNG of `columns` per row."""
+    """Write equally sized pictures as one PNG of `columns` per row."""
     height, width = pictures[0].shape[:2]
     rows = -(-len(pictures) // columns)
     shape = (rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool
 from PIL import Image, ImageDraw, ImageFont
 
 from fiftyone_ntt.core.windows import Reference, reference_window
@@ -69,7 +69,7 @@ def _picture(label: str, reference: Reference, colours: dict[str, tuple[int, int
     return _captioned(canvas, label)
 
 
-def _reference_mask(reference: Reference) -> NDArray[np.bool_]:
+def _reference_mask(reference: Reference) -> Bool[np.ndarray, "H W"]:
     if reference.mask is not None:
         return reference.mask
     x, y, w, h = (round(value) for value in reference.box)

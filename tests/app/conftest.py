@@ -25,6 +25,7 @@ import pytest
 from fiftyone_ntt.plugin.install import install_plugin
 from tests.app.driver import App
 from tests.database import PrivateDatabase
+from tests.shapes import python_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PICTURES = Path(__file__).parent / "pictures"
@@ -88,7 +89,7 @@ def running_server(database: PrivateDatabase, name: str) -> Iterator[int]:
         cwd=folder,
         env={
             **os.environ,
-            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONPATH": python_path(CHECKOUT),
             "FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS": "true",
         },
         stdin=subprocess.DEVNULL,

@@ -27,4 +27,6 @@ class _AwaitPackage:
         return sys.meta_path[0].find_spec(name, path, target)
 
 
+# `python -m` would keep the checked code of its module as the plain one, for all to load.
+sys.dont_write_bytecode = True
 sys.meta_path.insert(0, _AwaitPackage())  # type: ignore[arg-type]

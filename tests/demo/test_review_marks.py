@@ -96,7 +96,7 @@ def encoded(pool: dict[str, list[Reference]]) -> dict[str, dict[str, ReferenceSe
         bank = build_bank({k: [spoil(item, rng) for item in v] for k, v in pool.items()}, encoder)
         rows = bank.references
         found[way] = {
-            name: rows.rows(np.flatnonzero(rows.classes == index))
+            name: rows.rows(np.flatnonzero(rows.classes == index).tolist())
             for index, name in enumerate(NAMES)
         }
     return found
@@ -112,7 +112,7 @@ def planted(
     """A bank of `shots` references per class, one of which is spoilt unless `way` is `good`."""
     parts, spoilt, originals = [], set(), set()
     for index, name in enumerate(NAMES):
-        chosen = rng.permutation(POOL)[: shots + 1]
+        chosen = rng.permutation(POOL)[: shots + 1].tolist()
         good = rows["good"][name].rows(chosen[:shots])
         if way == "good":
             parts.append(good)
@@ -126,7 +126,7 @@ def planted(
             originals.add(good.ids[0])
             parts.append(join_reference_sets([good, bad]))
         else:
-            parts.append(join_reference_sets([good.rows(np.arange(1, shots)), bad]))
+            parts.append(join_reference_sets([good.rows(range(1, shots)), bad]))
     width = parts[0].prototypes.shape[1]
     nothing = np.zeros((len(NAMES), 4, width), np.float32)
     bank = MemoryBank(

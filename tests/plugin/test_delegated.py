@@ -18,6 +18,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 import fiftyone_ntt as ntt
 from fiftyone_ntt.demo.demo_dataset import _labels
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+from tests.shapes import python_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SEGMENT = {"bank": "colours", "points_per_side": 8}
@@ -135,7 +136,7 @@ def test_fiftyone_delegated_launch_picks_it_up(uri: Any, demo: fo.Dataset) -> No
 
     worker = subprocess.Popen(
         [str(Path(sys.executable).with_name("fiftyone")), "delegated", "launch"],
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        env={**os.environ, "PYTHONPATH": python_path(CHECKOUT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

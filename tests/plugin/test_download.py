@@ -20,6 +20,7 @@ import pytest
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from tests.database import PrivateDatabase
 from tests.plugin.test_install import CHECKOUT, listed_operators, look_up
+from tests.shapes import python_path
 
 FIFTYONE = [sys.executable, "-c", "from fiftyone.core.cli import main; main()"]
 
@@ -99,7 +100,11 @@ def _python(command: list[str], plugins_dir: Path) -> subprocess.CompletedProces
     run = subprocess.run(
         command,
         cwd=plugins_dir,
-        env={**os.environ, "FIFTYONE_PLUGINS_DIR": str(plugins_dir), "PYTHONPATH": ""},
+        env={
+            **os.environ,
+            "FIFTYONE_PLUGINS_DIR": str(plugins_dir),
+            "PYTHONPATH": python_path(),
+        },
         capture_output=True,
         text=True,
         timeout=240,

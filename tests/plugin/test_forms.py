@@ -205,6 +205,7 @@ def large() -> Any:
     dataset.delete()
 
 
+@pytest.mark.timed
 def test_forms_open_quickly_on_10000_samples(uri: Any, large: Any, record_property: Any) -> None:
     open_form("build_memory_bank", large)  # imports
     selected = {"selected": [large.first().id]}
@@ -221,6 +222,7 @@ def test_forms_open_quickly_on_10000_samples(uri: Any, large: Any, record_proper
         assert max(medians.values()) <= 300, f"{name}: {shown}"
 
 
+@pytest.mark.timed
 def test_the_panel_is_quick_on_10000_samples(uri: Any, large: Any, record_property: Any) -> None:
     state = state_of(event(uri, large, "on_load"))
     place = f"{large.first().id}/ground_truth/{large.first().ground_truth.detections[0].id}"

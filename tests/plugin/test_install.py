@@ -21,6 +21,7 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from fiftyone_ntt.plugin.install import install_plugin
 from tests.database import PrivateDatabase
+from tests.shapes import python_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -63,7 +64,7 @@ def look_up(plugins_dir: Path, *, hide_package: bool) -> dict[str, Any]:
         env={
             **os.environ,
             "FIFTYONE_PLUGINS_DIR": str(plugins_dir),
-            "PYTHONPATH": "" if hide_package else str(CHECKOUT),
+            "PYTHONPATH": python_path() if hide_package else python_path(CHECKOUT),
         },
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.store import proposal_store
 from fiftyone_ntt.store.bank_file import bank_bytes
-from fiftyone_ntt.store.proposal_source import _Pixels
+from fiftyone_ntt.store.proposal_source import LoadedImage
 from fiftyone_ntt.store.proposal_store import ProposalStore, Usage
 from fiftyone_ntt.store.sealed import SealedFormat
 from tests import shapes
@@ -37,7 +37,7 @@ def proposals() -> Proposals:
 
 FORMAT = SealedFormat("thing", 1, "`thing`", "Make it again.")
 SEALED = {"content": {"a": 1}, "arrays": {"rows": np.zeros(3)}}
-PIXELS = {"image": np.zeros((4, 5, 3), np.uint8), "key": None}
+PIXELS = {"content": np.zeros((4, 5, 3), np.uint8), "key": None}
 MASKS = {
     "content": np.frombuffer(b"0d0", np.uint8),
     "lengths": np.array([3], np.int32),
@@ -50,9 +50,9 @@ MASKS = {
     [
         (FORMAT.seal, SEALED, "arrays", {"rows": [0.0, 0.0]}),
         (FORMAT.seal, SEALED, "content", {1: "a"}),
-        (_Pixels, PIXELS, "image", np.zeros((4, 5), np.uint8)),
-        (_Pixels, PIXELS, "image", np.zeros((4, 5, 4), np.uint8)),
-        (_Pixels, PIXELS, "image", np.zeros((4, 5, 3), np.float32)),
+        (LoadedImage, PIXELS, "content", np.zeros((4, 5), np.uint8)),
+        (LoadedImage, PIXELS, "content", np.zeros((4, 5, 4), np.uint8)),
+        (LoadedImage, PIXELS, "content", np.zeros((4, 5, 3), np.float32)),
         (proposal_store._masks, MASKS, "content", np.zeros((1, 3), np.uint8)),
         (proposal_store._masks, MASKS, "lengths", np.array([3])),
         (bank_bytes, {"bank": bank()}, "bank", bank().references),

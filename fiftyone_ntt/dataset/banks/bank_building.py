@@ -92,13 +92,6 @@ def build_memory_bank(
     return bank
 
 
-def _read_negatives(
-    samples: foc.SampleCollection, field: str, classes: list[str], advance: _DeferredStep
-) -> dict[str, ClassReferences]:
-    found = read_references(samples, field, on_read=advance)
-    return {name: group for name, group in found.items() if name in classes}
-
-
 class _DeferredStep:
     """Called after each reference; does nothing until `step` is set."""
 
@@ -107,3 +100,10 @@ class _DeferredStep:
 
     def __call__(self) -> None:
         self.step()
+
+
+def _read_negatives(
+    samples: foc.SampleCollection, field: str, classes: list[str], advance: _DeferredStep
+) -> dict[str, ClassReferences]:
+    found = read_references(samples, field, on_read=advance)
+    return {name: group for name, group in found.items() if name in classes}

@@ -312,13 +312,6 @@ def _background_negatives(
             yield _Negative(name, label.label, path, encode_masks(ring[None])[0])
 
 
-def _group_by_class(negatives: Iterable[_Negative]) -> dict[str, _ClassNegatives]:
-    groups: dict[str, list[_Negative]] = {}
-    for negative in negatives:
-        groups.setdefault(negative.label, []).append(negative)
-    return {name: _ClassNegatives(tuple(group)) for name, group in groups.items()}
-
-
 @dataclass(frozen=True)
 class _ClassNegatives:
     """The negatives of one class as references; their images are read one at a time."""
@@ -331,6 +324,13 @@ class _ClassNegatives:
             box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
             image = read_image(item.path, oriented=True)
             yield Reference(item.id, image, box, decode_mask(item.mask))
+
+
+def _group_by_class(negatives: Iterable[_Negative]) -> dict[str, _ClassNegatives]:
+    groups: dict[str, list[_Negative]] = {}
+    for negative in negatives:
+        groups.setdefault(negative.label, []).append(negative)
+    return {name: _ClassNegatives(tuple(group)) for name, group in groups.items()}
 
 
 def _tagged_negatives(references: Iterable[Reference]) -> Iterator[Reference]:

@@ -11,7 +11,7 @@ import cv2
 import fiftyone as fo
 import fiftyone.core.collections as foc
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool
 from PIL import Image
 
 from fiftyone_ntt.core.bank import negative_source
@@ -120,7 +120,7 @@ def _reference_jpeg(reference: Reference) -> bytes:
     return buffer.getvalue()
 
 
-def _box_mask(box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
+def _box_mask(box: Box, size: tuple[int, int]) -> Bool[np.ndarray, "{size[0]} {size[1]}"]:
     x, y, width, height = (round(value) for value in box)
     mask = np.zeros(size, dtype=bool)
     mask[max(y, 0) : y + height, max(x, 0) : x + width] = True

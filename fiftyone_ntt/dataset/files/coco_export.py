@@ -108,6 +108,18 @@ def coco_content(
 
 
 @dataclass(frozen=True)
+class _Row:
+    """One label: what results and annotations share, and what only one of them has."""
+
+    fields: Record
+    key: Any
+    crowd: bool
+    area: float
+    score: float | None
+    position: float
+
+
+@dataclass(frozen=True)
 class _FieldExport:
     images: list[Record]
     listed: list[Record]
@@ -211,18 +223,6 @@ def _new_ids(keys: Sequence[Any]) -> list[Any]:
         seen.add(key)
         unique.append(key)
     return unique
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One label: what results and annotations share, and what only one of them has."""
-
-    fields: Record
-    key: Any
-    crowd: bool
-    area: float
-    score: float | None
-    position: float
 
 
 def _rows(labels: fol.Detections | None, image: Record, ids: dict[str, int]) -> Iterator[_Row]:

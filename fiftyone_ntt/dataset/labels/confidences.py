@@ -8,7 +8,7 @@ import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 import numpy as np
 from fiftyone import ViewField as F
-from numpy.typing import NDArray
+from jaxtyping import Int64
 
 from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
 
@@ -20,7 +20,7 @@ _ROUNDING = 1e-9
 
 def confidence_counts(
     samples: foc.SampleCollection, label_field: str
-) -> dict[str, NDArray[np.int64]]:
+) -> dict[str, Int64[np.ndarray, " 101"]]:
     """Predictions per class at every confidence threshold, by one pass of the database.
 
     Args:
@@ -28,8 +28,8 @@ def confidence_counts(
         label_field: Detections with confidences; one without is not counted.
 
     Returns:
-        class to int64 `[101]`: entry `t` is the number of its detections whose confidence is at
-        least `t / 100`, so entry 0 counts all. The most frequent class comes first.
+        By class: entry `t` is the number of its detections whose confidence is at least `t / 100`,
+        so entry 0 counts all. The most frequent class comes first.
 
     Raises:
         InputError: no field of Detections.
@@ -48,7 +48,7 @@ def confidence_counts(
     keys = samples.count_values(
         F(f"{label_field}.detections").map(step.to_string().concat(" ", F("label")))
     )
-    exact: dict[str, NDArray[np.int64]] = {}
+    exact: dict[str, Int64[np.ndarray, " 101"]] = {}
     for key, count in keys.items():
         if key is None:
             continue

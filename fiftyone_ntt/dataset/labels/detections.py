@@ -9,7 +9,7 @@ import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import numpy as np
 from bson import ObjectId
-from numpy.typing import NDArray
+from jaxtyping import Bool
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import Match
@@ -87,7 +87,7 @@ def match_detections(match: Match, bank: MemoryBank, size: tuple[int, int]) -> f
     return fol.Detections._from_son(match_document(match, bank, size))
 
 
-def _mask_bytes(mask: NDArray[np.bool_]) -> bytes:
+def _mask_bytes(mask: Bool[np.ndarray, "h w"]) -> bytes:
     """What FiftyOne reads as a mask: a compressed npy file.
 
     Compressed by its runs alone, four times faster than zlib's default and no larger for masks.

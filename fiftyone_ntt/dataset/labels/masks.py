@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Bool
 
 from fiftyone_ntt.core.rle import decode_mask, polygons_rle
 from fiftyone_ntt.errors import InputError
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from fiftyone_ntt.core.windows import Box
 
 Size = tuple[int, int]
-Crop = tuple[NDArray[np.bool_], tuple[int, int]]
-"""A mask without the empty rest of its image, bool `[h, w]`, and its top and left there."""
+Crop = tuple[Bool[np.ndarray, "h w"], tuple[int, int]]
+"""A mask without the empty rest of its image, and its top and left there."""
 
 _PIXEL_DIGITS = 6
 """Decimals kept of pixel coordinates: `286 / 480 * 480` must be 286, which is then truncated."""
@@ -75,7 +75,9 @@ def pixel_box(bounding_box: Sequence[float], size: Size) -> Box:
     return x, y, w, h
 
 
-def detection_mask(detection: MaskedLabel, size: Size) -> NDArray[np.bool_] | None:
+def detection_mask(
+    detection: MaskedLabel, size: Size
+) -> Bool[np.ndarray, "{size[0]} {size[1]}"] | None:
     """A detection's instance mask in its image; the inverse of `Detection.from_mask`.
 
     The mask is laid over the box, rounded to whole pixels, and resized (nearest neighbour) only if
@@ -86,7 +88,7 @@ def detection_mask(detection: MaskedLabel, size: Size) -> NDArray[np.bool_] | No
         size: the image's height and width.
 
     Returns:
-        bool `[H, W]`; None for a box alone.
+        None for a box alone.
 
     Raises:
         InputError: the mask's file cannot be read, or the box lies outside the image.
@@ -123,7 +125,7 @@ def detection_crop(detection: MaskedLabel, size: Size) -> Crop | None:
     return instance[rows, columns], (top + rows.start, left + columns.start)
 
 
-def _instance_mask(detection: MaskedLabel) -> NDArray[np.bool_] | None:
+def _instance_mask(detection: MaskedLabel) -> Bool[np.ndarray, "h w"] | None:
     if not detection.has_mask:
         return None
     try:
@@ -143,7 +145,7 @@ def _bad_mask_file(detection: MaskedLabel) -> InputError:
     )
 
 
-def _resized(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
+def _resized(mask: Bool[np.ndarray, "h w"], size: Size) -> Bool[np.ndarray, "{size[0]} {size[1]}"]:
     if mask.shape == size:
         return mask
     scaled = cv2.resize(
@@ -152,15 +154,12 @@ def _resized(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     return scaled.astype(bool)
 
 
-def polyline_mask(polyline: fol.Polyline, size: Size) -> NDArray[np.bool_]:
+def polyline_mask(polyline: fol.Polyline, size: Size) -> Bool[np.ndarray, "{size[0]} {size[1]}"]:
     """The area inside a closed or filled polyline, as COCO rasterises polygons.
 
     Args:
         polyline: one or more shapes; their union counts.
         size: the image's height and width.
-
-    Returns:
-        bool `[H, W]`.
 
     Raises:
         InputError: an open line, or no shape of three points.

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Shaped
 
 _PLAIN_MASK = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '\|(b1|u1)', 'fortran_order': (False|True), "
@@ -69,8 +69,8 @@ class StoredLabel:
         """Whether it has a mask, in the database or in a file."""
         return self._document.get("mask") is not None or self.mask_path is not None
 
-    def get_mask(self) -> NDArray[Any] | None:
-        """The mask, `[h, w]` or, of some files, `[h, w, channels]`."""
+    def get_mask(self) -> Shaped[np.ndarray, "h w *channels"] | None:
+        """The mask; some files have channels."""
         packed = self._document.get("mask")
         if packed is not None:
             return unpack_array(packed)
@@ -80,7 +80,7 @@ class StoredLabel:
         import cv2
         import eta.core.image as etai
 
-        image: NDArray[Any] = etai.read(self.mask_path, flag=cv2.IMREAD_UNCHANGED)
+        image: np.ndarray = etai.read(self.mask_path, flag=cv2.IMREAD_UNCHANGED)
         return image
 
     def get_attribute_value(self, name: str, default: Any) -> Any:
@@ -126,7 +126,7 @@ def label_id_paths(field: str) -> list[str]:
     return [f"{field}.{part}._id" for part in LISTS] + [f"{field}._id"]
 
 
-def unpack_array(packed: bytes) -> NDArray[Any]:
+def unpack_array(packed: bytes) -> np.ndarray:
     """An array as FiftyOne packs it: a compressed NumPy file.
 
     Example:
@@ -138,9 +138,9 @@ def unpack_array(packed: bytes) -> NDArray[Any]:
     content = zlib.decompress(packed)
     plain = _PLAIN_MASK.match(content)
     if plain is None:
-        array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
+        array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
         return array
     kind = np.bool_ if plain[1] == b"b1" else np.uint8
     order: Literal["F", "C"] = "F" if plain[2] == b"True" else "C"
-    flat: NDArray[Any] = np.frombuffer(content, kind, offset=plain.end())
+    flat: np.ndarray = np.frombuffer(content, kind, offset=plain.end())
     return flat.reshape(int(plain[3]), int(plain[4]), order=order)

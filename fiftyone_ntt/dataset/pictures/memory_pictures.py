@@ -15,7 +15,7 @@ from functools import lru_cache
 import fiftyone as fo
 import fiftyone.core.collections as foc
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
@@ -76,12 +76,12 @@ class DrawnReference:
     Attributes:
         sample_id: of the sample it lies on.
         picture: patch by patch.
-        colours: RGB, uint8 `[g, g, 3]`, see `component_colours`.
+        colours: RGB, see `component_colours`.
     """
 
     sample_id: str
     picture: ReferencePicture
-    colours: NDArray[np.uint8]
+    colours: UInt8[np.ndarray, "g g 3"]
 
 
 @dataclass(frozen=True, eq=False)

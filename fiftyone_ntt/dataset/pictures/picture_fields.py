@@ -12,7 +12,7 @@ import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import numpy as np
 from bson import ObjectId
-from numpy.typing import NDArray
+from jaxtyping import UInt, UInt8
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.reference_pictures import spread
@@ -222,7 +222,7 @@ class _PictureFields:
 
 
 def _draw_reference(
-    drawn: DrawnReference, pca: NDArray[np.uint8], clusters: NDArray[np.generic]
+    drawn: DrawnReference, pca: UInt8[np.ndarray, "H W"], clusters: UInt[np.ndarray, "H W"]
 ) -> None:
     """Draw a reference inside its mask, onto whole images."""
     picture = drawn.picture

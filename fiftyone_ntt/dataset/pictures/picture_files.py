@@ -10,7 +10,7 @@ from pathlib import Path
 
 import fiftyone.core.collections as foc
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 from PIL import Image, PngImagePlugin
 
 from fiftyone_ntt.core.bank import MemoryBank
@@ -121,8 +121,8 @@ def _write_pictures(
         write_atomically(path, content.getvalue())
 
 
-def _picture_strip(drawn: DrawnReference) -> NDArray[np.uint8]:
-    """The four parts side by side, uint8 `[h, 4 w + 3 gaps, 3]`."""
+def _picture_strip(drawn: DrawnReference) -> UInt8[np.ndarray, "h w 3"]:
+    """The four parts side by side."""
     picture = drawn.picture
     size = (picture.thumbnail.shape[0], picture.thumbnail.shape[1])
     left, top, right, bottom = picture.window

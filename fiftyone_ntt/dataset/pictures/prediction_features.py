@@ -9,7 +9,7 @@ import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 import fiftyone.core.sample as fos
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.mask_lookup import find_masks
@@ -41,14 +41,14 @@ class PredictionFeatures:
         ids: label ids, `P` strings.
         sample_ids: of the samples they lie on; only both together mean one prediction.
         labels: their classes.
-        features: float32 `[P, C]`, unit rows.
+        features: unit rows.
         left_out: why predictions have no features, and how many each; empty if all have some.
     """
 
     ids: tuple[str, ...]
     sample_ids: tuple[str, ...]
     labels: tuple[str, ...]
-    features: NDArray[np.float32]
+    features: Float32[np.ndarray, "P C"]
     left_out: dict[str, int]
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class _FeatureRows:
     ids: list[str] = field(default_factory=list)
     sample_ids: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    features: list[NDArray[np.float32]] = field(default_factory=list)
+    features: list[Float32[np.ndarray, "_ C"]] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
 
     def leave_out(self, reason: str, count: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import fiftyone.core.collections as foc
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.plane import fit_plane
@@ -25,7 +25,7 @@ class PredictionPoints:
         ids: label ids, `P` strings.
         sample_ids: of the samples they lie on.
         labels: their classes.
-        points: float32 `[P, 2]`, in the plane of `review_memory_bank`'s points.
+        points: in the plane of `review_memory_bank`'s points.
         images: how many images were looked at.
         left_out: why predictions of those have no point, and how many each.
     """
@@ -33,7 +33,7 @@ class PredictionPoints:
     ids: tuple[str, ...]
     sample_ids: tuple[str, ...]
     labels: tuple[str, ...]
-    points: NDArray[np.float32]
+    points: Float32[np.ndarray, "P 2"]
     images: int
     left_out: dict[str, int]
 

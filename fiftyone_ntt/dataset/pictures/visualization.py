@@ -11,7 +11,7 @@ import fiftyone as fo
 import fiftyone.brain.visualization as fobv
 import fiftyone.core.collections as foc
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float32
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.plane import Plane, fit_plane
@@ -38,12 +38,12 @@ class _Points:
     Attributes:
         field: of the labels.
         labels: where they lie.
-        places: float32 `[P, 2]`, in the plane.
+        places: in the plane, a row each.
     """
 
     field: str
     labels: Sequence[LabelPlace]
-    places: NDArray[np.float32]
+    places: Float32[np.ndarray, "P 2"]
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import image_size, read_image
 from fiftyone_ntt.core.windows import Reference
@@ -34,7 +34,7 @@ class _Entry:
         path: of the image.
     """
 
-    label: str
+    label: str | None
     sample_id: str
     owner: str
     label_id: str
@@ -195,7 +195,7 @@ def _check_have_classes(entries: list[_Entry], field: str) -> None:
 
 
 def _class_order(entries: list[_Entry], field: str, classes: Sequence[str] | None) -> list[str]:
-    present = sorted({entry.label for entry in entries})
+    present = sorted({entry.label for entry in entries if entry.label})
     if classes is None:
         return present
     if isinstance(classes, str):
@@ -224,12 +224,14 @@ def _check_files(entries: list[_Entry]) -> None:
         raise InputError("\n".join(problems[:_MAX_SHOWN]) + more)
 
 
-def label_reference(label: fol.Label, image: NDArray[np.uint8], path: str, name: str) -> Reference:
+def label_reference(
+    label: fol.Label, image: UInt8[np.ndarray, "H W 3"], path: str, name: str
+) -> Reference:
     """A label as a reference.
 
     Args:
         label: of one of `REFERENCE_TYPES` that is no list.
-        image: that it lies on, RGB, uint8 `[H, W, 3]`.
+        image: that it lies on, RGB.
         path: of the image, for messages.
         name: of the reference, see `label_names`.
 

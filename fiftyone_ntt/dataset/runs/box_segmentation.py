@@ -15,7 +15,7 @@ import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import numpy as np
 from fiftyone import ViewField as F
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
 from fiftyone_ntt.core.images import read_image
@@ -137,7 +137,7 @@ def boxes_to_masks(
 
     done = _finished_boxes(dataset, mask_field, record.key)
 
-    def compute(sample_id: str, image: NDArray[np.uint8]) -> fol.Detections:
+    def compute(sample_id: str, image: UInt8[np.ndarray, "H W 3"]) -> fol.Detections:
         """A sample's boxes with masks, those that have none yet."""
         boxes, known = samples[sample_id][box_field], done.get(sample_id, [])
         new = [box for box in (boxes.detections if boxes else []) if box.id not in known]
@@ -209,7 +209,7 @@ def _agreements(
 
 
 def _with_masks(
-    boxes: list[fol.Detection], image: NDArray[np.uint8], segmenter: Any, run: str
+    boxes: list[fol.Detection], image: UInt8[np.ndarray, "H W 3"], segmenter: Any, run: str
 ) -> fol.Detections:
     bare = [box for box in boxes if not box.has_mask]
     size = (image.shape[0], image.shape[1])

@@ -6,7 +6,7 @@ from typing import Any
 
 import fiftyone.utils.torch as fout
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import read_image
 
@@ -19,6 +19,6 @@ class RgbGetItem(fout.GetItem):  # type: ignore[misc]
         """The fields of a sample that FiftyOne has to pass."""
         return ["filepath"]
 
-    def __call__(self, sample: dict[str, Any]) -> NDArray[np.uint8]:
-        """The image, RGB, uint8 `[H, W, 3]`, upright as browsers show it."""
+    def __call__(self, sample: dict[str, Any]) -> UInt8[np.ndarray, "H W 3"]:
+        """The image, RGB, upright as browsers show it."""
         return read_image(sample["filepath"], oriented=True)

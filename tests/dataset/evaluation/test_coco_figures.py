@@ -83,7 +83,7 @@ def test_of_the_evaluated_classes_and_samples(labelled: fo.Dataset) -> None:
     assert found["AP"] == pytest.approx(expected.box_map)
 
 
-def test_what_has_no_such_figures(labelled: fo.Dataset) -> None:
+def test_what_has_no_such_figures(labelled: fo.Dataset, unchecked: None) -> None:
     with pytest.raises(InputError, match="results of `evaluate_detections`, but got NoneType"):
         ntt.add_coco_metrics(None)
     results = labelled.evaluate_detections("predictions", "truth", progress=False)

@@ -225,8 +225,6 @@ def test_progress_counts_the_images_of_each_kind(labelled):
         ({"pred_field": "truth", "gt_field": "predictions"}, "have no confidence"),
         ({"gt_field": "bare"}, "have no mask. Pass iou='boxes'.*boxes_to_masks"),
         ({"eval_key": "my key"}, "eval_key 'my key' is not a valid key"),
-        ({"iou": "polygons"}, "iou is 'polygons'"),
-        ({"samples": None}, "got NoneType"),
     ],
 )
 def test_errors(labelled, change, message):
@@ -236,6 +234,14 @@ def test_errors(labelled, change, message):
     options = {"samples": labelled, "pred_field": "predictions", "gt_field": "truth"} | change
     with pytest.raises(InputError, match=message):
         evaluate(**options)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_errors_of_type(labelled):
+    with pytest.raises(InputError, match="iou is 'polygons'"):
+        evaluate(labelled, "predictions", "truth", iou="polygons")
+    with pytest.raises(InputError, match="got NoneType"):
+        evaluate(None, "predictions", "truth")
 
 
 def test_an_empty_view_is_an_error(labelled):

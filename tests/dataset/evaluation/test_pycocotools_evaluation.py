@@ -31,6 +31,7 @@ from tests.dataset.evaluation.test_prediction_evaluation import (
     add_random,
     saved_documents,
 )
+from tests.shapes import python_path, unchecked
 
 
 def by_pycocotools(samples: Any, folder: Path, kind: str) -> dict[str, float]:
@@ -223,7 +224,7 @@ def test_processes_do_not_run_the_user_s_script_again(labelled: fo.Dataset, tmp_
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        env={**os.environ, "PYTHONPATH": python_path(Path.cwd())},
     )
     assert run.returncode == 0, run.stderr
     found = ntt.evaluate(labelled, "predictions", "truth", iou="boxes", progress=False, workers=1)
@@ -255,7 +256,7 @@ def test_processes_end_with_the_one_that_started_them(dataset: fo.Dataset, tmp_p
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        env={**os.environ, "PYTHONPATH": python_path(Path.cwd())},
     )
     assert run.returncode == -signal.SIGKILL
     workers = [int(pid) for pid in noted.read_text().split()]
@@ -326,7 +327,10 @@ def test_perfect_predictions_are_perfect_and_empty_ones_are_not(dataset: fo.Data
 
 
 def test_what_cannot_be_evaluated(labelled: fo.Dataset) -> None:
-    with pytest.raises(InputError, match=r"method is 'coco'. Pass 'pycocotools' or 'fiftyone'"):
+    with (
+        unchecked(),
+        pytest.raises(InputError, match=r"method is 'coco'. Pass 'pycocotools' or 'fiftyone'"),
+    ):
         ntt.evaluate(labelled, "predictions", "truth", method="coco")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"Leave out `classwise=False`"):
         PycocotoolsEvaluationConfig("predictions", "truth", iou=0.5, classwise=False)

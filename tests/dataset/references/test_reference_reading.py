@@ -183,7 +183,6 @@ def test_progress(scenes):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"samples": 3}, "got int"),
         ({"label_field": "nothing"}, "no field 'nothing'.*fields: ground_truth, unlabelled, lines"),
         ({"label_field": "filepath"}, "holds StringField, not Detections or Polylines"),
         ({"label_field": "kind"}, "holds Classification"),
@@ -210,6 +209,11 @@ def test_errors(scenes, options, message):
     with pytest.raises(InputError, match=message):
         build_memory_bank(**arguments)
     assert len(list_memory_banks(scenes)) == 1
+
+
+def test_no_samples(unchecked):
+    with pytest.raises(InputError, match="got int"):
+        build_memory_bank(3, "ground_truth", models=MODELS)
 
 
 def test_an_empty_view(scenes):

@@ -25,6 +25,7 @@ from fiftyone_ntt.errors import InputError, ModelError
 from fiftyone_ntt.models import load_models
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import COLOURS, add_scenes
+from tests.shapes import python_path
 
 SIZE = (96, 128)
 MODELS = colour_models()
@@ -269,7 +270,7 @@ def test_killed_half_way_it_finishes_the_rest_and_touches_nothing_written(scenes
     child = subprocess.Popen(
         [sys.executable, "-c", SLOWLY, scenes.name],
         cwd=Path(__file__).parents[3],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        env=os.environ | {"PYTHONPATH": python_path(Path(__file__).parents[3])},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -321,7 +322,6 @@ def other_field(scenes: fo.Dataset) -> None:
         ({"mode": "turbo"}, InputError, "mode 'turbo' is unknown"),
         ({"points_per_side": 0}, InputError, "points_per_side is 0"),
         ({"chunk_size": 0}, InputError, "chunk_size is 0"),
-        ({"samples": "my dataset"}, InputError, "needs a FiftyOne dataset or view.*got str"),
     ],
 )
 def test_errors(scenes, bank, change, error, message):
@@ -330,6 +330,11 @@ def test_errors(scenes, bank, change, error, message):
     with pytest.raises(error, match=message):
         segment(**options)
     assert "predictions" not in scenes.get_field_schema()
+
+
+def test_no_samples(bank, unchecked):
+    with pytest.raises(InputError, match=r"needs a FiftyOne dataset or view.*got str"):
+        segment("my dataset", bank, models=MODELS)
 
 
 def test_errors_of_media(scenes, bank):

@@ -224,6 +224,7 @@ def test_the_slider_counts_what_is_at_least_its_threshold(uri: Any, predicted: f
     assert "None is below 0.10 now" in moved["counted"]
 
 
+@pytest.mark.timed
 def test_moving_the_slider_reads_the_database_once(
     uri: Any, predicted: fo.Dataset, monkeypatch: pytest.MonkeyPatch, record_property: Any
 ) -> None:
