@@ -44,7 +44,8 @@ def build_memory_bank(
         precision: what a named set computes in: `float32`, or `bfloat16` where the hardware has
             it. Whatever uses the bank later loads the models likewise.
         label_tags: only labels with one of these label tags.
-        label_ids: only these labels; one that is repeated counts as many times.
+        label_ids: only these labels; one that is repeated counts as many times. An id that labels
+            of several samples share means all of them, `<label id>@<sample id>` only one.
         classes: only these classes, in this order; sorted by name when None.
         negatives_field: labels of things that are *not* the class they name, such as false
             positives; they lower the score of what resembles them.
@@ -52,7 +53,8 @@ def build_memory_bank(
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
     Returns:
-        The bank; each reference is named by its label's id.
+        The bank; each reference is named by its label's id or, where labels of several samples
+        share that, `<label id>@<sample id>`.
 
     Raises:
         InputError: no usable references (the message says why), or the name is taken.

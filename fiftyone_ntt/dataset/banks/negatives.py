@@ -6,7 +6,8 @@ They come from three places, which a bank tells apart: its own mistakes on label
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.masks import Size, detection_mask, pixel_box
+from fiftyone_ntt.dataset.references.label_lookup import labels_in_field
 from fiftyone_ntt.dataset.references.reference_reading import read_references
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
@@ -149,7 +151,7 @@ def add_tagged_negatives(
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
     Returns:
-        The bank with its new negatives, each named by its label's id;
+        The bank with its new negatives, each named by its label;
         `bank.without_negatives("tagged")` is the bank as it was.
 
     Raises:
@@ -203,7 +205,7 @@ def add_background_negatives(
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
     Returns:
-        The bank with its new negatives, each named by its reference's id, none for a reference
+        The bank with its new negatives, each named by its reference, none for a reference
         that leaves no room; `bank.without_negatives("background")` is the bank as it was.
 
     Raises:
@@ -219,19 +221,20 @@ def add_background_negatives(
     _check_labelled_images(samples, label_field, "taking background")
     bank = resolve_bank(samples._root_dataset, bank).without_negatives("background")
     loaded = models_of_bank(bank, models, device)
-    ids = list(bank.references.ids)
-    view = samples.select_labels(ids=ids, fields=label_field, omit_empty=True)
-    images = samples.select(view.values("id")).select_fields(label_field)
+    names: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, place in labels_in_field(samples, label_field, bank.references.ids).items():
+        names[place.sample_id][place.label_id] = name
+    images = samples.select(list(names)).select_fields(label_field)
     negatives = [
         negative
         for sample in images.iter_samples()
-        for negative in _background_negatives(sample, label_field, set(ids), bank.classes)
+        for negative in _background_negatives(sample, label_field, names[sample.id], bank.classes)
     ]
     if not negatives:
         raise InputError(
-            f"none of the memory bank's {len(ids)} references is a label with a mask and some "
-            f"background around it in field {label_field!r} of this view. Pass the field and the "
-            "samples it was built from."
+            f"none of the memory bank's {len(bank.references)} references is a label with a mask "
+            f"and some background around it in field {label_field!r} of this view. Pass the field "
+            "and the samples it was built from."
         )
     with progress_steps(len(negatives), progress) as advance:
         groups = {
@@ -282,15 +285,22 @@ def _labelled_images(samples: foc.SampleCollection, field: str) -> list[_Labelle
 
 
 def _background_negatives(
-    sample: Any, field: str, ids: set[str], classes: Sequence[str]
+    sample: Any, field: str, names: Mapping[str, str], classes: Sequence[str]
 ) -> Iterator[_Negative]:
-    """What surrounds the labels of these ids, unless it is another label."""
+    """What surrounds the references of an image, unless it is another label.
+
+    Args:
+        sample: of the image.
+        field: of the labels.
+        names: of the references, by label id.
+        classes: of the bank.
+    """
     metadata, path = sample.metadata, sample.filepath
     size = known_size(path, *((metadata.height, metadata.width) if metadata else (None, None)))
     masks = {label.id: detection_mask(label, size) for label in sample[field].detections}
     drawn = {key: mask for key, mask in masks.items() if mask is not None and mask.any()}
     for label in sample[field].detections:
-        if label.id not in ids or label.id not in drawn or label.label not in classes:
+        if label.id not in names or label.id not in drawn or label.label not in classes:
             continue
         others = np.zeros(size, dtype=bool)
         for key, mask in drawn.items():
@@ -298,7 +308,7 @@ def _background_negatives(
                 others |= mask
         ring = surroundings(drawn[label.id], others)
         if ring.any():
-            name = negative_id("background", label.id)
+            name = negative_id("background", names[label.id])
             yield _Negative(name, label.label, path, encode_masks(ring[None])[0])
 
 

@@ -19,7 +19,8 @@ from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks.saved_banks import load_memory_bank
 from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
-from fiftyone_ntt.dataset.references.label_lookup import find_labels
+from fiftyone_ntt.dataset.labels.fields import all_images
+from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
@@ -61,20 +62,27 @@ def make_thumbnails(
         named[negative_source(reference)].append(reference)
     thumbnails: dict[str, Thumbnail] = {}
     with progress_steps(len(named), progress) as advance:
-        for field, owners in find_labels(dataset, named).items():
-            for sample_id, label_id, jpeg in _draw_labels(dataset, field, owners):
-                for reference in named[label_id]:
-                    thumbnails[reference] = Thumbnail(reference, label_id, sample_id, field, jpeg)
+        for field, places in find_labels(all_images(dataset), named).items():
+            for name, jpeg in _draw_labels(dataset, field, places):
+                place = places[name]
+                for reference in named[name]:
+                    thumbnails[reference] = Thumbnail(
+                        reference, place.label_id, place.sample_id, field, jpeg
+                    )
                 advance()
     save_thumbnails(dataset, key, list(thumbnails.values()))
     return thumbnails
 
 
 def _draw_labels(
-    dataset: fo.Dataset, field: str, owners: Mapping[str, str]
-) -> Iterator[tuple[str, str, bytes]]:
-    """Sample id, label id and picture of labels of a field, given with their samples."""
-    view = dataset.select(list(set(owners.values()))).select_fields(field)
+    dataset: fo.Dataset, field: str, places: Mapping[str, LabelPlace]
+) -> Iterator[tuple[str, bytes]]:
+    """Names and pictures of labels of a field."""
+    names: dict[LabelPlace, list[str]] = defaultdict(list)
+    for name, place in places.items():
+        names[place].append(name)
+    owners = list({place.sample_id for place in names})
+    view = all_images(dataset).select(owners).select_fields(field)
     for sample in view.iter_samples():
         try:
             image = read_image(sample.filepath, oriented=True)
@@ -82,14 +90,13 @@ def _draw_labels(
             logger.warning("no thumbnail: %s", error)
             continue
         for label in labels_of(sample[field]):
-            if label.id not in owners:
-                continue
-            try:
-                reference = label_reference(label, image, sample.filepath)
-            except InputError as error:
-                logger.warning("no thumbnail: %s", error)
-            else:
-                yield sample.id, label.id, _reference_jpeg(reference)
+            for name in names.get(LabelPlace(sample.id, label.id), ()):
+                try:
+                    reference = label_reference(label, image, sample.filepath, name)
+                except InputError as error:
+                    logger.warning("no thumbnail: %s", error)
+                else:
+                    yield name, _reference_jpeg(reference)
 
 
 def _reference_jpeg(reference: Reference) -> bytes:

@@ -71,7 +71,7 @@ class BankTrial:
     def bank(self, shots: int, seed: int) -> MemoryBank:
         """A bank of so many references per class, drawn as `sample_references` does."""
         chosen = self._draw(self._candidates, self._field, shots, seed)
-        ids = [label.id for group in chosen.values() for label in group]
+        ids = [label.name for group in chosen.values() for label in group]
         return build_memory_bank(
             self._candidates, self._field, label_ids=ids, models=self._models, progress=False
         )

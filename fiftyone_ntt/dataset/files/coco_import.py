@@ -13,6 +13,7 @@ from typing import Any, Literal
 import fiftyone as fo
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
+import fiftyone.core.media as fom
 from bson import ObjectId
 from PIL import Image
 
@@ -29,7 +30,7 @@ from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
 from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, INFO, instance_detection
 from fiftyone_ntt.dataset.labels.digests import document_digest
-from fiftyone_ntt.dataset.labels.fields import check_field_name, check_new_field
+from fiftyone_ntt.dataset.labels.fields import all_images, check_field_name, check_new_field
 from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, rewrite_field, set_attributes
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
@@ -108,7 +109,7 @@ def import_coco(
         images: folder of the images.
         annotations: COCO file; one without annotations imports the images alone.
         dataset: name of a new, persistent dataset, or a dataset to add to: images it has
-            already are recognised by their path.
+            already are recognised by their path. A grouped dataset must have all of them.
         field: new to those images. Each detection has its category as label, and the attributes
             `iscrowd`, `coco_id` and `coco_source` (the file's own box and area); samples get
             `coco_id`. An empty `segmentation` means a box without a mask.
@@ -138,7 +139,7 @@ def import_coco(
     found = _check_target(dataset, field, paths, identity)
     by_image = _annotations_by_image(file, sizes, on_bad_record)
     target = fo.Dataset(str(dataset), persistent=True) if found is None else found
-    known = dict(zip(*target.values(["filepath", "id"]), strict=True))
+    known = dict(zip(*all_images(target).values(["filepath", "id"]), strict=True))
     done = _imported_images(target, field, paths)
     new = target.get_field(field) is None
     change = begin_change(target, field, "import", created=new)
@@ -257,16 +258,30 @@ def _check_target(
         if not fo.dataset_exists(dataset):
             return None
         found = fo.load_dataset(dataset)
-        if len(found) and _interrupted_import(found, field) != identity:
+        if len(all_images(found)) and _interrupted_import(found, field) != identity:
             raise InputError(
                 f"there already is a dataset {dataset!r}. Pass another name, or the dataset itself "
                 "(`fo.load_dataset(...)`) to add to it."
             )
         return found
     check_new_field(dataset, field)
+    _check_groups(dataset, paths)
     if _interrupted_import(dataset, field) != identity:
         _check_no_conflict(dataset, field, paths)
     return dataset
+
+
+def _check_groups(dataset: fo.Dataset, paths: Mapping[Any, str]) -> None:
+    """A sample of a grouped dataset is one of a group, of which a COCO file knows nothing."""
+    if dataset.media_type != fom.GROUP:
+        return
+    missing = sorted(set(paths.values()) - set(all_images(dataset).values("filepath")))
+    if missing:
+        raise InputError(
+            f"{len(missing)} of these {len(paths)} images are not in {dataset.name!r}, as "
+            f"{missing[0]}, and that dataset is grouped: the file does not say which groups they "
+            "are of. Add them to their groups first, or import into a dataset of its own."
+        )
 
 
 def _interrupted_import(dataset: fo.Dataset, field: str) -> str | None:
@@ -280,21 +295,21 @@ def _imported_images(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) 
     """Ids of the images that an interrupted import has written whole."""
     if dataset.get_field(field) is None or dataset.get_field(ID) is None:
         return set()
-    filled = dict(zip(*dataset.exists(field).values(["filepath", ID]), strict=True))
+    filled = dict(zip(*all_images(dataset).exists(field).values(["filepath", ID]), strict=True))
     return {key for key, path in paths.items() if filled.get(path) == key}
 
 
 def _check_no_conflict(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> None:
-    owners = {path: key for key, path in paths.items()}
+    owners, images = {path: key for key, path in paths.items()}, all_images(dataset)
     if dataset.get_field(field) is not None:
-        filled = set(dataset.exists(field).values("filepath")) & set(owners)
+        filled = set(images.exists(field).values("filepath")) & set(owners)
         if filled:
             raise InputError(
                 f"field {field!r} of {len(filled)} of these {len(paths)} images in "
                 f"{dataset.name!r} already holds labels. Pass another field."
             )
     if dataset.get_field(ID) is not None:
-        for path, key in zip(*dataset.values(["filepath", ID]), strict=True):
+        for path, key in zip(*images.values(["filepath", ID]), strict=True):
             if path in owners and key not in (None, owners[path]):
                 raise InputError(
                     f"{path} has the id {key} in {dataset.name!r} but {owners[path]} in this file. "

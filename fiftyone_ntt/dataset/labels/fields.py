@@ -37,9 +37,14 @@ def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
             "Pass a dataset (`fo.load_dataset(...)`) or a view of one."
         )
     if samples.media_type == fom.GROUP:
+        dynamic = isinstance(samples, fo.DatasetView) and samples._is_dynamic_groups
+        way_out = (
+            "the images one by one (`view.flatten()`)"
+            if dynamic
+            else "one kind of slice, as in `dataset.select_group_slices(media_type='image')`"
+        )
         raise InputError(
-            f"{purpose} needs images, but {samples.name!r} holds groups. Pass one kind of slice, "
-            "as in `dataset.select_group_slices(media_type='image')`."
+            f"{purpose} needs images, but {samples.name!r} holds groups. Pass {way_out}."
         )
     if samples.media_type not in (None, fom.IMAGE):
         raise InputError(
@@ -65,12 +70,41 @@ def check_whole_images(samples: foc.SampleCollection, purpose: str) -> foc.Sampl
     return samples
 
 
-def source_ids(samples: foc.SampleCollection) -> dict[str, str]:
-    """Ids of the dataset's own samples, by those of a view: patches and frames have their own."""
-    ids = samples.values("id")
-    if isinstance(samples, fo.DatasetView) and samples._is_generated:
-        return dict(zip(ids, samples.values("sample_id"), strict=True))
-    return {key: key for key in ids}
+def all_images(dataset: fo.Dataset) -> foc.SampleCollection:
+    """The images of a dataset; of a grouped one those of every slice.
+
+    A grouped dataset shows FiftyOne's queries its active slice alone: `select`, `match`, `exists`
+    and `values` miss everything else.
+    """
+    if dataset.media_type != fom.GROUP:
+        return dataset
+    return dataset.select_group_slices(media_type=fom.IMAGE)
+
+
+def source_id_path(samples: foc.SampleCollection) -> str:
+    """Where the ids of the dataset's own samples are: patches and frames have ids of their own."""
+    generated = isinstance(samples, fo.DatasetView) and samples._is_generated
+    return "sample_id" if generated else "id"
+
+
+def label_fields(samples: foc.SampleCollection, allowed: LabelTypes) -> dict[str, type[fol.Label]]:
+    """The label fields of some types, by path, also those inside embedded documents."""
+    schema = samples.get_field_schema(flat=True, ftype=fof.EmbeddedDocumentField)
+    return {
+        path: field.document_type
+        for path, field in schema.items()
+        if isinstance(field, fof.EmbeddedDocumentField)
+        and issubclass(field.document_type, allowed)
+        and _list_around(samples, path) is None
+    }
+
+
+def _list_around(samples: foc.SampleCollection, path: str) -> str | None:
+    """Path of the list that a field lies in, if it does."""
+    parts = path.split(".")
+    parents = (".".join(parts[:end]) for end in range(1, len(parts)))
+    lists = (name for name in parents if isinstance(samples.get_field(name), fof.ListField))
+    return next(lists, None)
 
 
 def label_field_type(
@@ -83,11 +117,17 @@ def label_field_type(
     """
     found = samples.get_field(field)
     kind = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else None
-    if kind is not None and issubclass(kind, allowed):
+    around = _list_around(samples, field)
+    if kind is not None and issubclass(kind, allowed) and around is None:
         return kind
     names = " or ".join(label.__name__ for label in allowed)
     if found is None:
         problem = f"there is no field {field!r} in {samples.name!r}"
+    elif around is not None:
+        problem = (
+            f"field {field!r} of {samples.name!r} lies in the list {around!r}, so a sample may "
+            "have several of it"
+        )
     else:
         shown = kind.__name__ if kind is not None else type(found).__name__
         problem = f"field {field!r} of {samples.name!r} holds {shown}, not {names}"
@@ -95,11 +135,7 @@ def label_field_type(
 
 
 def _usable_fields(samples: foc.SampleCollection, allowed: LabelTypes, names: str) -> str:
-    usable = [
-        name
-        for name, field in samples.get_field_schema(ftype=fof.EmbeddedDocumentField).items()
-        if issubclass(field.document_type, allowed)
-    ]
+    usable = label_fields(samples, allowed)
     if not usable:
         return f"It has no field of type {names}; add or import such labels first."
     return f"Pass one of its {names} fields: {', '.join(usable)}."
@@ -182,9 +218,11 @@ def check_field_name(field: str) -> None:
         InputError: not a plain name.
     """
     if not isinstance(field, str) or not field.isidentifier():
+        inside = isinstance(field, str) and all(map(str.isidentifier, field.split(".")))
+        why = ": it lies inside another, which can be read but not written" if inside else ""
         raise InputError(
-            f"{field!r} cannot name a field for detections. Use letters, digits and underscores, "
-            "not starting with a digit, as in 'predictions'."
+            f"{field!r} cannot name a field for detections{why}. Use letters, digits and "
+            "underscores, not starting with a digit, as in 'predictions'."
         )
 
 

@@ -22,6 +22,9 @@ _PLAIN_MASK = re.compile(
 )
 """How NumPy's files begin for the masks that FiftyOne writes."""
 
+LISTS = ("detections", "polylines")
+"""Names of the lists in fields of several labels."""
+
 
 class StoredLabel:
     """One detection of a sample's document, with the names of `fiftyone.Detection`.
@@ -95,9 +98,32 @@ def label_paths(field: str, attributes: Iterable[str] = ()) -> list[str]:
 
 
 def stored_labels(document: Mapping[str, Any], field: str) -> list[StoredLabel]:
-    """The detections of a sample's document."""
-    detections = (document.get(field) or {}).get("detections") or ()
+    """The detections of a sample's document, of a field that may lie inside another."""
+    detections = (value_at(document, field) or {}).get("detections") or ()
     return [StoredLabel(label) for label in detections]
+
+
+def value_at(document: Mapping[str, Any], path: str) -> Any:
+    """What a document holds at a path such as `predictions` or `crops.predictions`."""
+    found: Any = document
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def label_list(value: Any) -> tuple[str, list[dict[str, Any]]]:
+    """Where a field's value lists its labels, and these; "" for a field of one label."""
+    if not isinstance(value, Mapping):
+        return LISTS[0], []
+    if "_id" in value:
+        return "", [dict(value)]
+    part = next((part for part in LISTS if part in value), LISTS[0])
+    return part, list(value.get(part) or [])
+
+
+def label_id_paths(field: str) -> list[str]:
+    """Where the ids of a field's labels may be, whichever kind they are of."""
+    return [f"{field}.{part}._id" for part in LISTS] + [f"{field}._id"]
 
 
 def unpack_array(packed: bytes) -> np.ndarray:

@@ -21,6 +21,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from fiftyone_ntt.dataset.labels.change_journal import Change
+from fiftyone_ntt.dataset.labels.stored_labels import LISTS, label_id_paths, label_list, value_at
 
 Document = dict[str, Any]
 
@@ -30,7 +31,6 @@ _Update = tuple[Document, Document]
 
 _ATTEMPTS = 5
 """How often a sample is looked at again because somebody wrote it meanwhile."""
-_LISTS = ("detections", "polylines")
 _CHUNK = 500
 """Samples per round trip of small changes."""
 
@@ -248,14 +248,13 @@ def tagged_labels(dataset: fo.Dataset, name: str, tag: str) -> dict[str, list[st
         name: of the field.
         tag: of labels and samples.
     """
-    paths = [f"{name}.{part}.tags" for part in _LISTS] + [f"{name}.tags"]
+    paths = [f"{name}.{part}.tags" for part in LISTS] + [f"{name}.tags"]
     query = {"$or": [{path: tag} for path in ("tags", *paths)]}
-    kept = [f"{name}.{part}._id" for part in _LISTS] + [f"{name}._id"]
-    rows = dataset._sample_collection.find(query, dict.fromkeys([*paths, *kept], 1))
+    rows = dataset._sample_collection.find(query, dict.fromkeys([*paths, *label_id_paths(name)], 1))
     return {
         str(row["_id"]): [
             str(label["_id"])
-            for label in _label_list(value_at(row, name))[1]
+            for label in label_list(value_at(row, name))[1]
             if tag in (label.get("tags") or ())
         ]
         for row in rows
@@ -399,13 +398,13 @@ def _tags_of(
     dataset: fo.Dataset, name: str, wanted: Mapping[ObjectId, Collection[ObjectId]], tag: str
 ) -> dict[ObjectId, Document]:
     parts = [f"{name}.{key}" for key in ("_id", "tags")]
-    parts += [f"{name}.{part}.{key}" for part in _LISTS for key in ("_id", "tags")]
+    parts += [f"{name}.{part}.{key}" for part in LISTS for key in ("_id", "tags")]
     rows = dataset._sample_collection.find(
         {"_id": {"$in": list(wanted)}}, dict.fromkeys(["tags", *parts], 1)
     )
     found = {}
     for row in rows:
-        part, labels = _label_list(value_at(row, name))
+        part, labels = label_list(value_at(row, name))
         entries = [
             {"id": label["_id"], "tags": list(label.get("tags") or [])}
             for label in labels
@@ -443,16 +442,6 @@ def _tag_update(
     return UpdateOne({"_id": sample_id}, update)
 
 
-def _label_list(value: Any) -> tuple[str, list[Document]]:
-    """Where a field's value lists its labels, and these; "" for a field of one label."""
-    if not isinstance(value, Mapping):
-        return _LISTS[0], []
-    if "_id" in value:
-        return "", [dict(value)]
-    part = next((part for part in _LISTS if part in value), _LISTS[0])
-    return part, list(value.get(part) or [])
-
-
 def _attribute_updates(
     dataset: fo.Dataset,
     ids: Sequence[str],
@@ -481,14 +470,6 @@ def _attribute_updates(
                     changes.update({f"{path}.{key}": value for key, value in attributes.items()})
         updates.append(UpdateOne(condition, {"$set": changes}))
     return updates
-
-
-def value_at(document: Mapping[str, Any], path: str) -> Any:
-    """What a document holds at a path such as `predictions` or `crops.predictions`."""
-    found: Any = document
-    for part in path.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
 
 
 def _chunks(ids: list[Any]) -> Iterator[list[Any]]:

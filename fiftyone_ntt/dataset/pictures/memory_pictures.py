@@ -25,7 +25,8 @@ from fiftyone_ntt.core.reference_pictures import (
     component_colours,
     picture_reference,
 )
-from fiftyone_ntt.dataset.references.label_lookup import find_labels
+from fiftyone_ntt.dataset.labels.fields import all_images
+from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
 from fiftyone_ntt.dataset.runs.runner import failure_reason
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
@@ -90,12 +91,12 @@ class LocatedReferences:
     Attributes:
         dataset: that they lie on.
         bank: that remembers them.
-        places: reference to its field and its sample's id.
+        places: reference to its field and where its label lies.
     """
 
     dataset: fo.Dataset
     bank: MemoryBank
-    places: dict[str, tuple[str, str]]
+    places: dict[str, tuple[str, LabelPlace]]
 
     @staticmethod
     def of(samples: foc.SampleCollection, bank: MemoryBank) -> LocatedReferences:
@@ -105,11 +106,11 @@ class LocatedReferences:
             InputError: none of them.
         """
         dataset = samples._root_dataset
-        found = find_labels(dataset, bank.references.ids)
+        found = find_labels(all_images(dataset), bank.references.ids)
         places = {
-            name: (field, sample_id)
+            name: (field, place)
             for field, labels in found.items()
-            for name, sample_id in labels.items()
+            for name, place in labels.items()
         }
         if not places:
             raise InputError(
@@ -176,17 +177,23 @@ class LocatedReferences:
     ) -> Iterator[tuple[str, ReferencePicture]]:
         """Sample ids and pictures of references of one class; one encoder pass each."""
         read = lru_cache(maxsize=1)(lambda path: read_image(path, oriented=True))
-        for name in sorted(ids, key=lambda name: self.places[name]):  # an image's all at once
-            field, sample_id = self.places[name]
+        images = all_images(self.dataset)
+        for name in sorted(ids, key=self._order):  # an image's all at once
+            field, place = self.places[name]
             try:
-                sample = self.dataset.select(sample_id).select_fields(field).first()
-                (found,) = [known for known in labels_of(sample[field]) if known.id == name]
-                reference = label_reference(found, read(sample.filepath), sample.filepath)
+                sample = images.select(place.sample_id).select_fields(field).first()
+                labels = labels_of(sample[field])
+                (found,) = [known for known in labels if known.id == place.label_id]
+                reference = label_reference(found, read(sample.filepath), sample.filepath, name)
                 encoded = encode_reference(reference, models.encoder, models.segmenter)
                 picture = picture_reference(encoded, self.bank, label)
             except Exception as error:
                 failures[name] = failure_reason(error)
                 logger.debug("reference %s failed", name, exc_info=True)
             else:
-                yield sample_id, picture
+                yield place.sample_id, picture
             advance()
+
+    def _order(self, name: str) -> tuple[str, str]:
+        field, place = self.places[name]
+        return field, place.sample_id

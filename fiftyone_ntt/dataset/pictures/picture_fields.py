@@ -19,7 +19,11 @@ from fiftyone_ntt.core.reference_pictures import spread
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.statistics import CLUSTERS
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
-from fiftyone_ntt.dataset.labels.fields import check_field_name, check_whole_images
+from fiftyone_ntt.dataset.labels.fields import (
+    all_images,
+    check_field_name,
+    check_whole_images,
+)
 from fiftyone_ntt.dataset.labels.writing import Rewrite, rewrite_field, write_label
 from fiftyone_ntt.dataset.pictures.memory_pictures import (
     DrawnReference,
@@ -94,7 +98,7 @@ def draw_memory_bank(
     record = RunRecord(dataset, field, METHOD, ingredients, notes={"bank": bank.name})
     _clear_other_pictures(dataset, field, record.key, overwrite)
     _declare_fields(dataset, field, bank)
-    finished = dataset.match({f"{field}_clusters.run": record.key})
+    finished = all_images(dataset).match({f"{field}_clusters.run": record.key})
     done = set(finished.values(f"{field}_clusters.references", unwind=True))
     fields = _PictureFields(dataset, field, record.key, len(bank.classes) * CLUSTERS, done)
     failures: dict[str, str] = {}
@@ -135,13 +139,14 @@ def _check_fields(dataset: fo.Dataset, field: str) -> None:
 
 def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> None:
     """Take away pictures of other origins, if that is wanted."""
+    images = all_images(dataset)
     for name in (f"{field}_{ending}" for ending in _KINDS):
         if dataset.get_field(name) is None:
             continue
         ours: set[str] = set()
         if dataset.get_field(f"{name}.run") is not None:
-            ours = set(dataset.match({f"{name}.run": key}).values("id"))
-        foreign = set(dataset.exists(name).values("id")) - ours
+            ours = set(images.match({f"{name}.run": key}).values("id"))
+        foreign = set(images.exists(name).values("id")) - ours
         if foreign and not overwrite:
             raise InputError(
                 f"field {name!r} of {len(foreign)} samples already holds pictures of another bank "
@@ -197,7 +202,7 @@ class _PictureFields:
             self.done |= {drawn.picture.id for drawn in group}
 
     def _labels(self, sample_id: str, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
-        sample = self.dataset.select(sample_id).first()
+        sample = all_images(self.dataset).select(sample_id).first()
         height, width = group[0].picture.mask["size"]
         kept = sample[f"{self.field}_clusters"]
         references = list(kept.references) if kept is not None else []

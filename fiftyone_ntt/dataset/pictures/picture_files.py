@@ -59,7 +59,7 @@ def save_memory_pictures(
     Args:
         samples: a dataset or a view; the references are drawn wherever on the dataset they lie.
         bank: a bank, or the name of one saved on the dataset.
-        folder: made if need be. Files are named `<class>_<label id>.png`.
+        folder: made if need be. Files are named `<class>_<reference>.png`.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)` of

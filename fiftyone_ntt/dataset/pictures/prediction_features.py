@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
+import fiftyone.core.sample as fos
 import numpy as np
 from jaxtyping import Float32
 
@@ -38,12 +39,14 @@ class PredictionFeatures:
 
     Attributes:
         ids: label ids, `P` strings.
+        sample_ids: of the samples they lie on; only both together mean one prediction.
         labels: their classes.
         features: unit rows.
         left_out: why predictions have no features, and how many each; empty if all have some.
     """
 
     ids: tuple[str, ...]
+    sample_ids: tuple[str, ...]
     labels: tuple[str, ...]
     features: Float32[np.ndarray, "P C"]
     left_out: dict[str, int]
@@ -57,6 +60,7 @@ class _FeatureRows:
     """What was found so far."""
 
     ids: list[str] = field(default_factory=list)
+    sample_ids: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     features: list[Float32[np.ndarray, "_ C"]] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -114,11 +118,12 @@ def prediction_features(
         for sample in view.iter_samples():
             labels = sample[label_field]
             if labels is not None and labels.detections:
-                _collect_image(sample.filepath, labels.detections, proposals, setups, collected)
+                _collect_image(sample, labels.detections, proposals, setups, collected)
             advance()
     nothing = np.zeros((0, bank.width), dtype=np.float32)
     return PredictionFeatures(
         tuple(collected.ids),
+        tuple(collected.sample_ids),
         tuple(collected.labels),
         np.concatenate([nothing, *collected.features]),
         collected.left_out,
@@ -126,7 +131,7 @@ def prediction_features(
 
 
 def _collect_image(
-    path: str,
+    sample: fos.Sample | fos.SampleView,
     detections: Sequence[fol.Detection],
     store: ProposalStore,
     setups: Sequence[ProposalSetup],
@@ -134,7 +139,7 @@ def _collect_image(
 ) -> None:
     """Add one image's predictions."""
     try:
-        key = image_hash(path) if setups else ""
+        key = image_hash(sample.filepath) if setups else ""
     except InputError:
         return collected.leave_out(UNREADABLE, len(detections))
     # An image may have been segmented with several settings: a mask may come from any of them.
@@ -148,6 +153,7 @@ def _collect_image(
     known = [(detection, row) for (detection, _), row in zip(masked, rows, strict=True) if row >= 0]
     collected.leave_out(NO_PROPOSAL, len(masked) - len(known))
     collected.ids += [detection.id for detection, _ in known]
+    collected.sample_ids += [sample.id] * len(known)
     collected.labels += [str(detection.label) for detection, _ in known]
     features = np.concatenate([stored.features for stored in found])
     collected.features.append(features[[row for _, row in known]])

@@ -69,18 +69,13 @@ def prediction_points(
     if len(samples) > max_images:
         samples = samples.take(max_images, seed=_SEED)
     features = prediction_features(samples, label_field, bank, store=store, progress=False)
-    columns = samples.values(["id", f"{label_field}.detections.id"])
-    owners = {
-        label: sample for sample, labels in zip(*columns, strict=True) for label in labels or ()
-    }
     rows = np.arange(len(features))
     if len(rows) > max_points:
         rows = np.sort(np.random.default_rng(_SEED).choice(rows, max_points, replace=False))
     points = fit_plane(bank.unit_references).project(features.features[rows])
-    ids = tuple(features.ids[row] for row in rows)
     return PredictionPoints(
-        ids,
-        tuple(owners[label] for label in ids),
+        tuple(features.ids[row] for row in rows),
+        tuple(features.sample_ids[row] for row in rows),
         tuple(features.labels[row] for row in rows),
         points,
         len(samples),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import fiftyone as fo
-import fiftyone.brain as fob
+import fiftyone.brain.visualization as fobv
 import fiftyone.core.collections as foc
 import numpy as np
 from jaxtyping import Float32
@@ -16,9 +16,10 @@ from jaxtyping import Float32
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.plane import Plane, fit_plane
 from fiftyone_ntt.dataset.banks.saved_banks import key_of_name, resolve_bank
-from fiftyone_ntt.dataset.labels.fields import check_whole_images
+from fiftyone_ntt.dataset.labels.fields import all_images, check_whole_images, label_fields
 from fiftyone_ntt.dataset.pictures.prediction_features import prediction_features
-from fiftyone_ntt.dataset.references.label_lookup import find_labels
+from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
+from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
 from fiftyone_ntt.errors import InputError
@@ -29,8 +30,23 @@ _DRAFT = "_ntt_draft"
 """Ends the key of a run until all runs of a call are there."""
 _GONE = "their labels are not on dataset {!r} (any more)"
 
-Points = dict[str, Float32[np.ndarray, "2"]]
-"""Label id to its place in the plane."""
+
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """What a run shows: labels of a field in the plane.
+
+    Attributes:
+        field: of the labels.
+        labels: where they lie.
+        places: in the plane, a row each.
+    """
+
+    field: str
+    labels: Sequence[LabelPlace]
+    places: Float32[np.ndarray, "P 2"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 @dataclass(frozen=True)
@@ -114,10 +130,11 @@ def visualize_memory_bank(
         found = prediction_features(
             samples, predictions_field, bank, store=store, progress=progress
         )
-        points = dict(zip(found.ids, plane.project(found.features), strict=True))
-        runs[f"{brain_key}_predictions"] = (predictions_field, points)
+        labels = list(map(LabelPlace, found.sample_ids, found.ids))
+        shown = _Points(predictions_field, labels, plane.project(found.features))
+        runs[f"{brain_key}_predictions"] = shown
         predictions_left_out = found.left_out
-    runs = {key: (field, points) for key, (field, points) in runs.items() if points}
+    runs = {key: points for key, points in runs.items() if len(points)}
     if not runs:
         reasons = "; ".join([*references_left_out, *predictions_left_out])
         raise InputError(
@@ -126,7 +143,7 @@ def visualize_memory_bank(
         )
     _replace_runs(dataset, brain_key, runs)
     return VisualizationReport(
-        {key: len(points) for key, (_, points) in runs.items()},
+        {key: len(points) for key, points in runs.items()},
         references_left_out,
         predictions_left_out,
         time.monotonic() - start,
@@ -155,7 +172,7 @@ def _check_key(dataset: fo.Dataset, brain_key: str) -> None:
         )
     references = f"{brain_key}_references"
     wanted = {references, f"{brain_key}_predictions"}
-    wanted |= {f"{references}_{field}" for field in dataset.get_field_schema()}
+    wanted |= {_key_of(references, field) for field in label_fields(dataset, REFERENCE_TYPES)}
     own = _own_runs(dataset, brain_key)
     foreign = [key for key in dataset.list_brain_runs() if key in wanted and key not in own]
     if foreign:
@@ -172,37 +189,58 @@ def _own_runs(dataset: fo.Dataset, brain_key: str) -> list[str]:
 
 def _reference_runs(
     dataset: fo.Dataset, bank: MemoryBank, plane: Plane, brain_key: str
-) -> tuple[dict[str, tuple[str, Points]], dict[str, int]]:
+) -> tuple[dict[str, _Points], dict[str, int]]:
     """Runs of the references, by key, and those that cannot be shown."""
-    ids = bank.references.ids
-    points = dict(zip(ids, plane.project(bank.unit_references), strict=True))
-    runs: dict[str, tuple[str, Points]] = {}
-    for field, labels in find_labels(dataset, ids).items():
+    names = bank.references.ids
+    points = dict(zip(names, plane.project(bank.unit_references), strict=True))
+    runs: dict[str, _Points] = {}
+    for field, found in find_labels(all_images(dataset), names).items():
         key = f"{brain_key}_references"
-        runs[f"{key}_{field}" if runs else key] = field, {i: points[i] for i in labels}
-    gone = len(points) - sum(len(found) for _, found in runs.values())
+        places = np.stack([points[name] for name in found])
+        runs[_key_of(key, field) if runs else key] = _Points(field, list(found.values()), places)
+    gone = len(points) - sum(map(len, runs.values()))
     return runs, {_GONE.format(dataset.name): gone} if gone else {}
 
 
-def _replace_runs(dataset: fo.Dataset, brain_key: str, runs: dict[str, tuple[str, Points]]) -> None:
+def _key_of(references: str, field: str) -> str:
+    """Of the run of a further field of references; a field may lie inside another."""
+    return f"{references}_{field.replace('.', '_')}"
+
+
+def _replace_runs(dataset: fo.Dataset, brain_key: str, runs: dict[str, _Points]) -> None:
     """Replace all runs under a key by these, or leave them as they are."""
     drafts = {f"{key}{_DRAFT}": key for key in runs}
     before = [key for key in _own_runs(dataset, brain_key) if key not in drafts]
     with _delete_runs_on_error(dataset, drafts):
         for draft, key in drafts.items():
-            field, points = runs[key]
-            fob.compute_visualization(
-                dataset,
-                patches_field=field,
-                points=points,
-                method="manual",
-                brain_key=draft,
-                **{_MARK: brain_key},
-            )
+            _save(dataset, draft, brain_key, runs[key])
     for key in before:
         dataset.delete_brain_run(key)
     for draft, key in drafts.items():
         dataset.rename_brain_run(draft, key)
+
+
+def _save(dataset: fo.Dataset, key: str, brain_key: str, points: _Points) -> None:
+    """Save points as a brain run.
+
+    FiftyOne's `compute_visualization` would look the samples up by the labels' ids, which samples
+    may share, and in the active slice of a grouped dataset alone.
+    """
+    config = fobv.ManualVisualizationConfig(
+        patches_field=points.field, num_dims=2, **{_MARK: brain_key}
+    )
+    method = config.build()
+    method.register_run(dataset, key)
+    results = fobv.VisualizationResults(
+        dataset,
+        config,
+        key,
+        points.places,
+        sample_ids=np.array([label.sample_id for label in points.labels]),
+        label_ids=np.array([label.label_id for label in points.labels]),
+        backend=method,
+    )
+    method.save_run_results(dataset, key, results)
 
 
 @contextmanager

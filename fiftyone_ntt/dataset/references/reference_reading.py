@@ -13,8 +13,9 @@ from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import image_size, read_image
 from fiftyone_ntt.core.windows import Reference
-from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_id_path
 from fiftyone_ntt.dataset.labels.masks import detection_mask, pixel_box, points_box, polyline_mask
+from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
 from fiftyone_ntt.errors import InputError
 
 REFERENCE_TYPES = (fol.Detections, fol.Polylines, fol.Detection, fol.Polyline)
@@ -23,10 +24,19 @@ _MAX_SHOWN = 5
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where one reference's label lies."""
+    """Where one reference's label lies.
+
+    Attributes:
+        label: its class.
+        sample_id: of the view's sample.
+        owner: of the dataset's own sample: patches have ids of their own.
+        label_id: alone it may mean labels of several samples.
+        path: of the image.
+    """
 
     label: str | None
     sample_id: str
+    owner: str
     label_id: str
     path: str
 
@@ -38,19 +48,22 @@ class ClassReferences:
     samples: foc.SampleCollection
     field: str
     entries: tuple[_Entry, ...]
+    names: LabelNames
     on_read: Callable[[], None]
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __iter__(self) -> Iterator[Reference]:
-        times = Counter(entry.label_id for entry in self.entries)
-        ids = list(dict.fromkeys(entry.sample_id for entry in self.entries))
-        for sample in self.samples.select(ids).select_fields(self.field).iter_samples():
+        times = Counter((entry.sample_id, entry.label_id) for entry in self.entries)
+        owners = {entry.sample_id: entry.owner for entry in self.entries}
+        view = self.samples.select(list(owners)).select_fields(self.field)
+        for sample in view.iter_samples():
             image = read_image(sample.filepath, oriented=True)
             for label in labels_of(sample[self.field]):
-                for _ in range(times[label.id]):
-                    yield label_reference(label, image, sample.filepath)
+                for _ in range(times[sample.id, label.id]):
+                    name = self.names.of(label.id, owners[sample.id])
+                    yield label_reference(label, image, sample.filepath, name)
                     self.on_read()
 
 
@@ -69,12 +82,14 @@ def read_references(
         samples: a dataset or view of images; a patches view works too.
         label_field: Detections (with masks, or boxes alone) or closed Polylines.
         label_tags: only labels with one of these tags.
-        label_ids: only these labels; one that is repeated is a reference as many times.
+        label_ids: only these labels; one that is repeated is a reference as many times. An id that
+            labels of several samples share means all of them, `<label id>@<sample id>` only one.
         classes: only these classes, in this order; by name when None.
         on_read: called after each reference that was read.
 
     Returns:
-        class to its references, at least one each. A reference's `id` is its label's id.
+        class to its references, at least one each. A reference's `id` is its label's name, see
+        `label_names`.
 
     Raises:
         InputError: nothing to read (the message says which of the conditions left nothing), a
@@ -97,9 +112,10 @@ def read_references(
     names = _class_order(entries, label_field, classes)
     chosen = [entry for entry in entries if entry.label in set(names)]
     _check_files(chosen)
+    called = LabelNames(samples._root_dataset, label_field, {entry.label_id for entry in chosen})
     return {
         name: ClassReferences(
-            samples, label_field, tuple(e for e in chosen if e.label == name), on_read
+            samples, label_field, tuple(e for e in chosen if e.label == name), called, on_read
         )
         for name in names
     }
@@ -141,7 +157,7 @@ def _entries(
             )
     if ids is not None:
         times = Counter(ids)
-        found = [row for row in found for _ in range(times[row[0].label_id])]
+        found = [row for row in found for _ in range(_mentions(row[0], times))]
         if not found:
             raise InputError(
                 f"none of the {len(times)} label ids is a label in field {field!r} of this view. "
@@ -150,17 +166,22 @@ def _entries(
     return [entry for entry, _ in found]
 
 
+def _mentions(entry: _Entry, times: Counter[str]) -> int:
+    return times[entry.label_id] + times[full_name(entry.label_id, entry.owner)]
+
+
 def _rows(
     samples: foc.SampleCollection, field: str, kind: type[fol.Label]
 ) -> Iterator[tuple[_Entry, list[str]]]:
     listed = issubclass(kind, fol._HasLabelList)
     root = f"{field}.{kind._LABEL_LIST_FIELD}" if listed else field
-    columns = samples.values(["id", "filepath", f"{root}.id", f"{root}.label", f"{root}.tags"])
-    for sample_id, path, *of_labels in zip(*columns, strict=True):
+    names = ["id", source_id_path(samples), "filepath"]
+    columns = samples.values([*names, f"{root}.id", f"{root}.label", f"{root}.tags"])
+    for sample_id, owner, path, *of_labels in zip(*columns, strict=True):
         rows = zip(*(column or [] for column in of_labels), strict=True) if listed else [of_labels]
         for label_id, label, tags in rows:
             if label_id is not None:
-                yield _Entry(label, sample_id, label_id, path), tags or []
+                yield _Entry(label, sample_id, owner, label_id, path), tags or []
 
 
 def _check_have_classes(entries: list[_Entry], field: str) -> None:
@@ -203,13 +224,16 @@ def _check_files(entries: list[_Entry]) -> None:
         raise InputError("\n".join(problems[:_MAX_SHOWN]) + more)
 
 
-def label_reference(label: fol.Label, image: UInt8[np.ndarray, "H W 3"], path: str) -> Reference:
+def label_reference(
+    label: fol.Label, image: UInt8[np.ndarray, "H W 3"], path: str, name: str
+) -> Reference:
     """A label as a reference.
 
     Args:
         label: of one of `REFERENCE_TYPES` that is no list.
         image: that it lies on, RGB.
         path: of the image, for messages.
+        name: of the reference, see `label_names`.
 
     Raises:
         InputError: its mask or shape cannot be used.
@@ -218,8 +242,8 @@ def label_reference(label: fol.Label, image: UInt8[np.ndarray, "H W 3"], path: s
     try:
         if isinstance(label, fol.Polyline):
             box, mask = points_box(label, size), polyline_mask(label, size)
-            return Reference(label.id, image, box, mask)
+            return Reference(name, image, box, mask)
         box = pixel_box(label.bounding_box, size)
-        return Reference(label.id, image, box, detection_mask(label, size))
+        return Reference(name, image, box, detection_mask(label, size))
     except InputError as error:
-        raise InputError(f"reference {label.id} in {path}: {error}") from error
+        raise InputError(f"reference {name} in {path}: {error}") from error

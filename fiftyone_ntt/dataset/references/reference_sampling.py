@@ -16,6 +16,7 @@ from fiftyone_ntt.dataset.labels.change_journal import begin_change
 from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.masks import Size, pixel_box
 from fiftyone_ntt.dataset.labels.writing import tag_labels, tagged_labels
+from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
 from fiftyone_ntt.errors import InputError
 
 
@@ -26,7 +27,8 @@ class SampledReferences:
     Attributes:
         tag: on the labels and their samples.
         shots: how many were asked for per class.
-        label_ids: class to the ids of its chosen labels, possibly fewer than `shots` or repeated.
+        label_ids: class to the ids of its chosen labels, possibly fewer than `shots` or repeated;
+            `<label id>@<sample id>` of a label that shares its id with one of another sample.
     """
 
     tag: str
@@ -71,6 +73,11 @@ class DrawnLabel:
     sample_id: str
     path: str
     box: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """What means this label alone, for `label_ids`."""
+        return full_name(self.id, self.sample_id)
 
 
 def sample_references(
@@ -127,7 +134,11 @@ def sample_references(
     )
     picked = [label for group in chosen.values() for label in group]
     _tag_labels(samples, label_field, picked, tag, overwrite)
-    ids = {name: tuple(label.id for label in group) for name, group in chosen.items()}
+    called = LabelNames(samples._root_dataset, label_field, {label.id for label in picked})
+    ids = {
+        name: tuple(called.of(label.id, label.sample_id) for label in group)
+        for name, group in chosen.items()
+    }
     return SampledReferences(tag, shots, ids)
 
 
@@ -178,13 +189,17 @@ def _candidates(
     columns = samples.values(names)
     # By an expression, because `iscrowd` is often not declared on the schema.
     crowds = samples.filter_labels(field, F("iscrowd").to_bool())
-    crowd_ids = set(crowds.values(f"{root}.id", unwind=True))
+    crowd_ids = {
+        (sample_id, label_id)
+        for sample_id, ids in zip(*crowds.values(["id", f"{root}.id"]), strict=True)
+        for label_id in ids or ()
+    }
     groups: dict[str, list[Candidate[DrawnLabel]]] = defaultdict(list)
     for sample_id, path, *of_labels in zip(*columns, strict=True):
         for label_id, label, box in zip(*(column or [] for column in of_labels), strict=True):
             if label:
                 group = groups[label]  # a class of crowds alone is still a class
-                if label_id not in crowd_ids:
+                if (sample_id, label_id) not in crowd_ids:
                     found = DrawnLabel(label_id, sample_id, path, tuple(box))
                     group.append(Candidate(found, path, found.box))
     wanted = list(groups) if classes is None else list(dict.fromkeys(classes))

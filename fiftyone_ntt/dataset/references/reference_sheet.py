@@ -30,7 +30,7 @@ def reference_sheet(
         label_field: Detections or closed Polylines.
         path: of the PNG.
         label_tags: only labels with one of these label tags.
-        label_ids: only these labels.
+        label_ids: only these labels, one that is repeated as many times.
         classes: only these classes, in this order.
         columns: pictures per row.
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
-from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_ids
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
 from fiftyone_ntt.dataset.labels.writing import tag_labels
 from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES, read_references
 from fiftyone_ntt.errors import InputError
@@ -28,7 +28,7 @@ def tag_references(
     Args:
         samples: a dataset or view of images.
         label_field: Detections or Polylines.
-        label_ids: only these labels; all of the view's when None.
+        label_ids: only these labels, see `build_memory_bank`; all of the view's when None.
         tag: a label tag and a sample tag.
 
     Returns:
@@ -46,12 +46,14 @@ def tag_references(
         raise InputError("the tag is empty. Pass a word, as in 'reference'.")
     label_field_type(samples, label_field, REFERENCE_TYPES)
     found = read_references(samples, label_field, label_ids=label_ids)
-    entries = [entry for group in found.values() for entry in group.entries]
-    source = source_ids(samples)
+    labels = {
+        name: {(entry.owner, entry.label_id) for entry in group.entries}
+        for name, group in found.items()
+    }
     by_sample: dict[str, list[str]] = defaultdict(list)
-    for entry in entries:
-        by_sample[source[entry.sample_id]].append(entry.label_id)
+    for owner, label_id in set().union(*labels.values()):
+        by_sample[owner].append(label_id)
     dataset = samples._root_dataset
     change = begin_change(dataset, label_field, "tagging", tag=tag)
     tag_labels(dataset, label_field, by_sample, tag, change)
-    return {name: len(group) for name, group in found.items()}
+    return {name: len(group) for name, group in labels.items()}

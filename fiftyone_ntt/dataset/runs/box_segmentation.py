@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from functools import partial
+from operator import itemgetter
 from statistics import fmean
 from typing import Any
 
@@ -23,6 +24,7 @@ from fiftyone_ntt.dataset.labels.digests import DIGEST
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.masks import pixel_box
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
+from fiftyone_ntt.dataset.references.label_names import LabelNames
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
@@ -53,6 +55,7 @@ class BoxesReport(SegmentReport):
         agreement: mean IoU of the boxes and their masks' boxes, by class; without those that had
             masks before. Of earlier, interrupted runs too.
         low: ids of the detections that agree least, below 0.5, and by how much; worst first.
+            `<label id>@<sample id>` of those that share their id with one of another sample.
     """
 
     agreement: dict[str, float] = field(default_factory=dict)
@@ -189,14 +192,20 @@ def _agreements(
         return {}, {}
     root = f"{mask_field}.detections"
     written = samples.match(F(f"{mask_field}.run") == run)
-    columns = written.values([f"{root}.{name}" for name in ("id", "label", AGREEMENT)], unwind=True)
-    rows = [row for row in zip(*columns, strict=True) if row[2] is not None]
+    columns = written.values(["id", *(f"{root}.{name}" for name in ("id", "label", AGREEMENT))])
+    rows = [
+        (value, label_id, sample_id, str(label))
+        for sample_id, *of_labels in zip(*columns, strict=True)
+        for label_id, label, value in zip(*(column or [] for column in of_labels), strict=True)
+        if value is not None
+    ]
     by_class: dict[str, list[float]] = defaultdict(list)
-    for _, label, value in rows:
-        by_class[str(label)].append(value)
-    low = sorted((row for row in rows if row[2] < LOW_AGREEMENT), key=lambda row: row[2])
+    for value, *_, label in rows:
+        by_class[label].append(value)
+    low = sorted((row for row in rows if row[0] < LOW_AGREEMENT), key=itemgetter(0))
     means = {label: fmean(by_class[label]) for label in sorted(by_class)}
-    return means, {key: value for key, _, value in low}
+    names = LabelNames(samples._root_dataset, mask_field, {row[1] for row in low})
+    return means, {names.of(label_id, sample_id): value for value, label_id, sample_id, _ in low}
 
 
 def _with_masks(

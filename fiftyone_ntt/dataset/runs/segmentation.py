@@ -52,8 +52,8 @@ def segment(
         bank: a bank, or the name of one saved on the dataset.
         label_field: a new or existing Detections field. Each detection gets a pixel-exact mask, a
             confidence, and the attributes `runner_up` (second-best class or None), `margin`
-            (similarity to the best class minus that to the second), `nearest_reference` (label id)
-            and `run` (key of the custom run that records this).
+            (similarity to the best class minus that to the second), `nearest_reference` (as the
+            bank names it: a label's id) and `run` (key of the custom run that records this).
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
         mode: `"paper"`, the published method; or `"adaptive"`, several times faster and not exact:

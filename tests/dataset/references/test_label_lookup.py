@@ -5,7 +5,7 @@ from __future__ import annotations
 import fiftyone as fo
 import pytest
 
-from fiftyone_ntt.dataset.references.label_lookup import find_labels
+from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 
 BOX = [0.1, 0.1, 0.2, 0.2]
 
@@ -32,9 +32,9 @@ def test_found_in_every_kind_of_field(labelled: fo.Dataset) -> None:
     line, one = second.lines.polylines[0].id, second.one.id
     ids = [*boxes[:2], line, one, second.kind.id, "0" * 24]
     assert find_labels(labelled, ids) == {
-        "boxes": dict.fromkeys(boxes[:2], first.id),
-        "lines": {line: second.id},
-        "one": {one: second.id},
+        "boxes": {label: LabelPlace(first.id, label) for label in boxes[:2]},
+        "lines": {line: LabelPlace(second.id, line)},
+        "one": {one: LabelPlace(second.id, one)},
     }
 
 
