@@ -31,11 +31,11 @@ IMAGE = np.zeros((8, 6, 3), np.uint8)
         ("failures", lambda: PicturesReport("memory", 3, 3, 0, ["gone"], 1.5)),
         ("seed", lambda: Draw("all", 1, "33", {}, {}, {}, {}, 8, 40)),
         ("metrics", lambda: Outcome({"masks AP": "0.4"}, {})),
-        ("features", lambda: PredictionFeatures((), (), np.zeros((3, 4)), {})),
+        ("features", lambda: PredictionFeatures((), (), (), np.zeros((3, 4)), {})),
         ("points", lambda: PredictionPoints((), (), (), np.zeros((2, 3), np.float32), 1, {})),
         ("masks", lambda: Scene(IMAGE, np.zeros((1, 6, 8), bool), ("a",), ("red",))),
         ("size", lambda: pixel_box(BOX, (360.5, 480))),
-        ("worth", lambda: default_workers(1000, 0.5)),
+        ("min_images", lambda: default_workers(1000, 0.5)),
     ],
 )
 def test_what_an_annotation_forbids_is_refused(wrong: str, call: Callable[[], Any]) -> None:

@@ -60,6 +60,10 @@ def without(labels: dict[str, Any], *names: str) -> dict[str, Any]:
     }
 
 
+SINCE = ("digest", "proposal")
+"""Attributes that predictions have got since."""
+
+
 def test_it_opens_with_all_its_labels(opened: fo.Dataset) -> None:
     assert opened.count_sample_tags() == EXPECTED["tags"]
     assert opened.count_label_tags() == EXPECTED["label_tags"]
@@ -170,7 +174,7 @@ def test_relabelled_from_the_old_store(opened: fo.Dataset, store: Path) -> None:
     assert (report.written, report.failures) == (5, {})
     found = legacy.described_labels(opened, "anew")
     expected = EXPECTED["labels"][RELABELLED]
-    own = ("id", "run", "confidence", "margin")
+    own = ("id", "run", "confidence", "margin", *SINCE)
     assert without(found, *own) == without(expected, *own)
     for name in ("confidence", "margin"):
         assert column(found, name) == pytest.approx(column(expected, name), abs=1e-6)
@@ -218,7 +222,7 @@ def test_an_unfinished_run_goes_on(opened: fo.Dataset, store: Path) -> None:
     found, expected = legacy.continued(opened, store), EXPECTED["continued"]
     assert found["run"] == expected["run"]
     assert found["counts"] == expected["counts"] == [5, 1, 4, 4]
-    own = ("id", "confidence", "margin")
+    own = ("id", "confidence", "margin", *SINCE)
     assert without(found["labels"], *own) == without(expected["labels"], *own)
     for name in ("confidence", "margin"):
         there = column(expected["labels"], name)
@@ -228,10 +232,17 @@ def test_an_unfinished_run_goes_on(opened: fo.Dataset, store: Path) -> None:
 @pytest.mark.parametrize("key", RUNS)
 def test_a_run_s_predictions_are_deleted(opened: fo.Dataset, key: str) -> None:
     field = EXPECTED["runs"][key]["field"]
-    assert ntt.delete_run_predictions(opened, key) == RUNS[key]["deleted"]
+    report = ntt.delete_run_predictions(opened, key, replace_reviewed=True)
+    assert report.deleted == RUNS[key]["deleted"]
     opened.reload()
     assert legacy.described_labels(opened, field) == RUNS[key]["left"]
     assert sorted(ntt.list_prediction_runs(opened)) == RUNS[key]["runs"]
+
+
+def test_what_somebody_tagged_since_stays_unless_named(opened: fo.Dataset) -> None:
+    key = next(key for key, run in EXPECTED["runs"].items() if run["field"] == PREDICTIONS)
+    report = ntt.delete_run_predictions(opened, key)
+    assert (report.deleted, report.kept) == (RUNS[key]["deleted"] - 1, {"tagged": 1})
 
 
 @pytest.mark.parametrize("key", EVALUATIONS)
