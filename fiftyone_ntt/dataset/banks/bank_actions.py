@@ -12,6 +12,7 @@ from fiftyone_ntt.core.bank_merging import merge_banks
 from fiftyone_ntt.core.bank_review import BankReview, review_bank
 from fiftyone_ntt.dataset.banks.saved_banks import (
     BankSummary,
+    change_memory_bank,
     check_bank_name,
     load_memory_bank,
     save_memory_bank,
@@ -90,8 +91,7 @@ def remove_negatives(
         >>> ntt.remove_negatives(dataset, "shapes").negatives
         0
     """
-    bank = load_memory_bank(samples, name).without_negatives(origin, ids=ids)
-    return save_memory_bank(samples, bank, overwrite=True)
+    return change_memory_bank(samples, name, lambda bank: bank.without_negatives(origin, ids=ids))
 
 
 def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:

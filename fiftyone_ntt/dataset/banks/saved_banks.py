@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,17 @@ import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.utils as fou
 import numpy as np
+from bson import ObjectId
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.dataset.work.stored_runs import (
+    move_run,
+    put_run,
+    refresh_runs,
+    remove_run,
+    run_ids,
+    run_values,
+)
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
 
@@ -66,8 +76,40 @@ def save_memory_bank(
     """
     dataset = samples._root_dataset
     bank = bank.renamed(bank.name if name is None else name)
-    run_key = check_bank_name(dataset, bank.name, overwrite)
-    # The key stays what it was, even if a user renamed the run: other things may refer to it.
+    while True:
+        known = run_ids(dataset)
+        # The key stays what it was, even if a user renamed the run: other things may refer to it.
+        run_key = check_bank_name(dataset, bank.name, overwrite)
+        summary = _put(dataset, bank, run_key, known.get(run_key))
+        if summary is not None:
+            return summary
+
+
+def change_memory_bank(
+    samples: foc.SampleCollection, name: str, change: Callable[[MemoryBank], MemoryBank]
+) -> BankSummary:
+    """Replace a bank of a dataset by what `change` makes of it.
+
+    Called again with the bank as it is by then, if another process saved it meanwhile: neither
+    change is lost.
+
+    Raises:
+        InputError: no such bank.
+    """
+    dataset = samples._root_dataset
+    while True:
+        known = run_ids(dataset)
+        run_key = find_bank(dataset, name)
+        bank = change(load_memory_bank(dataset, name))
+        summary = _put(dataset, bank, run_key, known.get(run_key))
+        if summary is not None:
+            return summary
+
+
+def _put(
+    dataset: fo.Dataset, bank: MemoryBank, run_key: str, replacing: ObjectId | None
+) -> BankSummary | None:
+    """Write a bank under a key; None if that holds something else than `replacing` by now."""
     config = dataset.init_run(
         method=METHOD,
         name=bank.name,
@@ -77,12 +119,11 @@ def save_memory_bank(
         encoder=bank.encoder,
         models=dict(bank.models),
     )
-    dataset.register_run(run_key, config, overwrite=True)
     # The very bytes of the bank's file, so that there is one format with one checksum.
     content = np.frombuffer(bank_bytes(bank), dtype=np.uint8)
-    results = dataset.init_run_results(run_key, file=fou.serialize_numpy_array(content, ascii=True))
-    dataset.save_run_results(run_key, results, cache=False)
-    return _summary(dataset, run_key)
+    values = {"file": fou.serialize_numpy_array(content, ascii=True)}
+    saved = put_run(dataset, run_key, config, values, replacing=replacing)
+    return None if saved is None else _summary(run_key, config, saved)
 
 
 def load_memory_bank(samples: foc.SampleCollection, name: str) -> MemoryBank:
@@ -103,15 +144,16 @@ def load_memory_bank(samples: foc.SampleCollection, name: str) -> MemoryBank:
     dataset = samples._root_dataset
     run_key = find_bank(dataset, name)
     origin = f"{name!r} on dataset {dataset.name!r}"
-    # Uncached, because a cached result would outlive what another process saved over it.
-    results = dataset.load_run_results(run_key, cache=False, load_view=False)
+    results = run_values(dataset, run_key)
+    if results is None and find_bank(dataset, name) != run_key:  # renamed twice meanwhile
+        return load_memory_bank(samples, name)
     if results is None:
         raise StoreError(
             f"memory bank {origin} has no content: saving it was interrupted. Build and save it "
             "again with overwrite=True, or delete it."
         )
     try:
-        content = fou.deserialize_numpy_array(results.file, ascii=True).tobytes()
+        content = fou.deserialize_numpy_array(results["file"], ascii=True).tobytes()
     except Exception as error:  # zlib, base64 and NumPy each have errors of their own
         raise StoreError(
             f"memory bank {origin} is corrupt: {error}. Build and save it again with "
@@ -133,7 +175,9 @@ def list_memory_banks(samples: foc.SampleCollection) -> list[BankSummary]:
         [('shapes', {'fish': 2, 'mushroom': 2})]
     """
     dataset = samples._root_dataset
-    summaries = [_summary(dataset, key) for key in dataset.list_runs(method=METHOD)]
+    refresh_runs(dataset)
+    found = {key: dataset.get_run_info(key) for key in dataset.list_runs(method=METHOD)}
+    summaries = [_summary(key, info.config, info.timestamp) for key, info in found.items()]
     return sorted(summaries, key=lambda summary: summary.name)
 
 
@@ -150,17 +194,18 @@ def rename_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) 
         ['animals and plants']
     """
     dataset = samples._root_dataset
-    run_key = find_bank(dataset, name)
-    if new_name == name:
-        return _summary(dataset, run_key)
-    new_key = run_key
-    if key_of_name(new_name) != run_key:
-        new_key = check_bank_name(dataset, new_name, overwrite=False)
-        dataset.rename_run(run_key, new_key)
-    config = dataset.get_run_info(new_key).config
-    config.name = new_name
-    dataset.update_run_config(new_key, config)
-    return _summary(dataset, new_key)
+    while True:
+        known = run_ids(dataset)
+        run_key = new_key = find_bank(dataset, name)
+        info: Any = dataset.get_run_info(run_key)
+        config = info.config
+        if new_name == name:
+            return _summary(run_key, config, info.timestamp)
+        if key_of_name(new_name) != run_key:
+            new_key = check_bank_name(dataset, new_name, overwrite=False)
+        config.name = new_name
+        if move_run(dataset, run_key, new_key, config, replacing=known.get(run_key)):
+            return _summary(new_key, config, info.timestamp)
 
 
 def delete_memory_bank(samples: foc.SampleCollection, name: str) -> None:
@@ -175,7 +220,11 @@ def delete_memory_bank(samples: foc.SampleCollection, name: str) -> None:
         []
     """
     dataset = samples._root_dataset
-    dataset.delete_run(find_bank(dataset, name))
+    while True:
+        known = run_ids(dataset)
+        run_key = find_bank(dataset, name)
+        if remove_run(dataset, run_key, replacing=known.get(run_key)):
+            return
 
 
 def find_bank(dataset: fo.Dataset, name: str) -> str:
@@ -242,14 +291,13 @@ def key_of_name(name: str) -> str:
     return key if key.isidentifier() else f"_{key}"
 
 
-def _summary(dataset: fo.Dataset, run_key: str) -> BankSummary:
-    info: Any = dataset.get_run_info(run_key)
+def _summary(run_key: str, config: Any, created: datetime) -> BankSummary:
     return BankSummary(
-        name=info.config.name,
+        name=config.name,
         run_key=run_key,
-        classes=dict(info.config.classes),
-        negatives=info.config.negatives,
-        encoder=info.config.encoder,
-        models=dict(info.config.models),
-        created=info.timestamp,
+        classes=dict(config.classes),
+        negatives=config.negatives,
+        encoder=config.encoder,
+        models=dict(config.models),
+        created=created,
     )

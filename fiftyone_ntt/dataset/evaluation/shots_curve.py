@@ -12,6 +12,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.core.collections as foc
 import numpy as np
+from bson import ObjectId
 
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
@@ -20,6 +21,7 @@ from fiftyone_ntt.dataset.labels.fields import check_whole_images
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
+from fiftyone_ntt.dataset.work.stored_runs import put_run, refresh_runs, run_ids, run_values
 from fiftyone_ntt.drawing.charts import class_chart, save_chart, shots_chart
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
@@ -216,16 +218,22 @@ def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
         >>> ntt.list_shots_curves(dataset)
         ['few']
     """
+    refresh_runs(samples._root_dataset)
     return sorted(samples._root_dataset.list_runs(method=METHOD))
 
 
 class _StoredTrials:
-    """The trials of a curve; with a name, each is saved on the dataset as soon as it is done."""
+    """The trials of a curve; with a name, each is saved on the dataset as soon as it is done.
+
+    A curve that is to be overwritten stays until the first trial takes its place.
+    """
 
     def __init__(
         self, dataset: fo.Dataset, name: str | None, identity: str, overwrite: bool
     ) -> None:
         self._dataset, self._name = dataset, name
+        self._config = dataset.init_run(method=METHOD, identity=identity)
+        self._gives_way: ObjectId | None = None
         self.trials: dict[tuple[int, int], TrialScore] = {}
         if name is None:
             return
@@ -234,31 +242,52 @@ class _StoredTrials:
                 f"name {name!r} is not a valid key. Use letters, digits and underscores, not "
                 "starting with a digit, as in 'shots'."
             )
-        known = name in list_shots_curves(dataset)
-        if known and dataset.get_run_info(name).config.identity == identity and not overwrite:
-            self.trials = _load_trials(dataset, name)
-        elif name in dataset.list_runs() and not (known and overwrite):
-            holder = "a curve of other labels, models or settings" if known else "another run"
-            raise InputError(
-                f"{name!r} is the name of {holder} of dataset {dataset.name!r}. Pass "
-                + ("overwrite=True to replace it, or another name." if known else "another name.")
-            )
-        else:
-            config = dataset.init_run(method=METHOD, identity=identity)
-            dataset.register_run(name, config, overwrite=True)
+        while True:
+            holds = run_ids(dataset).get(name)
+            known = name in list_shots_curves(dataset)
+            if known and overwrite:
+                self._gives_way = holds
+                return
+            if known and self._is_ours(name):
+                self.trials = _load_trials(dataset, name)
+                return
+            if name in dataset.list_runs():
+                raise InputError(self._taken(name, known))
+            if put_run(dataset, name, self._config, {"trials": []}, replacing=holds):
+                return
 
     def add(self, trial: TrialScore) -> None:
-        """Add a trial; where the curve has a name, save all of them."""
+        """Keep a trial beside those that are there, whichever process measured them.
+
+        Raises:
+            InputError: another process gave the name to something else.
+        """
         self.trials[trial.shots, trial.seed] = trial
-        if self._name is not None:
-            rows = [asdict(found) for found in self.trials.values()]
-            results = self._dataset.init_run_results(self._name, trials=rows)
-            self._dataset.save_run_results(self._name, results, overwrite=True, cache=False)
+        while self._name is not None:
+            holds = run_ids(self._dataset).get(self._name)
+            if holds is not None and holds != self._gives_way:
+                known = self._name in list_shots_curves(self._dataset)
+                if not (known and self._is_ours(self._name)):
+                    raise InputError(self._taken(self._name, known))
+                self.trials = _load_trials(self._dataset, self._name) | self.trials
+            values = {"trials": [asdict(found) for found in self.trials.values()]}
+            if put_run(self._dataset, self._name, self._config, values, replacing=holds):
+                return
+
+    def _is_ours(self, name: str) -> bool:
+        config: Any = self._dataset.get_run_info(name).config
+        return bool(config.identity == self._config.identity)
+
+    def _taken(self, name: str, known: bool) -> str:
+        holder = "a curve of other labels, models or settings" if known else "another run"
+        return f"{name!r} is the name of {holder} of dataset {self._dataset.name!r}. Pass " + (
+            "overwrite=True to replace it, or another name." if known else "another name."
+        )
 
 
 def _load_trials(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialScore]:
-    results = dataset.load_run_results(name, cache=False, load_view=False)
-    rows: list[dict[str, Any]] = [] if results is None else results.trials
+    values = run_values(dataset, name)
+    rows: list[dict[str, Any]] = [] if values is None else values["trials"]
     return {
         (row["shots"], row["seed"]): TrialScore(
             row["shots"], row["seed"], CocoScores(**row["scores"])

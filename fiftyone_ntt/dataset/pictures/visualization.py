@@ -22,6 +22,7 @@ from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
+from fiftyone_ntt.dataset.work.stored_runs import replace_brain_runs
 from fiftyone_ntt.errors import InputError
 
 _MARK = "ntt_visualization"
@@ -214,10 +215,7 @@ def _replace_runs(dataset: fo.Dataset, brain_key: str, runs: dict[str, _Points])
     with _delete_runs_on_error(dataset, drafts):
         for draft, key in drafts.items():
             _save(dataset, draft, brain_key, runs[key])
-    for key in before:
-        dataset.delete_brain_run(key)
-    for draft, key in drafts.items():
-        dataset.rename_brain_run(draft, key)
+    replace_brain_runs(dataset, drafts, before)
 
 
 def _save(dataset: fo.Dataset, key: str, brain_key: str, points: _Points) -> None:

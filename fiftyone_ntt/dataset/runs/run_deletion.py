@@ -12,6 +12,7 @@ from fiftyone_ntt.dataset.labels.fields import refresh
 from fiftyone_ntt.dataset.labels.prediction_writing import Kept, describe_kept, remove_predictions
 from fiftyone_ntt.dataset.runs.run_storage import stored_run
 from fiftyone_ntt.dataset.work.leases import hold_field
+from fiftyone_ntt.dataset.work.stored_runs import refresh_runs, remove_run, run_ids
 from fiftyone_ntt.errors import InputError
 
 _METHODS = ("ntt_segment", "ntt_boxes_to_masks")
@@ -27,6 +28,7 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
                                  'status': 'COMPLETED', 'bank': 'shapes', ...}}
     """
     dataset = samples._root_dataset
+    refresh_runs(dataset)
     runs = {}
     for key in (key for method in _METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
@@ -96,5 +98,6 @@ def delete_run_predictions(
         # The field may have been deleted by hand in the meantime; then the run is all there is.
         if dataset.get_field(field) is not None:
             tally = remove_predictions(dataset, field, run, replace_reviewed, change)
-        dataset.delete_run(run)
+        while not remove_run(dataset, run, replacing=run_ids(dataset).get(run)):
+            pass  # its process has just noted how far it is
     return DeletionReport(run, tally.replaced, {str(k): n for k, n in tally.kept.items()})

@@ -13,10 +13,11 @@ import fiftyone.core.labels as fol
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_ntt.dataset.labels.fields import label_field_type, refresh
+from fiftyone_ntt.dataset.work.stored_runs import record_run
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.run_identity import ingredients_hash
 
-PENDING, RUNNING, PAUSED = "PENDING", "RUNNING", "PAUSED"
+RUNNING, PAUSED = "RUNNING", "PAUSED"
 COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
 
 TallyOf = Callable[[], tuple[int, dict[str, str]]]
@@ -113,12 +114,7 @@ class RunRecord:
         reason: str | None = None,
     ) -> None:
         refresh(self.dataset)
-        # Made here if it is new, or was deleted meanwhile.
-        if self.key not in self.dataset.list_runs():
-            self.dataset.register_run(self.key, self._config(PENDING))
         done, failures = tally
         counts = {"done": done, "failed": len(failures), "reason": reason}
-        self.dataset.update_run_config(self.key, self._config(status, **counts))
-        if failures:
-            results = self.dataset.init_run_results(self.key, failures=failures)
-            self.dataset.save_run_results(self.key, results, cache=False)
+        values = {"failures": failures} if failures else None
+        record_run(self.dataset, self.key, self._config(status, **counts), values)

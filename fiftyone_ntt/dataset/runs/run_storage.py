@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone as fo
 
 from fiftyone_ntt.dataset.labels.fields import refresh
+from fiftyone_ntt.dataset.work import stored_runs
 
 Document = dict[str, Any]
 
@@ -30,6 +31,5 @@ def restore_run(dataset: fo.Dataset, stored: Document) -> None:
 
 def remove_run(dataset: fo.Dataset, key: str) -> None:
     """Delete a run's record, if it is there."""
-    refresh(dataset)
-    if key in dataset.list_runs():
-        dataset.delete_run(key)
+    while not stored_runs.remove_run(dataset, key, replacing=stored_runs.run_ids(dataset).get(key)):
+        pass  # somebody has just noted something on it

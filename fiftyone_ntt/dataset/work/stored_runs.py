@@ -1,0 +1,256 @@
+"""FiftyOne custom runs, replaced whole or not at all.
+
+FiftyOne deletes a run before it writes the next one under its key, so a process killed meanwhile
+leaves neither. And it asks the dataset object, which knows no run that another process has saved,
+renamed or deleted since. Here the dataset's document in the database decides: a run is written
+beside the others first, and one update of that document, made only if the key still holds what was
+looked at, puts it in its place. Whoever reads finds the old run or the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from copy import deepcopy
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.constants as focn
+import fiftyone.core.odm as foo
+import fiftyone.core.runs as fors
+from bson import ObjectId, json_util
+from gridfs import GridFS
+from gridfs.errors import CorruptGridFile, NoFile
+
+from fiftyone_ntt.errors import InputError
+
+_RUNS = "runs"
+"""Field of a dataset's document with the ids of its custom runs, by key."""
+_BRAIN_RUNS = "brain_methods"
+"""The same of its brain runs."""
+_ABANDONED_AFTER = timedelta(hours=1)
+"""A run that no dataset points to is still being written, or its writer was killed."""
+
+
+def refresh_runs(dataset: fo.Dataset, field: str = _RUNS) -> None:
+    """Let the dataset object know the runs that the database holds now.
+
+    Raises:
+        InputError: the dataset was deleted.
+    """
+    try:
+        dataset._doc.reload(field, "last_modified_at")
+    except dataset._doc.DoesNotExist as error:
+        raise _deleted(dataset) from error
+
+
+def run_ids(dataset: fo.Dataset, field: str = _RUNS) -> dict[str, ObjectId]:
+    """What the keys of a dataset's runs hold in the database now.
+
+    Read it before you check whether a key is free: what was checked is then no older than the
+    `replacing` that is passed on, and a writer that came between is noticed.
+
+    Raises:
+        InputError: the dataset was deleted.
+    """
+    found = _datasets().find_one({"_id": dataset._doc.id}, {field: 1})
+    if found is None:
+        raise _deleted(dataset)
+    return dict(found.get(field, {}))
+
+
+def put_run(
+    dataset: fo.Dataset,
+    key: str,
+    config: Any,
+    values: Mapping[str, Any] | None = None,
+    *,
+    replacing: ObjectId | None,
+) -> datetime | None:
+    """Write a run under a key, in place of the one that is there.
+
+    Args:
+        dataset: to keep it.
+        key: of the run.
+        config: made by `dataset.init_run`.
+        values: of its results; a run without results when None.
+        replacing: what `run_ids` said of the key; None where it was free.
+
+    Returns:
+        When it was saved, UTC; None if the key holds something else by now, and nothing is changed.
+    """
+    document = _document(dataset, key, config)
+    if values is not None:
+        # The document first: what a killed writer leaves in GridFS is then known by it.
+        document.results.grid_id = ObjectId()
+    document.save()
+    if values is not None:
+        results = fors.RunResults(dataset, config, key, **values)
+        content = json_util.dumps(results.serialize()).encode()
+        _files().put(content, _id=document.results.grid_id, content_type="application/json")
+    done = _swap(dataset, {key: document.id}, {key: replacing})
+    _discard(replacing if done else document.id)
+    _sweep(dataset, config.method)
+    return document.timestamp if done else None
+
+
+def move_run(
+    dataset: fo.Dataset, key: str, new_key: str, config: Any, *, replacing: ObjectId | None
+) -> bool:
+    """Give a run another key and config, with the results and time it has.
+
+    Args:
+        dataset: which keeps it.
+        key: of the run.
+        new_key: may be the same.
+        config: made by `dataset.init_run`.
+        replacing: what `run_ids` said of `key`; `new_key` was free, or is the same.
+
+    Returns:
+        Whether it was done; if not, one of the keys holds something else by now.
+    """
+    before = _run_documents().find_one({"_id": replacing}) or {}
+    document = _document(dataset, new_key, config)
+    document.timestamp = before.get("timestamp", document.timestamp)
+    document.results.grid_id = before.get("results")
+    document.save()
+    expected = {new_key: None, key: replacing}
+    done = _swap(dataset, {key: None, new_key: document.id}, expected)
+    _discard(replacing if done else document.id)
+    return done
+
+
+def record_run(
+    dataset: fo.Dataset, key: str, config: Any, values: Mapping[str, Any] | None = None
+) -> None:
+    """Write a run, whatever its key holds; without `values`, the results that are there stay."""
+    done = False
+    while not done:
+        holds = run_ids(dataset).get(key)
+        if values is None and holds is not None:
+            done = move_run(dataset, key, key, config, replacing=holds)
+        else:
+            done = put_run(dataset, key, config, values, replacing=holds) is not None
+
+
+def remove_run(dataset: fo.Dataset, key: str, *, replacing: ObjectId | None) -> bool:
+    """Delete a run; False if the key holds another one by now, which stays."""
+    done = _swap(dataset, {key: None}, {key: replacing})
+    if done:
+        _discard(replacing)
+    return done
+
+
+def run_values(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
+    """The results of a run as the database holds them; None if it has none, or there is no run."""
+    seen = None
+    while True:
+        run_id = run_ids(dataset).get(key)
+        if run_id is None or run_id == seen:
+            return None
+        seen = run_id
+        document = _run_documents().find_one({"_id": run_id}) or {}
+        try:
+            content = _files().get(document.get("results")).read()
+        except (NoFile, CorruptGridFile):
+            continue  # replaced since its id was read, unless that is what the key still holds
+        found: dict[str, Any] = json_util.loads(content.decode())
+        return found
+
+
+def replace_brain_runs(
+    dataset: fo.Dataset, drafts: Mapping[str, str], before: Collection[str]
+) -> None:
+    """Put finished brain runs in the place of others, all at once.
+
+    Args:
+        dataset: which keeps them.
+        drafts: the key that each is to have, by the key it has.
+        before: keys of those that give way.
+    """
+    known = run_ids(dataset, _BRAIN_RUNS)
+    placed = {key: known[draft] for draft, key in drafts.items()}
+    for key, run_id in placed.items():
+        _run_documents().update_one({"_id": run_id}, {"$set": {"key": key}})
+    _swap(dataset, dict.fromkeys([*before, *drafts]) | placed, {}, _BRAIN_RUNS)
+    for key in before:
+        _discard(known.get(key))
+
+
+def _document(dataset: fo.Dataset, key: str, config: Any) -> Any:
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    return foo.RunDocument(
+        dataset_id=dataset._doc.id,
+        key=key,
+        version=focn.VERSION,
+        # As the database keeps it: to the millisecond.
+        timestamp=now.replace(microsecond=now.microsecond // 1000 * 1000),
+        config=deepcopy(config.serialize()),
+    )
+
+
+def _swap(
+    dataset: fo.Dataset,
+    values: Mapping[str, ObjectId | None],
+    expected: Mapping[str, ObjectId | None],
+    field: str = _RUNS,
+) -> bool:
+    """Set keys to these runs, None for no run, if they hold what is expected; all or none."""
+    condition: dict[str, Any] = {"_id": dataset._doc.id}
+    for key, run_id in expected.items():
+        condition[f"{field}.{key}"] = {"$exists": False} if run_id is None else run_id
+    now = datetime.now(timezone.utc)
+    update = {
+        "$set": {f"{field}.{k}": run_id for k, run_id in values.items() if run_id is not None}
+        | {"last_modified_at": now},
+        "$unset": {f"{field}.{k}": 1 for k, run_id in values.items() if run_id is None},
+    }
+    done = _datasets().update_one(condition, {k: part for k, part in update.items() if part})
+    refresh_runs(dataset, field)
+    for key in values:
+        cache = dataset._run_cache if field == _RUNS else dataset._brain_cache
+        cache.pop(key, None)
+    return bool(done.matched_count)
+
+
+def _discard(run_id: ObjectId | None) -> None:
+    """Delete a run that no dataset points to, and its results unless a moved run has them."""
+    document = _run_documents().find_one({"_id": run_id})
+    if document is None:
+        return
+    results = document.get("results")
+    others = {"_id": {"$ne": run_id}, "results": results}
+    if results is not None and _run_documents().find_one(others, {"_id": 1}) is None:
+        _files().delete(results)
+    _run_documents().delete_one({"_id": run_id})
+
+
+def _sweep(dataset: fo.Dataset, method: str) -> None:
+    """Delete what killed writers of such runs have left."""
+    # Not by the run's time, which a run that is just being moved has kept.
+    latest = ObjectId.from_datetime(datetime.now(timezone.utc) - _ABANDONED_AFTER)
+    abandoned = {
+        "_dataset_id": dataset._doc.id,
+        "config.method": method,
+        "_id": {"$nin": list(run_ids(dataset).values()), "$lt": latest},
+    }
+    for document in list(_run_documents().find(abandoned, {"_id": 1})):
+        _discard(document["_id"])
+
+
+def _deleted(dataset: fo.Dataset) -> InputError:
+    return InputError(
+        f"dataset {dataset.name!r} was deleted meanwhile. Load or make another dataset."
+    )
+
+
+def _datasets() -> Any:
+    return foo.get_db_conn()["datasets"]
+
+
+def _run_documents() -> Any:
+    return foo.get_db_conn()["runs"]
+
+
+def _files() -> GridFS:
+    return GridFS(foo.get_db_conn())
