@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_memory(commands.add_parser("memory", parents=[common], help="large images, many images"))
     _add_scale(commands.add_parser("scale", parents=[common], help="size, classes, references"))
     _add_relabel(commands.add_parser("relabel", parents=[common], help="views of stored images"))
+    _add_writing(commands.add_parser("writing", parents=[common], help="predictions, safely"))
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
     return parser
 
@@ -129,6 +130,18 @@ def _relabel(options: argparse.Namespace) -> list[Report]:
     if options.quick:
         images, proposals = [2, 4], 20
     return [_shown(by_view_size(images, options.classes, proposals))]
+
+
+def _add_writing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--images", type=int, default=640)
+    command.add_argument("--detections", type=int, default=100, help="an image")
+    command.set_defaults(run=_writing)
+
+
+def _writing(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.writing import writing
+
+    return [_shown(writing(32 if options.quick else options.images, options.detections))]
 
 
 def _add_accuracy(command: argparse.ArgumentParser) -> None:

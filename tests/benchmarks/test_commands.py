@@ -59,3 +59,11 @@ def test_accuracy(tmp_path: Path) -> None:
     (report,) = run("accuracy", tmp_path, "--precision", "float32")
     assert [row["precision"] for row in report["rows"]] == ["float32"]
     assert 0 <= report["rows"][0]["mask AP"] <= 1
+
+
+def test_writing(tmp_path: Path) -> None:
+    (report,) = run("writing", tmp_path, "--detections", "5")
+    (row,) = report["rows"]
+    plainly, safely = row["plainly, ms an image"], row["safely, ms an image"]
+    assert row["safely / plainly"] == pytest.approx(safely / plainly)
+    assert row["detections an image"] == 5
