@@ -99,10 +99,10 @@ def bank_scenarios() -> dict[str, Scenario]:
 def curve_scenarios() -> dict[str, Scenario]:
     import fiftyone_ntt as ntt
     from fiftyone_ntt.coco.average_precision import CocoScores
-    from fiftyone_ntt.dataset.evaluation.shots_curve import TrialScore, _Kept
+    from fiftyone_ntt.dataset.evaluation.shots_curve import TrialScore, _StoredTrials
 
     def add(dataset: Any, identity: str, shots: int, overwrite: bool = False) -> None:
-        kept = _Kept(dataset, "curve", identity, overwrite)
+        kept = _StoredTrials(dataset, "curve", identity, overwrite)
         kept.add(TrialScore(shots, 0, CocoScores({}, {}, {}, {})))
 
     def before(dataset: Any) -> None:
@@ -121,12 +121,17 @@ def curve_scenarios() -> dict[str, Scenario]:
 
 
 def visualization_scenarios() -> dict[str, Scenario]:
-    from fiftyone_ntt.dataset.pictures.visualization import _register
+    from fiftyone_ntt.dataset.pictures.visualization import _Points, _replace_runs
+    from fiftyone_ntt.dataset.references.label_lookup import LabelPlace
 
     def show(dataset: Any, count: int) -> None:
-        labels = dataset.values("ground_truth.detections.id", unwind=True)[:count]
-        points = {label: np.zeros(2, np.float32) for label in labels}
-        _register(dataset, "shown", {"shown_references": ("ground_truth", points)})
+        columns = dataset.values(["id", "ground_truth.detections.id"])
+        labels = [
+            LabelPlace(sample, key) for sample, keys in zip(*columns, strict=True) for key in keys
+        ]
+        places = np.zeros((count, 2), np.float32)
+        points = _Points("ground_truth", labels[:count], places)
+        _replace_runs(dataset, "shown", {"shown_references": points})
 
     def state(dataset: Any) -> int:
         dataset.clear_cache()

@@ -12,6 +12,7 @@ import fiftyone.utils.eval.coco as fouc
 import numpy as np
 from fiftyone import ViewField as F
 
+from fiftyone_ntt.dataset.evaluation.evaluation_keys import IouKind, evaluation_key_problem
 from fiftyone_ntt.dataset.evaluation.evaluation_run import save_evaluation
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluationConfig
 from fiftyone_ntt.dataset.labels.fields import (
@@ -190,7 +191,7 @@ def evaluate(
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}. Pass 1 or more processes, or None.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
-    _check_fields(samples, pred_field, gt_field, eval_key, masks="masks" in kinds)
+    _check_fields(samples, pred_field, gt_field, eval_key, iou)
     if confidence_thresh is not None:
         samples = samples.filter_labels(
             pred_field, F("confidence") >= confidence_thresh, only_matches=False
@@ -218,7 +219,7 @@ def _check_fields(
     pred_field: str,
     gt_field: str,
     eval_key: str | None,
-    masks: bool,
+    iou: IouKind,
 ) -> None:
     check_samples(samples, "evaluating")
     check_whole_images(samples, "evaluating")
@@ -232,13 +233,12 @@ def _check_fields(
         raise InputError(
             f"predictions and truth are both {pred_field!r}. Pass two different fields."
         )
-    if eval_key is not None and not eval_key.isidentifier():
-        raise InputError(
-            f"eval_key {eval_key!r} is not a valid key. Use letters, digits and underscores, not "
-            "starting with a digit, as in 'ntt'."
-        )
+    if eval_key is not None:
+        problem = evaluation_key_problem(samples, eval_key, pred_field, gt_field, iou=iou)
+        if problem is not None:
+            raise InputError(problem)
     check_confidences(samples, pred_field)
-    for field in (pred_field, gt_field) if masks else ():
+    for field in (pred_field, gt_field) if iou != "boxes" else ():
         _check_masks(samples, field)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import fiftyone.operators.types as types
 
@@ -38,8 +38,9 @@ class EvaluatePredictions(NttOperator):
         if predictions is not None and predictions == truth:
             form.reject("gt_field", "this is the predictions' field. Choose another.")
         key = form.text("eval_key", "Evaluation key", "ntt")
-        _check_key(form, key)
-        form.choice("iou", "Compare", _KINDS, "both")
+        kind = form.choice("iou", "Compare", _KINDS, "both")
+        if key and kind and predictions and truth:
+            _check_key(form, key, predictions, truth, kind)
         tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
         default = "reference" if "reference" in tags else EVERYTHING
         form.choice("leave_out", "Leave out", {EVERYTHING: "Nothing", **tags}, default)
@@ -81,8 +82,11 @@ class EvaluatePredictions(NttOperator):
         return ntt.evaluate(samples, pred_field, gt_field, **options)
 
 
-def _check_key(form: Form, key: str) -> None:
-    if key and not key.isidentifier():
-        form.reject("eval_key", "use letters, digits and underscores, not starting with a digit.")
+def _check_key(form: Form, key: str, predictions: str, truth: str, kind: str) -> None:
+    problem = ntt.evaluation_key_problem(
+        form.ctx.dataset, key, predictions, truth, iou=cast(Any, kind)
+    )
+    if problem is not None:
+        form.reject("eval_key", problem)
     elif key in form.ctx.dataset.list_evaluations():
         form.warn("replaces", f"Replaces the evaluation {key!r}")

@@ -14,7 +14,7 @@ import fiftyone.core.odm as foo
 import pytest
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.dataset.evaluation.shots_curve import _Kept
+from fiftyone_ntt.dataset.evaluation.shots_curve import _StoredTrials
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work import stored_runs
 from fiftyone_ntt.errors import InputError
@@ -223,14 +223,14 @@ def test_a_deleted_dataset_is_named(dataset: fo.Dataset) -> None:
 def test_two_measurements_of_one_curve_add_up(dataset: fo.Dataset) -> None:
     from tests.dataset.killing import curve_scenarios
 
-    one = _Kept(dataset, "curve", "old", overwrite=False)
+    one = _StoredTrials(dataset, "curve", "old", overwrite=False)
     curve_scenarios()["next trial"].act(dataset)  # another measurement, of 3 shots
     curve_scenarios()["next trial"].act(dataset)
     assert one.trials == {}
     trial = ntt.load_shots_curve(dataset, "curve").trials[0]
     one.add(type(trial)(1, 0, trial.scores))
     assert [found.shots for found in ntt.load_shots_curve(dataset, "curve").trials] == [1, 3]
-    _Kept(dataset, "curve", "new", overwrite=True).add(trial)
+    _StoredTrials(dataset, "curve", "new", overwrite=True).add(trial)
     with pytest.raises(InputError, match="'curve' is the name of a curve of other labels"):
         one.add(trial)
 
