@@ -96,7 +96,7 @@ FORMS = [
     ("Visualize memory bank", "Brain key", "a b", "letters, digits and underscores"),
     ("Manage memory banks", "New name", BANK, "already has a memory bank"),
     ("Measure shots curve", "Name", "a b", "letters, digits and underscores"),
-    ("Delete a run's predictions", None, None, "This cannot be undone"),
+    ("Delete a run's predictions", None, None, "Others' detections stay"),
 ]
 """Operator, field and bad value, and what the form then says."""
 
