@@ -8,10 +8,10 @@ DEMO_ARGS ?= --no-app
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format pictures clean distclean
+.PHONY: help setup demo test test-long lint format pictures clean distclean
 
 help: ## show this
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 setup: $(STAMP) ## install everything into .venv (once)
 
@@ -25,6 +25,9 @@ demo: setup ## run the demo; on a machine with a display: make demo DEMO_ARGS=
 test: lint ## lint, then run all tests, and the docstrings' examples
 	$(VENV)/bin/python -m pytest -m "not timed" $(PYTEST_ARGS)
 	FIFTYONE_NTT_UNCHECKED=1 $(VENV)/bin/python -m pytest -m timed
+
+test-long: setup ## what `test` holds a small instance of, at full size; takes minutes
+	FIFTYONE_NTT_ROUNDS=50 $(VENV)/bin/python -m pytest tests/dataset/runs/test_concurrent_writing.py
 
 lint: setup ## ruff and mypy
 	$(VENV)/bin/ruff check .

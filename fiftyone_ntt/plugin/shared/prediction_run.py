@@ -17,7 +17,7 @@ RESUME, EMPTY, OVERWRITE = "resume", "empty", "overwrite"
 EXISTING = {
     RESUME: "Go on with an interrupted run; stop if other predictions are there",
     EMPTY: "Only samples without predictions",
-    OVERWRITE: "Replace predictions of other runs",
+    OVERWRITE: "Replace predictions of other runs; what you drew, tagged or edited stays",
 }
 """What to do with samples whose output field is filled."""
 
