@@ -46,6 +46,8 @@ ELSEWHERE = {
     # Its own collections, which hold no labels.
     ("change_journal.py", "delete_many"),
     ("leases.py", "update_one"),
+    # The documents of datasets and runs, which hold no labels either.
+    ("stored_runs.py", "update_one"),
     # These call the writer's function of the name.
     ("tagging.py", "tag_labels"),
     ("reference_sampling.py", "tag_labels"),
