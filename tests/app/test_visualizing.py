@@ -81,9 +81,16 @@ def test_the_embeddings_panel_shows_the_points(app: App, demo: Any) -> None:
 @pytest.mark.parametrize("field", ["memory_pca", "memory_clusters"])
 def test_what_the_bank_sees_is_drawn_in_the_grid(app: App, demo: Any, field: str) -> None:
     prepared(demo)
-    # Afresh: the App of FiftyOne 1.22 fails ("An ArrayBuffer is detached") on images for which one
-    # such field after the other was switched on. And alone: reloaded between other panels, the grid
-    # can stay empty.
+    # The App of FiftyOne 1.22 fails now and then ("An ArrayBuffer is detached") on images for which
+    # one such field is switched on after another, even where it was reloaded in between. That is
+    # not ours to test: a picture that we wrote wrongly cannot be drawn at any attempt.
+    assert any(drawn_in_the_grid(app, demo, field) for _ in range(4))
+    app.picture(field)
+
+
+def drawn_in_the_grid(app: App, demo: Any, field: str) -> bool:
+    """Whether switching a field on, and it alone, changes the grid, without an image that fails."""
+    # Afresh, and alone: reloaded between other panels, the grid can stay empty.
     app.close_panels()
     app.page.reload()
     app.show_tab("Samples")
@@ -95,10 +102,9 @@ def test_what_the_bank_sees_is_drawn_in_the_grid(app: App, demo: Any, field: str
     bare = app.grid_pixels()
     app.toggle_field(field)
     app.page.wait_for_timeout(1500)
-    app.picture(field)
-    assert app.grid_pixels() != bare
     # FiftyOne draws a red mark over an image whose labels it cannot draw.
-    assert app.page.locator("[data-cy=looker-error-info]").count() == 0
+    failed = app.page.locator("[data-cy=looker-error-info]").count()
+    return failed == 0 and app.grid_pixels() != bare
 
 
 def colours(panel: Any) -> int:
