@@ -131,3 +131,40 @@ def test_errors(boxes, options, message):
     arguments = {"samples": boxes, "box_field": "boxes", "mask_field": "masks"} | options
     with pytest.raises(InputError, match=message):
         boxes_to_masks(**arguments, models=MODELS)
+
+
+def test_boxes_that_a_first_call_did_not_see_get_their_masks(boxes):
+    from fiftyone import ViewField as F
+
+    some = boxes.filter_labels("boxes", F("label") == "red")
+    count = boxes.count("boxes.detections")
+    reds = some.count("boxes.detections")
+    first = boxes_to_masks(some, "boxes", "masks", models=MODELS)
+    assert first.detections == reds < count
+    kept = boxes.values("masks.detections.id", unwind=True)
+
+    rest = boxes_to_masks(boxes, "boxes", "masks", models=MODELS)
+
+    assert rest.detections == count - reds
+    found = boxes.values("masks.detections.box_id", unwind=True)
+    assert sorted(found) == sorted(boxes.values("boxes.detections.id", unwind=True))
+    assert set(kept) <= set(boxes.values("masks.detections.id", unwind=True))
+    assert boxes_to_masks(boxes, "boxes", "masks", models=MODELS).written == 0
+
+
+def test_a_box_drawn_later_gets_its_mask_and_a_mask_that_was_deleted_stays_so(boxes):
+    boxes_to_masks(boxes, "boxes", "masks", models=MODELS)
+    sample = boxes.first()
+    deleted = sample["masks"].detections.pop(0)
+    one = sample["boxes"].detections[0]
+    later = fo.Detection(label="later", bounding_box=one.bounding_box)
+    sample["boxes"].detections.append(later)
+    sample.save()
+
+    report = boxes_to_masks(boxes, "boxes", "masks", models=MODELS)
+
+    assert (report.written, report.detections) == (1, 1)
+    sample.reload()
+    made = [label.box_id for label in sample["masks"].detections]
+    assert made[-1] == later.id
+    assert deleted.box_id not in made
