@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal
 
 import fiftyone.core.collections as foc
@@ -12,7 +13,11 @@ import fiftyone.utils.eval.coco as fouc
 import numpy as np
 from fiftyone import ViewField as F
 
-from fiftyone_ntt.dataset.evaluation.evaluation_keys import IouKind, evaluation_key_problem
+from fiftyone_ntt.dataset.evaluation.evaluation_keys import (
+    IouKind,
+    evaluation_key_problem,
+    saved_keys,
+)
 from fiftyone_ntt.dataset.evaluation.evaluation_run import save_evaluation
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluationConfig
 from fiftyone_ntt.dataset.labels.fields import (
@@ -197,8 +202,8 @@ def evaluate(
             pred_field, F("confidence") >= confidence_thresh, only_matches=False
         )
     results: dict[str, Any] = {"masks": None, "boxes": None}
-    keys = []
-    for kind in kinds:
+    keys = [] if eval_key is None else saved_keys(eval_key, iou)
+    for kind, key in zip_longest(kinds, keys):
         config = _CONFIGS[method](
             pred_field,
             gt_field,
@@ -207,8 +212,6 @@ def evaluate(
             use_masks=kind == "masks",
             compute_mAP=compute_mAP,
         )
-        key = None if eval_key is None else eval_key + ("_boxes" if kind == "boxes" else "")
-        keys += [key] if key is not None else []
         with progress_steps(len(samples), progress) as advance:
             results[kind] = save_evaluation(samples, config, key, classes, advance, workers)
     return Evaluation(results["masks"], results["boxes"], tuple(keys))

@@ -164,7 +164,7 @@ def merged(
         policy: what may be replaced.
         at: the time of the write.
     """
-    moved = held.value is None or held.value.get(WRITTEN_AT) != held.modified
+    moved = was_moved(held)
     counts, own, stay, removed = Kept(), [], [], []
     for label in held.labels:
         owner = owner_of(label, moved=moved)
@@ -187,6 +187,17 @@ def merged(
     old = held.value if isinstance(held.value, dict) else {}
     value = {**old, **predictions, WRITTEN_AT: at, "detections": [*stay, *own, *fresh]}
     return Rewrite(value, removed, len(fresh)), counts
+
+
+def samples_of_run(dataset: fo.Dataset, name: str, run: str) -> list[ObjectId]:
+    """Ids of the samples that a run wrote, or that hold a label of its."""
+    query = {"$or": [{f"{name}.run": run}, {f"{name}.detections.run": run}]}
+    return [row["_id"] for row in dataset._sample_collection.find(query, {"_id": 1})]
+
+
+def was_moved(held: Held) -> bool:
+    """Whether somebody wrote to a sample since a run did, whatever part of it."""
+    return not isinstance(held.value, dict) or held.value.get(WRITTEN_AT) != held.modified
 
 
 def was_reverted(held: Held, entry: Document | None, run: str) -> bool:
@@ -256,9 +267,7 @@ def remove_predictions(
         rewrite, counted[held.sample_id] = _without(held, run, replace_reviewed)
         return rewrite
 
-    query = {"$or": [{f"{name}.run": run}, {f"{name}.detections.run": run}]}
-    ids = [row["_id"] for row in dataset._sample_collection.find(query, {"_id": 1})]
-    written = rewrite_field(dataset, name, ids, decide, change)
+    written = rewrite_field(dataset, name, samples_of_run(dataset, name, run), decide, change)
     total = Kept()
     for sample_id in written.changed:
         total.add(counted[sample_id])
@@ -269,7 +278,7 @@ def _without(held: Held, run: str, replace_reviewed: bool) -> tuple[Rewrite | No
     counts, stay, removed = Kept(), [], []
     if not isinstance(held.value, dict):
         return None, counts
-    moved = held.value.get(WRITTEN_AT) != held.modified
+    moved = was_moved(held)
     for label in held.labels:
         owner = owner_of(label, moved=moved)
         if label.get("run") != run:

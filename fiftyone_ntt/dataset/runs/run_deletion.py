@@ -10,9 +10,9 @@ import fiftyone.core.collections as foc
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
 from fiftyone_ntt.dataset.labels.fields import refresh
 from fiftyone_ntt.dataset.labels.prediction_writing import Kept, describe_kept, remove_predictions
-from fiftyone_ntt.dataset.runs.run_storage import stored_run
+from fiftyone_ntt.dataset.runs.run_storage import remove_run, stored_run
 from fiftyone_ntt.dataset.work.leases import hold_field
-from fiftyone_ntt.dataset.work.stored_runs import refresh_runs, remove_run, run_ids
+from fiftyone_ntt.dataset.work.stored_runs import refresh_runs
 from fiftyone_ntt.errors import InputError
 
 _METHODS = ("ntt_segment", "ntt_boxes_to_masks")
@@ -98,6 +98,5 @@ def delete_run_predictions(
         # The field may have been deleted by hand in the meantime; then the run is all there is.
         if dataset.get_field(field) is not None:
             tally = remove_predictions(dataset, field, run, replace_reviewed, change)
-        while not remove_run(dataset, run, replacing=run_ids(dataset).get(run)):
-            pass  # its process has just noted how far it is
+        remove_run(dataset, run)
     return DeletionReport(run, tally.replaced, {str(k): n for k, n in tally.kept.items()})

@@ -24,10 +24,10 @@ from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
 from fiftyone_ntt.dataset.labels.detections import Document
 from fiftyone_ntt.dataset.labels.fields import declare_detections
 from fiftyone_ntt.dataset.labels.prediction_writing import (
-    WRITTEN_AT,
     Kept,
     WritePolicy,
     describe_kept,
+    was_moved,
     was_reverted,
     write_predictions,
 )
@@ -370,9 +370,7 @@ def _reverted(writing: _Writing) -> int:
     ids = [ObjectId(key) for key in writing.tally.samples]
     places = ("run", "written_at", "detections._id", "detections.run")
     moved = [
-        held
-        for held in read_field(record.dataset, record.field, ids, places)
-        if not isinstance(held.value, dict) or held.value.get(WRITTEN_AT) != held.modified
+        held for held in read_field(record.dataset, record.field, ids, places) if was_moved(held)
     ]
     if not moved or change is None:
         return 0

@@ -15,7 +15,7 @@ from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
 from fiftyone_ntt.dataset.labels.digests import document_digest
 from fiftyone_ntt.dataset.labels.fields import refresh
 from fiftyone_ntt.dataset.labels.ownership import owner_of
-from fiftyone_ntt.dataset.labels.prediction_writing import WRITTEN_AT
+from fiftyone_ntt.dataset.labels.prediction_writing import samples_of_run, was_moved
 from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, restore_tags, rewrite_field
 from fiftyone_ntt.dataset.runs.run_storage import remove_run, restore_run
 from fiftyone_ntt.dataset.work.leases import hold_field
@@ -174,7 +174,7 @@ def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite | Non
             labels.append(label)
         else:
             kept += 1  # somebody deleted it since
-    moved = not isinstance(held.value, dict) or held.value.get(WRITTEN_AT) != held.modified
+    moved = was_moved(held)
     added = [label for key, label in now.items() if key not in old]
     later = [label for label in added if not _is_of(label, change, entry, moved)]
     gone = entry["added"] - sum(label.get("run") == change.run for label in added)
@@ -203,17 +203,12 @@ def _record_back(dataset: fo.Dataset, change: Change) -> None:
     if change.run_document is not None:
         restore_run(dataset, change.run_document)
     if change.kind == "run" and change.run is not None:
-        if not _is_anywhere(dataset, change.field, change.run):
+        if not samples_of_run(dataset, change.field, change.run):
             remove_run(dataset, change.run)
         if change.created and not _is_filled(dataset, change.field):
             refresh(dataset)
             if dataset.get_field(change.field) is not None:
                 dataset.delete_sample_field(change.field)
-
-
-def _is_anywhere(dataset: fo.Dataset, name: str, run: str) -> bool:
-    query = {"$or": [{f"{name}.run": run}, {f"{name}.detections.run": run}]}
-    return dataset._sample_collection.find_one(query, {"_id": 1}) is not None
 
 
 def _is_filled(dataset: fo.Dataset, name: str) -> bool:
