@@ -25,6 +25,7 @@ from benchmarks.inputs import (
 from benchmarks.report import Report, Row
 from benchmarks.stopwatch import now
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import ProposalSetup
@@ -36,6 +37,7 @@ _SIZE = (480, 640)
 _WIDTH = 1024
 _CLUSTERS = 40
 _ENCODER = "generated"
+_READING = ImageReading(oriented=True)
 _SETUP = ProposalSetup(_ENCODER, "generated", ProposalSettings())
 
 
@@ -135,7 +137,9 @@ def _relabelled(paths: list[Path], store: ProposalStore, bank: MemoryBank) -> Ro
         dataset.delete()
     few = paths[:200]
     _, matching = _timed(
-        lambda: [match(stored_proposals(store, _SETUP, str(path))[0], bank) for path in few]
+        lambda: [
+            match(stored_proposals(store, _SETUP, str(path), _READING)[0], bank) for path in few
+        ]
     )
     row: Row = {"images": len(paths), "seconds": seconds, "images/s": len(paths) / seconds}
     row["read and matched, images/s"] = len(few) / matching

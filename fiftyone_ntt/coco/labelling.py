@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco, references_by_class
+from fiftyone_ntt.coco.reading import (
+    CocoFile,
+    ImageId,
+    file_reading,
+    read_coco,
+    references_by_class,
+)
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
@@ -100,11 +107,12 @@ def segment_folder(
     require_no_folder(output)
     file = read_coco(targets)
     category_ids = _category_ids(file, pipeline.bank)
+    reading = file_reading(file, Path(images))
     journal = Journal(
         output.with_name(output.name + ".journal"),
-        _identity(pipeline, Path(images), category_ids, rounded=store is not None),
+        _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None),
     )
-    source = ProposalSource(pipeline, store, oriented=False)
+    source = ProposalSource(pipeline, store, reading)
     done = _finished(journal, file)
     resumed, failures = len(done), {}
     pending = [record for key, record in file.images.items() if key not in done]
@@ -124,9 +132,16 @@ def segment_folder(
     return FolderReport(len(file.images), resumed, len(ordered), failures)
 
 
-def _identity(pipeline: Pipeline, images: Path, category_ids: list[int], *, rounded: bool) -> str:
+def _identity(
+    pipeline: Pipeline,
+    reading: ImageReading,
+    images: Path,
+    category_ids: list[int],
+    *,
+    rounded: bool,
+) -> str:
     """Of everything that decides the results, with where the images lie."""
-    run = ingredients_hash(run_ingredients(pipeline.matcher, rounded=rounded))
+    run = ingredients_hash(run_ingredients(pipeline.matcher, reading, rounded=rounded))
     return f"{run} of {images.resolve()} as {category_ids}"
 
 

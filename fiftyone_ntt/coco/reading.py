@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Bool
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.bit_depth import survey_bit_depth
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.rle import (
     RLE,
     UnreadableMask,
@@ -259,11 +260,16 @@ def references_by_class(file: CocoFile, folder: str | Path) -> dict[str, Iterato
     }
 
 
+def file_reading(file: CocoFile, folder: Path) -> ImageReading:
+    """How the images that a file lists are read: as stored, and all of one bit depth."""
+    paths = [folder / record["file_name"] for record in file.images.values()]
+    return ImageReading(oriented=False, bit_depth=survey_bit_depth(paths))
+
+
 def _references(file: CocoFile, folder: Path, group: list[Record]) -> Iterator[Reference]:
+    reading = file_reading(file, folder)
     for annotation in group:
-        image = read_image(
-            folder / file.images[annotation["image_id"]]["file_name"], oriented=False
-        )
+        image = reading.read(folder / file.images[annotation["image_id"]]["file_name"])
         name = str(annotation.get("id"))
         mask = _mask(name, annotation.get("segmentation"), (image.shape[0], image.shape[1]))
         yield Reference(name, image, _box(annotation, mask), mask)

@@ -9,18 +9,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from fiftyone_ntt.core.images import is_turned, read_image
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.errors import StoreError
-from fiftyone_ntt.store.proposal_store import ProposalStore, image_hash, rounded
+from fiftyone_ntt.store.proposal_store import ProposalStore, image_key, rounded
 
 logger = logging.getLogger(__name__)
-
-_AS_STORED = "-as-stored"
-"""Marks the proposals of an image whose EXIF orientation was not applied: they differ from those of
-the same file when it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +39,7 @@ class ProposalSource:
     Attributes:
         pipeline: computes what the store does not have.
         store: None to compute all and keep none.
-        oriented: whether images are turned as their EXIF orientation says; see `read_image`.
+        reading: how image files become pixels.
 
     Raises:
         InputError: there is a store, but the pipeline's proposals depend on its bank.
@@ -51,7 +47,7 @@ class ProposalSource:
 
     pipeline: Pipeline
     store: ProposalStore | None
-    oriented: bool
+    reading: ImageReading
 
     def __post_init__(self) -> None:
         if self.store is not None:
@@ -64,14 +60,12 @@ class ProposalSource:
             InputError: the image cannot be read.
         """
         if self.store is None:
-            return LoadedImage(None, read_image(path, oriented=self.oriented))
-        key = image_hash(path)
-        if not self.oriented and is_turned(path):
-            key += _AS_STORED
+            return LoadedImage(None, self.reading.read(path))
+        key = image_key(path, self.reading)
         stored = self.store.get(self.pipeline.matcher.setup, key)
         if stored is not None:
             return LoadedImage(key, stored)
-        return LoadedImage(key, read_image(path, oriented=self.oriented))
+        return LoadedImage(key, self.reading.read(path))
 
     def proposals(self, loaded: LoadedImage) -> Proposals:
         """The proposals of what `load` gave."""

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.rle import RLE
@@ -69,6 +70,15 @@ def image_hash(path: str | Path) -> str:
             f"image {path} cannot be read: {error.strerror or error}. Restore the file, or leave "
             "the image out."
         ) from error
+
+
+def image_key(path: str | Path, reading: ImageReading) -> str:
+    """An image's key in a store: the hash of its file, and how it is read where that matters.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return image_hash(path) + reading.mark(path)
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,19 @@ import json
 from typing import Any
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.store.bank_file import bank_bytes
 
 
-def run_ingredients(matcher: Matcher, *, rounded: bool) -> dict[str, Any]:
+def run_ingredients(matcher: Matcher, reading: ImageReading, *, rounded: bool) -> dict[str, Any]:
     """JSON values that decide the instances a run finds on any image.
 
     The bank counts by its content, not by its name; `prompts_per_batch` decides only speed.
 
     Args:
         matcher: of the run.
+        reading: how its images become pixels; their orientation is each file's own matter.
         rounded: whether features pass through a proposal store, which rounds them.
     """
     proposal_settings = dataclasses.asdict(matcher.setup.settings)
@@ -32,6 +34,7 @@ def run_ingredients(matcher: Matcher, *, rounded: bool) -> dict[str, Any]:
         "proposal_settings": proposal_settings,
         "match_settings": dataclasses.asdict(matcher.match_settings),
         "rounded": rounded,
+        **({"bit_depth": reading.bit_depth} if reading.bit_depth is not None else {}),
         **({"adaptive_settings": chosen} if matcher.mode == "adaptive" else {}),
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiftyone_ntt.core.images import is_turned, read_image
+from fiftyone_ntt.core.images import ImageReading, read_image
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -37,10 +37,11 @@ def test_both_readings_of_a_file_have_proposals_of_their_own(
     tmp_path: Path, pipeline: Pipeline, orientation: int
 ) -> None:
     path = save(tmp_path / "photo.png", orientation)
-    assert is_turned(path) is (orientation != 1)
+    mark = "-as-stored" if orientation != 1 else ""
+    assert ImageReading(oriented=False).mark(path) == mark
     store = ProposalStore(tmp_path / "store")
     for oriented in (True, False, True, False):
-        source = ProposalSource(pipeline, store, oriented)
+        source = ProposalSource(pipeline, store, ImageReading(oriented))
         found = source.proposals(source.load(path))
         fresh = propose(read_image(path, oriented=oriented), ToySegmenter(), ToyEncoder(), SETTINGS)
         assert found.image_size == fresh.image_size
@@ -51,7 +52,7 @@ def test_both_readings_of_a_file_have_proposals_of_their_own(
 
 def test_without_a_store_all_is_computed(tmp_path: Path, pipeline: Pipeline) -> None:
     path = save(tmp_path / "photo.png", 1)
-    source = ProposalSource(pipeline, None, oriented=True)
+    source = ProposalSource(pipeline, None, ImageReading(oriented=True))
     first, second = (source.proposals(source.load(path)) for _ in range(2))
     assert first.masks[:] == second.masks[:]
     assert pipeline.segmenter.embedded == 2  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
@@ -19,7 +20,9 @@ from tests.store.test_bank_file import example, rows_of
 def identity(bank: MemoryBank | None = None, segmenter: str = "sam2:1", **changes: Any) -> str:
     bank = bank or example()
     pipeline = Pipeline(bank, ToyEncoder(bank.encoder), ToySegmenter(segmenter), **changes)
-    return ingredients_hash(run_ingredients(pipeline.matcher, rounded=False))
+    return ingredients_hash(
+        run_ingredients(pipeline.matcher, ImageReading(oriented=True), rounded=False)
+    )
 
 
 def test_equal_runs_are_equal() -> None:

@@ -16,7 +16,7 @@ import fiftyone.core.labels as fol
 import numpy as np
 
 from fiftyone_ntt.core.bank import MemoryBank, negative_id
-from fiftyone_ntt.core.images import known_size, read_image
+from fiftyone_ntt.core.images import ImageReading, known_size
 from fiftyone_ntt.core.mining import FalsePositive, false_positives, worst
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
@@ -30,6 +30,7 @@ from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_t
 from fiftyone_ntt.dataset.labels.masks import Size, detection_mask, pixel_box
 from fiftyone_ntt.dataset.references.label_lookup import labels_in_field
 from fiftyone_ntt.dataset.references.reference_reading import read_references
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
@@ -103,7 +104,7 @@ def mine_negatives(
     loaded = models_of_bank(bank, models, device)
     settings = ProposalSettings(points_per_side=points_per_side)
     pipeline = Pipeline(bank, loaded.encoder, loaded.segmenter, proposal_settings=settings)
-    source = ProposalSource(pipeline, resolve_store(store), oriented=True)
+    source = ProposalSource(pipeline, resolve_store(store), image_reading(samples))
     kept: list[FalsePositive] = []
     with progress_steps(len(samples), progress) as advance:
         for image, ready in prefetched(
@@ -122,7 +123,7 @@ def mine_negatives(
         rank = ranks[item.label] = ranks.get(item.label, 0) + 1
         name = negative_id("mined", f"{item.source.sample_id}-{item.label}-{rank}")
         negatives.append(_Negative(name, bank.classes[item.label], item.source.path, item.mask))
-    return with_negatives(bank, _group_by_class(negatives), loaded.encoder)
+    return with_negatives(bank, _group_by_class(negatives, source.reading), loaded.encoder)
 
 
 def add_tagged_negatives(
@@ -239,7 +240,7 @@ def add_background_negatives(
     with progress_steps(len(negatives), progress) as advance:
         groups = {
             name: _with_progress(group, advance)
-            for name, group in _group_by_class(negatives).items()
+            for name, group in _group_by_class(negatives, image_reading(samples)).items()
         }
         return with_negatives(bank, groups, loaded.encoder)
 
@@ -317,20 +318,23 @@ class _ClassNegatives:
     """The negatives of one class as references; their images are read one at a time."""
 
     items: tuple[_Negative, ...]
+    reading: ImageReading
 
     def __iter__(self) -> Iterator[Reference]:
         for item in self.items:
             [(x1, y1, x2, y2)] = rle_boxes([item.mask]).tolist()
             box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
-            image = read_image(item.path, oriented=True)
+            image = self.reading.read(item.path)
             yield Reference(item.id, image, box, decode_mask(item.mask))
 
 
-def _group_by_class(negatives: Iterable[_Negative]) -> dict[str, _ClassNegatives]:
+def _group_by_class(
+    negatives: Iterable[_Negative], reading: ImageReading
+) -> dict[str, _ClassNegatives]:
     groups: dict[str, list[_Negative]] = {}
     for negative in negatives:
         groups.setdefault(negative.label, []).append(negative)
-    return {name: _ClassNegatives(tuple(group)) for name, group in groups.items()}
+    return {name: _ClassNegatives(tuple(group), reading) for name, group in groups.items()}
 
 
 def _tagged_negatives(references: Iterable[Reference]) -> Iterator[Reference]:

@@ -15,13 +15,13 @@ from jaxtyping import Bool
 from PIL import Image
 
 from fiftyone_ntt.core.bank import negative_source
-from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks.saved_banks import load_memory_bank
 from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
 from fiftyone_ntt.dataset.labels.fields import all_images
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
@@ -83,9 +83,10 @@ def _draw_labels(
         names[place].append(name)
     owners = list({place.sample_id for place in names})
     view = all_images(dataset).select(owners).select_fields(field)
+    reading = image_reading(dataset)
     for sample in view.iter_samples():
         try:
-            image = read_image(sample.filepath, oriented=True)
+            image = reading.read(sample.filepath)
         except InputError as error:
             logger.warning("no thumbnail: %s", error)
             continue

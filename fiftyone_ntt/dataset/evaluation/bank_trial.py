@@ -17,6 +17,7 @@ from fiftyone_ntt.core.settings import ProposalSettings, check_mode, is_stored_m
 from fiftyone_ntt.dataset.banks.bank_building import build_memory_bank
 from fiftyone_ntt.dataset.files.coco_export import coco_content
 from fiftyone_ntt.dataset.references.reference_sampling import draw_labels
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
@@ -59,6 +60,7 @@ class BankTrial:
         self._settings = ProposalSettings(points_per_side=points_per_side)
         self._store = resolve_store(store)
         self._paths = targets.values("filepath")
+        self._reading = image_reading(targets)
         shared = set(self._paths) & set(candidates.values("filepath"))
         if shared:
             raise InputError(
@@ -93,7 +95,7 @@ class BankTrial:
         known = check_mode(mode)
         pipeline = Pipeline(bank, models.encoder, models.segmenter, known, self._settings)
         store = self._store if is_stored_mode(known) else None
-        source = ProposalSource(pipeline, store, oriented=True)
+        source = ProposalSource(pipeline, store, self._reading)
         ids = self._category_ids(bank)
         results = []
         loaded = prefetched(self._paths, source.load)

@@ -18,7 +18,6 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.prototypes import encode_reference
 from fiftyone_ntt.core.reference_pictures import (
     ReferencePicture,
@@ -29,6 +28,7 @@ from fiftyone_ntt.dataset.labels.fields import all_images
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
 from fiftyone_ntt.dataset.runs.runner import failure_reason
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
@@ -176,7 +176,7 @@ class LocatedReferences:
         advance: Callable[[], None],
     ) -> Iterator[tuple[str, ReferencePicture]]:
         """Sample ids and pictures of references of one class; one encoder pass each."""
-        read = lru_cache(maxsize=1)(lambda path: read_image(path, oriented=True))
+        read = lru_cache(maxsize=1)(image_reading(self.dataset).read)
         images = all_images(self.dataset)
         for name in sorted(ids, key=self._order):  # an image's all at once
             field, place = self.places[name]

@@ -12,16 +12,18 @@ import numpy as np
 from jaxtyping import Float32
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.mask_lookup import find_masks
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
 from fiftyone_ntt.dataset.labels.masks import Size, detection_crop
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.store.proposal_store import ProposalStore, image_hash
+from fiftyone_ntt.store.proposal_store import ProposalStore, image_key
 
 MIN_IOU = 0.8
 """IoU of a prediction, edited since or of another origin, with the proposal whose feature it gets:
@@ -113,12 +115,13 @@ def prediction_features(
         )
     setups = [setup for setup in proposals.setups() if setup.encoder == bank.encoder]
     collected = _FeatureRows()
+    reading = image_reading(samples)
     view = samples.select_fields(label_field)
     with progress_steps(len(view), progress) as advance:
         for sample in view.iter_samples():
             labels = sample[label_field]
             if labels is not None and labels.detections:
-                _collect_image(sample, labels.detections, proposals, setups, collected)
+                _collect_image(sample, labels.detections, proposals, setups, reading, collected)
             advance()
     nothing = np.zeros((0, bank.width), dtype=np.float32)
     return PredictionFeatures(
@@ -135,11 +138,12 @@ def _collect_image(
     detections: Sequence[fol.Detection],
     store: ProposalStore,
     setups: Sequence[ProposalSetup],
+    reading: ImageReading,
     collected: _FeatureRows,
 ) -> None:
     """Add one image's predictions."""
     try:
-        key = image_hash(sample.filepath) if setups else ""
+        key = image_key(sample.filepath, reading) if setups else ""
     except InputError:
         return collected.leave_out(UNREADABLE, len(detections))
     # An image may have been segmented with several settings: a mask may come from any of them.

@@ -11,11 +11,12 @@ import fiftyone.core.labels as fol
 import numpy as np
 from jaxtyping import UInt8
 
-from fiftyone_ntt.core.images import image_size, read_image
+from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_id_path
 from fiftyone_ntt.dataset.labels.masks import detection_mask, pixel_box, points_box, polyline_mask
 from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.errors import InputError
 
 REFERENCE_TYPES = (fol.Detections, fol.Polylines, fol.Detection, fol.Polyline)
@@ -58,8 +59,9 @@ class ClassReferences:
         times = Counter((entry.sample_id, entry.label_id) for entry in self.entries)
         owners = {entry.sample_id: entry.owner for entry in self.entries}
         view = self.samples.select(list(owners)).select_fields(self.field)
+        reading = image_reading(self.samples)
         for sample in view.iter_samples():
-            image = read_image(sample.filepath, oriented=True)
+            image = reading.read(sample.filepath)
             for label in labels_of(sample[self.field]):
                 for _ in range(times[sample.id, label.id]):
                     name = self.names.of(label.id, owners[sample.id])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
-from functools import partial
 from operator import itemgetter
 from statistics import fmean
 from typing import Any
@@ -18,7 +17,6 @@ from fiftyone import ViewField as F
 from jaxtyping import UInt8
 
 from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
-from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.dataset.labels.detections import PROPOSAL
 from fiftyone_ntt.dataset.labels.digests import DIGEST
 from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images, label_field_type
@@ -27,6 +25,7 @@ from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.references.label_names import LabelNames
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
@@ -155,7 +154,7 @@ def boxes_to_masks(
         record,
         ids,
         paths,
-        prefetch_loader(partial(read_image, oriented=True)),
+        prefetch_loader(image_reading(samples).read),
         compute,
         attributes={"box_id": fof.StringField, AGREEMENT: fof.FloatField},
         policy=WritePolicy(record.key, overwrite, replace_reviewed, add=True),

@@ -15,6 +15,7 @@ from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.runs.segmentation import segmentation_record
 from fiftyone_ntt.dataset.runs.stored_matching import StoredMatcher
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
@@ -79,13 +80,14 @@ def relabel(
     setup = _stored_setup(proposals, bank, points_per_side)
     match_settings = MatchSettings(confidence_threshold=confidence_thresh)
     matcher = Matcher(bank, setup, known_mode, match_settings)
-    record = segmentation_record(dataset, label_field, matcher, rounded=True)
+    reading = image_reading(dataset)
+    record = segmentation_record(dataset, label_field, matcher, reading, rounded=True)
     ids, paths = samples.values(["id", "filepath"])
     return run_over_images(
         record,
         ids,
         paths,
-        StoredMatcher(proposals, matcher, record.key).match_images,
+        StoredMatcher(proposals, matcher, reading, record.key).match_images,
         lambda _, document: document,
         attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed),

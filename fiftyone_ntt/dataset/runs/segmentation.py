@@ -6,6 +6,7 @@ import fiftyone as fo
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
@@ -14,6 +15,7 @@ from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_imag
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
+from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, store_of_mode
@@ -99,9 +101,12 @@ def segment(
         ProposalSettings(points_per_side=points_per_side),
         MatchSettings(confidence_threshold=confidence_thresh),
     )
-    source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), oriented=True)
+    reading = image_reading(dataset)
+    source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), reading)
     matcher = pipeline.matcher
-    record = segmentation_record(dataset, label_field, matcher, rounded=source.store is not None)
+    record = segmentation_record(
+        dataset, label_field, matcher, reading, rounded=source.store is not None
+    )
     ids, paths = samples.values(["id", "filepath"])
 
     def compute(_: str, loaded: LoadedImage) -> Document:
@@ -128,7 +133,12 @@ def segment(
 
 
 def segmentation_record(
-    dataset: fo.Dataset, label_field: str, matcher: Matcher, *, rounded: bool
+    dataset: fo.Dataset,
+    label_field: str,
+    matcher: Matcher,
+    reading: ImageReading,
+    *,
+    rounded: bool,
 ) -> RunRecord:
     """The record of a segmentation, whether its proposals are computed or stored.
 
@@ -136,12 +146,13 @@ def segmentation_record(
         dataset: written to.
         label_field: written to.
         matcher: decides the detections.
+        reading: how the images become pixels.
         rounded: whether the proposals pass through a store.
     """
     return RunRecord(
         dataset,
         label_field,
         METHOD,
-        ingredients=run_ingredients(matcher, rounded=rounded),
+        ingredients=run_ingredients(matcher, reading, rounded=rounded),
         notes={"bank": matcher.bank.name, "classes": list(matcher.bank.classes)},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.dataset.labels.detections import Document, match_document
 from fiftyone_ntt.dataset.runs.runner import failure_reason
@@ -45,11 +46,13 @@ class StoredMatcher:
     Attributes:
         store: of their proposals.
         matcher: decides the detections.
+        reading: how the images become pixels.
         run: key of the run that writes them.
     """
 
     store: ProposalStore
     matcher: Matcher
+    reading: ImageReading
     run: str
 
     def match_images(self, paths: Sequence[str]) -> Iterator[MatchOutcome]:
@@ -67,7 +70,7 @@ class StoredMatcher:
 
     def _match_image(self, path: str) -> MatchOutcome:
         try:
-            found, key = stored_proposals(self.store, self.matcher.setup, path)
+            found, key = stored_proposals(self.store, self.matcher.setup, path, self.reading)
             match, bank = self.matcher(found), self.matcher.bank
             return MatchOutcome(match_document(match, bank, found.image_size, self.run, key))
         except Exception as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import Mode, check_stored_mode, is_stored_mode
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, image_hash
+from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, image_key
 
 StoreChoice = ProposalStore | str | Path | bool
 """A store, its folder, True for the default one, or False for none."""
@@ -35,14 +36,14 @@ def store_of_mode(store: StoreChoice, mode: Mode) -> ProposalStore | None:
 
 
 def stored_proposals(
-    store: ProposalStore, setup: ProposalSetup, path: str
+    store: ProposalStore, setup: ProposalSetup, path: str, reading: ImageReading
 ) -> tuple[Proposals, str]:
     """Proposals that must be in the store, and the image's key there.
 
     Raises:
         InputError: the file cannot be read, or its proposals are not there.
     """
-    key = image_hash(path)
+    key = image_key(path, reading)
     stored = store.get(setup, key)
     if stored is None:
         raise InputError(

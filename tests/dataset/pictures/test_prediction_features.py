@@ -11,6 +11,7 @@ import pytest
 
 from fiftyone_ntt import build_memory_bank, segment
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.mask_lookup import find_masks
 from fiftyone_ntt.dataset.pictures import prediction_features as module
 from fiftyone_ntt.dataset.pictures.prediction_features import prediction_features
@@ -19,6 +20,8 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
+
+READING = ImageReading(oriented=True)
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_masks_are_sought_in_all_settings(dataset: Any, bank: Any, store: Any) -
     assert len(found) == 12 and found.left_out == {}
     setups = {setup.settings.points_per_side: setup for setup in store.setups()}
     path = dataset.first().filepath
-    many, few = (stored_proposals(store, setups[side], path)[0] for side in (8, 1))
+    many, few = (stored_proposals(store, setups[side], path, READING)[0] for side in (8, 1))
     assert -1 in find_masks(many.masks, few.masks, 0.8)
 
 

@@ -11,6 +11,7 @@ import torch
 
 from fiftyone_ntt import ReferenceSegmenter, build_memory_bank, relabel, segment
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
@@ -120,7 +121,7 @@ def test_a_store_of_ones_own_is_refused(scenes, bank, tmp_path):
     pair = models()
     pipeline = Pipeline(bank, pair.encoder, pair.segmenter, "adaptive")
     with pytest.raises(InputError, match="'adaptive' proposals depend on the bank"):
-        ProposalSource(pipeline, ProposalStore(tmp_path / "store"), oriented=True)
+        ProposalSource(pipeline, ProposalStore(tmp_path / "store"), ImageReading(oriented=True))
     assert "predictions" not in scenes.get_field_schema()
     assert not (tmp_path / "store").exists()
 
