@@ -82,6 +82,7 @@ def segment_folder(
     pipeline: Pipeline,
     output: str | Path,
     *,
+    inclusive_boxes: bool = False,
     store: ProposalStore | None = None,
     progress: Progress | None = None,
 ) -> FolderReport:
@@ -95,6 +96,7 @@ def segment_folder(
         targets: COCO file whose `images` are segmented; its annotations are not looked at.
         pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete.
+        inclusive_boxes: boxes as the paper scores them; see `coco_results`.
         store: where the images' proposals are taken from and kept, so that another bank needs no
             network; None to compute all and keep none.
         progress: called with images done and images in all.
@@ -110,7 +112,8 @@ def segment_folder(
     reading = file_reading(file, Path(images))
     journal = Journal(
         output.with_name(output.name + ".journal"),
-        _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None),
+        _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None)
+        + (" with inclusive boxes" if inclusive_boxes else " with COCO's boxes"),
     )
     source = ProposalSource(pipeline, store, reading)
     done = _finished(journal, file)
@@ -120,7 +123,9 @@ def segment_folder(
     for count, (record, found) in enumerate(loaded, start=1):
         try:
             match = pipeline.matcher(source.proposals(found.result()))
-            done[record["id"]] = coco_results(match, record["id"], category_ids)
+            done[record["id"]] = coco_results(
+                match, record["id"], category_ids, inclusive=inclusive_boxes
+            )
             journal.append({"image": _key(record), "results": done[record["id"]]})
         except InputError as error:
             failures[record["file_name"]] = str(error)

@@ -24,7 +24,7 @@ from fiftyone_ntt.models.loading import Models, load_models
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS, Part, Protocol
 from fiftyone_ntt.protocols.choosing import distinct_counts, reference_counts
 from fiftyone_ntt.protocols.data import as_content, require_images
-from fiftyone_ntt.protocols.draws import Draw, Setup
+from fiftyone_ntt.protocols.draws import INCLUSIVE, PIXELS, Draw, Setup
 from fiftyone_ntt.protocols.published import SEEDS
 from fiftyone_ntt.protocols.record import Benchmark, resume_benchmark
 from fiftyone_ntt.store.atomic import write_atomically
@@ -124,6 +124,7 @@ def run_benchmark(
         checked,
         grid.points_per_side,
         confidence_threshold if "mIoU" in chosen.headline else None,
+        INCLUSIVE if checked == "paper" else PIXELS,
     )
     work = _RunContext(chosen, loaded, setup, kept, keep_results, sheets, progress)
     folder = Path(output)
@@ -279,6 +280,7 @@ def _segment_targets(
             ProposalSettings(points_per_side=work.setup.points_per_side),
         ),
         results,
+        inclusive_boxes=work.setup.boxes == INCLUSIVE,
         store=work.store,
         progress=work.progress(_title(part, own)) if work.progress else None,
     )

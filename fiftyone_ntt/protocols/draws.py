@@ -41,6 +41,10 @@ class Draw:
         return self.part, self.shots, self.seed
 
 
+INCLUSIVE = "inclusive"
+PIXELS = "pixels"
+
+
 @dataclass(frozen=True)
 class Setup:
     """What the draws of a benchmark have in common; another one is another benchmark.
@@ -53,6 +57,8 @@ class Setup:
         mode: of the method.
         points_per_side: of the grid of prompts.
         confidence_threshold: of instances that count for mIoU; None where that is not measured.
+        boxes: `"inclusive"` as the paper scores them, from the first pixel to the last, or
+            `"pixels"` as COCO has them, one pixel more. Earlier versions knew only the former.
     """
 
     protocol: str
@@ -62,6 +68,7 @@ class Setup:
     mode: str
     points_per_side: int
     confidence_threshold: float | None
+    boxes: str = INCLUSIVE
 
 
 @runtime_checkable

@@ -102,7 +102,8 @@ def describe(benchmark: BenchmarkDraws) -> str:
     setup, protocol = benchmark.setup, PROTOCOLS[benchmark.setup.protocol]
     lines = [
         f"{protocol.name}: {protocol.text}",
-        f"models {setup.models}, {setup.points_per_side} points per side, mode {setup.mode}"
+        f"models {setup.models}, {setup.points_per_side} points per side, mode {setup.mode}, "
+        f"{setup.boxes} boxes"
         + ("" if setup.confidence_threshold is None else f", mIoU at {setup.confidence_threshold}"),
     ]
     head = f"{'':<18}{'draws':>6}"

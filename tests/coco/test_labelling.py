@@ -104,7 +104,7 @@ def test_rows_are_consistent(folder: Folder) -> None:
         mask = coco_mask.decode(row["segmentation"])
         assert mask.shape == (40, 60)
         ys, xs = np.nonzero(mask)
-        box = [xs.min(), ys.min(), xs.max() - xs.min(), ys.max() - ys.min()]
+        box = [xs.min(), ys.min(), xs.max() + 1 - xs.min(), ys.max() + 1 - ys.min()]
         assert row["bbox"] == box
         assert 0 < row["score"] <= 1
         assert row["category_id"] in (3, 7)
@@ -257,3 +257,9 @@ def test_an_old_output_stays_until_the_new_one_is_complete(folder: Folder) -> No
     with pytest.raises(Killed):
         folder.segment(progress=kill_after(3))
     assert folder.output.read_text() == "old"
+
+
+def test_boxes_are_those_of_their_masks_as_coco_has_them(folder: Folder) -> None:
+    folder.segment()
+    for row in folder.results():
+        assert row["bbox"] == coco_mask.toBbox(row["segmentation"]).tolist()

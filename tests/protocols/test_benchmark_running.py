@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pycocotools import mask as coco_mask
 
 import fiftyone_ntt
 from fiftyone_ntt.cli import main
@@ -141,7 +142,8 @@ def test_in_adaptive_mode_every_draw_proposes_anew(runs: Runs) -> None:
     benchmark = runs.run(mode="adaptive", store=None, shots=[1])
     assert len(benchmark.draws) == 2
     assert runs.segmenter.embedded == 2 * TARGETS
-    with pytest.raises(StoreError, match=r"another benchmark \(mode: adaptive -> paper\)"):
+    assert benchmark.setup.boxes == "pixels"
+    with pytest.raises(StoreError, match=r"another benchmark \(mode: adaptive -> paper; boxes"):
         runs.run(shots=[1])
 
 
@@ -157,8 +159,13 @@ def test_more_seeds_and_parts_can_be_added_later(runs: Runs) -> None:
 def test_results_are_kept_on_request(runs: Runs) -> None:
     runs.run(shots=[1], seeds=[1])
     assert not (runs.output / "0/1-shot/seed-1/results.json").exists()
-    runs.run(shots=[1], seeds=[2], keep_results=True)
-    assert (runs.output / "0/1-shot/seed-2/results.json").exists()
+    benchmark = runs.run(shots=[1], seeds=[2], keep_results=True)
+    rows = json.loads((runs.output / "0/1-shot/seed-2/results.json").read_text())
+    # The paper's boxes end at the last pixel, COCO's beyond it; the record says which they are.
+    assert benchmark.setup.boxes == "inclusive" and len(rows) > 0
+    for row in rows:
+        x, y, width, height = row["bbox"]
+        assert [x, y, width + 1, height + 1] == coco_mask.toBbox(row["segmentation"]).tolist()
 
 
 def test_another_benchmark_in_the_folder_is_refused(runs: Runs) -> None:
