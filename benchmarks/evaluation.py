@@ -26,6 +26,9 @@ from typing import Any
 import numpy as np
 import psutil
 
+from fiftyone_ntt.store.atomic import require_writable, write_atomically
+from fiftyone_ntt.store.own_files import JSON_FILE, json_bytes
+
 HEIGHT, WIDTH = 480, 640
 SHAPES = 2000
 """Different masks drawn; the labels share them."""
@@ -309,6 +312,8 @@ def main() -> None:
     if arguments.measure:
         measure(arguments)
         return
+    if arguments.json:
+        require_writable(arguments.json, JSON_FILE)
     import fiftyone as fo
 
     name = f"benchmark-evaluation-{time.time_ns()}"
@@ -330,7 +335,8 @@ def main() -> None:
                 fo.delete_dataset(name)
     if arguments.json:
         settings = {key: value for key, value in vars(arguments).items() if key != "json"}
-        arguments.json.write_text(json.dumps({"settings": settings, "rows": table}, default=str))
+        content = json_bytes({"settings": settings, "rows": table}, default=str)
+        write_atomically(arguments.json, content, JSON_FILE)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from fiftyone_ntt.store.atomic import require_writable, write_atomically
+from fiftyone_ntt.store.own_files import JSON_FILE, json_bytes
+
 HEIGHT, WIDTH, PER_IMAGE = 240, 320, 8
 CLASSES = ("bird", "boat", "kite")
 
@@ -234,6 +237,8 @@ def main() -> None:
     options.add_argument("--images", type=int, default=40)
     options.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = options.parse_args()
+    if arguments.json:
+        require_writable(arguments.json, JSON_FILE)
     import fiftyone  # noqa: F401  # which sets its own level when it is imported
 
     logging.getLogger("fiftyone").setLevel(logging.WARNING)
@@ -251,7 +256,7 @@ def main() -> None:
                 flush=True,
             )
     if arguments.json:
-        arguments.json.write_text(json.dumps(written))
+        write_atomically(arguments.json, json_bytes(written), JSON_FILE)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.own_files import JSON_FILE, json_bytes
 
 Row = dict[str, Any]
 
@@ -49,5 +51,4 @@ def _text(value: Any) -> str:
 def write_json(path: Path, machine: Row, reports: list[Report]) -> None:
     """Write reports with what they depend on."""
     content = {"machine": machine, "reports": [asdict(report) for report in reports]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    write_atomically(path, json_bytes(content, indent=1) + b"\n", JSON_FILE)

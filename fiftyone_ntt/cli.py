@@ -157,6 +157,14 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.store.atomic import require_writable
+    from fiftyone_ntt.store.bank_file import BANK_FILE
+    from fiftyone_ntt.store.own_files import PICTURE
+
+    # Before models are loaded for nothing.
+    require_writable(options.output, BANK_FILE)
+    if options.sheet is not None:
+        require_writable(options.sheet, PICTURE)
     bank = _bank_from_references(options, load_chosen_models(options))
     path = bank.save(options.output)
     counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
@@ -174,7 +182,10 @@ def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.labelling import segment_folder
     from fiftyone_ntt.core.pipeline import Pipeline
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
+    from fiftyone_ntt.store.atomic import require_writable
+    from fiftyone_ntt.store.own_files import COCO_FILE
 
+    require_writable(options.output, COCO_FILE)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
@@ -268,9 +279,16 @@ def _export_coco(options: argparse.Namespace) -> int:
 
 
 def _store(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.errors import StoreError
     from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, describe
+    from fiftyone_ntt.store.stored_setups import setup_folders
 
     store = default_store() if options.folder is None else ProposalStore(options.folder)
+    if options.folder is not None and not setup_folders(store.folder):
+        raise StoreError(
+            f"there is no proposal store in {store.folder}. Pass the folder that was given to "
+            "`segment(store=...)` or `--store`."
+        )
     if options.limit_gb is not None:
         store.limit = round(options.limit_gb * 10**9)
     if options.action == "info":

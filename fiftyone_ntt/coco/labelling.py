@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,9 @@ from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.atomic import require_no_folder, write_atomically
+from fiftyone_ntt.store.atomic import require_writable, write_atomically
 from fiftyone_ntt.store.journal import Journal
+from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
 from fiftyone_ntt.store.proposal_source import ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
@@ -95,7 +95,7 @@ def segment_folder(
         images: folder of the images.
         targets: COCO file whose `images` are segmented; its annotations are not looked at.
         pipeline: its bank's class names are category names of `targets`.
-        output: COCO results, JSON; replaced only once complete.
+        output: COCO results, JSON; replaced only once complete, and only if written here.
         inclusive_boxes: boxes as the paper scores them; see `coco_results`.
         store: where the images' proposals are taken from and kept, so that another bank needs no
             network; None to compute all and keep none.
@@ -103,10 +103,11 @@ def segment_folder(
 
     Raises:
         InputError: a malformed file, or a class of the bank that `targets` has no category for.
-        StoreError: `output` cannot be written, or the journal beside it is another run's.
+        StoreError: `output` cannot be written or is another's file, or the journal beside it is
+            another run's.
     """
     output = Path(output)
-    require_no_folder(output)
+    require_writable(output, COCO_FILE)
     file = read_coco(targets)
     category_ids = _category_ids(file, pipeline.bank)
     reading = file_reading(file, Path(images))
@@ -132,7 +133,7 @@ def segment_folder(
         if progress:
             progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
-    write_atomically(output, json.dumps(ordered).encode())
+    write_atomically(output, json_bytes(ordered), COCO_FILE)
     journal.remove()
     return FolderReport(len(file.images), resumed, len(ordered), failures)
 

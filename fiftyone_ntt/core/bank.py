@@ -246,7 +246,12 @@ class MemoryBank:
         return replace(self, negatives=self.negatives.rows(kept), notes=notes)
 
     def save(self, path: str | Path) -> Path:
-        """Write the bank to one safetensors file anyone can load; see `load`."""
+        """Write the bank to one safetensors file anyone can load; see `load`.
+
+        Raises:
+            StoreError: the folder is not there, or the file is something else than a memory bank,
+                which is never replaced; or it cannot be written.
+        """
         return _file_format().save(self, Path(path))
 
     @staticmethod

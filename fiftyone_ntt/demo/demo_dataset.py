@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import fiftyone as fo
 
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+from fiftyone_ntt.drawing.overlays import save_picture
+from fiftyone_ntt.store.atomic import make_folder
 
 DATASET = "fiftyone-ntt-demo"
 GROUND_TRUTH = "ground_truth"
@@ -25,7 +26,7 @@ def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:
     """Draw the demo's scenes and load them into FiftyOne, replacing an earlier demo dataset.
 
     Args:
-        folder: where the pictures are written, as PNG.
+        folder: where the pictures are written, as PNG; made if need be.
         name: of the dataset.
 
     Returns:
@@ -33,7 +34,7 @@ def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:
         `candidate`, to draw references from, and 60 tagged `target`.
     """
     folder = Path(folder).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     samples = [_sample(folder, index) for index in range(CANDIDATES + TARGETS)]
     dataset = fo.Dataset(name, overwrite=True)
     dataset.add_samples(samples, progress=False)
@@ -44,7 +45,7 @@ def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:
 def _sample(folder: Path, index: int) -> fo.Sample:
     scene = generate_scene(NOVEL_CLASSES, seed=_FIRST_SEED + index)
     path = folder / f"scene_{index:03d}.png"
-    cv2.imwrite(str(path), cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR))
+    save_picture(path, scene.image)
     tag = CANDIDATE if index < CANDIDATES else TARGET
     return fo.Sample(filepath=str(path), tags=[tag], **{GROUND_TRUTH: _labels(scene)})
 

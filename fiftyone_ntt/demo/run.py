@@ -13,6 +13,7 @@ from fiftyone_ntt.dataset.labels.masks import detection_mask
 from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES
 from fiftyone_ntt.drawing.overlays import Instance, class_colours, draw_instances, save_sheet
+from fiftyone_ntt.store.atomic import make_folder
 
 PREDICTIONS = "predictions"
 REFERENCE = "reference"
@@ -34,6 +35,7 @@ def run_demo(*, shots: int, seed: int, output: Path, app: bool) -> None:
         output: folder of the pictures; `overlay.png` shows the first predictions.
         app: open the FiftyOne App and wait until it is closed.
     """
+    make_folder(output)
     dataset = make_demo_dataset(output / "images")
     dataset.persistent = True
     print(f"dataset {dataset.name!r}: {len(dataset)} scenes of {len(NOVEL_CLASSES)} novel classes")

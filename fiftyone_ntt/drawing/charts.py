@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.own_files import PICTURE, PICTURE_TEXT
 
 _DPI = 110
 _CLASSES_SHOWN = 80
@@ -78,8 +82,12 @@ def class_chart(metrics: Mapping[str, Mapping[str, float]], *, title: str = "") 
 
 
 def save_chart(chart: Figure, path: str | Path) -> Path:
-    """Write a chart as PNG; returns the path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    chart.savefig(path, dpi=_DPI, format="png")
+    """Write a chart as PNG; returns the path.
+
+    Raises:
+        StoreError: another's file is there, or the file cannot be written.
+    """
+    path, content = Path(path), io.BytesIO()
+    chart.savefig(content, dpi=_DPI, format="png", metadata=dict([PICTURE_TEXT]))
+    write_atomically(path, content.getvalue(), PICTURE)
     return path

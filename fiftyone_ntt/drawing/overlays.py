@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
+from PIL import Image, PngImagePlugin
+
+from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.own_files import PICTURE, PICTURE_TEXT
 
 Pixels = UInt8[np.ndarray, "H W 3"]
 
@@ -74,7 +79,17 @@ def save_sheet(path: str | Path, pictures: Sequence[Pixels], columns: int) -> Pa
     for index, picture in enumerate(pictures):
         top, left = (index // columns) * (height + _GAP), (index % columns) * (width + _GAP)
         sheet[top : top + height, left : left + width] = picture
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    return save_picture(path, sheet)
+
+
+def save_picture(path: str | Path, pixels: Pixels) -> Path:
+    """Write a picture, uint8 `[H, W, 3]`, as PNG; returns the path.
+
+    Raises:
+        StoreError: another's file is there, or the file cannot be written.
+    """
+    path, content, text = Path(path), io.BytesIO(), PngImagePlugin.PngInfo()
+    text.add_text(*PICTURE_TEXT)
+    Image.fromarray(pixels).save(content, "PNG", pnginfo=text)
+    write_atomically(path, content.getvalue(), PICTURE)
     return path

@@ -19,6 +19,8 @@ from fiftyone_ntt.drawing.overlays import (
     save_sheet,
 )
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.store.atomic import require_writable
+from fiftyone_ntt.store.own_files import PICTURE
 
 _SIDE = 144
 _CAPTION = 16
@@ -32,7 +34,8 @@ def save_reference_sheet(
 
     Args:
         references: by class; images are read one at a time.
-        path: of the PNG.
+        path: of the PNG, in a folder that is there. A picture drawn here is replaced, other files
+            are not.
         columns: pictures per row; each class begins a new one.
 
     Returns:
@@ -40,7 +43,9 @@ def save_reference_sheet(
 
     Raises:
         InputError: there are no references, or an image cannot be read.
+        StoreError: another's file is there, or the file cannot be written.
     """
+    require_writable(Path(path), PICTURE)
     colours = class_colours(tuple(references))
     rows = {name: [_picture(name, r, colours) for r in group] for name, group in references.items()}
     if not any(rows.values()):

@@ -27,7 +27,8 @@ from fiftyone_ntt.protocols.data import as_content, require_images
 from fiftyone_ntt.protocols.draws import INCLUSIVE, PIXELS, Draw, Setup
 from fiftyone_ntt.protocols.published import SEEDS
 from fiftyone_ntt.protocols.record import Benchmark, resume_benchmark
-from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.atomic import make_folder, require_writable, write_atomically
+from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
 from fiftyone_ntt.store.proposal_store import ProposalStore, default_store
 
 OnDraw = Callable[[Draw], None]
@@ -75,8 +76,8 @@ def run_benchmark(
     Args:
         protocol: `coco-fewshot`, `coco-20i`, `voc`, `lvis`, `cd-fsod` or `toy`.
         data: folder of the datasets, as published; what is missing is named.
-        output: folder of the outcome: `benchmark.json`, and a folder per draw with the references
-            chosen and their bank.
+        output: folder of the outcome, made if need be: `benchmark.json`, and a folder per draw with
+            the references chosen and their bank.
         models: a named set or loaded models.
         device: where a named set runs: `cpu`, `cuda`, `auto`, ...
         shots: references per class; the published numbers when None.
@@ -129,6 +130,7 @@ def run_benchmark(
     work = _RunContext(chosen, loaded, setup, kept, keep_results, sheets, progress)
     folder = Path(output)
     benchmark = resume_benchmark(folder, setup)
+    make_folder(folder)
     for part in found:
         benchmark = _with_part_data(benchmark, part, folder)
     for part, count, seed in _planned_draws(found, wanted, seeds):
@@ -210,7 +212,8 @@ def _with_part_data(benchmark: Benchmark, part: Part, folder: Path) -> Benchmark
     if part.name not in benchmark.data or not targets.exists():
         file = part.targets()
         require_images(part.root, file)
-        write_atomically(targets, json.dumps(as_content(file)).encode())
+        make_folder(targets.parent)
+        write_atomically(targets, json_bytes(as_content(file)), COCO_FILE)
         benchmark = benchmark.with_part(part.name, files)
         benchmark.save(folder)
     return benchmark
@@ -236,10 +239,13 @@ def _run_draw(work: _RunContext, part: Part, folder: Path, shots: int, seed: int
     references = own / "references.json"
     if not references.exists():
         content = part.references(shots, seed or 0)
-        write_atomically(references, json.dumps(content).encode())
+        for made in (own.parent, own):
+            make_folder(made)
+        write_atomically(references, json_bytes(content), COCO_FILE)
     if work.sheets:
         groups = references_by_class(read_coco(references), part.root)
         save_reference_sheet(groups, own / "references.png")
+    require_writable(results, COCO_FILE)
     if not results.exists():
         _segment_targets(work, part, own, targets, results)
     outcome = work.protocol.score(results, targets, work.setup.confidence_threshold or 0.0)

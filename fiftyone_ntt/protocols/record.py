@@ -11,6 +11,7 @@ from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.protocols.draws import Draw, Setup, differences
 from fiftyone_ntt.protocols.summary import describe
 from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.own_files import FileKind, json_bytes
 
 VERSION = 1
 FILE = "benchmark.json"
@@ -52,7 +53,7 @@ class Benchmark:
         """Write `benchmark.json`; returns its path."""
         path = folder / FILE
         content = {"version": VERSION, **asdict(self)}
-        write_atomically(path, json.dumps(content, indent=1).encode())
+        write_atomically(path, json_bytes(content, indent=1), _BENCHMARK)
         return path
 
 
@@ -76,6 +77,17 @@ def load_benchmark(path: str | Path) -> Benchmark:
         raise StoreError(
             f"{path} is not a benchmark: {error}. Pass the {FILE} that `benchmark` wrote."
         ) from error
+
+
+def _is_benchmark(path: Path) -> bool:
+    try:
+        load_benchmark(path)
+    except StoreError:
+        return False
+    return True
+
+
+_BENCHMARK = FileKind("benchmark", _is_benchmark)
 
 
 def resume_benchmark(folder: Path, setup: Setup) -> Benchmark:

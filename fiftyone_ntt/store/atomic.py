@@ -1,46 +1,127 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and never over a file that is not ours."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.store.own_files import FileKind
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, kind: FileKind, *, overwrite: bool = True) -> None:
     """Write `content` to `path`; a failure leaves what was there before.
 
+    Args:
+        path: of a new file, or of one of the same kind that this package wrote. A link is followed.
+        content: of the file.
+        kind: of the file.
+        overwrite: replace the file that is there, if it is ours.
+
     Raises:
-        StoreError: the file cannot be written, with the system's reason.
+        StoreError: another file is there, or the file cannot be written, with the system's reason.
     """
-    require_no_folder(path)
+    require_writable(path, kind, overwrite=overwrite)
+    target = Path(os.path.realpath(path))
     # A draft of its own for every writer, made with the permissions any other file would get.
-    draft = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    draft = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+        with _told(path):
+            with draft.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if not _linked(draft, target):
+                require_writable(path, kind, overwrite=overwrite)
+                os.replace(draft, target)
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
 
 
-def require_no_folder(path: Path) -> None:
-    """Check that `path` can be the path of a file, before work is spent on its content.
+def _linked(draft: Path, target: Path) -> bool:
+    """Let `target` be the draft's name too; unlike renaming, this fails where a file came meanwhile
+    (and on a file system without links)."""
+    try:
+        os.link(draft, target)
+    except OSError:
+        return False
+    return True
+
+
+def require_writable(path: Path, kind: FileKind, *, overwrite: bool = True) -> None:
+    """Check that `write_atomically` may write, before work is spent on the content.
 
     Raises:
-        StoreError: it is a folder.
+        StoreError: there is no folder for it, or something is there that must stay.
+    """
+    with _told(path):
+        if not path.exists():
+            _require_folder(path)
+            return
+        require_ordinary(path)
+        ours = kind.wrote(path)
+    if not ours:
+        raise StoreError(
+            f"{path} is no {kind.name} that fiftyone-ntt wrote, so it is not replaced. Move it, or "
+            "choose another path."
+        )
+    if not overwrite:
+        raise StoreError(f"{path} exists. Pass overwrite=True to replace it, or another path.")
+
+
+def require_ordinary(path: Path) -> None:
+    """Check that what is at `path`, if anything, is a file with a content of its own.
+
+    Raises:
+        StoreError: it is a folder, a device, a pipe or a socket.
     """
     if path.is_dir():
         raise StoreError(f"{path} is a folder. Pass the path of a file to write.")
+    if path.exists() and not path.is_file():
+        raise StoreError(
+            f"{path} is a device, a pipe or a socket. Pass the path of a file to write."
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder that a user named; one that is there is fine.
+
+    Those above it are not made: a missing one is more likely a slip.
+
+    Raises:
+        StoreError: it cannot be made, or is something else.
+    """
+    with _told(folder):
+        if folder.is_dir():
+            return
+        if folder.exists():
+            raise StoreError(f"{folder} is a file. Pass the path of a folder.")
+        _require_folder(folder)
+        folder.mkdir(exist_ok=True)
+
+
+def _require_folder(path: Path) -> None:
+    parent = Path(os.path.realpath(path)).parent
+    if not parent.is_dir():
+        raise StoreError(
+            f"{path} cannot be written: there is no folder {parent}. Make it, or choose another "
+            "path."
+        )
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the system refuses about `path` becomes a message for the user."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:

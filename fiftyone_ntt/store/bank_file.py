@@ -15,10 +15,11 @@ from fiftyone_ntt.core.bank import (
 )
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.own_files import FileKind
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
 
 # The bank itself too: whoever takes it from here can save and load it.
-__all__ = ["MemoryBank", "bank_bytes", "bank_from_bytes", "load_bank", "save_bank"]
+__all__ = ["BANK_FILE", "MemoryBank", "bank_bytes", "bank_from_bytes", "load_bank", "save_bank"]
 
 _FORMAT = SealedFormat(
     "memory bank",
@@ -26,16 +27,22 @@ _FORMAT = SealedFormat(
     source="`MemoryBank.save`",
     remedy="Copy it again from where it came from, or rebuild it.",
 )
+BANK_FILE = FileKind(_FORMAT.name, _FORMAT.wrote)
 
 
-def save_bank(bank: MemoryBank, path: str | Path) -> Path:
+def save_bank(bank: MemoryBank, path: str | Path, *, overwrite: bool = True) -> Path:
     """Write a bank to `path`, replacing the file only once it is complete.
 
+    Args:
+        bank: of any origin.
+        path: in a folder that is there. A file that is no memory bank is not replaced.
+        overwrite: replace a bank that is there.
+
     Raises:
-        StoreError: the file cannot be written.
+        StoreError: another file is there, or the file cannot be written.
     """
     path = Path(path)
-    write_atomically(path, bank_bytes(bank))
+    write_atomically(path, bank_bytes(bank), BANK_FILE, overwrite=overwrite)
     return path
 
 

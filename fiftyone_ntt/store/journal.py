@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.errors import StoreError
-from fiftyone_ntt.store.atomic import cannot_write, write_atomically
+from fiftyone_ntt.store.atomic import cannot_write, require_ordinary, write_atomically
+from fiftyone_ntt.store.own_files import FileKind
 
 _HEAD = b'{"fiftyone-ntt journal": 1, "run": '
 
@@ -31,6 +32,7 @@ class Journal:
     def __init__(self, path: Path, identity: str) -> None:
         self._path = path
         self._head = _HEAD + json.dumps(identity).encode() + b"}\n"
+        require_ordinary(path)
         self.records = self._read() if path.exists() else []
 
     def _read(self) -> list[Any]:
@@ -45,7 +47,7 @@ class Journal:
             raise StoreError(f"{self._path} holds {holds}")
         records = list(_whole_records(lines))
         # Appending must go on after the last whole line.
-        write_atomically(self._path, b"".join([self._head, *lines[: len(records)]]))
+        write_atomically(self._path, b"".join([self._head, *lines[: len(records)]]), _JOURNAL)
         return records
 
     def append(self, record: Any) -> None:
@@ -55,7 +57,6 @@ class Journal:
             StoreError: the file cannot be written.
         """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
                 if file.tell() == 0:
                     file.write(self._head)
@@ -78,6 +79,14 @@ def _lines(path: Path) -> list[bytes]:
         raise StoreError(
             f"{path} cannot be read: {error.strerror or error}. Move it, or choose another output."
         ) from error
+
+
+def _begins_a_journal(path: Path) -> bool:
+    head = _lines(path)[0]
+    return head.startswith(_HEAD) or _is_cut_head(head)
+
+
+_JOURNAL = FileKind("journal", _begins_a_journal)
 
 
 def _is_cut_head(head: bytes) -> bool:

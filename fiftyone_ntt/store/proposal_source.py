@@ -43,6 +43,7 @@ class ProposalSource:
 
     Raises:
         InputError: there is a store, but the pipeline's proposals depend on its bank.
+        StoreError: the store's folder holds other things.
     """
 
     pipeline: Pipeline
@@ -52,6 +53,7 @@ class ProposalSource:
     def __post_init__(self) -> None:
         if self.store is not None:
             check_stored_mode(self.pipeline.mode)
+            self.store.check_folder()
 
     def load(self, path: str | Path) -> LoadedImage:
         """What can be done without the models: stored proposals, or else the image.

@@ -2,7 +2,8 @@
 
 One folder per setup (models and settings), in it one sealed file per image, named by the hash of
 the image file's content. Files are written whole, so several processes may share a store; one that
-is damaged or foreign counts as absent and is computed again.
+is damaged or foreign counts as absent and is computed again. What else lies in the folder stays: a
+file is the store's if its place, its name and what it holds say so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +31,18 @@ from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
-from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.atomic import cannot_write, write_atomically
+from fiftyone_ntt.store.own_files import FileKind
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
-from fiftyone_ntt.store.stored_setups import SETUP_FILE, default_folder
+from fiftyone_ntt.store.stored_setups import (
+    SETUP_FILE,
+    default_folder,
+    entries,
+    is_own_folder,
+    named_like_setup,
+    read_setup,
+    setup_folders,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +53,22 @@ _FORMAT = SealedFormat(
     remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
 )
 _SIZE_FILE = "size"
+
+AS_STORED = "-as-stored"
+"""Marks the proposals of an image whose EXIF orientation was not applied: they differ from those of
+the same file when it is."""
+_PART_NAME = re.compile("[0-9a-f]{2}")
+_FILE_NAME = re.compile(rf"[0-9a-f]{{32}}({AS_STORED})?\.safetensors")
+
+
+def _or_empty(wrote: Callable[[Path], bool]) -> Callable[[Path], bool]:
+    """For files at places of the store's own: of an empty one, nobody would miss the content."""
+    return lambda path: path.stat().st_size == 0 or wrote(path)
+
+
+_PROPOSALS = FileKind(_FORMAT.name, _or_empty(_FORMAT.wrote))
+_SETUP = FileKind("description of a setup", _or_empty(lambda path: bool(read_setup(path))))
+_SIZE = FileKind("size of a proposal store", _or_empty(lambda path: path.read_bytes().isdigit()))
 
 _FILLED_SHARE = 0.95
 """Of the limit, what eviction leaves: one that freed no more than needed would be due at once."""
@@ -135,40 +163,71 @@ class ProposalStore:
         Raises:
             StoreError: the file cannot be written.
         """
-        folder = self._setup_folder(setup)
-        if not (folder / SETUP_FILE).exists():
+        folder, path = self._setup_folder(setup), self._path(setup, image)
+        if not read_setup(folder / SETUP_FILE):
+            self.check_folder()
+            _make(folder)
             description = json.dumps(dataclasses.asdict(setup), indent=1)
-            write_atomically(folder / SETUP_FILE, description.encode())
+            write_atomically(folder / SETUP_FILE, description.encode(), _SETUP)
         kept = dataclasses.replace(rounded(proposals), known_overlaps=proposals.overlaps)
         data = _bytes_of(kept)
-        write_atomically(self._path(setup, image), data)
+        _make(path.parent)
+        write_atomically(path, data, _PROPOSALS)
         self._unaccounted += len(data)
         if self._unaccounted > self.limit * _CHECKED_SHARE:
             self.keep_within_limit()
         return kept
 
+    def check_folder(self) -> None:
+        """Check that the folder is a store, or can become one.
+
+        Raises:
+            StoreError: it holds other things and no proposals, or is a file.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise StoreError(f"proposal store {self.folder} is a file. Pass a folder.")
+        if setup_folders(self.folder):
+            return
+        others = [
+            path.name
+            for path in entries(self.folder)
+            if not (path.name.startswith(".") or path.name == _SIZE_FILE or named_like_setup(path))
+        ]
+        if others:
+            raise StoreError(
+                f"{self.folder} is no proposal store: it holds {', '.join(others[:3])} and no "
+                "proposals, so nothing in it is touched. Pass the folder of a store, or a new one."
+            )
+
     def setups(self) -> list[ProposalSetup]:
         """The setups of which it holds proposals."""
-        return [_read_setup(path) for path in sorted(self.folder.glob(f"*/{SETUP_FILE}"))]
+        return [_read_setup(folder / SETUP_FILE) for folder in setup_folders(self.folder)]
 
     def usage(self, setup: ProposalSetup) -> Usage:
         """What it holds of a setup; lists all its files."""
-        sizes = [path.stat().st_size for path in _files(self._setup_folder(setup))]
+        sizes = [status.st_size for _, status in _files([self._setup_folder(setup)])]
         return Usage(len(sizes), sum(sizes))
 
     def verify(self) -> list[Path]:
-        """Read every file, and delete those that are damaged or foreign.
+        """Read every file, and delete those that are damaged or of another version.
 
         Returns:
-            the files deleted.
+            the files deleted; what is not the store's own stays.
+
+        Raises:
+            StoreError: the folder is no store, or a file cannot be deleted.
         """
+        self.check_folder()
         deleted = []
-        for path in _files(self.folder):
+        for path, _ in _files(setup_folders(self.folder)):
             try:
                 _read(path.read_bytes(), str(path))
+            except FileNotFoundError:  # another process was faster
+                continue
             except StoreError:
-                path.unlink(missing_ok=True)
-                deleted.append(path)
+                deleted += [path] if _delete(path) else []
+            except OSError as error:
+                logger.warning("%s cannot be read: %s", path, error.strerror or error)
         return deleted
 
     def keep_within_limit(self) -> list[Path]:
@@ -191,17 +250,23 @@ class ProposalStore:
         until a twentieth of the limit is free.
 
         Returns:
-            the files deleted.
+            the files deleted; what is not the store's own stays.
+
+        Raises:
+            StoreError: the folder is no store, or a file cannot be deleted.
         """
-        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in _files(self.folder)]
+        self.check_folder()
+        files = [
+            (status.st_mtime, status.st_size, path)
+            for path, status in _files(setup_folders(self.folder))
+        ]
         total = sum(size for _, size, _ in files)
         deleted = []
         if total > self.limit:
             for _, size, path in sorted(files):
                 if total <= self.limit * _FILLED_SHARE:
                     break
-                path.unlink(missing_ok=True)
-                deleted.append(path)
+                deleted += [path] if _delete(path) else []
                 total -= size
         self._note_size(total)
         return deleted
@@ -214,9 +279,13 @@ class ProposalStore:
 
     def _note_size(self, size: float) -> None:
         self._unaccounted = 0
-        # Writers at the same moment lose each other's addition: the next listing finds it.
-        if self.folder.is_dir():
-            write_atomically(self.folder / _SIZE_FILE, str(round(size)).encode())
+        if not setup_folders(self.folder):
+            return
+        try:
+            # Writers at the same moment lose each other's addition: the next listing finds it.
+            write_atomically(self.folder / _SIZE_FILE, str(round(size)).encode(), _SIZE)
+        except StoreError as error:  # then it is listed more often
+            logger.warning("%s", error)
 
     def _setup_folder(self, setup: ProposalSetup) -> Path:
         text = json.dumps(_identifying_fields(setup), sort_keys=True)
@@ -251,8 +320,47 @@ def _identifying_fields(setup: ProposalSetup) -> dict[str, Any]:
     return dataclasses.asdict(dataclasses.replace(setup, settings=settings))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return folder.glob("**/*.safetensors")
+def _files(setups: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """What lies in folders of setups where proposals do, under such a name; links are not followed.
+
+    A file that another process deletes meanwhile is left out.
+    """
+    for part in (part for folder in setups for part in entries(folder)):
+        if not (_PART_NAME.fullmatch(part.name) and is_own_folder(part)):
+            continue
+        for path in entries(part):
+            if not (_FILE_NAME.fullmatch(path.name) and path.name.startswith(part.name)):
+                continue
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield path, status
+
+
+def _delete(path: Path) -> bool:
+    """Delete a file under a proposal file's name, if it is one; whether it was deleted here."""
+    try:
+        if _PROPOSALS.wrote(path):
+            path.unlink()
+            return True
+        logger.warning("%s is no proposal file, so it stays. Move it out of the store.", path)
+    except FileNotFoundError:  # another process was faster
+        pass
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be deleted: {error.strerror or error}. Change the permissions of its "
+            "folder."
+        ) from error
+    return False
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _read_setup(path: Path) -> ProposalSetup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,11 @@ Arrays = dict[str, Shaped[np.ndarray, " ..."]]
 """By name, of any type."""
 
 _HEADER = "fiftyone_ntt"
+_BEGINNING = b'{"__metadata__":{"' + _HEADER.encode() + b'":'
+"""Of the header of any sealed file, after its size."""
+_PEEK = 4096
+_LONGEST = 2**24
+"""Bytes of a header that are looked through for what it is the header of."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,20 @@ class SealedFormat:
         if _checksum(header, arrays) != header.get("checksum"):
             raise self.corrupt(origin, "its checksum does not match its content")
         return header, arrays
+
+    def wrote(self, path: Path) -> bool:
+        """Whether a file was written in this format, of any version, by what its header says.
+
+        It may be damaged further on; one whose header is damaged may as well be another's.
+        """
+        with path.open("rb") as file:
+            head = file.read(_PEEK)
+            if not head[8:].startswith(_BEGINNING):
+                return False
+            size = 8 + min(int.from_bytes(head[:8], "little"), _LONGEST)
+            head += file.read(max(size - len(head), 0))
+        words = f'"format": {json.dumps(self._title)}'
+        return json.dumps(words)[1:-1].encode() in head[8:size]
 
     def corrupt(self, origin: str, reason: str) -> StoreError:
         """What to tell the user of a damaged file."""

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from fiftyone_ntt.errors import StoreError
 
 FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
 """Environment variable that moves the default store."""
 SETUP_FILE = "setup.json"
 """In the folder of each setup, the models and settings of its proposals."""
+_SETUP_NAME = re.compile("[0-9a-f]{16}")
 
 
 def default_folder() -> Path:
@@ -31,12 +37,54 @@ def stored_grids(encoder: str) -> list[int]:
         >>> ntt.stored_grids(bank.encoder)
         [32]
     """
-    found = set()
-    for path in default_folder().glob(f"*/{SETUP_FILE}"):
-        try:
-            setup = json.loads(path.read_text())
-            if setup["encoder"] == encoder:
-                found.add(int(setup["settings"]["points_per_side"]))
-        except (OSError, ValueError, TypeError, KeyError):
-            continue  # `store verify` tells of it; here it only cannot be chosen
-    return sorted(found)
+    try:
+        setups = [read_setup(folder / SETUP_FILE) for folder in setup_folders(default_folder())]
+    except StoreError:
+        return []  # `segment` tells of it; here it only cannot be chosen
+    found = [setup["settings"] for setup in setups if setup["encoder"] == encoder]
+    return sorted({int(settings["points_per_side"]) for settings in found})
+
+
+def setup_folders(store: Path) -> list[Path]:
+    """The folders of a store that are known to be its own: by name, and by what describes them."""
+    return [
+        folder
+        for folder in entries(store)
+        if named_like_setup(folder) and is_own_folder(folder) and read_setup(folder / SETUP_FILE)
+    ]
+
+
+def named_like_setup(folder: Path) -> bool:
+    """Whether a folder has the name of a setup's."""
+    return _SETUP_NAME.fullmatch(folder.name) is not None
+
+
+def is_own_folder(path: Path) -> bool:
+    """Whether a path is a folder, and no link to one elsewhere."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def read_setup(path: Path) -> dict[str, Any]:
+    """The description of a setup; empty where the file is absent, damaged or something else."""
+    try:
+        content = json.loads(path.read_text())
+        int(content["settings"]["points_per_side"])
+        return dict(content) if {"encoder", "segmenter"} <= content.keys() else {}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def entries(folder: Path) -> Iterator[Path]:
+    """What a folder holds, in order; nothing where it is absent or goes meanwhile.
+
+    Raises:
+        StoreError: it cannot be listed.
+    """
+    try:
+        yield from sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise StoreError(
+            f"{folder} cannot be listed: {error.strerror or error}. Check its permissions."
+        ) from error

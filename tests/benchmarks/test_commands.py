@@ -12,7 +12,7 @@ from benchmarks.__main__ import main
 
 
 def run(command: str, tmp_path: Path, *options: str) -> list[dict[str, Any]]:
-    output = tmp_path / "out" / "benchmarks.json"
+    output = tmp_path / "benchmarks.json"
     assert main([command, "--quick", "--output", str(output), *options]) == 0
     content = json.loads(output.read_text())
     assert content["machine"]["device"] == "cpu"

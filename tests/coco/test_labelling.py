@@ -37,6 +37,7 @@ class Folder:
         self.images = write_images(root / "images", [1, 2, 5, 9])
         self.references = write(root / "refs.json", content([1, 2], self.annotations()))
         self.targets = write(root / "targets.json", content(IMAGES))
+        (root / "out").mkdir()
         self.output = root / "out" / "results.json"
         self.journal = root / "out" / "results.json.journal"
 
@@ -252,11 +253,11 @@ def test_what_does_not_fit_is_refused_before_any_work(folder: Folder) -> None:
 
 
 def test_an_old_output_stays_until_the_new_one_is_complete(folder: Folder) -> None:
-    folder.output.parent.mkdir()
-    folder.output.write_text("old")
+    folder.segment()
+    old = folder.output.read_bytes()
     with pytest.raises(Killed):
         folder.segment(progress=kill_after(3))
-    assert folder.output.read_text() == "old"
+    assert folder.output.read_bytes() == old
 
 
 def test_boxes_are_those_of_their_masks_as_coco_has_them(folder: Folder) -> None:

@@ -42,7 +42,7 @@ def test_of_many_classes_the_best_and_the_worst_are_shown() -> None:
 
 
 def test_saving(tmp_path: Path) -> None:
-    path = save_chart(shots_chart(CURVES), tmp_path / "new" / "curve.png")
+    path = save_chart(shots_chart(CURVES), tmp_path / "curve.png")
     with Image.open(path) as image:
         assert image.format == "PNG" and image.width > 400
         assert len(image.convert("RGB").getcolors(10**6) or []) > 20

@@ -33,7 +33,7 @@ def test_a_row_per_class_in_its_colour(tmp_path: Path, masked: bool) -> None:
         "bird": [reference("1", (50, 40, 30, 30), masked=masked)],
         "boat": [reference(str(i), (20 * i, 20, 40, 60), masked=masked) for i in (2, 3, 4)],
     }
-    path = save_reference_sheet(references, tmp_path / "new" / "sheet.png", columns=2)
+    path = save_reference_sheet(references, tmp_path / "sheet.png", columns=2)
     sheet = np.asarray(Image.open(path).convert("RGB"))
     # Three rows of two: one for the bird, two for the boats.
     assert sheet.shape == (3 * 168 - 8, 2 * 152 - 8, 3)

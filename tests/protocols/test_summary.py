@@ -74,6 +74,8 @@ def test_parts_with_one_published_draw_have_no_spread_together() -> None:
 
 def test_comparing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = benchmark(draw("1", 1, 33, 0.5), draw("2", 1, 33, 0.6), models="large")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
     first, second = VOC.save(tmp_path / "a"), other.save(tmp_path / "b")
     assert load_benchmark(first) == VOC
     assert main(["benchmark", "compare", str(first), str(second.parent)]) == 0

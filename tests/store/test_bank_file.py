@@ -63,7 +63,7 @@ def assert_same(found: MemoryBank, expected: MemoryBank) -> None:
 @pytest.mark.parametrize("negatives", [0, 3])
 def test_round_trip_is_exact(tmp_path: Path, negatives: int) -> None:
     bank = example(negatives)
-    path = bank.save(tmp_path / "new folder" / "bank.safetensors")
+    path = bank.save(tmp_path / "bank.safetensors")
     assert_same(MemoryBank.load(path), bank)
     assert os.listdir(path.parent) == ["bank.safetensors"]
 

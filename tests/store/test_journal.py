@@ -22,7 +22,7 @@ def journal_of(path: Path, identity: str = "run-1") -> Journal:
 
 
 def test_records_come_back(tmp_path: Path) -> None:
-    path = tmp_path / "folder" / "out.json.journal"
+    path = tmp_path / "out.json.journal"
     assert journal_of(path).records == RECORDS
     assert Journal(path, "run-1").records == RECORDS
     assert os.listdir(path.parent) == [path.name]
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_journal_is_refused_and_kept(tmp_path: Path, content: 
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"cannot be read"):
+    with pytest.raises(StoreError, match=r"is a folder. Pass the path of a file"):
         Journal(tmp_path, "run-1")
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store import proposal_store
+from fiftyone_ntt.store.bank_file import bank_bytes
 from fiftyone_ntt.store.proposal_store import (
     ProposalStore,
     default_store,
@@ -23,6 +27,7 @@ from fiftyone_ntt.store.proposal_store import (
     rounded,
 )
 from tests.core.toy_models import toy_proposals
+from tests.store.test_bank_file import example as example_bank
 
 SETUP = ProposalSetup("encoder:1", "segmenter:1", ProposalSettings())
 
@@ -130,10 +135,166 @@ def test_verify_deletes_damaged_files_only(tmp_path: Path) -> None:
     for key in ("aa" * 16, "bb" * 16, "cc" * 16):
         store.put(SETUP, key, example())
     damaged = next(tmp_path.glob("*/bb/*.safetensors"))
-    damaged.write_bytes(b"something else")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
     assert store.verify() == [damaged]
     assert store.verify() == []
     assert store.usage(SETUP).images == 2
+
+
+def bystanders(folder: Path) -> dict[Path, bytes]:
+    """Files of others in a store: some only their place tells apart, some only their name, and some
+    only their content."""
+    (setup,) = (path for path in folder.iterdir() if path.is_dir())
+    weights = save({"layer": np.ones(5000)})
+    bank, key = bank_bytes(example_bank()), "ab" * 16
+    proposals = next(folder.glob("**/*.safetensors")).read_bytes()
+    content = {
+        folder / "model.safetensors": weights,
+        folder / f"{key}.safetensors": proposals[:-1],
+        folder / "ab" / f"{key}.safetensors": proposals[:-1],
+        folder / "0123456789abcdef" / "ab" / f"{key}.safetensors": proposals[:-1],
+        setup / "bank.safetensors": bank,
+        setup / "ab" / "weights.safetensors": proposals[:-1],
+        setup / "ab" / f"{key}.safetensors.bak": proposals[:-1],
+        setup / "ab" / f"{'cd' * 16}.safetensors": proposals[:-1],
+        setup / "ab" / f"{key}.safetensors": bank,
+        setup / "ac" / f"{'ac' * 16}.safetensors": weights,
+        setup / "ad" / f"{'ad' * 16}.safetensors": b"notes",
+        setup / "notes" / f"{key}.safetensors": proposals[:-1],
+    }
+    for path, data in content.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (1, 1))
+    (setup / "ae").symlink_to(folder / "ab")
+    (setup / "af").mkdir()
+    (setup / "af" / f"{'af' * 16}.safetensors").symlink_to(folder / "model.safetensors")
+    return content
+
+
+def test_files_of_others_are_never_deleted(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path, limit=0)
+    store.put(SETUP, "00" * 16, example(count=300))
+    store.limit = 10**9
+    store.put(SETUP, "00" * 16, example(count=300))
+    others = bystanders(tmp_path)
+    assert store.verify() == []
+    store.limit = 0
+    (ours,) = store.evict()
+    assert ours.name == f"{'00' * 16}.safetensors"
+    assert {path: path.read_bytes() for path in others} == others
+    with pytest.raises(StoreError, match=r"is no proposal file that fiftyone-ntt wrote"):
+        store.put(SETUP, "ac" * 16, example())
+    store.put(SETUP, "00" * 16, example())
+    assert {path: path.read_bytes() for path in others} == others
+
+
+def test_what_a_crash_left_empty_is_the_stores(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    for key in ("aa" * 16, "bb" * 16):
+        store.put(SETUP, key, example())
+        next(tmp_path.glob(f"**/{key}.safetensors")).write_bytes(b"")
+    store.put(SETUP, "aa" * 16, example())
+    assert [path.stem for path in store.verify()] == ["bb" * 16]
+    assert store.get(SETUP, "aa" * 16) is not None
+
+
+def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    weights = save({"layer": np.ones(5000)})
+    for name in ("model.safetensors", "size", "notes.txt"):
+        (tmp_path / name).write_bytes(weights)
+    (tmp_path / "0123456789abcdef").mkdir()
+    store = ProposalStore(tmp_path, limit=0)
+    for act in (
+        store.verify,
+        store.evict,
+        store.keep_within_limit,
+        lambda: store.put(SETUP, "ab" * 16, example()),
+    ):
+        with pytest.raises(StoreError, match=r"is no proposal store: it holds model.*Pass the fo"):
+            act()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "0123456789abcdef",
+        "model.safetensors",
+        "notes.txt",
+        "size",
+    ]
+    assert (tmp_path / "size").read_bytes() == weights
+    with pytest.raises(StoreError, match=r"size is a file. Pass a folder"):
+        ProposalStore(tmp_path / "size").check_folder()
+
+
+def test_an_empty_or_missing_folder_becomes_a_store(tmp_path: Path) -> None:
+    (tmp_path / ".DS_Store").touch()
+    for folder in (tmp_path, tmp_path / "a" / "b"):
+        store = ProposalStore(folder)
+        assert store.verify() == store.evict() == store.keep_within_limit() == []
+        store.put(SETUP, "ab" * 16, example())
+        assert store.get(SETUP, "ab" * 16) is not None
+
+
+def test_a_file_called_size_is_not_overwritten(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "ab" * 16, example())
+    (tmp_path / "size").write_text("XL")
+    assert store.evict() == []
+    assert (tmp_path / "size").read_text() == "XL"
+    assert "is no size of a proposal store" in caplog.text
+
+
+@pytest.mark.parametrize("act", ["verify", "evict", "usage"])
+@pytest.mark.parametrize("moment", ["while they are listed", "once they are listed"])
+def test_files_that_another_process_deletes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str, moment: str
+) -> None:
+    store = ProposalStore(tmp_path)
+    for key in ("aa" * 16, "bb" * 16):
+        store.put(SETUP, key, example())
+    for path in tmp_path.glob("**/*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1])
+    store.limit = 0
+    files, entries = proposal_store._files, proposal_store.entries
+
+    def gone(found: list[Any]) -> list[Any]:
+        for path in tmp_path.glob("**/*.safetensors"):
+            path.unlink()
+        return found
+
+    if moment == "once they are listed":
+        monkeypatch.setattr(proposal_store, "_files", lambda setups: gone(list(files(setups))))
+    else:
+        monkeypatch.setattr(
+            proposal_store,
+            "entries",
+            lambda folder: (
+                gone(list(entries(folder))) if len(folder.name) == 2 else entries(folder)
+            ),
+        )
+    if act == "usage":
+        assert store.usage(SETUP).images == (2 if moment == "once they are listed" else 0)
+    else:
+        assert getattr(store, act)() == []
+
+
+def hammer(folder: Path, act: str) -> None:
+    """What one process does to a full store that others work on."""
+    store = ProposalStore(folder, limit=12 * 1300)
+    for index in range(30):
+        store.put(SETUP, f"{index % 20:02}" * 16, example())
+        getattr(store, act)()
+        store.usage(SETUP)
+
+
+@pytest.mark.slow
+def test_processes_fill_verify_and_prune_one_full_store(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+        assert list(pool.map(hammer, [tmp_path] * 3, ["evict", "verify", "evict"])) == [None] * 3
+    store = ProposalStore(tmp_path)
+    assert store.verify() == []
+    assert 0 < store.usage(SETUP).images < 20
+    assert not list(tmp_path.glob("**/.*.part"))
 
 
 def test_evict_deletes_what_was_not_used_for_longest(tmp_path: Path) -> None:
@@ -157,7 +318,7 @@ def test_the_store_is_listed_only_when_it_may_be_full(
     listings = []
     files = proposal_store._files
     monkeypatch.setattr(
-        proposal_store, "_files", lambda folder: listings.append(folder) or files(folder)
+        proposal_store, "_files", lambda setups: listings.append(setups) or files(setups)
     )
     size = len(proposal_store._bytes_of(example()))
     store = ProposalStore(tmp_path, limit=6 * size)
@@ -165,7 +326,7 @@ def test_the_store_is_listed_only_when_it_may_be_full(
         store.put(SETUP, f"{index:032}", example())
     assert len(listings) == 4  # the first time, then at 7, 9 and 11: a sixth is freed each time
     assert store.usage(SETUP).images <= 6
-    (tmp_path / "size").write_text("damaged")
+    (tmp_path / "size").write_text("")
     assert ProposalStore(tmp_path, limit=6 * size).keep_within_limit() == []
     assert int((tmp_path / "size").read_text()) == store.usage(SETUP).bytes
 

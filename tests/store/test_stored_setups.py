@@ -28,9 +28,11 @@ def test_grids_of_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("c", "e2", 8),
         ("d", "e1", 32),
     ):
-        store_setup(tmp_path, name, {"encoder": encoder, "settings": {"points_per_side": points}})
-    store_setup(tmp_path, "damaged", "{")
-    store_setup(tmp_path, "foreign", ["something else"])
+        setup = {"segmenter": "s", "settings": {"points_per_side": points}}
+        store_setup(tmp_path, name * 16, {"encoder": encoder, **setup})
+    store_setup(tmp_path, "my notes", {"encoder": "e1", **setup})
+    store_setup(tmp_path, "e" * 16, "{")
+    store_setup(tmp_path, "f" * 16, ["something else"])
     assert stored_grids("e1") == [16, 32]
     assert stored_grids("e3") == []
 

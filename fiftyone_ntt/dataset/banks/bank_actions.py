@@ -18,6 +18,8 @@ from fiftyone_ntt.dataset.banks.saved_banks import (
     save_memory_bank,
 )
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.store.atomic import require_writable
+from fiftyone_ntt.store.bank_file import BANK_FILE, save_bank
 
 
 def duplicate_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) -> BankSummary:
@@ -114,22 +116,20 @@ def export_memory_bank(
         samples: the dataset, or a view of it.
         name: of the bank.
         path: of the file; its folder must exist.
-        overwrite: replace the file that is there.
+        overwrite: replace the memory bank that is there; other files are never replaced.
 
     Raises:
-        InputError: no such bank, or the file exists.
-        StoreError: the file cannot be written.
+        InputError: no such bank.
+        StoreError: the file exists, or cannot be written.
 
     Example:
         >>> path = ntt.export_memory_bank(dataset, "shapes", "shapes.safetensors")
         >>> ntt.MemoryBank.load(path).classes
         ('fish', 'mushroom')
     """
-    bank = load_memory_bank(samples, name)
     target = Path(path).expanduser()
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} exists. Pass overwrite=True to replace it, or another path.")
-    return bank.save(target)
+    require_writable(target, BANK_FILE, overwrite=overwrite)
+    return save_bank(load_memory_bank(samples, name), target, overwrite=overwrite)
 
 
 def import_memory_bank(

@@ -25,6 +25,7 @@ from fiftyone_ntt.dataset.work.stored_runs import put_run, refresh_runs, run_ids
 from fiftyone_ntt.drawing.charts import class_chart, save_chart, shots_chart
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.atomic import make_folder
 
 METHOD = "ntt_shots_curve"
 """What marks a custom run as a shots curve: `dataset.list_runs(method=METHOD)`."""
@@ -78,8 +79,13 @@ class ShotsCurve:
         return found
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Draw `shots.png` and `classes.png` into a folder; returns their paths."""
+        """Draw `shots.png` and `classes.png` into a folder, made if need be; returns their paths.
+
+        Raises:
+            StoreError: another's file is there, or a file cannot be written.
+        """
         folder = Path(folder)
+        make_folder(folder)
         curves = {f"{kind} {metric}": self.values(kind, metric) for kind, metric in _COLUMNS}
         title = f"AP by class, {max(self.shots)} references per class"
         return [

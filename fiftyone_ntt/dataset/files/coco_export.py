@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ from fiftyone_ntt.dataset.labels.fields import (
 )
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.atomic import require_writable, write_atomically
+from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def export_coco(
     Args:
         samples: a dataset or view of images.
         field: Detections.
-        path: of the JSON file.
+        path: of the JSON file, in a folder that is there. Of the files that may be there, only one
+            that was written here is replaced.
         results: write the list of results that COCO evaluations take, each with a `score`, instead
             of a dataset with `images`, `categories` and `annotations`.
         categories: imported field whose category ids to use. When None the field's own or, if it
@@ -81,7 +82,7 @@ def export_coco(
     Raises:
         InputError: the samples or field do not fit, a result without a confidence, a label without
             a class, an unreadable mask or image, or categories of several files to choose from.
-        StoreError: `path` cannot be written.
+        StoreError: `path` cannot be written, or is another's file.
 
     Example:
         >>> print(ntt.export_coco(view, "ground_truth", "truth.json"))
@@ -89,14 +90,15 @@ def export_coco(
         >>> print(ntt.export_coco(view, "predictions", "found.json", results=True))
         found.json: ... instances of 3 images
     """
+    path = Path(path)
+    require_writable(path, COCO_FILE)
     check_whole_images(samples, "exporting")
     label_field_type(samples, field, (fol.Detections,))
     if results:
         check_confidences(samples, field)
     found = _read_field(samples, field, categories, progress)
     content: Any = [_result(row) for row in found.rows] if results else _file_content(found)
-    path = Path(path)
-    write_atomically(path, json.dumps(content).encode())
+    write_atomically(path, json_bytes(content), COCO_FILE)
     return ExportReport(path, len(found.images), len(found.rows), found.category_ids)
 
 

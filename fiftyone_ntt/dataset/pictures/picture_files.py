@@ -26,11 +26,13 @@ from fiftyone_ntt.dataset.pictures.memory_pictures import (
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.atomic import make_folder, require_writable, write_atomically
+from fiftyone_ntt.store.own_files import png_kind
 from fiftyone_ntt.store.run_identity import bank_hash
 
 _TEXT = "fiftyone-ntt bank"
 """Key of the text in a file that says of which bank's references it is."""
+_PICTURE = png_kind("picture of a reference", _TEXT)
 _PALETTE = np.array(
     [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [204, 121, 167]], dtype=np.uint8
 )
@@ -59,7 +61,8 @@ def save_memory_pictures(
     Args:
         samples: a dataset or a view; the references are drawn wherever on the dataset they lie.
         bank: a bank, or the name of one saved on the dataset.
-        folder: made if need be. Files are named `<class>_<reference>.png`.
+        folder: made if need be, but not the one it lies in. Files are named
+            `<class>_<reference>.png`; pictures saved there before are replaced, other files are not.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)` of
@@ -71,7 +74,7 @@ def save_memory_pictures(
     Raises:
         InputError: no reference is on the dataset, or the folder is a file.
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
-        StoreError: a file cannot be written.
+        StoreError: a file cannot be written, or is another's.
 
     Example:
         >>> print(ntt.save_memory_pictures(dataset, "shapes", "pictures"))
@@ -83,13 +86,16 @@ def save_memory_pictures(
     if target.exists() and not target.is_dir():
         raise InputError(f"{target} is a file. Pass the folder to save pictures in.")
     located = LocatedReferences.of(samples, bank)
+    make_folder(target)
     identity = bank_hash(bank)
-    done = {
-        name
+    paths = {
+        name: _picture_path(target, bank.classes[label], name)
         for label, ids in located.classes()
         for name in ids
-        if _bank_hash_of(_picture_path(target, bank.classes[label], name)) == identity
     }
+    for path in paths.values():
+        require_writable(path, _PICTURE)
+    done = {name for name, path in paths.items() if _bank_hash_of(path) == identity}
     write = partial(_write_pictures, target, bank.classes, identity)
     return located.draw(str(target), models, device, done, write, {}, progress)
 
@@ -118,7 +124,7 @@ def _write_pictures(
         content = io.BytesIO()
         Image.fromarray(_picture_strip(drawn)).save(content, "PNG", pnginfo=text)
         path = _picture_path(folder, classes[drawn.picture.label], drawn.picture.id)
-        write_atomically(path, content.getvalue())
+        write_atomically(path, content.getvalue(), _PICTURE)
 
 
 def _picture_strip(drawn: DrawnReference) -> UInt8[np.ndarray, "h w 3"]:

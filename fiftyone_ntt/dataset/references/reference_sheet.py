@@ -28,7 +28,8 @@ def reference_sheet(
     Args:
         samples: see `build_memory_bank`, as for the next four.
         label_field: Detections or closed Polylines.
-        path: of the PNG.
+        path: of the PNG, in a folder that is there. A picture drawn here is replaced, other files
+            are not.
         label_tags: only labels with one of these label tags.
         label_ids: only these labels, one that is repeated as many times.
         classes: only these classes, in this order.
@@ -39,6 +40,7 @@ def reference_sheet(
 
     Raises:
         InputError: no usable references (the message says why).
+        StoreError: another's file is there, or the file cannot be written.
 
     Example:
         >>> tagged = {"label_tags": "reference"}

@@ -68,13 +68,17 @@ def test_removing_negatives(scenes):
 
 
 def test_an_existing_file_is_replaced_on_request_only(scenes, tmp_path):
-    path = tmp_path / "bank"
-    path.write_text("mine")
-    with pytest.raises(InputError, match="exists"):
+    path = ntt.export_memory_bank(scenes, "blue", tmp_path / "bank")
+    with pytest.raises(StoreError, match=r"exists. Pass overwrite=True"):
         ntt.export_memory_bank(scenes, "red", path)
-    assert path.read_text() == "mine"
+    assert ntt.MemoryBank.load(path).classes == ("blue",)
     ntt.export_memory_bank(scenes, "red", path, overwrite=True)
     assert ntt.MemoryBank.load(path).classes == ("red",)
+    path.write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(StoreError, match="is no memory bank that fiftyone-ntt wrote"):
+            ntt.export_memory_bank(scenes, "red", path, overwrite=overwrite)
+    assert path.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +89,8 @@ def test_an_existing_file_is_replaced_on_request_only(scenes, tmp_path):
         (lambda d: ntt.merge_memory_banks(d, ["red", "red"], "x"), InputError, "two different"),
         (lambda d: ntt.merge_memory_banks(d, ["red", "blue"], "red"), InputError, "already has"),
         (lambda d: ntt.export_memory_bank(d, "cat", "/tmp/x"), InputError, "no memory bank"),
+        (lambda d: ntt.export_memory_bank(d, "red", "/no/x"), StoreError, "no folder /no. Make"),
+        (lambda d: ntt.export_memory_bank(d, "red", "/dev/null"), StoreError, "is a device"),
         (lambda d: ntt.import_memory_bank(d, "/no/such/file"), StoreError, "no such file"),
     ],
 )

@@ -12,7 +12,7 @@ from PIL import Image
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, StoreError
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import COLOURS, add_scenes
 
@@ -59,8 +59,10 @@ def test_what_is_there_is_kept(dataset: Any, bank: Any, tmp_path: Path) -> None:
     one.unlink()
     report = save(dataset, bank, tmp_path / "p")
     assert (report.drawn, report.skipped) == (2, 4)  # all of its class, for the colours' sake
-    one.write_bytes(b"damaged")
-    assert save(dataset, bank, tmp_path / "p").drawn == 2
+    one.write_bytes(b"another's")
+    with pytest.raises(StoreError, match=r"is no picture of a reference that fiftyone-ntt wrote"):
+        save(dataset, bank, tmp_path / "p")
+    assert one.read_bytes() == b"another's"
 
 
 def test_another_bank_s_pictures_are_replaced(dataset: Any, bank: Any, tmp_path: Path) -> None:
@@ -91,3 +93,5 @@ def test_a_file_in_the_way(dataset: Any, bank: Any, tmp_path: Path) -> None:
     (tmp_path / "p").write_text("mine")
     with pytest.raises(InputError, match="is a file"):
         save(dataset, bank, tmp_path / "p")
+    with pytest.raises(StoreError, match=r"there is no folder .*typo"):
+        save(dataset, bank, tmp_path / "typo" / "p")

@@ -52,7 +52,7 @@ def test_the_run_stops_and_says_so_and_can_be_run_again(scenes: Any, tmp_path: P
     scenes.first()["note"] = "unsaved"
     before = documents(scenes)
     with pytest.raises(InputError, match="field 'predictions' was deleted while run ntt_"):
-        segment(scenes, tmp_path, progress=deleting(scenes, "predictions", at=3))
+        segment(scenes, tmp_path / "store", progress=deleting(scenes, "predictions", at=3))
 
     (run,) = ntt.list_prediction_runs(scenes).values()
     assert (run["status"], run["done"]) == ("FAILED", 2)
@@ -60,7 +60,7 @@ def test_the_run_stops_and_says_so_and_can_be_run_again(scenes: Any, tmp_path: P
     assert documents(scenes) == before
     assert not list(scenes._sample_collection.find({"predictions": {"$exists": True}}))
 
-    report = segment(scenes, tmp_path)
+    report = segment(scenes, tmp_path / "store")
     assert (report.written, report.failures) == (6, {})
     check = "import sys, fiftyone as fo; print(fo.load_dataset(sys.argv[1]).count(sys.argv[2]))"
     command = [sys.executable, "-c", check, scenes.name, "predictions.detections"]
@@ -72,5 +72,5 @@ def test_the_run_stops_and_says_so_and_can_be_run_again(scenes: Any, tmp_path: P
 
 def test_another_field_may_go(scenes: Any, tmp_path: Path) -> None:
     scenes.clone_sample_field("ground_truth", "copy")
-    report = segment(scenes, tmp_path, progress=deleting(scenes, "copy", at=3))
+    report = segment(scenes, tmp_path / "store", progress=deleting(scenes, "copy", at=3))
     assert (report.written, report.failures) == (6, {})

@@ -1,0 +1,187 @@
+"""Files are written whole, as new ones or over our own, and over nothing else."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save
+
+from fiftyone_ntt.drawing.charts import save_chart, shots_chart
+from fiftyone_ntt.drawing.overlays import save_picture
+from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.protocols.draws import Setup
+from fiftyone_ntt.protocols.record import Benchmark
+from fiftyone_ntt.store.atomic import make_folder, write_atomically
+from fiftyone_ntt.store.journal import Journal
+from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
+from tests.store.test_bank_file import example
+
+PIXELS = np.zeros((4, 5, 3), np.uint8)
+SETUP = Setup("toy", "demo", "e", "s", "paper", 32, None)
+
+
+def write_bank(path: Path) -> None:
+    example().save(path)
+
+
+def write_results(path: Path) -> None:
+    write_atomically(path, json_bytes([{"image_id": 1, "score": 0.5}]), COCO_FILE)
+
+
+def write_chart(path: Path) -> None:
+    save_chart(shots_chart({"AP": {1: [0.5]}}), path)
+
+
+def write_drawing(path: Path) -> None:
+    save_picture(path, PIXELS)
+
+
+WRITERS = [write_bank, write_results, write_chart, write_drawing]
+
+FOREIGN = {
+    "text": b"my thesis",
+    "empty": b"",
+    "weights": save({"layer": np.ones(3)}),
+    "weights with a header": save({"layer": np.ones(3)}, {"format": "pt"}),
+    "COCO of others": b'[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}]',
+    "spaced JSON": b" \n[]",
+    "picture of others": b"",  # filled in below
+}
+
+
+@pytest.fixture(params=FOREIGN)
+def foreign(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    if request.param == "picture of others":
+        Image.fromarray(PIXELS).save(path, "PNG")
+    else:
+        path.write_bytes(FOREIGN[request.param])
+    return path
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_file_of_others_is_refused_and_kept(foreign: Path, write: Callable[[Path], None]) -> None:
+    before = foreign.read_bytes()
+    with pytest.raises(StoreError, match=r"file is no .* that fiftyone-ntt wrote.*Move it"):
+        write(foreign)
+    assert foreign.read_bytes() == before
+    assert os.listdir(foreign.parent) == ["file"]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_our_own_are_replaced(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    path = tmp_path / "file"
+    write(path)
+    number = path.stat().st_ino
+    write(path)
+    assert path.stat().st_ino != number
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_one_kind_is_not_replaced_by_another(tmp_path: Path) -> None:
+    for first in WRITERS[:3]:
+        for second in WRITERS[:3]:
+            path = tmp_path / f"{first.__name__} {second.__name__}"
+            first(path)
+            if first is not second:
+                with pytest.raises(StoreError, match="is no"):
+                    second(path)
+
+
+@pytest.fixture(params=["folder", "pipe", "socket", "link to a pipe", "device"])
+def no_file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "special"
+    if request.param == "folder":
+        path.mkdir()
+    elif request.param == "socket":
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(path))
+        server.close()
+    elif request.param == "device":
+        path = Path("/dev/null")
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to(tmp_path / "pipe")
+        path = path if request.param.startswith("link") else tmp_path / "pipe"
+    kind = path.stat().st_mode
+    yield path
+    assert path.stat().st_mode == kind
+
+
+@pytest.mark.parametrize("write", [*WRITERS, lambda path: Journal(path, "run")])
+def test_what_is_no_ordinary_file_is_refused(no_file: Path, write: Callable[[Path], None]) -> None:
+    with pytest.raises(StoreError, match=r"is a (folder|device).*Pass the path of a file"):
+        write(no_file)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_missing_folders_are_named_and_not_made(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    with pytest.raises(StoreError, match=r"there is no folder .*typo. Make it, or choose another"):
+        write(tmp_path / "typo" / "file")
+    assert os.listdir(tmp_path) == []
+
+
+def test_output_folders_are_made_but_not_those_above(tmp_path: Path) -> None:
+    make_folder(tmp_path / "out")
+    make_folder(tmp_path / "out")
+    (tmp_path / "out" / "file").touch()
+    with pytest.raises(StoreError, match=r"file is a file. Pass the path of a folder"):
+        make_folder(tmp_path / "out" / "file")
+    with pytest.raises(StoreError, match=r"there is no folder .*typo"):
+        make_folder(tmp_path / "typo" / "out")
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_links_are_followed_and_stay(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere" / "bank")
+    for _ in range(2):
+        write_bank(link)
+        assert link.is_symlink()
+    assert os.listdir(tmp_path / "elsewhere") == ["bank"]
+
+
+def test_a_file_that_comes_at_the_last_moment_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sync = tmp_path / "file", os.fsync
+
+    def meanwhile(number: int) -> None:
+        path.write_text("another process's")
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    with pytest.raises(StoreError, match="is no COCO file"):
+        write_results(path)
+    assert path.read_text() == "another process's"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_without_links_files_are_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for _ in range(2):
+        write_results(tmp_path / "file")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_only_a_benchmark_is_replaced_by_one(tmp_path: Path) -> None:
+    Benchmark(SETUP, {}).save(tmp_path)
+    path = Benchmark(SETUP, {"all": {"a": 1}}).save(tmp_path)
+    path.write_text(path.read_text().strip())  # as formatted by somebody: its content tells
+    Benchmark(SETUP, {}).save(tmp_path)
+    path.write_text('{"version": 7}')
+    with pytest.raises(StoreError, match="is no benchmark that fiftyone-ntt wrote"):
+        Benchmark(SETUP, {}).save(tmp_path)
