@@ -366,7 +366,11 @@ def test_calling_the_rest_of_the_loop(uri: Any, scenes: fo.Dataset) -> None:
     assert foo.get_operator(uri("delete_run_predictions"))(scenes, report.run).deleted == 18
 
 
-def test_managing_banks(uri: Any, scenes: fo.Dataset, tmp_path: Path) -> None:
+def test_managing_banks(
+    uri: Any, scenes: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIFTYONE_NTT_EXPORTS", str(tmp_path))
+
     def act(action: str, **params: Any) -> Any:
         return run(uri, "manage_memory_banks", scenes, {"action": action, **params})
 
@@ -375,9 +379,9 @@ def test_managing_banks(uri: Any, scenes: fo.Dataset, tmp_path: Path) -> None:
     act("merge", banks=["red", "blue"], new_name="both")
     act("duplicate", bank="both", new_name="copy")
     act("rename", bank="copy", new_name="twin")
-    act("export", bank="twin", path=str(tmp_path / "bank.safetensors"))
+    act("export", bank="twin", path="bank.safetensors")
     act("delete", bank="twin")
-    act("import", path=str(tmp_path / "bank.safetensors"), new_name="back")
+    act("import", path="bank.safetensors", new_name="back")
     assert {b.name: b.classes for b in ntt.list_memory_banks(scenes)} == {
         "red": {"red": 6},
         "blue": {"blue": 6},

@@ -62,7 +62,7 @@ def save_memory_pictures(
         samples: a dataset or a view; the references are drawn wherever on the dataset they lie.
         bank: a bank, or the name of one saved on the dataset.
         folder: made if need be, but not the one it lies in. Files are named
-            `<class>_<reference>.png`; pictures saved there before are replaced, other files are not.
+            `<class>_<reference>.png`; pictures saved there before are replaced, other files not.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)` of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -12,6 +11,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import bank_options, check_new_name, choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import once_per_prompt
+from fiftyone_ntt.plugin.shared.exports import export_path, exports_folder, import_path
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
@@ -33,7 +33,6 @@ _ORIGINS = {
     "background": "Around the references",
     "given": "Given when the bank was built",
 }
-_FILES = "On the machine of FiftyOne's server"
 
 
 class ManageMemoryBanks(NttOperator):
@@ -71,7 +70,11 @@ class ManageMemoryBanks(NttOperator):
         return _RUNS[action](ctx.dataset, ctx.params)
 
     def __call__(self, samples: Any, action: str, **params: Any) -> dict[str, Any]:
-        """What the action did; `params` are the form's: `bank`, `banks`, `new_name`, `path`, ..."""
+        """What the action did; `params` are the form's: `bank`, `banks`, `new_name`, `path`, ...
+
+        Files lie below the exports folder, as for the App; `ntt.export_memory_bank` and
+        `ntt.import_memory_bank` take any path.
+        """
         if action not in _RUNS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(_RUNS)}.")
         return _RUNS[action](samples, params).result
@@ -99,21 +102,20 @@ def _negatives(ctx: Context, bank: str) -> dict[str, str]:
 
 
 def _choose_file(form: Form, action: str) -> None:
-    path = form.text("path", "File", description=_FILES)
-    if not path:
+    below = f"Below {exports_folder()} on the machine of FiftyOne's server"
+    name = form.text("path", "File name", description=below)
+    overwrite = action == "export" and form.flag(
+        "overwrite", "Replace the memory bank in that file"
+    )
+    if not name:
         return
-    file = Path(path).expanduser()
-    if action == "import":
-        if not file.is_file():
-            form.reject("path", f"there is no file {file}.")
-        return
-    overwrite = form.flag("overwrite", "Replace the file if it exists")
-    if not file.parent.is_dir():
-        form.reject("path", f"there is no folder {file.parent}.")
-    elif file.is_dir():
-        form.reject("path", f"{file} is a folder. Add a file name, as in bank.safetensors.")
-    elif file.exists() and not overwrite:
-        form.reject("path", f"{file} exists. Replace it, or choose another name.")
+    try:
+        if action == "import":
+            import_path(name)
+        else:
+            export_path(name, overwrite)
+    except ntt.NttError as error:
+        form.reject("path", str(error))
 
 
 def _rename(samples: Any, given: dict[str, Any]) -> Outcome:
@@ -138,18 +140,15 @@ def _merge(samples: Any, given: dict[str, Any]) -> Outcome:
 
 
 def _export(samples: Any, given: dict[str, Any]) -> Outcome:
-    path = ntt.export_memory_bank(
-        samples,
-        required(given, "bank"),
-        required(given, "path").strip(),
-        overwrite=given.get("overwrite", False),
-    )
+    overwrite = bool(given.get("overwrite", False))
+    target = export_path(required(given, "path").strip(), overwrite)
+    path = ntt.export_memory_bank(samples, required(given, "bank"), target, overwrite=overwrite)
     return Outcome(f"Memory bank {given['bank']!r} is in {path}.", {"path": str(path)})
 
 
 def _import(samples: Any, given: dict[str, Any]) -> Outcome:
     name = (given.get("new_name") or "").strip() or None
-    bank = ntt.import_memory_bank(samples, required(given, "path").strip(), name)
+    bank = ntt.import_memory_bank(samples, import_path(required(given, "path").strip()), name)
     return Outcome(f"Imported memory bank {bank.name!r}.", _content(bank))
 
 

@@ -1,0 +1,94 @@
+"""The one folder of the server's machine that the App writes to and reads from.
+
+In open source the App has no roles: who reaches it may run every operator. So what it exports and
+imports lies below a folder that the server's owner names, and no answer tells what lies elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+
+from fiftyone_ntt import NttError
+
+FOLDER_VARIABLE = "FIFTYONE_NTT_EXPORTS"
+"""Environment variable of the server that moves the folder."""
+
+
+def exports_folder() -> Path:
+    """`~/.fiftyone-ntt/exports`, or where `FIFTYONE_NTT_EXPORTS` says."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named).expanduser() if named else Path.home() / ".fiftyone-ntt" / "exports"
+
+
+def export_path(name: str, overwrite: bool) -> Path:
+    """Where the App may write the memory bank's file of this name.
+
+    Raises:
+        NttError: the name leads elsewhere, there is no folder for it, or something is there that
+            must stay.
+    """
+    from fiftyone_ntt.store.atomic import require_writable
+    from fiftyone_ntt.store.bank_file import BANK_FILE
+
+    path = _inside(name)
+    _prepare_folder()
+    if not path.parent.is_dir():
+        raise NttError(
+            f"the exports folder has no folder {PurePath(name).parent}. Have it made on FiftyOne's "
+            "server, or leave it out."
+        )
+    require_writable(path, BANK_FILE, overwrite=overwrite)
+    return path
+
+
+def import_path(name: str) -> Path:
+    """Where the memory bank's file of this name is.
+
+    Raises:
+        NttError: the name leads elsewhere, or there is no such bank.
+    """
+    from fiftyone_ntt.store.bank_file import BANK_FILE
+
+    path = _inside(name)
+    try:
+        found = path.is_file() and BANK_FILE.wrote(path)
+    except OSError:
+        found = False
+    if not found:
+        raise NttError(
+            f"the exports folder holds no memory bank {name!r}. Have its file put into "
+            f"{exports_folder()} on FiftyOne's server."
+        )
+    return path
+
+
+def _inside(name: str) -> Path:
+    """The path of a name below the folder, whether there is anything or not."""
+    folder = Path(os.path.realpath(exports_folder()))
+    given = PurePath(name)
+    if given.parts and not given.is_absolute() and ".." not in given.parts and "\0" not in name:
+        path = Path(os.path.realpath(folder / given))
+        if folder in path.parents:
+            return path
+    raise NttError(
+        f"{name!r} leads out of the exports folder. Pass the name of a file below it, without "
+        "'..', as in 'bank.safetensors'."
+    )
+
+
+def _prepare_folder() -> None:
+    folder = exports_folder()
+    try:
+        if FOLDER_VARIABLE not in os.environ:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NttError(
+            f"the exports folder {folder} cannot be made: {error.strerror or error}. Name another "
+            f"in {FOLDER_VARIABLE}, in the environment of FiftyOne's server."
+        ) from error
+    if not folder.is_dir():
+        raise NttError(
+            f"there is no exports folder {folder}, which {FOLDER_VARIABLE} names. Have it made on "
+            "FiftyOne's server."
+        )
