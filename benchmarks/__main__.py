@@ -9,13 +9,13 @@ from pathlib import Path
 
 from benchmarks.report import Report, write_json
 from fiftyone_ntt.store.atomic import require_writable
-from fiftyone_ntt.store.own_files import JSON_FILE
+from fiftyone_ntt.store.own_files import REPORT_FILE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = _parser().parse_args(arguments)
-    require_writable(options.output, JSON_FILE)
+    require_writable(options.output, REPORT_FILE)
     from benchmarks.stopwatch import count_processor_time, machine
 
     if options.processor_time:

@@ -33,7 +33,7 @@ from fiftyone_ntt.core.settings import Mode, ProposalSettings
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
 from fiftyone_ntt.models.loading import Models, load_models
 from fiftyone_ntt.store.atomic import require_writable
-from fiftyone_ntt.store.own_files import JSON_FILE
+from fiftyone_ntt.store.own_files import REPORT_FILE
 
 SHOTS, SEEDS, POINTS_PER_SIDE = 5, (0, 1, 2), 32
 _SIZE = (480, 640)
@@ -293,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--targets", type=int, help="of the demo's 60 scenes; 0 for no AP")
     parser.add_argument("--output", type=Path, default=Path("benchmarks-adaptive.json"))
     options = parser.parse_args(arguments)
-    require_writable(options.output, JSON_FILE)
+    require_writable(options.output, REPORT_FILE)
     if options.processor_time:
         count_processor_time()
     facts = machine(options.device)

@@ -27,7 +27,7 @@ import numpy as np
 import psutil
 
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
-from fiftyone_ntt.store.own_files import JSON_FILE, json_bytes
+from fiftyone_ntt.store.own_files import REPORT_FILE
 
 HEIGHT, WIDTH = 480, 640
 SHAPES = 2000
@@ -313,7 +313,7 @@ def main() -> None:
         measure(arguments)
         return
     if arguments.json:
-        require_writable(arguments.json, JSON_FILE)
+        require_writable(arguments.json, REPORT_FILE)
     import fiftyone as fo
 
     name = f"benchmark-evaluation-{time.time_ns()}"
@@ -335,8 +335,8 @@ def main() -> None:
                 fo.delete_dataset(name)
     if arguments.json:
         settings = {key: value for key, value in vars(arguments).items() if key != "json"}
-        content = json_bytes({"settings": settings, "rows": table}, default=str)
-        write_atomically(arguments.json, content, JSON_FILE)
+        content = REPORT_FILE.content({"settings": settings, "rows": table}, default=str)
+        write_atomically(arguments.json, content, REPORT_FILE)
 
 
 if __name__ == "__main__":

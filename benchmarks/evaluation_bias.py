@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
-from fiftyone_ntt.store.own_files import JSON_FILE, json_bytes
+from fiftyone_ntt.store.own_files import REPORT_FILE
 
 HEIGHT, WIDTH, PER_IMAGE = 240, 320, 8
 CLASSES = ("bird", "boat", "kite")
@@ -238,7 +238,7 @@ def main() -> None:
     options.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = options.parse_args()
     if arguments.json:
-        require_writable(arguments.json, JSON_FILE)
+        require_writable(arguments.json, REPORT_FILE)
     import fiftyone  # noqa: F401  # which sets its own level when it is imported
 
     logging.getLogger("fiftyone").setLevel(logging.WARNING)
@@ -256,7 +256,7 @@ def main() -> None:
                 flush=True,
             )
     if arguments.json:
-        write_atomically(arguments.json, json_bytes(written), JSON_FILE)
+        write_atomically(arguments.json, REPORT_FILE.content(written), REPORT_FILE)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.store.atomic import write_atomically
-from fiftyone_ntt.store.own_files import JSON_FILE, json_bytes
+from fiftyone_ntt.store.own_files import REPORT_FILE
 
 Row = dict[str, Any]
 
@@ -51,4 +51,4 @@ def _text(value: Any) -> str:
 def write_json(path: Path, machine: Row, reports: list[Report]) -> None:
     """Write reports with what they depend on."""
     content = {"machine": machine, "reports": [asdict(report) for report in reports]}
-    write_atomically(path, json_bytes(content, indent=1) + b"\n", JSON_FILE)
+    write_atomically(path, REPORT_FILE.content(content, indent=1) + b"\n", REPORT_FILE)

@@ -75,6 +75,7 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
 
 
 def _run(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.drawing.charts import prepare_chart_folder
     from fiftyone_ntt.protocols.benchmark_charts import save_charts
     from fiftyone_ntt.protocols.benchmark_running import check_request, run_benchmark
     from fiftyone_ntt.protocols.published import SEEDS
@@ -85,6 +86,7 @@ def _run(options: argparse.Namespace) -> int:
     # Before models are loaded for nothing.
     check_request(options.protocol, options.data, options.parts, shots, seeds)
     output = options.output or Path(f"benchmark-{options.protocol}")
+    prepare_chart_folder(output)
     benchmark = run_benchmark(
         options.protocol,
         options.data,

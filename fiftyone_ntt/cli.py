@@ -281,10 +281,10 @@ def _export_coco(options: argparse.Namespace) -> int:
 def _store(options: argparse.Namespace) -> int:
     from fiftyone_ntt.errors import StoreError
     from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, describe
-    from fiftyone_ntt.store.stored_setups import setup_folders
+    from fiftyone_ntt.store.stored_setups import is_store
 
     store = default_store() if options.folder is None else ProposalStore(options.folder)
-    if options.folder is not None and not setup_folders(store.folder):
+    if options.folder is not None and not is_store(store.folder):
         raise StoreError(
             f"there is no proposal store in {store.folder}. Pass the folder that was given to "
             "`segment(store=...)` or `--store`."

@@ -24,7 +24,7 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
 from fiftyone_ntt.store.journal import Journal
-from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
+from fiftyone_ntt.store.own_files import COCO_FILE
 from fiftyone_ntt.store.proposal_source import ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
@@ -133,7 +133,7 @@ def segment_folder(
         if progress:
             progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
-    write_atomically(output, json_bytes(ordered), COCO_FILE)
+    write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     journal.remove()
     return FolderReport(len(file.images), resumed, len(ordered), failures)
 

@@ -9,6 +9,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.dataset.evaluation.shots_curve import ShotsCurve
 from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE
+from fiftyone_ntt.drawing.charts import prepare_chart_folder
 
 SHOTS = (1, 3, 5, 10)
 SEEDS = (0, 1, 2)
@@ -18,8 +19,9 @@ def run_curve(output: Path) -> ShotsCurve:
     """Score banks of 1, 3, 5 and 10 references per class over 3 seeds; print and draw the outcome.
 
     Args:
-        output: folder of the charts.
+        output: folder of the charts, made if need be.
     """
+    prepare_chart_folder(output)
     with TemporaryDirectory() as folder:
         dataset = make_demo_dataset(folder, "fiftyone-ntt-demo-curve")
         try:

@@ -13,10 +13,12 @@ from fiftyone_ntt.dataset.labels.masks import detection_mask
 from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES
 from fiftyone_ntt.drawing.overlays import Instance, class_colours, draw_instances, save_sheet
-from fiftyone_ntt.store.atomic import make_folder
+from fiftyone_ntt.store.atomic import make_folder, require_writable
+from fiftyone_ntt.store.own_files import PICTURE
 
 PREDICTIONS = "predictions"
 REFERENCE = "reference"
+OVERLAY = "overlay.png"
 POINTS_PER_SIDE = 16
 """The scenes are small and their objects large: a quarter of the paper's prompts covers them."""
 
@@ -32,10 +34,11 @@ def run_demo(*, shots: int, seed: int, output: Path, app: bool) -> None:
     Args:
         shots: references per class, 1 to 10.
         seed: which references are drawn.
-        output: folder of the pictures; `overlay.png` shows the first predictions.
+        output: folder of the pictures, made if need be; `overlay.png` shows the first predictions.
         app: open the FiftyOne App and wait until it is closed.
     """
     make_folder(output)
+    require_writable(output / OVERLAY, PICTURE)
     dataset = make_demo_dataset(output / "images")
     dataset.persistent = True
     print(f"dataset {dataset.name!r}: {len(dataset)} scenes of {len(NOVEL_CLASSES)} novel classes")
@@ -52,7 +55,7 @@ def run_demo(*, shots: int, seed: int, output: Path, app: bool) -> None:
     report = ntt.segment(targets, bank, PREDICTIONS, points_per_side=POINTS_PER_SIDE)
     print(report)
     print(ntt.evaluate(targets, PREDICTIONS, GROUND_TRUTH, eval_key="ntt"))
-    print(f"picture: {save_overlay(targets, output / 'overlay.png')}\n\n{NOTICE}")
+    print(f"picture: {save_overlay(targets, output / OVERLAY)}\n\n{NOTICE}")
     if app:
         fo.launch_app(dataset).wait()
 

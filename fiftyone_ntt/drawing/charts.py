@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.atomic import make_folder, require_writable, write_atomically
 from fiftyone_ntt.store.own_files import PICTURE, PICTURE_TEXT
 
 _DPI = 110
 _CLASSES_SHOWN = 80
+SHOTS_CHART, CLASS_CHART = "shots.png", "classes.png"
+"""Names of the files in a folder of charts."""
 
 
 def shots_chart(
@@ -79,6 +81,17 @@ def class_chart(metrics: Mapping[str, Mapping[str, float]], *, title: str = "") 
     axes.grid(axis="x", alpha=0.3)
     chart.legend(loc="outside lower center", ncols=max(len(names), 1))
     return chart
+
+
+def prepare_chart_folder(folder: str | Path) -> None:
+    """Make a folder for the two charts, before work is spent on what they show.
+
+    Raises:
+        StoreError: it cannot be made, or another's file has a chart's name.
+    """
+    make_folder(Path(folder))
+    for name in (SHOTS_CHART, CLASS_CHART):
+        require_writable(Path(folder) / name, PICTURE)
 
 
 def save_chart(chart: Figure, path: str | Path) -> Path:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fiftyone_ntt.drawing.charts import class_chart, save_chart, shots_chart
+from fiftyone_ntt.drawing.charts import (
+    CLASS_CHART,
+    SHOTS_CHART,
+    class_chart,
+    save_chart,
+    shots_chart,
+)
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS
 from fiftyone_ntt.protocols.draws import Draw
 from fiftyone_ntt.protocols.published import PUBLISHED
@@ -33,11 +39,11 @@ def save_charts(benchmark: Benchmark, folder: str | Path) -> list[Path]:
         # What the demo models make of generated scenes is no match for anything published.
         known = {} if benchmark.setup.models == "demo" else _published(benchmark.setup.protocol)
         chart = shots_chart(_curves(benchmark), title=title, published=known)
-        written.append(save_chart(chart, Path(folder) / "shots.png"))
+        written.append(save_chart(chart, Path(folder) / SHOTS_CHART))
     classes = _classes([draw for draw in benchmark.draws if draw.shots == most])
     if classes:
         chart = class_chart(classes, title=f"{title}, {most}-shot")
-        written.append(save_chart(chart, Path(folder) / "classes.png"))
+        written.append(save_chart(chart, Path(folder) / CLASS_CHART))
     return written
 
 

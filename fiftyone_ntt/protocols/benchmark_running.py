@@ -28,7 +28,7 @@ from fiftyone_ntt.protocols.draws import INCLUSIVE, PIXELS, Draw, Setup
 from fiftyone_ntt.protocols.published import SEEDS
 from fiftyone_ntt.protocols.record import Benchmark, resume_benchmark
 from fiftyone_ntt.store.atomic import make_folder, require_writable, write_atomically
-from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
+from fiftyone_ntt.store.own_files import COCO_FILE
 from fiftyone_ntt.store.proposal_store import ProposalStore, default_store
 
 OnDraw = Callable[[Draw], None]
@@ -213,7 +213,7 @@ def _with_part_data(benchmark: Benchmark, part: Part, folder: Path) -> Benchmark
         file = part.targets()
         require_images(part.root, file)
         make_folder(targets.parent)
-        write_atomically(targets, json_bytes(as_content(file)), COCO_FILE)
+        write_atomically(targets, COCO_FILE.content(as_content(file)), COCO_FILE)
         benchmark = benchmark.with_part(part.name, files)
         benchmark.save(folder)
     return benchmark
@@ -241,7 +241,7 @@ def _run_draw(work: _RunContext, part: Part, folder: Path, shots: int, seed: int
         content = part.references(shots, seed or 0)
         for made in (own.parent, own):
             make_folder(made)
-        write_atomically(references, json_bytes(content), COCO_FILE)
+        write_atomically(references, COCO_FILE.content(content), COCO_FILE)
     if work.sheets:
         groups = references_by_class(read_coco(references), part.root)
         save_reference_sheet(groups, own / "references.png")

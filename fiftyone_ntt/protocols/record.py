@@ -11,7 +11,7 @@ from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.protocols.draws import Draw, Setup, differences
 from fiftyone_ntt.protocols.summary import describe
 from fiftyone_ntt.store.atomic import write_atomically
-from fiftyone_ntt.store.own_files import FileKind, json_bytes
+from fiftyone_ntt.store.own_files import FileKind
 
 VERSION = 1
 FILE = "benchmark.json"
@@ -53,7 +53,7 @@ class Benchmark:
         """Write `benchmark.json`; returns its path."""
         path = folder / FILE
         content = {"version": VERSION, **asdict(self)}
-        write_atomically(path, json_bytes(content, indent=1), _BENCHMARK)
+        write_atomically(path, json.dumps(content, indent=1).encode(), _BENCHMARK)
         return path
 
 

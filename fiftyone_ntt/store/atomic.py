@@ -122,6 +122,10 @@ def _told(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
+    except ValueError as error:  # a name that no file has, such as one with a zero byte
+        raise StoreError(
+            f"{str(path)!r} is no path of a file: {error}. Choose another path."
+        ) from error
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:

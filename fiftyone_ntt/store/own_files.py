@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_JSON_MARK = b"\t \t\t \n"
-"""Before the JSON of every file written here. White space means nothing to a reader of JSON, which
-has no comments, and a list of results has no place for a name; no other program begins so."""
+_COCO_MARK = b"\t \t\t \n"
+"""White space before the JSON of annotations and results that are written here. To a reader of JSON
+it means nothing, and no other program begins so. A key would not do: a list of results has no place
+for one, and annotation tools keep the keys of `info` in a file that holds a person's labels by now,
+while whatever rewrites a file loses this."""
+_REPORT_MARK = b"\t \t\t\t\n"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEAD = 4096
 """Bytes in which a PNG's texts stand, as all are written before its pixels."""
@@ -29,14 +32,28 @@ class FileKind:
     wrote: Callable[[Path], bool]
 
 
-def json_bytes(content: Any, **options: Any) -> bytes:
-    """JSON values as the content of a file that is known again; `options` are `json.dumps`'s."""
-    return _JSON_MARK + json.dumps(content, **options).encode()
+@dataclass(frozen=True)
+class JsonKind(FileKind):
+    """A kind of JSON file, known by the white space that it begins with.
+
+    Attributes:
+        mark: that white space.
+    """
+
+    mark: bytes
+
+    def content(self, values: Any, **options: Any) -> bytes:
+        """What to write into such a file; `options` are `json.dumps`'s."""
+        return self.mark + json.dumps(values, **options).encode()
 
 
-def png_kind(name: str, keyword: str, text: str = "") -> FileKind:
-    """PNG files that hold a text under a keyword."""
-    chunk = b"tEXt" + keyword.encode() + b"\0" + text.encode()
+def _json_kind(name: str, mark: bytes) -> JsonKind:
+    return JsonKind(name, lambda path: _head(path).startswith(mark), mark)
+
+
+def png_kind(name: str, key: str, text: str = "") -> FileKind:
+    """PNG files that hold a text under a key."""
+    chunk = b"tEXt" + key.encode() + b"\0" + text.encode()
 
     def wrote(path: Path) -> bool:
         head = _head(path)
@@ -50,15 +67,11 @@ def _head(path: Path) -> bytes:
         return file.read(_HEAD)
 
 
-def _begins_with_mark(path: Path) -> bool:
-    return _head(path).startswith(_JSON_MARK)
-
-
-JSON_FILE = FileKind("JSON file", _begins_with_mark)
-"""What `json_bytes` made."""
-COCO_FILE = FileKind("COCO file", _begins_with_mark)
-"""The same, of annotations or results."""
+COCO_FILE = _json_kind("COCO file", _COCO_MARK)
+"""Annotations or results."""
+REPORT_FILE = _json_kind("report of benchmarks", _REPORT_MARK)
+"""What `python -m benchmarks` and its like write."""
 
 PICTURE_TEXT = ("Software", "fiftyone-ntt")
-"""Keyword and text of every picture."""
+"""Key and text of every picture."""
 PICTURE = png_kind("picture", *PICTURE_TEXT)

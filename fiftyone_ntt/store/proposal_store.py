@@ -35,10 +35,14 @@ from fiftyone_ntt.store.atomic import cannot_write, write_atomically
 from fiftyone_ntt.store.own_files import FileKind
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
 from fiftyone_ntt.store.stored_setups import (
+    MARKER,
+    MARKER_FILE,
     SETUP_FILE,
     default_folder,
     entries,
+    is_marker,
     is_own_folder,
+    is_store,
     named_like_setup,
     read_setup,
     setup_folders,
@@ -53,6 +57,7 @@ _FORMAT = SealedFormat(
     remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
 )
 _SIZE_FILE = "size"
+_OWN_NAMES = (_SIZE_FILE, MARKER_FILE)
 
 AS_STORED = "-as-stored"
 """Marks the proposals of an image whose EXIF orientation was not applied: they differ from those of
@@ -61,14 +66,22 @@ _PART_NAME = re.compile("[0-9a-f]{2}")
 _FILE_NAME = re.compile(rf"[0-9a-f]{{32}}({AS_STORED})?\.safetensors")
 
 
-def _or_empty(wrote: Callable[[Path], bool]) -> Callable[[Path], bool]:
-    """For files at places of the store's own: of an empty one, nobody would miss the content."""
-    return lambda path: path.stat().st_size == 0 or wrote(path)
+def _or_blank(wrote: Callable[[Path], bool]) -> Callable[[Path], bool]:
+    """For files at places of the store's own: what a failing machine left empty, or full of zeros,
+    has no content that anybody would miss."""
+
+    def wrote_or_blank(path: Path) -> bool:
+        with path.open("rb") as file:
+            beginning = file.read(4096)
+        return not beginning.strip(b"\0") or wrote(path)
+
+    return wrote_or_blank
 
 
-_PROPOSALS = FileKind(_FORMAT.name, _or_empty(_FORMAT.wrote))
-_SETUP = FileKind("description of a setup", _or_empty(lambda path: bool(read_setup(path))))
-_SIZE = FileKind("size of a proposal store", _or_empty(lambda path: path.read_bytes().isdigit()))
+_MARKER = FileKind("marker of a proposal store", _or_blank(is_marker))
+_PROPOSALS = FileKind(_FORMAT.name, _or_blank(_FORMAT.wrote))
+_SETUP = FileKind("description of a setup", _or_blank(lambda path: bool(read_setup(path))))
+_SIZE = FileKind("size of a proposal store", _or_blank(lambda path: path.read_bytes().isdigit()))
 
 _FILLED_SHARE = 0.95
 """Of the limit, what eviction leaves: one that freed no more than needed would be due at once."""
@@ -131,7 +144,8 @@ class ProposalStore:
     image.
 
     Args:
-        folder: made on the first write.
+        folder: made on the first write, with those above it. It is the store's alone: one that
+            holds other things is refused.
         limit: bytes it may take on disk.
     """
 
@@ -165,7 +179,7 @@ class ProposalStore:
         """
         folder, path = self._setup_folder(setup), self._path(setup, image)
         if not read_setup(folder / SETUP_FILE):
-            self.check_folder()
+            self._mark_folder()
             _make(folder)
             description = json.dumps(dataclasses.asdict(setup), indent=1)
             write_atomically(folder / SETUP_FILE, description.encode(), _SETUP)
@@ -186,18 +200,24 @@ class ProposalStore:
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise StoreError(f"proposal store {self.folder} is a file. Pass a folder.")
-        if setup_folders(self.folder):
+        if is_store(self.folder):
             return
         others = [
             path.name
             for path in entries(self.folder)
-            if not (path.name.startswith(".") or path.name == _SIZE_FILE or named_like_setup(path))
+            if not (path.name.startswith(".") or path.name in _OWN_NAMES or named_like_setup(path))
         ]
         if others:
             raise StoreError(
                 f"{self.folder} is no proposal store: it holds {', '.join(others[:3])} and no "
                 "proposals, so nothing in it is touched. Pass the folder of a store, or a new one."
             )
+
+    def _mark_folder(self) -> None:
+        self.check_folder()
+        _make(self.folder)
+        if not is_marker(self.folder / MARKER_FILE):
+            write_atomically(self.folder / MARKER_FILE, MARKER, _MARKER)
 
     def setups(self) -> list[ProposalSetup]:
         """The setups of which it holds proposals."""
@@ -279,7 +299,7 @@ class ProposalStore:
 
     def _note_size(self, size: float) -> None:
         self._unaccounted = 0
-        if not setup_folders(self.folder):
+        if not is_store(self.folder):
             return
         try:
             # Writers at the same moment lose each other's addition: the next listing finds it.

@@ -18,6 +18,9 @@ FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
 """Environment variable that moves the default store."""
 SETUP_FILE = "setup.json"
 """In the folder of each setup, the models and settings of its proposals."""
+MARKER_FILE = "proposal-store.json"
+"""In a store's folder, says that it is one; stores of earlier versions have none."""
+MARKER = b'{"fiftyone-ntt proposal store": 1}\n'
 _SETUP_NAME = re.compile("[0-9a-f]{16}")
 
 
@@ -43,6 +46,20 @@ def stored_grids(encoder: str) -> list[int]:
         return []  # `segment` tells of it; here it only cannot be chosen
     found = [setup["settings"] for setup in setups if setup["encoder"] == encoder]
     return sorted({int(settings["points_per_side"]) for settings in found})
+
+
+def is_store(folder: Path) -> bool:
+    """Whether a folder is known to be a store: by its marker or, of an earlier version's, by what
+    it holds."""
+    return is_marker(folder / MARKER_FILE) or bool(setup_folders(folder))
+
+
+def is_marker(path: Path) -> bool:
+    """Whether a file marks a store."""
+    try:
+        return path.read_bytes() == MARKER
+    except OSError:
+        return False
 
 
 def setup_folders(store: Path) -> list[Path]:

@@ -249,7 +249,8 @@ def test_what_does_not_fit_is_refused_before_any_work(folder: Folder) -> None:
         folder.segment(mode="fast")
     with pytest.raises(StoreError, match=r"is a folder. Pass the path of a file"):
         folder.segment(output=folder.root)
-    assert not folder.output.parent.exists()
+    assert not folder.output.exists()
+    assert not folder.journal.exists()
 
 
 def test_an_old_output_stays_until_the_new_one_is_complete(folder: Folder) -> None:

@@ -20,7 +20,7 @@ from fiftyone_ntt.protocols.draws import Setup
 from fiftyone_ntt.protocols.record import Benchmark
 from fiftyone_ntt.store.atomic import make_folder, write_atomically
 from fiftyone_ntt.store.journal import Journal
-from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
+from fiftyone_ntt.store.own_files import COCO_FILE
 from tests.store.test_bank_file import example
 
 PIXELS = np.zeros((4, 5, 3), np.uint8)
@@ -32,7 +32,7 @@ def write_bank(path: Path) -> None:
 
 
 def write_results(path: Path) -> None:
-    write_atomically(path, json_bytes([{"image_id": 1, "score": 0.5}]), COCO_FILE)
+    write_atomically(path, COCO_FILE.content([{"image_id": 1, "score": 0.5}]), COCO_FILE)
 
 
 def write_chart(path: Path) -> None:

@@ -22,10 +22,16 @@ from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
 from fiftyone_ntt.dataset.work.stored_runs import put_run, refresh_runs, run_ids, run_values
-from fiftyone_ntt.drawing.charts import class_chart, save_chart, shots_chart
+from fiftyone_ntt.drawing.charts import (
+    CLASS_CHART,
+    SHOTS_CHART,
+    class_chart,
+    prepare_chart_folder,
+    save_chart,
+    shots_chart,
+)
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.atomic import make_folder
 
 METHOD = "ntt_shots_curve"
 """What marks a custom run as a shots curve: `dataset.list_runs(method=METHOD)`."""
@@ -85,12 +91,12 @@ class ShotsCurve:
             StoreError: another's file is there, or a file cannot be written.
         """
         folder = Path(folder)
-        make_folder(folder)
+        prepare_chart_folder(folder)
         curves = {f"{kind} {metric}": self.values(kind, metric) for kind, metric in _COLUMNS}
         title = f"AP by class, {max(self.shots)} references per class"
         return [
-            save_chart(shots_chart(curves), folder / "shots.png"),
-            save_chart(class_chart(self.classes(), title=title), folder / "classes.png"),
+            save_chart(shots_chart(curves), folder / SHOTS_CHART),
+            save_chart(class_chart(self.classes(), title=title), folder / CLASS_CHART),
         ]
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ from fiftyone_ntt.dataset.labels.fields import (
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
-from fiftyone_ntt.store.own_files import COCO_FILE, json_bytes
+from fiftyone_ntt.store.own_files import COCO_FILE
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def export_coco(
         check_confidences(samples, field)
     found = _read_field(samples, field, categories, progress)
     content: Any = [_result(row) for row in found.rows] if results else _file_content(found)
-    write_atomically(path, json_bytes(content), COCO_FILE)
+    write_atomically(path, COCO_FILE.content(content), COCO_FILE)
     return ExportReport(path, len(found.images), len(found.rows), found.category_ids)
 
 

@@ -6,6 +6,7 @@ imports lies below a folder that the server's owner names, and no answer tells w
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path, PurePath
 
@@ -33,7 +34,7 @@ def export_path(name: str, overwrite: bool) -> Path:
 
     path = _inside(name)
     _prepare_folder()
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):  # which takes a name that is too long for absent
         raise NttError(
             f"the exports folder has no folder {PurePath(name).parent}. Have it made on FiftyOne's "
             "server, or leave it out."
@@ -67,10 +68,11 @@ def _inside(name: str) -> Path:
     """The path of a name below the folder, whether there is anything or not."""
     folder = Path(os.path.realpath(exports_folder()))
     given = PurePath(name)
-    if given.parts and not given.is_absolute() and ".." not in given.parts and "\0" not in name:
-        path = Path(os.path.realpath(folder / given))
-        if folder in path.parents:
-            return path
+    if given.parts and not given.is_absolute() and ".." not in given.parts:
+        with contextlib.suppress(ValueError):  # a name that no file has
+            path = Path(os.path.realpath(folder / given))
+            if folder in path.parents:
+                return path
     raise NttError(
         f"{name!r} leads out of the exports folder. Pass the name of a file below it, without "
         "'..', as in 'bank.safetensors'."
@@ -80,7 +82,7 @@ def _inside(name: str) -> Path:
 def _prepare_folder() -> None:
     folder = exports_folder()
     try:
-        if FOLDER_VARIABLE not in os.environ:
+        if not os.environ.get(FOLDER_VARIABLE):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NttError(

@@ -28,9 +28,9 @@ def save(dataset: fo.Dataset, bank: MemoryBank, folder: Path, **options: Any) ->
 
 
 def test_a_picture_of_each_reference(dataset: Any, bank: Any, tmp_path: Path) -> None:
-    report = save(dataset, bank, tmp_path / "new" / "pictures")
+    report = save(dataset, bank, tmp_path / "pictures")
     assert (report.drawn, report.skipped, report.failures) == (6, 0, {})
-    paths = sorted((tmp_path / "new" / "pictures").iterdir())
+    paths = sorted((tmp_path / "pictures").iterdir())
     classes = [bank.classes[index] for index in bank.references.classes]
     named = sorted(f"{c}_{i}.png" for c, i in zip(classes, bank.references.ids, strict=True))
     assert [path.name for path in paths] == named
