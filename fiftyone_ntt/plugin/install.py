@@ -17,6 +17,8 @@ import yaml
 import fiftyone_ntt
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
+from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.own_files import FileKind
 
 DEFINITION = "fiftyone.yml"
 ENTRY = "__init__.py"
@@ -109,6 +111,9 @@ def _is_stub_file(path: Path) -> bool:
     return path.name == DEFINITION and _read_definition(path).get("name") == PLUGIN_NAME
 
 
+_STUB_FILE = FileKind("file of the plugin's stub", _is_stub_file)
+
+
 def _read_definition(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -139,9 +144,4 @@ def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all: FiftyOne may be reading the folder."""
     if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text:
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_atomically(path, text.encode(), _STUB_FILE)

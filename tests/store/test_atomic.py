@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save
 
+import fiftyone_ntt
 from fiftyone_ntt.drawing.charts import save_chart, shots_chart
 from fiftyone_ntt.drawing.overlays import save_picture
 from fiftyone_ntt.errors import StoreError
@@ -20,7 +24,7 @@ from fiftyone_ntt.protocols.draws import Setup
 from fiftyone_ntt.protocols.record import Benchmark
 from fiftyone_ntt.store.atomic import make_folder, write_atomically
 from fiftyone_ntt.store.journal import Journal
-from fiftyone_ntt.store.own_files import COCO_FILE
+from fiftyone_ntt.store.own_files import COCO_FILE, REPORT_FILE
 from tests.store.test_bank_file import example
 
 PIXELS = np.zeros((4, 5, 3), np.uint8)
@@ -43,7 +47,11 @@ def write_drawing(path: Path) -> None:
     save_picture(path, PIXELS)
 
 
-WRITERS = [write_bank, write_results, write_chart, write_drawing]
+def write_report(path: Path) -> None:
+    write_atomically(path, REPORT_FILE.content({"rows": []}), REPORT_FILE)
+
+
+WRITERS = [write_bank, write_results, write_report, write_chart, write_drawing]
 
 FOREIGN = {
     "text": b"my thesis",
@@ -86,8 +94,8 @@ def test_our_own_are_replaced(tmp_path: Path, write: Callable[[Path], None]) -> 
 
 
 def test_one_kind_is_not_replaced_by_another(tmp_path: Path) -> None:
-    for first in WRITERS[:3]:
-        for second in WRITERS[:3]:
+    for first in WRITERS[:4]:
+        for second in WRITERS[:4]:
             path = tmp_path / f"{first.__name__} {second.__name__}"
             first(path)
             if first is not second:
@@ -128,6 +136,75 @@ def test_missing_folders_are_named_and_not_made(
     with pytest.raises(StoreError, match=r"there is no folder .*typo. Make it, or choose another"):
         write(tmp_path / "typo" / "file")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["zero\0byte", "lone \ud800 surrogate", "long" * 100])
+def test_names_that_no_file_can_have_are_told(tmp_path: Path, name: str) -> None:
+    for write in (write_results, make_folder):
+        with pytest.raises(StoreError, match=r"[cC]hoose another path"):
+            write(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_mark_means_nothing_to_readers_and_is_lost_when_rewritten(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write_results(path)
+    rows = json.loads(path.read_text())
+    assert rows == [{"image_id": 1, "score": 0.5}]
+    path.write_text(json.dumps(rows, indent=1))  # as an annotation tool saves a person's work
+    with pytest.raises(StoreError, match="is no COCO file that fiftyone-ntt wrote"):
+        write_results(path)
+    assert json.loads(path.read_text()) == rows
+
+
+WRITES_FILES = {
+    *("link", "mkdir", "makedirs", "remove", "removedirs", "rename", "renames", "replace", "rmdir"),
+    *("rmtree", "symlink", "touch", "truncate", "unlink", "write_bytes", "write_text"),
+    *("imwrite", "savefig", "save_file", "copyfile", "copy2", "move", "mkstemp"),
+}
+OF_A_MODULE = {"link", "move", "remove", "rename", "replace", "symlink", "truncate"}
+"""Also names of methods of strings, lists and data sets: counted as functions of `os`, `shutil`."""
+ELSEWHERE = {
+    ("journal.py", "open"),  # appends to a journal that it read
+    ("journal.py", "unlink"),
+    ("proposal_store.py", "mkdir"),
+    ("proposal_store.py", "unlink"),  # what is a proposal file by place, name and content
+    ("benchmark_running.py", "unlink"),  # results that were looked at, or just written
+    ("charts.py", "savefig"),  # into memory
+    ("exports.py", "mkdir"),  # the default folder
+    ("install.py", "mkdir"),  # after a look at what is there
+}
+
+
+def writing(node: ast.Call) -> str | None:
+    """What a call does to files, if anything, by the name it has."""
+    if not isinstance(node.func, ast.Attribute | ast.Name):
+        return None
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+    owner = getattr(getattr(node.func, "value", None), "id", None)
+    if name in OF_A_MODULE:
+        return name if owner in ("os", "shutil") else None
+    if name in ("open", "fdopen", "ZipFile"):
+        modes = [*node.args, *(keyword.value for keyword in node.keywords)]
+        texts = [str(mode.value) for mode in modes if isinstance(mode, ast.Constant)]
+        return (
+            name
+            if any(re.fullmatch("[rwaxbt+]*[wax+][rwaxbt+]*", text) for text in texts)
+            else None
+        )
+    return name if name in WRITES_FILES else None
+
+
+def test_nothing_else_writes_replaces_or_deletes_files() -> None:
+    package = Path(fiftyone_ntt.__file__).parent
+    calls = {
+        (path.name, writing(node))
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    }
+    assert {(file, name) for file, name in calls if name and file != "atomic.py"} == ELSEWHERE
+    assert {("atomic.py", name) for name in ("open", "link", "replace", "unlink")} <= calls
 
 
 def test_output_folders_are_made_but_not_those_above(tmp_path: Path) -> None:

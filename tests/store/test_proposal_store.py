@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -189,11 +190,12 @@ def test_files_of_others_are_never_deleted(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in others} == others
 
 
-def test_what_a_crash_left_empty_is_the_stores(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [b"", b"\0" * 10_000])
+def test_what_a_crash_left_blank_is_the_stores(tmp_path: Path, left: bytes) -> None:
     store = ProposalStore(tmp_path)
     for key in ("aa" * 16, "bb" * 16):
         store.put(SETUP, key, example())
-        next(tmp_path.glob(f"**/{key}.safetensors")).write_bytes(b"")
+        next(tmp_path.glob(f"**/{key}.safetensors")).write_bytes(left)
     store.put(SETUP, "aa" * 16, example())
     assert [path.stem for path in store.verify()] == ["bb" * 16]
     assert store.get(SETUP, "aa" * 16) is not None
@@ -222,6 +224,37 @@ def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "size").read_bytes() == weights
     with pytest.raises(StoreError, match=r"size is a file. Pass a folder"):
         ProposalStore(tmp_path / "size").check_folder()
+
+
+def test_a_store_is_known_by_its_marker_or_as_one_of_an_earlier_version(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "ab" * 16, example())
+    (setup,) = tmp_path.glob("*/setup.json")
+    marker, description = tmp_path / "proposal-store.json", setup.read_bytes()
+    assert json.loads(marker.read_text()) == {"fiftyone-ntt proposal store": 1}
+    (tmp_path / "notes.txt").write_text("mine")
+
+    setup.write_text("{")  # damaged: nothing but the marker tells
+    ProposalStore(tmp_path).check_folder()
+    setup.write_bytes(description)
+    marker.unlink()  # as earlier versions left a store
+    old = ProposalStore(tmp_path)
+    old.put(SETUP, "cd" * 16, example())
+    assert old.usage(SETUP).images == 2
+    old.limit = 0
+    assert len(old.evict()) == 2
+
+    marker.write_text('{"fiftyone-ntt proposal store": "of somebody else"}')
+    setup.write_text("{")
+    with pytest.raises(StoreError, match=r"is no proposal store: it holds notes.txt"):
+        store.check_folder()
+
+
+def test_a_marker_of_others_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "proposal-store.json").write_text("mine")
+    with pytest.raises(StoreError, match=r"is no marker of a proposal store that fiftyone-ntt"):
+        ProposalStore(tmp_path).put(SETUP, "ab" * 16, example())
+    assert [path.name for path in tmp_path.iterdir()] == ["proposal-store.json"]
 
 
 def test_an_empty_or_missing_folder_becomes_a_store(tmp_path: Path) -> None:
