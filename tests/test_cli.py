@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,12 @@ import pytest
 import fiftyone_ntt
 from fiftyone_ntt.cli import main
 from fiftyone_ntt.core.adaptive import propose_adaptively
+from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests import shapes
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import toy_models
+from tests.store.test_proposal_store import SETUP
+from tests.store.test_proposal_store import example as proposals_of_an_image
 
 COMMANDS = [
     *("demo", "build", "segment", "evaluate", "import-coco", "export-coco", "models"),
@@ -154,6 +158,54 @@ def test_the_references_of_a_bank_are_drawn(
     assert main(build(folder, "--sheet", str(folder / "sheet.png"))) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(folder / "sheet.png")
     assert (folder / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("what", ["another's file", "a folder", "a device", "a missing folder"])
+def test_outputs_are_looked_at_before_models_are_loaded(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def load(*_: Any, **__: Any) -> Any:
+        raise AssertionError("models were loaded")
+
+    monkeypatch.setattr("fiftyone_ntt.models.loading.load_models", load)
+    mine = folder / "mine"
+    mine.write_text("mine")
+    path, message = {
+        "another's file": (mine, "that fiftyone-ntt wrote, so it is not replaced. Move it"),
+        "a folder": (folder / "images", "is a folder. Pass the path of a file"),
+        "a device": (Path("/dev/null"), "is a device, a pipe or a socket"),
+        "a missing folder": (folder / "typo" / "file", f"no folder {folder / 'typo'}. Make it"),
+    }[what]
+    for command in (build(folder), segment(folder)):
+        assert_refused(capsys, [*command, "--output", str(path)], message)
+    assert_refused(capsys, build(folder, "--sheet", str(path)), message)
+    assert mine.read_text() == "mine"
+    assert not (folder / "typo").exists()
+
+
+def test_the_store_command_deletes_proposals_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ProposalStore(folder / "store")
+    store.put(SETUP, "ab" * 16, proposals_of_an_image())
+    (proposals,) = store.folder.glob("*/*/*.safetensors")
+    assert main(build(folder)) == 0
+    others = [store.folder / "bank", proposals.parents[1] / "bank.safetensors"]
+    others += [proposals.with_name(f"{'abcd' * 8}.safetensors")]
+    for path in others:
+        path.write_bytes((folder / "bank").read_bytes())
+        os.utime(path, (1, 1))
+    capsys.readouterr()
+
+    for action in ("verify", "prune"):
+        assert main(["store", action, "--folder", str(store.folder), "--limit-gb", "0"]) == 0
+    ended = f"{store.folder}: 0 files deleted\n{store.folder}: 1 files deleted\n"
+    assert capsys.readouterr().out == ended
+    assert not proposals.exists() and all(path.exists() for path in others)
+    for action in ("info", "verify", "prune"):
+        refused = ["store", action, "--folder", str(folder)]
+        assert_refused(capsys, refused, f"there is no proposal store in {folder}")
+    assert (folder / "bank").exists()
 
 
 def test_negatives_change_the_results_and_belong_to_the_bank(

@@ -12,6 +12,7 @@ from fiftyone_ntt.core.images import ImageReading, read_image
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import propose
 from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.proposal_source import ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.core.toy_models import ToyEncoder, ToySegmenter, reference_rows, scene, toy_bank
@@ -56,3 +57,10 @@ def test_without_a_store_all_is_computed(tmp_path: Path, pipeline: Pipeline) -> 
     first, second = (source.proposals(source.load(path)) for _ in range(2))
     assert first.masks[:] == second.masks[:]
     assert pipeline.segmenter.embedded == 2  # type: ignore[attr-defined]
+
+
+def test_a_folder_of_photos_is_no_store(tmp_path: Path, pipeline: Pipeline) -> None:
+    photo = save(tmp_path / "photo.png", 1)
+    with pytest.raises(StoreError, match=r"is no proposal store: it holds photo.png and no propos"):
+        ProposalSource(pipeline, ProposalStore(tmp_path, limit=0), oriented=True)
+    assert [path.name for path in tmp_path.iterdir()] == [photo.name]

@@ -23,9 +23,10 @@ from pycocotools.coco import COCO
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.reading import RecordError
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, StoreError
 from tests.dataset.coco_files import CATEGORIES, generated
 from tests.shapes import python_path, unchecked
+from tests.store.test_bank_file import example as example_bank
 
 
 @pytest.fixture
@@ -282,6 +283,25 @@ def test_results_have_the_ids_of_the_imported_categories(tmp_path: Path, name: s
     assert set(first) == {"image_id", "category_id", "score", "bbox", "segmentation"}
     truth = coco(path)
     assert first["segmentation"]["counts"].encode() == truth.annToRLE(truth.anns[11])["counts"]
+
+
+def test_an_export_replaces_exports_and_no_annotations_of_others(tmp_path: Path, name: str) -> None:
+    annotations = write(tmp_path / "in.json", small(tmp_path))
+    before = annotations.read_bytes()
+    dataset = ntt.import_coco(tmp_path, annotations, name, progress=False).dataset
+    for path, message in (
+        (annotations, "in.json is no COCO file that fiftyone-ntt wrote, so it is not replaced"),
+        (tmp_path / "typo" / "out.json", "there is no folder .*typo"),
+        (Path("/dev/null"), "is a device, a pipe or a socket"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            ntt.export_coco(dataset, "ground_truth", path, progress=False)
+    assert annotations.read_bytes() == before
+    for _ in range(2):
+        ntt.export_coco(dataset, "ground_truth", tmp_path / "out.json", progress=False)
+    with pytest.raises(StoreError, match="is no memory bank"):
+        example_bank().save(tmp_path / "out.json")
+    assert read(tmp_path / "out.json")["annotations"]
 
 
 def test_export_of_what_was_never_imported(dataset: fo.Dataset, tmp_path: Path) -> None:
