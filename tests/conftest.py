@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +31,16 @@ def dataset() -> Iterator[Any]:
     yield fo.Dataset(name)
     if fo.dataset_exists(name):
         fo.delete_dataset(name)
+
+
+@pytest.fixture
+def device() -> Iterator[Path]:
+    """A device that is there for one test: a mistake of ours, run as root, would replace a real one
+    such as `/dev/null` for the whole machine. A terminal's folder takes no files."""
+    controller, terminal = os.openpty()
+    yield Path(os.ttyname(terminal))
+    os.close(controller)
+    os.close(terminal)
 
 
 @pytest.fixture

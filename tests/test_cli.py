@@ -162,7 +162,11 @@ def test_the_references_of_a_bank_are_drawn(
 
 @pytest.mark.parametrize("what", ["another's file", "a folder", "a device", "a missing folder"])
 def test_outputs_are_looked_at_before_models_are_loaded(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, what: str
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    device: Path,
 ) -> None:
     def load(*_: Any, **__: Any) -> Any:
         raise AssertionError("models were loaded")
@@ -173,7 +177,7 @@ def test_outputs_are_looked_at_before_models_are_loaded(
     path, message = {
         "another's file": (mine, "that fiftyone-ntt wrote, so it is not replaced. Move it"),
         "a folder": (folder / "images", "is a folder. Pass the path of a file"),
-        "a device": (Path("/dev/null"), "is a device, a pipe or a socket"),
+        "a device": (device, "is a device, a pipe or a socket"),
         "a missing folder": (folder / "typo" / "file", f"no folder {folder / 'typo'}. Make it"),
     }[what]
     for command in (build(folder), segment(folder)):

@@ -84,7 +84,7 @@ def outside(tmp_path: Path, exports: Path) -> Path:
         "sub/../../outside/{name}",
         "link/{name}",
         "link to {name}",
-        "/dev/null",
+        "{device}",
         "..",
         ".",
         "/",
@@ -93,12 +93,12 @@ def outside(tmp_path: Path, exports: Path) -> Path:
     ],
 )
 def test_what_leads_elsewhere_is_refused_whether_it_is_there_or_not(
-    act: Act, exports: Path, outside: Path, dataset: Any, action: str, path: str
+    act: Act, exports: Path, outside: Path, dataset: Any, device: Path, action: str, path: str
 ) -> None:
     (exports / "sub").mkdir()
     before = {path: path.read_bytes() for path in outside.iterdir()}
     answers = {
-        refusal(act, action, path.format(outside=outside, name=name), overwrite=True)
+        refusal(act, action, path.format(outside=outside, name=name, device=device), overwrite=True)
         for name in ("there", "absent")
     }
     assert answers == {

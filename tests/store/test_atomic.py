@@ -104,7 +104,7 @@ def test_one_kind_is_not_replaced_by_another(tmp_path: Path) -> None:
 
 
 @pytest.fixture(params=["folder", "pipe", "socket", "link to a pipe", "device"])
-def no_file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def no_file(request: pytest.FixtureRequest, tmp_path: Path, device: Path) -> Iterator[Path]:
     path = tmp_path / "special"
     if request.param == "folder":
         path.mkdir()
@@ -113,7 +113,7 @@ def no_file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         server.bind(str(path))
         server.close()
     elif request.param == "device":
-        path = Path("/dev/null")
+        path = device
     else:
         os.mkfifo(tmp_path / "pipe")
         path.symlink_to(tmp_path / "pipe")
