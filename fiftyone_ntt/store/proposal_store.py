@@ -59,11 +59,9 @@ _FORMAT = SealedFormat(
 _SIZE_FILE = "size"
 _OWN_NAMES = (_SIZE_FILE, MARKER_FILE)
 
-AS_STORED = "-as-stored"
-"""Marks the proposals of an image whose EXIF orientation was not applied: they differ from those of
-the same file when it is."""
 _PART_NAME = re.compile("[0-9a-f]{2}")
-_FILE_NAME = re.compile(rf"[0-9a-f]{{32}}({AS_STORED})?\.safetensors")
+_FILE_NAME = re.compile(r"[0-9a-f]{32}[-a-z0-9]*\.safetensors")
+"""An image's key (see `image_key`) and the ending."""
 
 
 def _or_blank(wrote: Callable[[Path], bool]) -> Callable[[Path], bool]:

@@ -62,5 +62,5 @@ def test_without_a_store_all_is_computed(tmp_path: Path, pipeline: Pipeline) -> 
 def test_a_folder_of_photos_is_no_store(tmp_path: Path, pipeline: Pipeline) -> None:
     photo = save(tmp_path / "photo.png", 1)
     with pytest.raises(StoreError, match=r"is no proposal store: it holds photo.png and no propos"):
-        ProposalSource(pipeline, ProposalStore(tmp_path, limit=0), oriented=True)
+        ProposalSource(pipeline, ProposalStore(tmp_path, limit=0), ImageReading(True))
     assert [path.name for path in tmp_path.iterdir()] == [photo.name]

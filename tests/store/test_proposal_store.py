@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import save
 
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -25,6 +27,7 @@ from fiftyone_ntt.store.proposal_store import (
     default_store,
     describe,
     image_hash,
+    image_key,
     rounded,
 )
 from tests.core.toy_models import toy_proposals
@@ -188,6 +191,26 @@ def test_files_of_others_are_never_deleted(tmp_path: Path) -> None:
         store.put(SETUP, "ac" * 16, example())
     store.put(SETUP, "00" * 16, example())
     assert {path: path.read_bytes() for path in others} == others
+
+
+@pytest.mark.parametrize("bit_depth", [None, 12])
+@pytest.mark.parametrize("oriented", [True, False])
+def test_files_of_every_reading_are_the_stores(
+    tmp_path: Path, oriented: bool, bit_depth: int | None
+) -> None:
+    keys = set()
+    for wide, orientation in ((False, 1), (False, 6), (True, 1), (True, 6)):
+        path, exif = tmp_path / f"{wide}-{orientation}.png", Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.zeros((4, 5), np.uint16 if wide else np.uint8)).save(path, exif=exif)
+        keys.add(image_key(path, ImageReading(oriented, bit_depth)))
+    assert {len(key) > 32 for key in keys} == {True, False}
+    store = ProposalStore(tmp_path / "store")
+    for key in keys:
+        store.put(SETUP, key, example())
+    assert store.usage(SETUP).images == 4
+    store.limit = 0
+    assert {path.stem for path in store.evict()} == keys
 
 
 @pytest.mark.parametrize("left", [b"", b"\0" * 10_000])
