@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from PIL import Image, UnidentifiedImageError
 
+from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError
 
 BIT_DEPTHS = (8, 10, 12, 14, 16, 32)
@@ -109,6 +110,7 @@ def _depths(paths: Iterable[str | Path]) -> Iterable[int]:
     """The depths in use of those files that are wide."""
     for path in paths:
         try:
+            require_regular_file(path)
             with Image.open(path) as image:
                 if is_wide(image):
                     yield depth_in_use(wide_samples(image, path))

@@ -13,8 +13,10 @@ from fiftyone_ntt.core.bank import (
     ReferenceSet,
     register_bank_file_format,
 )
-from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.core.regular_files import require_regular_file
+from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.bank_checks import require_sound
 from fiftyone_ntt.store.own_files import FileKind
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
 
@@ -28,6 +30,9 @@ _FORMAT = SealedFormat(
     remedy="Copy it again from where it came from, or rebuild it.",
 )
 BANK_FILE = FileKind(_FORMAT.name, _FORMAT.wrote)
+
+_MOST_BYTES = 16 * 2**30
+"""Of a bank's file: a million references of the widest encoder have 14 GB."""
 
 
 def save_bank(bank: MemoryBank, path: str | Path, *, overwrite: bool = True) -> Path:
@@ -54,6 +59,7 @@ def load_bank(path: str | Path) -> MemoryBank:
     """
     path = Path(path)
     try:
+        require_regular_file(path, _MOST_BYTES)
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise StoreError(f"memory bank {path}: no such file. Check the path.") from error
@@ -91,7 +97,7 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
     """
     content, arrays = _FORMAT.unseal(data, origin)
     try:
-        return MemoryBank(
+        bank = MemoryBank(
             classes=tuple(content["classes"]),
             references=_reference_set("references", content["references"], arrays),
             negatives=_reference_set("negatives", content["negatives"], arrays),
@@ -103,9 +109,17 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
             name=content["name"],
             notes=tuple(content["notes"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"its content does not fit together ({error!r})"
+        require_sound(bank)
+    except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:
+        reason = f"its content does not fit together ({_clause(error)})"
         raise _FORMAT.corrupt(origin, reason) from error
+    return bank
+
+
+def _clause(error: Exception) -> str:
+    """What is wrong, in words where the error has any."""
+    missing = f"{error} is missing" if isinstance(error, KeyError) else ""
+    return missing or str(error) or type(error).__name__
 
 
 def _fields(kind: type) -> list[str]:

@@ -28,6 +28,7 @@ from jaxtyping import Int32, UInt8
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
@@ -103,6 +104,7 @@ def image_hash(path: str | Path) -> str:
         InputError: the file cannot be read.
     """
     try:
+        require_regular_file(path)
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
     except OSError as error:
         raise InputError(

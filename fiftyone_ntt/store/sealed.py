@@ -25,6 +25,8 @@ _BEGINNING = b'{"__metadata__":{"' + _HEADER.encode() + b'":'
 _PEEK = 4096
 _LONGEST = 2**24
 """Bytes of a header that are looked through for what it is the header of."""
+# What safetensors raises on damaged files; KeyError and AttributeError on types NumPy lacks.
+_UNREADABLE = (SafetensorError, ValueError, KeyError, AttributeError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class SealedFormat:
         header = self._read_header(data, origin)
         try:
             arrays = load_tensors(data)
-        except (SafetensorError, ValueError) as error:
-            raise self.corrupt(origin, str(error)) from error
+        except _UNREADABLE as error:
+            raise self.corrupt(origin, str(error) or type(error).__name__) from error
         if _checksum(header, arrays) != header.get("checksum"):
             raise self.corrupt(origin, "its checksum does not match its content")
         return header, arrays
@@ -95,7 +97,7 @@ class SealedFormat:
         try:
             header = json.loads(data[8 : 8 + size])["__metadata__"][_HEADER]
             content: dict[str, Any] = dict(json.loads(header))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(
                 f"{origin} is not a {self.name}, or its beginning is damaged. Pass a file written "
                 f"by {self.source}."
