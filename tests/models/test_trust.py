@@ -31,9 +31,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("spec", ["somebody/some-model", "no/such/repository", "/no/such/folder"])
 def test_what_a_stranger_names_is_not_fetched(spec: str, fetched: list[str]) -> None:
     bank = replace(example(), models={"encoder": spec, "segmenter": "demo"})
-    with pytest.raises(
-        ModelError, match="not fetched on the bank's word"
-    ) as found:
+    with pytest.raises(ModelError, match="not fetched on the bank's word") as found:
         models_of_bank(bank)
     assert fetched == [] and f"load_models(encoder={spec!r})" in str(found.value)
     bank = replace(example(), models={"encoder": "demo", "segmenter": spec})
