@@ -35,15 +35,18 @@ class SealedFormat:
 
     Attributes:
         name: the kind, as users call it: "memory bank".
-        version: raised when the content changes; other versions are refused.
+        version: raised when the content changes; what is written.
         source: what makes such files, for messages.
         remedy: what to do about a damaged one, for messages.
+        oldest: the first version that is still read, `version` itself when None; the others are
+            refused.
     """
 
     name: str
     version: int
     source: str
     remedy: str
+    oldest: int | None = None
 
     @property
     def _title(self) -> str:
@@ -56,7 +59,7 @@ class SealedFormat:
         return save_tensors(arrays, {_HEADER: json.dumps(header, sort_keys=True)})
 
     def unseal(self, data: bytes, origin: str) -> tuple[dict[str, Any], Arrays]:
-        """JSON values and arrays of a file.
+        """JSON values, "version" among them, and arrays of a file.
 
         Args:
             data: as made by `seal`.
@@ -88,6 +91,11 @@ class SealedFormat:
         words = f'"format": {json.dumps(self._title)}'
         return json.dumps(words)[1:-1].encode() in head[8:size]
 
+    @property
+    def _readable(self) -> range:
+        first = self.version if self.oldest is None else self.oldest
+        return range(first, self.version + 1)
+
     def corrupt(self, origin: str, reason: str) -> StoreError:
         """What to tell the user of a damaged file."""
         return StoreError(f"{self.name} {origin} is corrupt: {reason}. {self.remedy}")
@@ -102,7 +110,7 @@ class SealedFormat:
                 f"{origin} is not a {self.name}, or its beginning is damaged. Pass a file written "
                 f"by {self.source}."
             ) from error
-        if content.get("format") != self._title or content.get("version") != self.version:
+        if content.get("format") != self._title or content.get("version") not in self._readable:
             raise StoreError(
                 f"{origin} is {content.get('format')!r} of version {content.get('version')}, but "
                 f"this version of fiftyone-ntt reads {self._title!r} version {self.version}. "
