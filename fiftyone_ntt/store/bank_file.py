@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def load_bank(path: str | Path) -> MemoryBank:
 
 def bank_bytes(bank: MemoryBank) -> bytes:
     """The content of a bank's file; equal banks give equal bytes."""
-    content = {
+    content: dict[str, Any] = {
         "classes": bank.classes,
         "references": bank.references.ids,
         "negatives": bank.negatives.ids,
@@ -82,6 +83,12 @@ def bank_bytes(bank: MemoryBank) -> bytes:
         "name": bank.name,
         "notes": bank.notes,
     }
+    # Left out where unknown: banks of earlier versions keep their bytes, and so their hashes, and
+    # earlier versions, which pass over what they don't know, read new files.
+    parts = {"references": bank.references, "negatives": bank.negatives}
+    names = {part: rows.image_names for part, rows in parts.items() if any(rows.image_names)}
+    content |= {"image_names": names} if names else {}
+    content |= {"versions": bank.versions} if bank.versions else {}
     return _FORMAT.seal(content, _arrays(bank))
 
 
@@ -99,8 +106,8 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
     try:
         bank = MemoryBank(
             classes=tuple(content["classes"]),
-            references=_reference_set("references", content["references"], arrays),
-            negatives=_reference_set("negatives", content["negatives"], arrays),
+            references=_reference_set("references", content, arrays),
+            negatives=_reference_set("negatives", content, arrays),
             statistics=PatchStatistics(
                 **{name: arrays[f"statistics.{name}"] for name in _fields(PatchStatistics)}
             ),
@@ -108,6 +115,7 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
             models=content["models"],
             name=content["name"],
             notes=tuple(content["notes"]),
+            versions=_texts_by_name(content.get("versions", {})),
         )
         require_sound(bank)
     except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:
@@ -123,7 +131,8 @@ def _clause(error: Exception) -> str:
 
 
 def _fields(kind: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(kind) if field.name != "ids"]
+    texts = ("ids", "image_names")
+    return [field.name for field in dataclasses.fields(kind) if field.name not in texts]
 
 
 def _arrays(bank: MemoryBank) -> Arrays:
@@ -139,9 +148,18 @@ def _arrays(bank: MemoryBank) -> Arrays:
     }
 
 
-def _reference_set(part: str, ids: list[str], arrays: Arrays) -> ReferenceSet:
+def _reference_set(part: str, content: dict[str, Any], arrays: Arrays) -> ReferenceSet:
     columns = {name: arrays[f"{part}.{name}"] for name in _fields(ReferenceSet)}
-    return ReferenceSet(ids=tuple(ids), **columns)
+    names = dict(content.get("image_names", {})).get(part, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("image names must be a list of texts")
+    return ReferenceSet(ids=tuple(content[part]), image_names=tuple(names), **columns)
+
+
+def _texts_by_name(found: Any) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise TypeError("versions must be texts by name")
+    return found
 
 
 class _SealedFiles:

@@ -20,6 +20,7 @@ from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store import bank_file
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
+from fiftyone_ntt.store.run_identity import bank_hash
 
 
 def rows_of(count: int, seed: int) -> ReferenceSet:
@@ -31,6 +32,7 @@ def rows_of(count: int, seed: int) -> ReferenceSet:
         weights=random.random(count, np.float32) * 100,
         patch_means=random.normal(size=(count, 5)).astype(np.float32),
         patch_counts=random.integers(1, 900, count),
+        image_names=tuple(f"photo {index}.jpg" for index in range(count)),
     )
 
 
@@ -46,6 +48,7 @@ def example(negatives: int = 3) -> MemoryBank:
         models={"encoder": "small", "segmenter": "tiny"},
         name="the bank",
         notes=("reference 3 is small",),
+        versions={"fiftyone-ntt": "0.1.0", "numpy": "2.1"},
     )
 
 
@@ -57,7 +60,7 @@ def assert_same(found: MemoryBank, expected: MemoryBank) -> None:
             continue
         for part in dataclasses.fields(one):
             values = getattr(one, part.name), getattr(other, part.name)
-            if part.name == "ids":
+            if part.name in ("ids", "image_names"):
                 assert values[0] == values[1]
             else:
                 assert values[0].dtype == values[1].dtype
@@ -77,6 +80,38 @@ def test_equal_banks_give_equal_bytes(tmp_path: Path) -> None:
     loaded = MemoryBank.load(example().save(tmp_path / "bank"))
     assert bank_bytes(loaded) == bank_bytes(example())
     assert bank_bytes(example().renamed("other")) != bank_bytes(example())
+
+
+def earlier_bytes(bank: MemoryBank, **changes: Any) -> bytes:
+    """A bank's file as versions wrote it that knew neither image names nor versions."""
+    content, arrays = bank_file._FORMAT.unseal(bank_bytes(bank), "here")
+    fields = ("classes", "references", "negatives", "encoder", "models", "name", "notes")
+    return bank_file._FORMAT.seal({key: content[key] for key in fields} | changes, arrays)
+
+
+def test_banks_of_earlier_versions_are_read_and_keep_their_bytes() -> None:
+    earlier = earlier_bytes(example())
+    found = bank_from_bytes(earlier, "here")
+    assert found.references.image_names == ("",) * 4 and found.versions == {}
+    assert bank_bytes(found) == earlier
+    assert bank_hash(found) == bank_hash(example())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"image_names": {"references": ["a.jpg"] * 3}},
+        {"image_names": {"references": ["a.jpg"] * 3 + [4]}},
+        {"image_names": {"references": "abcd"}},
+        {"image_names": ["a.jpg"]},
+        {"image_names": 4},
+        {"versions": ["0.1.0"]},
+        {"versions": {"numpy": 2}},
+    ],
+)
+def test_names_and_versions_that_do_not_fit_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(StoreError, match="memory bank here is corrupt: its content does not fit"):
+        bank_from_bytes(earlier_bytes(example(), **wrong), "here")
 
 
 def test_a_saved_bank_is_as_readable_as_any_file(tmp_path: Path) -> None:
