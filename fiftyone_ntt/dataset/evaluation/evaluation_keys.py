@@ -13,7 +13,7 @@ import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 
-from fiftyone_ntt.dataset.labels.fields import refresh
+from fiftyone_ntt.dataset.work.refreshing import refresh
 
 IouKind = Literal["boxes", "masks", "both"]
 

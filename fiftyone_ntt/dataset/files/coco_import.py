@@ -143,7 +143,7 @@ def import_coco(
     done = _imported_images(target, field, paths)
     new = target.get_field(field) is None
     change = begin_change(target, field, "import", created=new)
-    _declare_fields(target, field, file, sizes, by_image)
+    _declare_fields(target, field, sizes, by_image)
     _save_import_info(target, field, file, folder, unfinished=identity)
     with progress_steps(len(sizes), progress) as advance:
         keys = list(sizes)
@@ -320,7 +320,6 @@ def _check_no_conflict(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]
 def _declare_fields(
     dataset: fo.Dataset,
     field: str,
-    file: CocoFile,
     sizes: Collection[Any],
     by_image: Mapping[Any, list[_Annotation]],
 ) -> None:

@@ -12,7 +12,8 @@ import fiftyone as fo
 import fiftyone.core.labels as fol
 from pymongo.errors import ConnectionFailure
 
-from fiftyone_ntt.dataset.labels.fields import label_field_type, refresh
+from fiftyone_ntt.dataset.labels.fields import label_field_type
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import record_run
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.run_identity import ingredients_hash

@@ -13,12 +13,12 @@ from bson import ObjectId
 
 from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
 from fiftyone_ntt.dataset.labels.digests import document_digest
-from fiftyone_ntt.dataset.labels.fields import refresh
 from fiftyone_ntt.dataset.labels.ownership import owner_of
 from fiftyone_ntt.dataset.labels.prediction_writing import samples_of_run, was_moved
 from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, restore_tags, rewrite_field
-from fiftyone_ntt.dataset.runs.run_storage import remove_run, restore_run
 from fiftyone_ntt.dataset.work.leases import hold_field
+from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.dataset.work.stored_runs import drop_run, restore_run
 from fiftyone_ntt.errors import InputError
 
 Document = dict[str, Any]
@@ -204,7 +204,7 @@ def _record_back(dataset: fo.Dataset, change: Change) -> None:
         restore_run(dataset, change.run_document)
     if change.kind == "run" and change.run is not None:
         if not samples_of_run(dataset, change.field, change.run):
-            remove_run(dataset, change.run)
+            drop_run(dataset, change.run)
         if change.created and not _is_filled(dataset, change.field):
             refresh(dataset)
             if dataset.get_field(change.field) is not None:

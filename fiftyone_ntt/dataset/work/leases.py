@@ -76,7 +76,7 @@ class Lease:
         dataset: of the field.
         name: of the field.
         run: that holds it.
-        token: what workers of the same run pass to `join_field`.
+        token: what tells this lease from others of the same run.
     """
 
     dataset: fo.Dataset
@@ -123,18 +123,6 @@ def hold_field(dataset: fo.Dataset, name: str, run: str) -> Iterator[Lease]:
         ended.set()
         heart.join()
         _leases().delete_one({"_id": _key(dataset, name), "token": lease.token})
-
-
-def join_field(dataset: fo.Dataset, name: str, token: str) -> Lease:
-    """The lease of a run, for another worker of it; it stays the first one's to give back.
-
-    Raises:
-        LeaseLost: the run no longer holds the field.
-    """
-    found = _leases().find_one({"_id": _key(dataset, name), "token": token})
-    lease = Lease(dataset, name, "" if found is None else found["run"], token)
-    lease.beat()
-    return lease
 
 
 def holder_of(dataset: fo.Dataset, name: str) -> Holder | None:
