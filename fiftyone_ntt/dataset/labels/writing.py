@@ -156,7 +156,8 @@ def tag_labels(
     change: Change | None,
     untag: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> int:
-    """Tag labels and the samples they lie on, and take the tag from others.
+    """Tag labels and the samples they lie on, and only then take the tag from others: a process
+    that is killed leaves the old, or both, which the same call puts right.
 
     Args:
         dataset: of the samples.
@@ -172,21 +173,40 @@ def tag_labels(
     """
     count = 0
     put, take = _by_object_id(labels), _by_object_id(untag)
-    for chunk in _chunks(list({**take, **put})):
-        wanted = {key: put.get(key, set()) | take.get(key, set()) for key in chunk}
-        rows = _tags_of(dataset, name, wanted, tag)
-        if change is not None:
-            change.note({key: {"tags": row} for key, row in rows.items()})
+    for chunk in _chunks(list(put)):
+        rows = _noted_tags(dataset, name, put, take, chunk, tag, change)
+        updates = []
+        for key, row in rows.items():
+            gain = {label["id"] for label in row["labels"] if tag not in label["tags"]} & put[key]
+            count += len(gain)
+            updates.append(_tag_update(name, row["list"], key, gain, tag, "$addToSet", True))
+        _send_all(dataset, updates, chunk)
+    for chunk in _chunks(list(take)):
+        rows = _noted_tags(dataset, name, put, take, chunk, tag, change)
         updates = []
         for key, row in rows.items():
             tagged = {label["id"] for label in row["labels"] if tag in label["tags"]}
-            gain = put.get(key, set()) & {label["id"] for label in row["labels"]} - tagged
-            lose = (take.get(key, set()) - put.get(key, set())) & tagged
-            count += len(gain)
+            lose = (take[key] - put.get(key, set())) & tagged
             updates.append(_tag_update(name, row["list"], key, lose, tag, "$pull", key not in put))
-            updates.append(_tag_update(name, row["list"], key, gain, tag, "$addToSet", key in put))
         _send_all(dataset, updates, chunk)
     return count
+
+
+def _noted_tags(
+    dataset: fo.Dataset,
+    name: str,
+    put: Mapping[ObjectId, Collection[ObjectId]],
+    take: Mapping[ObjectId, Collection[ObjectId]],
+    ids: Sequence[ObjectId],
+    tag: str,
+    change: Change | None,
+) -> dict[ObjectId, Document]:
+    """The tags of some samples and of all their labels that a change is about, written down."""
+    wanted = {key: {*put.get(key, ()), *take.get(key, ())} for key in ids}
+    rows = _tags_of(dataset, name, wanted, tag)
+    if change is not None:
+        change.note({key: {"tags": row} for key, row in rows.items()})
+    return rows
 
 
 def _by_object_id(labels: Mapping[str, Collection[str]]) -> dict[ObjectId, set[ObjectId]]:
