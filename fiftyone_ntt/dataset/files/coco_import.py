@@ -28,10 +28,16 @@ from fiftyone_ntt.coco.reading import (
 )
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
-from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, INFO, instance_detection
+from fiftyone_ntt.dataset.labels.coco_labels import (
+    CROWD,
+    ID,
+    INFO,
+    described_import,
+    instance_detection,
+)
 from fiftyone_ntt.dataset.labels.digests import document_digest
 from fiftyone_ntt.dataset.labels.fields import all_images, check_field_name, check_new_field
-from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, rewrite_field, set_attributes
+from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, rewrite_field
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
@@ -142,7 +148,8 @@ def import_coco(
     known = dict(zip(*all_images(target).values(["filepath", "id"]), strict=True))
     done = _imported_images(target, field, paths)
     new = target.get_field(field) is None
-    change = begin_change(target, field, "import", created=new)
+    described = described_import(target, field)
+    change = begin_change(target, field, "import", created=new, described=described)
     _declare_fields(target, field, sizes, by_image)
     _save_import_info(target, field, file, folder, unfinished=identity)
     with progress_steps(len(sizes), progress) as advance:
@@ -360,8 +367,7 @@ def _write(
 ) -> None:
     old = {known[paths[key]]: key for key in part if paths[key] in known}
     if old:
-        _add_to(dataset, field, {i: part[key] for i, key in old.items()}, change)
-        set_attributes(dataset, {i: {ID: key} for i, key in old.items()}, {})
+        _add_to(dataset, field, {i: (part[key], key) for i, key in old.items()}, change)
     new = [
         fo.Sample(
             filepath=paths[key],
@@ -395,22 +401,34 @@ def _digests(labels: Mapping[str, Any]) -> dict[str, str]:
 def _add_to(
     dataset: fo.Dataset,
     field: str,
-    labels: Mapping[str, fol.Detections],
+    labels: Mapping[str, tuple[fol.Detections, Any]],
     change: Change,
 ) -> None:
-    """Write labels into samples that are there already, where the field is still empty.
+    """Write labels, and the image's id, into samples that are there already, where the field is
+    still empty.
 
     Raises:
         InputError: somebody labelled one meanwhile.
     """
 
+    ids = list(map(ObjectId, labels))
+    found = dataset._sample_collection.find({"_id": {"$in": ids}}, {ID: 1})
+    before = {row["_id"]: [row[ID]] if ID in row else [] for row in found}
+
     def decide(held: Held) -> Rewrite | None:
         if held.labels:
             return None
-        document = dict(labels[str(held.sample_id)].to_mongo())
-        return Rewrite(document, digests=_digests(document), added=len(document["detections"]))
+        detections, key = labels[str(held.sample_id)]
+        document = dict(detections.to_mongo())
+        return Rewrite(
+            document,
+            digests=_digests(document),
+            added=len(document["detections"]),
+            others={ID: [key]},
+            others_before={ID: before.get(held.sample_id, [])},
+        )
 
-    written = rewrite_field(dataset, field, map(ObjectId, labels), decide, change)
+    written = rewrite_field(dataset, field, ids, decide, change)
     if missed := [*written.left, *written.contested]:
         raise InputError(
             f"field {field!r} of {len(missed)} of these images in {dataset.name!r} was labelled "

@@ -69,6 +69,9 @@ class Rewrite:
         added: how many labels it brings.
         digests: of labels that are no predictions, by id: to tell later whether they were edited.
         absent: whether the field shall not even be mentioned; then `value` is None.
+        others: fields of the sample that change along: a list of the new value, or an empty one if
+            the sample shall not even mention it.
+        others_before: what those held, in the same way.
     """
 
     value: Any
@@ -76,6 +79,8 @@ class Rewrite:
     added: int = 0
     digests: Mapping[str, str] = field(default_factory=dict)
     absent: bool = False
+    others: Mapping[str, list[Any]] = field(default_factory=dict)
+    others_before: Mapping[str, list[Any]] = field(default_factory=dict)
 
 
 Decide = Callable[[Held], Rewrite | None]
@@ -348,6 +353,7 @@ def _before(held: Held, rewrite: Rewrite) -> Document:
         "removed": list(rewrite.removed),
         "added": rewrite.added,
         "digests": dict(rewrite.digests),
+        **({"others": dict(rewrite.others_before)} if rewrite.others_before else {}),
     }
 
 
@@ -375,9 +381,11 @@ def _values(labels: Sequence[Document], part: str) -> Document:
 
 
 def _update(name: str, rewrite: Rewrite, at: datetime) -> Document:
-    if rewrite.absent:
-        return {"$unset": {name: ""}, "$set": {MODIFIED: at}}
-    return {"$set": {name: rewrite.value, MODIFIED: at}}
+    wanted = {name: [] if rewrite.absent else [rewrite.value], **rewrite.others}
+    put = {key: value for key, values in wanted.items() for value in values}
+    gone = {key: "" for key, values in wanted.items() if not values}
+    update: Document = {"$set": {**put, MODIFIED: at}}
+    return {**update, "$unset": gone} if gone else update
 
 
 def _send(dataset: fo.Dataset, updates: Mapping[ObjectId, _Update]) -> list[ObjectId]:

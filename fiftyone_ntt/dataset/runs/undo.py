@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,6 +12,7 @@ import fiftyone.core.collections as foc
 from bson import ObjectId
 
 from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
+from fiftyone_ntt.dataset.labels.coco_labels import ID, other_imports, restore_described
 from fiftyone_ntt.dataset.labels.digests import document_digest
 from fiftyone_ntt.dataset.labels.ownership import owner_of
 from fiftyone_ntt.dataset.labels.prediction_writing import samples_of_run, was_moved
@@ -96,7 +97,8 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
     """Take back the last change of labels by this package: run, relabel, deletion, tagging, import.
 
     Every sample holds what it held before: the same labels, ids and order. What somebody changed
-    since stays as it is now, and is counted. Call again for the change before.
+    since stays as it is now, and is counted. Images that an import added stay, without its labels.
+    Call again for the change before.
 
     Args:
         samples: the dataset, or a view of it; the change is taken back in the whole dataset.
@@ -124,6 +126,8 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
     with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
         undone = _tags_back(dataset, change) if change.tag else _labels_back(dataset, change)
         _record_back(dataset, change)
+        if change.described is not None and not undone[1]:
+            _import_back(dataset, change, change.described)
         change.forget()
     return UndoReport(entry, *undone)
 
@@ -137,6 +141,7 @@ def _entry(change: Change) -> HistoryEntry:
 def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
     ids = change.samples()
     total = kept = 0
+    ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)
     for start in range(0, len(ids), 100):
         entries = {row["sample"]: row for row in change.entries(ids[start : start + 100])}
         counts: dict[ObjectId, int] = {}
@@ -144,8 +149,11 @@ def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
         def decide(
             held: Held, entries: Mapping[ObjectId, Document] = entries, counts: Any = counts
         ) -> Rewrite | None:
-            rewrite, counts[held.sample_id] = restored(held, entries[held.sample_id], change)
-            return rewrite
+            entry = entries[held.sample_id]
+            rewrite, counts[held.sample_id] = restored(held, entry, change)
+            if rewrite is None or ids_serve_others:
+                return rewrite
+            return replace(rewrite, others=entry.get("others", {}))
 
         written = rewrite_field(dataset, change.field, list(entries), decide, None)
         total += len(written.changed)
@@ -205,10 +213,25 @@ def _record_back(dataset: fo.Dataset, change: Change) -> None:
     if change.kind == "run" and change.run is not None:
         if not samples_of_run(dataset, change.field, change.run):
             drop_run(dataset, change.run)
-        if change.created and not _is_filled(dataset, change.field):
-            refresh(dataset)
-            if dataset.get_field(change.field) is not None:
-                dataset.delete_sample_field(change.field)
+        if change.created:
+            _delete_empty(dataset, change.field)
+
+
+def _import_back(dataset: fo.Dataset, change: Change, described: Document) -> None:
+    """What the dataset said of the field, and its fields, as they were before."""
+    refresh(dataset)
+    restore_described(dataset, change.field, described)
+    if change.created:
+        _delete_empty(dataset, change.field)
+    if not described["has_ids"]:
+        _delete_empty(dataset, ID)
+
+
+def _delete_empty(dataset: fo.Dataset, name: str) -> None:
+    """Delete a field that holds nothing any more."""
+    refresh(dataset)
+    if dataset.get_field(name) is not None and not _is_filled(dataset, name):
+        dataset.delete_sample_field(name)
 
 
 def _is_filled(dataset: fo.Dataset, name: str) -> bool:
