@@ -245,7 +245,19 @@ def test_a_run_s_predictions_are_deleted(opened: fo.Dataset, key: str) -> None:
 def test_what_somebody_tagged_since_stays_unless_named(opened: fo.Dataset) -> None:
     key = next(key for key, run in EXPECTED["runs"].items() if run["field"] == PREDICTIONS)
     report = ntt.delete_run_predictions(opened, key)
-    assert (report.deleted, report.kept) == (RUNS[key]["deleted"] - 1, {"tagged": 1})
+    deleted = RUNS[key]["deleted"] - 1
+    assert (report.deleted, report.unknown, report.kept) == (deleted, deleted, {"tagged": 1})
+    assert f"deleted ({deleted} of an earlier version, unknown whether edited), 1 of" in str(report)
+
+
+def test_of_replaced_predictions_it_is_unknown_whether_they_were_edited(
+    opened: fo.Dataset, store: Path
+) -> None:
+    settings = {**legacy.RELABELLING, "label_field": PREDICTIONS, "overwrite": True}
+    report = ntt.relabel(legacy.segmented(opened), SHARPER, store=store, progress=False, **settings)
+    assert report.kept == {"tagged": 1, "by hand": 1}
+    assert report.replaced == report.unknown > 0
+    assert f"{report.replaced} replaced ({report.unknown} of an earlier version" in str(report)
 
 
 @pytest.mark.parametrize("key", EVALUATIONS)

@@ -57,15 +57,15 @@ class Kept:
         kept: a person's labels that stayed where the run wrote, by whose they are.
         covered: predictions that were not written because a label that is kept shows the object.
         written: predictions that were.
-        unreviewable: of those replaced, predictions of earlier versions, of which it is unknown
-            whether anybody edited them.
+        unknown: of those replaced, predictions of earlier versions, of which it is unknown whether
+            anybody edited them.
     """
 
     replaced: int = 0
     kept: Counter[Owner] = field(default_factory=Counter)
     covered: int = 0
     written: int = 0
-    unreviewable: int = 0
+    unknown: int = 0
 
     def add(self, other: Kept) -> None:
         """Count another sample's."""
@@ -73,17 +73,25 @@ class Kept:
         self.kept += other.kept
         self.covered += other.covered
         self.written += other.written
-        self.unreviewable += other.unreviewable
+        self.unknown += other.unknown
 
 
-def describe_kept(replaced: int, kept: Mapping[str, int], covered: int) -> list[str]:
+def describe_unknown(unknown: int) -> str:
+    """What is said of predictions of which nobody can tell whether somebody edited them."""
+    return f" ({unknown} of an earlier version, unknown whether edited)" if unknown else ""
+
+
+def describe_kept(
+    replaced: int, kept: Mapping[str, int], covered: int = 0, unknown: int = 0
+) -> list[str]:
     """What a run replaced and kept, for people.
 
     Example:
-        >>> describe_kept(137, {"by hand": 10, "tagged": 3}, 0)
-        ['137 replaced', '13 of yours kept (10 by hand, 3 tagged)']
+        >>> describe_kept(137, {"by hand": 10, "tagged": 3}, unknown=20)
+        ['137 replaced (20 of an earlier version, unknown whether edited)',
+         '13 of yours kept (10 by hand, 3 tagged)']
     """
-    parts = [f"{replaced} replaced"] if replaced else []
+    parts = [f"{replaced} replaced{describe_unknown(unknown)}"] if replaced else []
     if kept:
         kinds = ", ".join(f"{count} {owner}" for owner, count in sorted(kept.items()))
         parts.append(f"{sum(kept.values())} of yours kept ({kinds})")
@@ -176,7 +184,7 @@ def merged(
         else:
             removed.append(label["_id"])
             counts.replaced += 1
-            counts.unreviewable += owner == "unknown"
+            counts.unknown += owner == "unknown"
     fresh = _beside(predictions["detections"], stay)
     counts.covered = len(predictions["detections"]) - len(fresh)
     counts.written = len(fresh)
@@ -289,6 +297,7 @@ def _without(held: Held, run: str, replace_reviewed: bool) -> tuple[Rewrite | No
         else:
             removed.append(label["_id"])
             counts.replaced += 1
+            counts.unknown += owner == "unknown"
     if not stay:
         return Rewrite(None, removed), counts
     own_mark = held.value.get("run") == run

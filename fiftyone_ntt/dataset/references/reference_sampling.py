@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
@@ -29,11 +29,15 @@ class SampledReferences:
         shots: how many were asked for per class.
         label_ids: class to the ids of its chosen labels, possibly fewer than `shots` or repeated;
             `<label id>@<sample id>` of a label that shares its id with one of another sample.
+        kept: how many of them had the tag before, and keep it.
+        untagged: other labels that lost the tag.
     """
 
     tag: str
     shots: int
     label_ids: dict[str, tuple[str, ...]]
+    kept: int = field(default=0, compare=False)
+    untagged: int = field(default=0, compare=False)
 
     @property
     def ids(self) -> list[str]:
@@ -62,7 +66,8 @@ class SampledReferences:
         for what, few in ((f"fewer than {self.shots}", self.short), ("repeated", self.repeated)):
             if few:
                 text += f"; {what}: " + ", ".join(f"{name} {n}" for name, n in few.items())
-        return text
+        text += f"; {self.kept} of them had the tag before" if self.kept else ""
+        return text + (f"; {self.untagged} others lost it" if self.untagged else "")
 
 
 @dataclass(frozen=True)
@@ -133,13 +138,13 @@ def sample_references(
         too_few=too_few,
     )
     picked = [label for group in chosen.values() for label in group]
-    _tag_labels(samples, label_field, picked, tag, overwrite)
+    kept, untagged = _tag_labels(samples, label_field, picked, tag, overwrite)
     called = LabelNames(samples._root_dataset, label_field, {label.id for label in picked})
     ids = {
         name: tuple(called.of(label.id, label.sample_id) for label in group)
         for name, group in chosen.items()
     }
-    return SampledReferences(tag, shots, ids)
+    return SampledReferences(tag, shots, ids, kept, untagged)
 
 
 def draw_labels(
@@ -224,11 +229,12 @@ def _tag_labels(
     picked: list[DrawnLabel],
     tag: str,
     overwrite: bool,
-) -> None:
+) -> tuple[int, int]:
+    """How many of the picked labels had the tag before, and how many others lost it."""
     dataset = samples._root_dataset
-    chosen: dict[str, list[str]] = defaultdict(list)
+    chosen: dict[str, set[str]] = defaultdict(set)
     for label in picked:
-        chosen[label.sample_id].append(label.id)
+        chosen[label.sample_id].add(label.id)
     tagged = tagged_labels(dataset, field, tag)
     others = [i for key, ids in tagged.items() for i in ids if i not in chosen.get(key, ())]
     if others and not overwrite:
@@ -237,4 +243,5 @@ def _tag_labels(
             f"{tag!r}. Pass overwrite=True to take the tag from them, or another tag."
         )
     change = begin_change(dataset, field, "tagging", tag=tag)
-    tag_labels(dataset, field, chosen, tag, change, untag=tagged if overwrite else {})
+    new = tag_labels(dataset, field, chosen, tag, change, untag=tagged if overwrite else {})
+    return sum(map(len, chosen.values())) - new, len(others)

@@ -14,13 +14,23 @@ from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES, r
 from fiftyone_ntt.errors import InputError
 
 
+class TaggedReferences(dict[str, int]):
+    """How many labels of each class have the tag now.
+
+    Attributes:
+        kept: how many of them had it before, and keep it.
+    """
+
+    kept: int = 0
+
+
 def tag_references(
     samples: foc.SampleCollection,
     label_field: str,
     *,
     label_ids: Collection[str] | None = None,
     tag: str = "reference",
-) -> dict[str, int]:
+) -> TaggedReferences:
     """Tag labels, and the samples they lie on, as references.
 
     The tags are those that `sample_references` puts and `build_memory_bank` reads.
@@ -32,7 +42,7 @@ def tag_references(
         tag: a label tag and a sample tag.
 
     Returns:
-        How many labels of each class were tagged.
+        How many labels of each class have the tag now, and as `kept`, how many had it before.
 
     Raises:
         InputError: no tag, no such field, or no labels to tag.
@@ -55,5 +65,7 @@ def tag_references(
         by_sample[owner].append(label_id)
     dataset = samples._root_dataset
     change = begin_change(dataset, label_field, "tagging", tag=tag)
-    tag_labels(dataset, label_field, by_sample, tag, change)
-    return {name: len(group) for name, group in labels.items()}
+    tagged = tag_labels(dataset, label_field, by_sample, tag, change)
+    counts = TaggedReferences({name: len(group) for name, group in labels.items()})
+    counts.kept = sum(map(len, by_sample.values())) - tagged
+    return counts

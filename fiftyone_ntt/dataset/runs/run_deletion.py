@@ -8,7 +8,12 @@ from typing import Any
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
-from fiftyone_ntt.dataset.labels.prediction_writing import Kept, describe_kept, remove_predictions
+from fiftyone_ntt.dataset.labels.prediction_writing import (
+    Kept,
+    describe_kept,
+    describe_unknown,
+    remove_predictions,
+)
 from fiftyone_ntt.dataset.work.leases import hold_field
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import drop_run, run_document
@@ -45,6 +50,8 @@ class DeletionReport:
         deleted: detections that were deleted.
         kept: detections of the run that somebody reviewed, which stay, by why: `tagged` or
             `edited`.
+        unknown: of those deleted, detections of earlier versions, of which it is unknown whether
+            anybody edited them.
 
     Example:
         >>> print(ntt.DeletionReport("ntt_predictions_1f0c7a3e", 512, {"tagged": 3}))
@@ -54,10 +61,11 @@ class DeletionReport:
     run: str
     deleted: int
     kept: dict[str, int]
+    unknown: int = 0
 
     def __str__(self) -> str:
-        parts = [f"{self.deleted} detections of run {self.run} deleted"]
-        return ", ".join(parts + describe_kept(0, self.kept, 0))
+        deleted = f"{self.deleted} detections of run {self.run} deleted"
+        return ", ".join([deleted + describe_unknown(self.unknown), *describe_kept(0, self.kept)])
 
 
 def delete_run_predictions(
@@ -97,4 +105,5 @@ def delete_run_predictions(
         if dataset.get_field(field) is not None:
             tally = remove_predictions(dataset, field, run, replace_reviewed, change)
         drop_run(dataset, run)
-    return DeletionReport(run, tally.replaced, {str(k): n for k, n in tally.kept.items()})
+    kept = {str(owner): count for owner, count in tally.kept.items()}
+    return DeletionReport(run, tally.replaced, kept, tally.unknown)

@@ -64,6 +64,8 @@ class SegmentReport:
         kept: labels of a person's that stayed where the run wrote, by whose they are: `by hand`,
             `tagged` or `edited`.
         covered: detections not written because a label that was kept shows the same object.
+        unknown: of those replaced, predictions of earlier versions, of which it is unknown whether
+            anybody edited them.
         reverted: samples whose detections were gone again at the end of the run: an editor that was
             open wrote back what it knew. They are not counted as done.
         cancelled: whether the run was ended on request.
@@ -80,6 +82,7 @@ class SegmentReport:
     replaced: int = 0
     kept: dict[str, int] = dataclasses.field(default_factory=dict)
     covered: int = 0
+    unknown: int = 0
     reverted: int = 0
     cancelled: bool = False
 
@@ -93,7 +96,7 @@ class SegmentReport:
         parts += [f"{self.skipped} already done"] if self.skipped else []
         parts += [f"{len(self.failures)} failed"] if self.failures else []
         parts += [f"cancelled with {self.remaining} to go"] if self.cancelled else []
-        parts += describe_kept(self.replaced, self.kept, self.covered)
+        parts += describe_kept(self.replaced, self.kept, self.covered, self.unknown)
         head = f"{self.field}: {', '.join(parts)}; {self.seconds:.1f} s (run {self.run})"
         shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_MAX_SHOWN]]
         hidden = len(self.failures) - len(shown)
@@ -209,6 +212,7 @@ def run_over_images(
         replaced=tally.kept.replaced,
         kept={str(owner): count for owner, count in tally.kept.kept.items()},
         covered=tally.kept.covered,
+        unknown=tally.kept.unknown,
         reverted=reverted,
         cancelled=cancelled,
     )

@@ -125,7 +125,7 @@ def test_predictions_of_earlier_versions_are_counted_as_such(sample: fo.Sample) 
     )
     done = write(sample, detection(40, "b"), overwrite=True)
     kept = done.samples[sample.id]
-    assert (kept.replaced, kept.unreviewable, dict(kept.kept)) == (1, 1, {"tagged": 1})
+    assert (kept.replaced, kept.unknown, dict(kept.kept)) == (1, 1, {"tagged": 1})
 
 
 def test_a_sample_that_has_the_run_s_predictions_is_left(sample: fo.Sample) -> None:

@@ -123,12 +123,16 @@ def test_more_shots_extend_the_choice(dataset):
 def test_repeating_and_replacing(dataset):
     fill(dataset, many())
     first = sample_references(dataset, "ground_truth", shots=2)
-    assert sample_references(dataset, "ground_truth", shots=2) == first
+    again = sample_references(dataset, "ground_truth", shots=2)
+    assert again == first and (first.kept, again.kept) == (0, 6)
+    assert str(again) == f"{first}; 6 of them had the tag before"
     with pytest.raises(InputError, match=r"already tagged 'reference'.*overwrite=True"):
         sample_references(dataset, "ground_truth", shots=2, seed=1)
     second = sample_references(dataset, "ground_truth", shots=2, seed=1, overwrite=True)
     tagged = dataset.select_labels(tags="reference")
     assert tagged.count("ground_truth.detections") == sum(second.counts.values()) == 6
+    assert second.kept + second.untagged == 6
+    assert second.kept == len(set(second.ids) & set(first.ids))
 
 
 @pytest.mark.parametrize("step", range(6))

@@ -36,6 +36,12 @@ def test_chosen_labels(scenes):
     assert scenes.match_tags("r").values("id") == [scenes.last().id]
 
 
+def test_labels_that_had_the_tag_before_are_counted(scenes):
+    ntt.tag_references(scenes[:1], "ground_truth")
+    counts = ntt.tag_references(scenes[:2], "ground_truth")
+    assert (counts, counts.kept) == ({"blue": 2, "green": 2, "red": 2}, 3)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
