@@ -16,6 +16,7 @@ from fiftyone_ntt.plugin.operators.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.operators.sample_references import SampleReferences
 from fiftyone_ntt.plugin.operators.segment import SegmentWithMemoryBank
 from fiftyone_ntt.plugin.operators.tag_references import TagReferences
+from fiftyone_ntt.plugin.operators.undo_change import UndoLastChange
 from fiftyone_ntt.plugin.operators.visualize_bank import VisualizeMemoryBank
 from fiftyone_ntt.plugin.panels.bank_panel import MemoryBankPanel
 from fiftyone_ntt.plugin.panels.shots_panel import ShotsCurvePanel
@@ -32,6 +33,7 @@ OPERATORS = (
     VisualizeMemoryBank,
     ManageMemoryBanks,
     DeleteRunPredictions,
+    UndoLastChange,
     MakeThumbnails,
     MeasureShots,
     PlacePredictions,

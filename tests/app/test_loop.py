@@ -97,6 +97,7 @@ FORMS = [
     ("Manage memory banks", "New name", BANK, "already has a memory bank"),
     ("Measure shots curve", "Name", "a b", "letters, digits and underscores"),
     ("Delete a run's predictions", None, None, "Others' detections stay"),
+    ("Undo last change", None, None, "Takes back in field"),
 ]
 """Operator, field and bad value, and what the form then says."""
 

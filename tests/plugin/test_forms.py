@@ -84,6 +84,7 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("make_thumbnails", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("place_predictions", {"label_field": "gone"}, "label_field", "no 'gone' here"),
         ("delete_run_predictions", {}, "run", "no run has written"),
+        ("undo_last_change", {}, "label_field", "no change of this plugin's"),
     ],
 )
 def test_reasons(bank: Any, scenes: fo.Dataset, name: str, params: dict, field: str, reason: str):
@@ -106,6 +107,7 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "visualize_memory_bank": {"draw": True},
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
+        "undo_last_change": {},
         "make_thumbnails": {},
         "place_predictions": {},
     }.items():

@@ -72,7 +72,7 @@ def test_the_whole_loop(uri: Any, scenes: fo.Dataset) -> None:
     assert scenes.count("first_tp") == 4
     (key,) = ntt.list_prediction_runs(scenes)
     result = run(uri, "delete_run_predictions", scenes, {"run": key})
-    assert result == {"deleted": 18, "kept": {}}
+    assert result == {"deleted": 18, "kept": {}, "unknown": 0}
     assert scenes.count("predictions.detections") == 0
 
 
@@ -97,7 +97,8 @@ def test_a_bank_in_bfloat16(uri: Any, scenes: fo.Dataset, monkeypatch: pytest.Mo
 def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
     params = {"shots": 1, "tag": "shot", "min_size": 1, "border": 0}
     result = run(uri, "sample_references", scenes, params)
-    assert result == {"tag": "shot", "counts": {"blue": 1, "green": 1, "red": 1}}
+    counts = {"blue": 1, "green": 1, "red": 1}
+    assert result == {"tag": "shot", "counts": counts, "kept": 0, "untagged": 0}
     assert scenes.count_label_tags("ground_truth")["shot"] == 3
 
 
@@ -105,7 +106,7 @@ def test_tagging_selected_labels(uri: Any, scenes: fo.Dataset) -> None:
     label = scenes.last().ground_truth.detections[0]
     picked = [{"label_id": label.id, "sample_id": scenes.last().id, "field": "ground_truth"}]
     result = run(uri, "tag_references", scenes, {"tag": "mine"}, selected_labels=picked)
-    assert result == {"counts": {label.label: 1}}
+    assert result == {"counts": {label.label: 1}, "kept": 0}
     assert scenes.match_tags("mine").values("id") == [scenes.last().id]
     assert scenes.count_label_tags("ground_truth")["mine"] == 1
 
@@ -113,7 +114,7 @@ def test_tagging_selected_labels(uri: Any, scenes: fo.Dataset) -> None:
 def test_tagging_selected_samples(uri: Any, scenes: fo.Dataset) -> None:
     picked = [scenes.last().id]
     result = run(uri, "tag_references", scenes, {"tag": "mine"}, selected=picked)
-    assert result == {"counts": {"blue": 1, "green": 1, "red": 1}}
+    assert result == {"counts": {"blue": 1, "green": 1, "red": 1}, "kept": 0}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import bson
 import fiftyone as fo
@@ -32,6 +32,25 @@ is always kept."""
 _HEADS, _ENTRIES = "fiftyone_ntt.changes", "fiftyone_ntt.change_entries"
 _DUPLICATE_KEY = 11000
 _indexed: set[str] = set()
+
+
+_LABELS: Document = {
+    "$add": [
+        {"$ifNull": ["$added", 0]},
+        {"$size": {"$ifNull": ["$removed", []]}},
+        {"$size": {"$ifNull": ["$tags.labels", []]}},
+    ]
+}
+"""Of an entry: labels that came, went, or were tagged."""
+
+
+class Extent(NamedTuple):
+    """How much a change touched: samples, labels that came, went or were tagged, and the bytes of
+    its entries."""
+
+    samples: int
+    labels: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -94,17 +113,26 @@ class Change:
         """Ids of the samples with an entry."""
         return [row["sample"] for row in _entries().find({"change": self.id}, {"sample": 1})]
 
-    def cost(self) -> tuple[int, int]:
-        """How many samples have an entry, and the bytes of all."""
+    def extent(self) -> Extent:
+        """How much the change touched, and what keeping it costs."""
         rows = list(
             _entries().aggregate(
                 [
                     {"$match": {"change": self.id}},
-                    {"$group": {"_id": None, "n": {"$sum": 1}, "bytes": {"$sum": "$bytes"}}},
+                    {
+                        "$group": {
+                            "_id": None,
+                            "samples": {"$sum": 1},
+                            "labels": {"$sum": _LABELS},
+                            "bytes": {"$sum": "$bytes"},
+                        }
+                    },
                 ]
             )
         )
-        return (int(rows[0]["n"]), int(rows[0]["bytes"])) if rows else (0, 0)
+        if not rows:
+            return Extent(0, 0, 0)
+        return Extent(*(int(rows[0][name]) for name in ("samples", "labels", "bytes")))
 
     def forget(self) -> None:
         """Remove the change; it can no longer be undone."""
@@ -156,7 +184,7 @@ def _forget_old(dataset: fo.Dataset) -> None:
     """Keep the newest changes, and nothing of datasets that are gone."""
     total = 0
     for number, change in enumerate(changes_of(dataset), start=1):
-        total += change.cost()[1]
+        total += change.extent().bytes
         if number >= KEPT or (number > 1 and total > KEPT_BYTES):
             change.forget()
     there = set(foo.get_db_conn()["datasets"].distinct("_id"))

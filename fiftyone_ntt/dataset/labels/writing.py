@@ -219,7 +219,11 @@ def _by_object_id(labels: Mapping[str, Collection[str]]) -> dict[ObjectId, set[O
 
 
 def restore_tags(
-    dataset: fo.Dataset, name: str, entries: Iterable[Mapping[str, Any]]
+    dataset: fo.Dataset,
+    name: str,
+    entries: Iterable[Mapping[str, Any]],
+    *,
+    dry_run: bool = False,
 ) -> tuple[int, int]:
     """Give labels and samples the tags back that were written down; what somebody tagged since
     stays.
@@ -228,6 +232,7 @@ def restore_tags(
         dataset: of the samples.
         name: of the field.
         entries: of a change of kind `tagging`.
+        dry_run: only count, and write nothing.
 
     Returns:
         How many samples were written, and on how many labels later tags stayed.
@@ -253,7 +258,8 @@ def restore_tags(
             {"$set": {**update, MODIFIED: now()}},
             array_filters=filters or None,
         )
-        _send_all(dataset, [change], [entry["sample"]])
+        if not dry_run:
+            _send_all(dataset, [change], [entry["sample"]])
         changed += 1
     return changed, kept
 

@@ -36,6 +36,7 @@ class HistoryEntry:
         run: key of the run that made it, or that was deleted.
         tag: that was put.
         samples: how many it touched.
+        labels: that came, went, or were tagged.
         bytes: what keeping it costs in the database.
     """
 
@@ -45,13 +46,14 @@ class HistoryEntry:
     run: str | None
     tag: str | None
     samples: int
+    labels: int
     bytes: int
 
     def __str__(self) -> str:
         what = self.run or (f"tag {self.tag!r}" if self.tag else "")
         return (
-            f"{self.at:%Y-%m-%d %H:%M} {self.field}: {self.kind} {what} ({self.samples} samples, "
-            f"{self.bytes / 1e6:.1f} MB kept)"
+            f"{self.at:%Y-%m-%d %H:%M} {self.field}: {self.kind} {what} ({self.labels} labels in "
+            f"{self.samples} samples, {self.bytes / 1e6:.1f} MB kept)"
         )
 
 
@@ -61,7 +63,7 @@ class UndoReport:
 
     Attributes:
         change: what was taken back.
-        samples: that hold what they held before.
+        samples: that hold what they held before; of a dry run, that would.
         kept: labels that somebody added, tagged, edited or removed since; they stay as they are
             now.
     """
@@ -87,13 +89,15 @@ def history(samples: foc.SampleCollection, label_field: str | None = None) -> li
 
     Example:
         >>> _ = ntt.tag_references(dataset[:2], "ground_truth", tag="good")
-        >>> [(entry.kind, entry.tag, entry.samples) for entry in ntt.history(dataset)]
-        [('tagging', 'good', 2)]
+        >>> [(entry.kind, entry.tag, entry.labels) for entry in ntt.history(dataset)]
+        [('tagging', 'good', 7)]
     """
     return [_entry(change) for change in changes_of(samples._root_dataset, label_field)]
 
 
-def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoReport:
+def undo(
+    samples: foc.SampleCollection, label_field: str | None = None, *, dry_run: bool = False
+) -> UndoReport:
     """Take back the last change of labels by this package: run, relabel, deletion, tagging, import.
 
     Every sample holds what it held before: the same labels, ids and order. What somebody changed
@@ -103,6 +107,7 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
     Args:
         samples: the dataset, or a view of it; the change is taken back in the whole dataset.
         label_field: the last change of this field; of any field when None.
+        dry_run: only say what would be taken back and kept.
 
     Raises:
         InputError: there is nothing to take back, or a run holds the field.
@@ -123,8 +128,10 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
         where = f"field {label_field!r} of " if label_field else ""
         raise InputError(f"{where}{dataset.name!r} has no change of this package to take back.")
     entry = _entry(change)
+    if dry_run:
+        return UndoReport(entry, *_take_back(dataset, change, dry_run=True))
     with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
-        undone = _tags_back(dataset, change) if change.tag else _labels_back(dataset, change)
+        undone = _take_back(dataset, change)
         _record_back(dataset, change)
         if change.described is not None and not undone[1]:
             _import_back(dataset, change, change.described)
@@ -133,12 +140,14 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
 
 
 def _entry(change: Change) -> HistoryEntry:
-    samples, size = change.cost()
     at = change.at.replace(tzinfo=timezone.utc)
-    return HistoryEntry(change.field, change.kind, at, change.run, change.tag, samples, size)
+    return HistoryEntry(change.field, change.kind, at, change.run, change.tag, *change.extent())
 
 
-def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
+def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) -> tuple[int, int]:
+    """How many samples hold what they held before, and how many later changes stay."""
+    if change.tag:
+        return restore_tags(dataset, change.field, change.entries(), dry_run=dry_run)
     ids = change.samples()
     total = kept = 0
     ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)
@@ -151,17 +160,20 @@ def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
         ) -> Rewrite | None:
             entry = entries[held.sample_id]
             rewrite, counts[held.sample_id] = restored(held, entry, change)
-            if rewrite is None or ids_serve_others:
+            if dry_run:
+                return None
+            if ids_serve_others:
                 return rewrite
             return replace(rewrite, others=entry.get("others", {}))
 
         written = rewrite_field(dataset, change.field, list(entries), decide, None)
-        total += len(written.changed)
-        kept += sum(counts[key] for key in (*written.changed, *written.left))
+        done = [*written.changed, *written.left]
+        total += len(done)
+        kept += sum(counts[key] for key in done)
     return total, kept
 
 
-def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite | None, int]:
+def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite, int]:
     """What a sample shall hold again, and how many later changes of its labels stay.
 
     Args:
@@ -200,10 +212,6 @@ def _is_of(label: Document, change: Change, entry: Document, moved: bool) -> boo
         written = entry["digests"].get(str(label["_id"]))
         return not label.get("tags") and document_digest(label) == written
     return label.get("run") == change.run and owner_of(label, moved=moved) == "untouched"
-
-
-def _tags_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
-    return restore_tags(dataset, change.field, change.entries())
 
 
 def _record_back(dataset: fo.Dataset, change: Change) -> None:

@@ -10,8 +10,14 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
+from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
-from fiftyone_ntt.plugin.shared.prediction_run import report_outcome
+from fiftyone_ntt.plugin.shared.prediction_run import (
+    EXISTING,
+    OVERWRITE,
+    choose_reviewed,
+    report_outcome,
+)
 from fiftyone_ntt.plugin.shared.streaming import Step
 
 
@@ -35,20 +41,25 @@ class BoxesToMasks(NttOperator):
         problem = field_problem(form.ctx.dataset, field, taken_by=boxes) if field else None
         if problem is not None:
             form.reject("mask_field", problem)
-        form.flag("overwrite", "Replace detections of other runs")
+        elif field:
+            warn_of_editors(form, field, new_field=True)
+        if form.flag("overwrite", EXISTING[OVERWRITE]):
+            choose_reviewed(form)
         choose_models(form)
         choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the masks; failures are the warning."""
         given = ctx.params
+        overwrite = given.get("overwrite", False)
         report = ntt.boxes_to_masks(
             ctx.target_view(),
             required(given, "box_field"),
             given.get("mask_field", "masks"),
             models=given.get("models", "paper"),
             device=given.get("device", "auto"),
-            overwrite=given.get("overwrite", False),
+            overwrite=overwrite,
+            replace_reviewed=overwrite and given.get("replace_reviewed", False),
             progress=step,
         )
         return report_outcome(report)

@@ -10,6 +10,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
+from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.streaming import Step
 
@@ -28,13 +29,15 @@ class SampleReferences(NttOperator):
     def fill(self, form: Form) -> None:
         """The samples and labels, the shots, the seed, the tag and what qualifies."""
         form.ctx.target_view()  # makes FiftyOne add its choice of samples
-        form.label_field("label_field", "Labels", prefer="ground_truth")
+        field = form.label_field("label_field", "Labels", prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
         form.integer("seed", "Seed", 33, description="The same seed draws the same references")
         form.text("tag", "Tag", "reference", description="Put on the labels and their samples")
         form.integer("min_size", "Least width and height", 32, description="Pixels")
         form.integer("border", "Least distance from the image's border", 10, description="Pixels")
         form.flag("overwrite", "First remove the tag from everything else in this field")
+        if field is not None:
+            warn_of_editors(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Draw and tag; counts them by class."""
@@ -49,7 +52,8 @@ class SampleReferences(NttOperator):
             border=given.get("border", 10),
             overwrite=given.get("overwrite", False),
         )
-        return Outcome(f"{chosen}.", {"tag": chosen.tag, "counts": chosen.counts})
+        counted = {"counts": chosen.counts, "kept": chosen.kept, "untagged": chosen.untagged}
+        return Outcome(f"{chosen}.", {"tag": chosen.tag, **counted})
 
     def __call__(self, samples: Any, label_field: str, **options: Any) -> Any:
         """`fiftyone_ntt.sample_references`, which see."""

@@ -12,6 +12,7 @@ from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
+from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.sources import selected_ids, source_counts, source_samples
 from fiftyone_ntt.plugin.shared.streaming import Step
@@ -49,6 +50,7 @@ class TagReferences(NttOperator):
             if not counts:
                 form.reject("label_field", f"the selected samples have no labels in {field!r}.")
             form.note("counts", f"{sum(counts.values())} references", format_counts(counts))
+            warn_of_editors(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Tag them, and clear the selection."""
@@ -61,9 +63,10 @@ class TagReferences(NttOperator):
         samples, _ = source_samples(ctx, field, source, None)
         counts = ntt.tag_references(samples, field, label_ids=ids or None, tag=tag)
         total = sum(counts.values())
-        message = f"{total} labels tagged {tag!r}: {format_counts(counts)}."
-        return Outcome(message, {"counts": counts}, deselect=True)
+        before = f"; {counts.kept} of them had the tag before" if counts.kept else ""
+        message = f"{total} labels tagged {tag!r}: {format_counts(counts)}{before}."
+        return Outcome(message, {"counts": dict(counts), "kept": counts.kept}, deselect=True)
 
-    def __call__(self, samples: Any, label_field: str, **options: Any) -> dict[str, int]:
+    def __call__(self, samples: Any, label_field: str, **options: Any) -> Any:
         """`fiftyone_ntt.tag_references`, which see."""
         return ntt.tag_references(samples, label_field, **options)

@@ -11,6 +11,7 @@ from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import target_size
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
+from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import Outcome
 
 RESUME, EMPTY, OVERWRITE = "resume", "empty", "overwrite"
@@ -36,8 +37,20 @@ def choose_output(form: Form) -> str | None:
     problem = field_problem(form.ctx.dataset, field) if field else None
     if problem is not None:
         form.reject("label_field", problem)
-    form.choice("existing", "Samples with predictions", EXISTING, RESUME)
+    elif field:
+        warn_of_editors(form, field, new_field=True)
+    if form.choice("existing", "Samples with predictions", EXISTING, RESUME) == OVERWRITE:
+        choose_reviewed(form)
     return field if field and problem is None else None
+
+
+def choose_reviewed(form: Form) -> None:
+    """Whether what somebody reviewed goes too, where predictions are replaced."""
+    form.flag(
+        "replace_reviewed",
+        "Also replace predictions that somebody tagged or edited",
+        description="What somebody drew stays",
+    )
 
 
 def choose_settings(form: Form) -> None:
@@ -74,9 +87,12 @@ def output_field(ctx: Context) -> str:
 def chosen_settings(ctx: Context) -> dict[str, Any]:
     """The form's answers as arguments that `segment` and `relabel` have in common."""
     given = ctx.params
+    overwrite = given.get("existing") == OVERWRITE
     return {
         "confidence_thresh": given.get("confidence_thresh", 0.0),
-        "overwrite": given.get("existing") == OVERWRITE,
+        "overwrite": overwrite,
+        # The form keeps the answer to a question that it no longer shows.
+        "replace_reviewed": overwrite and given.get("replace_reviewed", False),
     }
 
 
@@ -92,6 +108,11 @@ def report_outcome(report: Any) -> Outcome:
             "written": report.written,
             "skipped": report.skipped,
             "detections": report.detections,
+            "replaced": report.replaced,
+            "kept": report.kept,
+            "covered": report.covered,
+            "unknown": report.unknown,
+            "reverted": report.reverted,
             "failures": report.failures,
         },
         warning="\n".join(failures) or None,

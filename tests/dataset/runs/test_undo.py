@@ -58,6 +58,7 @@ def test_a_run(scenes: fo.Dataset) -> None:
     before, schema = documents(scenes), list(scenes.get_field_schema())
     report = segment(scenes)
     assert documents(scenes) != before
+    assert [entry.labels for entry in ntt.history(scenes)] == [report.detections]
 
     undone = ntt.undo(scenes)
 
@@ -127,6 +128,7 @@ def test_tags(scenes: fo.Dataset) -> None:
         border=0,
     )
     assert documents(scenes) not in (before, tagged)
+    assert [(entry.samples, entry.labels) for entry in ntt.history(scenes)][1:] == [(2, 6)]
     ntt.undo(scenes)
     assert documents(scenes) == tagged
     ntt.undo(scenes)
@@ -139,7 +141,11 @@ def test_tags_of_a_person_s_that_came_later_stay(scenes: fo.Dataset) -> None:
     sample["ground_truth"].detections[0].tags.append("good")
     sample.tags.append("mine")
     sample.save()
+    expected = ntt.undo(scenes, dry_run=True)
+    sample.reload()
+    assert sample["ground_truth"].detections[0].tags == ["reference", "good"]
     undone = ntt.undo(scenes)
+    assert undone == expected
     sample.reload()
     assert sample["ground_truth"].detections[0].tags == ["good"]
     assert sample.tags == ["mine"]
@@ -166,9 +172,12 @@ def test_what_another_process_changed_since_stays(scenes: fo.Dataset) -> None:
     sample.save()
     mine = [label.id for label in labels]
 
+    there = documents(scenes)
+    expected = ntt.undo(scenes, dry_run=True)
+    assert documents(scenes) == there and len(ntt.history(scenes)) == 1
     undone = ntt.undo(scenes)
 
-    assert undone.kept == 4
+    assert undone == expected and (undone.samples, undone.kept) == (6, 4)
     assert "4 later changes of yours kept" in str(undone)
     sample.reload()
     assert [label.id for label in sample["predictions"].detections] == mine
