@@ -1,7 +1,7 @@
 """Make FiftyOne see the plugin of an installed package.
 
 FiftyOne has no entry point for plugins: it looks for folders in its plugins folder alone. So a
-stub goes there, a `fiftyone.yml` and two lines that import the package.
+stub goes there: a `fiftyone.yml`, two lines that import the package, and the script for the App.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ from fiftyone_ntt.store.own_files import FileKind
 
 DEFINITION = "fiftyone.yml"
 ENTRY = "__init__.py"
+SCRIPT = "opened_samples.js"
 
 MARK = '"""Written by `fiftyone-ntt install-plugin`'
 """How the stub of every version of this package begins."""
+
+SCRIPT_MARK = "// Part of fiftyone-ntt"
+"""How the script of every version of this package begins."""
 
 STUB = f'''\
 {MARK}: the plugin itself is the package fiftyone-ntt."""
@@ -50,6 +54,7 @@ def install_plugin(plugins_dir: str | Path | None = None) -> Path:
         _check_stub_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / ENTRY, STUB)
+        _write(folder / SCRIPT, _script())
         # Last: it is what makes a folder a plugin.
         _write(folder / DEFINITION, _stub_definition())
     except OSError as error:
@@ -106,8 +111,9 @@ def _check_stub_folder(folder: Path) -> None:
 def _is_stub_file(path: Path) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
-    if path.name == ENTRY:
-        return path.read_text(encoding="utf-8", errors="replace").startswith(MARK)
+    marks = {ENTRY: MARK, SCRIPT: SCRIPT_MARK}
+    if path.name in marks:
+        return path.read_text(encoding="utf-8", errors="replace").startswith(marks[path.name])
     return path.name == DEFINITION and _read_definition(path).get("name") == PLUGIN_NAME
 
 
@@ -124,9 +130,19 @@ def _read_definition(path: Path) -> dict[str, Any]:
 
 def _stub_definition() -> str:
     definition = _read_definition(_shipped_definition())
-    definition["py_entry"] = ENTRY
+    definition |= {"py_entry": ENTRY, "js_bundle": SCRIPT}
     text: str = yaml.safe_dump(definition, sort_keys=False, allow_unicode=True)
     return text
+
+
+def _script() -> str:
+    path = Path(fiftyone_ntt.__file__).parent / "plugin" / SCRIPT
+    if not path.is_file():
+        raise InputError(
+            f"the installed package in {path.parents[1]} lacks its {SCRIPT}. Install fiftyone-ntt "
+            "again."
+        )
+    return path.read_text(encoding="utf-8")
 
 
 def _shipped_definition() -> Path:
