@@ -28,7 +28,7 @@ SAME_OBJECT = 0.5
 """Mask IoU with a label that is kept above which a prediction is not written."""
 WRITTEN_AT = "written_at"
 """Attribute of a sample's predictions: its `last_modified_at` as the run left it. While the two are
-equal nobody has touched any of its labels."""
+equal nobody has touched any of its labels, ever: a run that keeps edited ones leaves it empty."""
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,10 @@ def merged(
         at: the time of the write.
     """
     moved = was_moved(held)
-    counts, own, stay, removed = Kept(), [], [], []
+    counts, own, stay, removed, edited = Kept(), [], [], [], False
     for label in held.labels:
         owner = owner_of(label, moved=moved)
+        edited |= owner == "edited"
         if policy.add and label.get("run") == policy.run:
             own.append(label)
         elif owner == HAND or (owner in REVIEWED and not policy.replace_reviewed):
@@ -193,7 +194,8 @@ def merged(
         if label.get("tags"):
             label[WRITTEN_TAGS] = label["tags"]
     old = held.value if isinstance(held.value, dict) else {}
-    value = {**old, **predictions, WRITTEN_AT: at, "detections": [*stay, *own, *fresh]}
+    untouched_at = None if edited else at
+    value = {**old, **predictions, WRITTEN_AT: untouched_at, "detections": [*stay, *own, *fresh]}
     return Rewrite(value, removed, len(fresh)), counts
 
 

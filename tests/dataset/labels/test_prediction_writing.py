@@ -102,11 +102,28 @@ def test_what_a_person_reviewed_stays_unless_named(sample: fo.Sample, edit, owne
     assert (kept.replaced, dict(kept.kept), kept.written) == (2, {owner: 1}, 1)
     sample.reload()
     assert sample["predictions"].detections[0].id == reviewed
-    assert len(sample["predictions"].detections) == 2
 
-    again = write(sample, detection(60, "c"), run=OLD, overwrite=True, replace_reviewed=True)
-    assert labels_of(sample) == [("c", OLD)]
+    # The run has written the sample itself since: that makes nothing untouched.
+    third = write(sample, detection(0, "c"), run=OLD, overwrite=True)
+    assert dict(third.samples[sample.id].kept) == {owner: 1}
+    sample.reload()
+    assert sample["predictions"].detections[0].id == reviewed
+
+    again = write(sample, detection(60, "c"), run=NEW, overwrite=True, replace_reviewed=True)
+    assert labels_of(sample) == [("c", NEW)]
     assert again.samples[sample.id].replaced == 2
+
+
+def test_what_a_run_adds_to_leaves_its_edited_predictions_edited(sample: fo.Sample) -> None:
+    write(sample, detection(0))
+    sample.reload()
+    sample["predictions"].detections[0].label = "corrected"
+    sample.save()
+    write(sample, detection(20), add=True)
+    done = write(sample, detection(40), run=OLD, overwrite=True)
+    assert labels_of(sample)[0] == ("corrected", NEW)
+    assert dict(done.samples[sample.id].kept) == {"edited": 1}
+    assert len(sample["predictions"].detections) == 2
 
 
 def test_beside_a_label_that_stays_the_same_object_is_not_written_twice(sample: fo.Sample) -> None:
