@@ -15,6 +15,7 @@ def event(
     method: str,
     state: dict | None = None,
     view: Any = None,
+    group_slice: str | None = None,
     **params: Any,
 ) -> list[tuple[str, dict]]:
     """What the panel sends to the App for an event: operators and parameters."""
@@ -22,6 +23,7 @@ def event(
     executor = Executor()
     given = {"panel_id": "p", "panel_state": state or {}, "__method__": method, **params}
     request = {"dataset_name": dataset.name, "view": view, "params": given}
+    request["group_slice"] = group_slice
     panel.execute(ExecutionContext(request, executor))
     return [(request.operator_uri, request.params) for request in executor._requests]
 

@@ -41,7 +41,7 @@ class AddNegatives(NttOperator):
         action = form.choice("action", "Negatives", ACTIONS, "mine")
         choose_bank(form)
         if action is not None:
-            form.ctx.target_view()  # makes FiftyOne add its choice of samples
+            form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
             _choose_labels(form, action)
             choose_device(form)
 
@@ -52,7 +52,7 @@ class AddNegatives(NttOperator):
         if action not in ACTIONS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
         before = ntt.load_memory_bank(ctx.dataset, required(given, "bank"))
-        bank = _with_negatives(before, ctx.target_view(), action, given, step)
+        bank = _with_negatives(before, ctx.target_view(require_flat=True), action, given, step)
         ntt.save_memory_bank(ctx.dataset, bank, overwrite=True)
         counts = dict(Counter(bank.negative_origins))
         return Outcome(

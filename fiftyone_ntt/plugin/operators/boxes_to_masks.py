@@ -35,7 +35,7 @@ class BoxesToMasks(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, both fields, and the models."""
-        form.ctx.target_view()  # makes FiftyOne add its choice of samples
+        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
         boxes = form.label_field("box_field", "Boxes")
         field = form.text("mask_field", "Output field", "masks")
         problem = field_problem(form.ctx.dataset, field, taken_by=boxes) if field else None
@@ -53,7 +53,7 @@ class BoxesToMasks(NttOperator):
         given = ctx.params
         overwrite = given.get("overwrite", False)
         report = ntt.boxes_to_masks(
-            ctx.target_view(),
+            ctx.target_view(require_flat=True),
             required(given, "box_field"),
             given.get("mask_field", "masks"),
             models=given.get("models", "paper"),

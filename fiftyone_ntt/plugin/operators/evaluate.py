@@ -32,7 +32,7 @@ class EvaluatePredictions(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, both fields, the evaluation key and what takes part."""
-        form.ctx.target_view()  # makes FiftyOne add its choice of samples
+        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
         predictions = form.label_field("pred_field", "Predictions", prefer="predictions")
         truth = form.label_field("gt_field", "Ground truth", prefer="ground_truth")
         if predictions is not None and predictions == truth:
@@ -49,7 +49,7 @@ class EvaluatePredictions(NttOperator):
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Evaluate and save under the key."""
         given = ctx.params
-        samples, left_out = ctx.target_view(), given.get("leave_out", EVERYTHING)
+        samples, left_out = ctx.target_view(require_flat=True), given.get("leave_out", EVERYTHING)
         if left_out != EVERYTHING:
             samples = samples.match_tags(left_out, bool=False)
         results = ntt.evaluate(

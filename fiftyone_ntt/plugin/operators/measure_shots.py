@@ -12,6 +12,7 @@ from fiftyone_ntt.plugin.shared.counts import sample_tags
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.slices import dataset_images
 from fiftyone_ntt.plugin.shared.streaming import Step
 
 REST = "(all other labelled samples)"
@@ -63,7 +64,7 @@ class MeasureShots(NttOperator):
         given = ctx.params
         field = given.get("label_field", "ground_truth")
         tag, other = required(given, "candidates"), given.get("targets", REST)
-        labelled = ctx.dataset.exists(field)
+        labelled = dataset_images(ctx).exists(field)
         candidates = labelled.match_tags(tag)
         targets = (
             labelled.match_tags(tag, bool=False) if other == REST else labelled.match_tags(other)

@@ -13,6 +13,7 @@ from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import output_field
+from fiftyone_ntt.plugin.shared.slices import shown_images
 from fiftyone_ntt.plugin.shared.streaming import Step
 
 _DIGITS = 4
@@ -37,7 +38,7 @@ class PlacePredictions(NttOperator):
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Project the view's predictions; they are the result."""
         bank = required(ctx.params, "bank")
-        found = ntt.prediction_points(ctx.view, output_field(ctx), bank)
+        found = ntt.prediction_points(shown_images(ctx), output_field(ctx), bank)
         return Outcome(
             f"{len(found.ids)} predictions of {found.images} images.",
             {

@@ -28,7 +28,7 @@ class SampleReferences(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples and labels, the shots, the seed, the tag and what qualifies."""
-        form.ctx.target_view()  # makes FiftyOne add its choice of samples
+        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
         field = form.label_field("label_field", "Labels", prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
         form.integer("seed", "Seed", 33, description="The same seed draws the same references")
@@ -43,7 +43,7 @@ class SampleReferences(NttOperator):
         """Draw and tag; counts them by class."""
         given = ctx.params
         chosen = ntt.sample_references(
-            ctx.target_view(),
+            ctx.target_view(require_flat=True),
             given.get("label_field", "ground_truth"),
             shots=given.get("shots", 10),
             seed=given.get("seed", 33),

@@ -13,6 +13,7 @@ from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form, label_fields
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.slices import dataset_images
 from fiftyone_ntt.plugin.shared.streaming import Step
 
 NO_PREDICTIONS = "(none)"
@@ -33,7 +34,8 @@ class VisualizeMemoryBank(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, the bank, the predictions, the brain key and what to draw."""
-        form.ctx.target_view()  # makes FiftyOne add its choice of samples, for the predictions
+        # Makes FiftyOne add its choice of samples, for the predictions.
+        form.ctx.target_view(require_flat=True)
         bank = choose_bank(form)
         fields = {field: field for field in label_fields(form.ctx.dataset, (fol.Detections,))}
         form.choice(
@@ -61,7 +63,7 @@ class VisualizeMemoryBank(NttOperator):
         bank = required(given, "bank")
         field = given.get("predictions_field") or NO_PREDICTIONS
         report = ntt.visualize_memory_bank(
-            ctx.target_view(),
+            ctx.target_view(require_flat=True),
             bank,
             None if field == NO_PREDICTIONS else field,
             brain_key=given.get("brain_key") or None,
@@ -105,7 +107,7 @@ def _fill_drawing(form: Form, bank: str | None) -> None:
 def _draw(ctx: Context, bank: str, step: Step) -> Any:
     given = ctx.params
     return ntt.draw_memory_bank(
-        ctx.dataset,
+        dataset_images(ctx),
         bank,
         given.get("field", "memory"),
         device=given.get("device", "auto"),

@@ -7,6 +7,7 @@ from collections import defaultdict
 from fiftyone_ntt.plugin.panels.session_labels import give_selected_labels_a_type
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import labels_path
+from fiftyone_ntt.plugin.shared.slices import dataset_images
 
 
 def select_places(ctx: Context, places: list[str]) -> None:
@@ -41,7 +42,7 @@ def _existing_labels(ctx: Context, field: str, wanted: dict[str, set[str]]) -> l
     """Those labels of a field that are still there."""
     if ctx.dataset.get_field(field) is None:
         return []
-    view = ctx.dataset.select(list(wanted))
+    view = dataset_images(ctx).select(list(wanted))
     columns = view.values(["id", f"{labels_path(ctx.dataset, field)}.id"])
     return [
         {"sample_id": sample, "label_id": label, "field": field}

@@ -16,6 +16,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE
+from fiftyone_ntt.plugin.shared.slices import shown_images
 
 RELABEL = f"{PLUGIN_NAME}/relabel_with_memory_bank"
 SHOWN_CLASSES = 12
@@ -100,7 +101,7 @@ def _cached_counts(ctx: PanelContext, field: str) -> dict[str, Any]:
 def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
     """Read the confidences of a field in what the grid shows, and keep their counts."""
     try:
-        found = ntt.confidence_counts(ctx.view, field)
+        found = ntt.confidence_counts(shown_images(ctx), field)
     except ntt.NttError as error:
         ctx.panel.set_state("counts", None)
         return {"problem": str(error)}
@@ -115,7 +116,7 @@ def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
 
 def _counts_key(ctx: PanelContext, field: str) -> str:
     """What counts are of: a field, in what the grid shows."""
-    of = [ctx.dataset.name, field, ctx.view._serialize()]
+    of = [ctx.dataset.name, field, shown_images(ctx)._serialize()]
     shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 

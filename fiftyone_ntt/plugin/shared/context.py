@@ -98,8 +98,16 @@ class Context(Protocol):
     def ops(self) -> Operations:
         """What the App can be told to do."""
 
-    def target_view(self) -> foc.SampleCollection:
-        """The samples that the user chose; in a form, makes FiftyOne add that choice."""
+    def target_view(self, *, require_flat: bool = False) -> foc.SampleCollection:
+        """The samples that the user chose; in a form, makes FiftyOne add that choice.
+
+        Of a grouped dataset, a flat choice is of the active slice.
+        """
+
+    def flatten_group_slices(
+        self, sample_collection: foc.SampleCollection, *, media_type: str | None = None
+    ) -> foc.SampleCollection:
+        """Of a grouped collection the active slice, or those of a media type; others as is."""
 
     def set_progress(self, *, progress: float | None = None, label: str | None = None) -> None:
         """Note on a scheduled run how far it is."""

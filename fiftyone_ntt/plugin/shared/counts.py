@@ -16,6 +16,7 @@ import fiftyone.core.labels as fol
 from fiftyone.operators import execution_cache
 
 from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.slices import dataset_images
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,19 +41,19 @@ def once_per_prompt(function: F) -> F:
 @once_per_prompt
 def label_tags(ctx: Context, field: str) -> dict[str, int]:
     """Label tags in a field of the dataset, and on how many labels each is."""
-    return dict(ctx.dataset.count_values(f"{labels_path(ctx.dataset, field)}.tags"))
+    return dict(dataset_images(ctx).count_values(f"{labels_path(ctx.dataset, field)}.tags"))
 
 
 @once_per_prompt
 def sample_tags(ctx: Context) -> dict[str, int]:
     """Sample tags of the dataset, and on how many samples each is."""
-    return dict(ctx.dataset.count_sample_tags())
+    return dict(dataset_images(ctx).count_sample_tags())
 
 
 @once_per_prompt
 def target_size(ctx: Context, target: str | None, empty_field: str | None = None) -> int:
     """Samples of the form's target view; with `empty_field` only those with nothing in it."""
-    samples = ctx.target_view()
+    samples = ctx.target_view(require_flat=True)
     if empty_field is not None and ctx.dataset.get_field(empty_field) is not None:
         samples = samples.exists(empty_field, False)
     return len(samples)

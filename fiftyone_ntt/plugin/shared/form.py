@@ -137,9 +137,16 @@ class Form:
 
 
 def label_fields(dataset: foc.SampleCollection, kinds: tuple[type[fol.Label], ...]) -> list[str]:
-    """Names of the sample fields that hold one of these kinds of labels."""
-    schema = dataset.get_field_schema(ftype=fof.EmbeddedDocumentField)
-    return [name for name, field in schema.items() if issubclass(field.document_type, kinds)]
+    """Paths of the fields that hold one of these kinds of labels once per sample."""
+    schema = dataset.get_field_schema(flat=True)
+    lists = tuple(f"{path}." for path, field in schema.items() if isinstance(field, fof.ListField))
+    return [
+        path
+        for path, field in schema.items()
+        if isinstance(field, fof.EmbeddedDocumentField)
+        and issubclass(field.document_type, kinds)
+        and not path.startswith(lists)
+    ]
 
 
 def field_problem(

@@ -25,7 +25,7 @@ EXISTING = {
 
 def choose_bank_of_run(form: Form) -> Any:
     """The fields for the samples and the bank; the chosen bank's summary, or None."""
-    form.ctx.target_view()  # makes FiftyOne add its choice of samples
+    form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
     chosen = choose_bank(form)
     banks = ntt.list_memory_banks(form.ctx.dataset) if chosen else []
     return next((bank for bank in banks if bank.name == chosen), None)
@@ -73,7 +73,7 @@ def count_images(form: Form, field: str | None) -> None:
 
 def chosen_samples(ctx: Context) -> foc.SampleCollection:
     """The samples that the form's answers mean."""
-    samples, field = ctx.target_view(), output_field(ctx)
+    samples, field = ctx.target_view(require_flat=True), output_field(ctx)
     if ctx.params.get("existing") == EMPTY and ctx.dataset.get_field(field) is not None:
         samples = samples.exists(field, False)
     return samples

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import label_tags, labels_path, once_per_prompt, sample_tags
 from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.slices import dataset_images, shown_images
 
 LABEL_TAG, SAMPLE_TAG, VIEW = "label_tag", "sample_tag", "view"
 SELECTED_SAMPLES, SELECTED_LABELS = "selected_samples", "selected_labels"
 USUAL_TAG = "reference"
+_AT = "@"
+"""Between a label's and its sample's id, see `fiftyone_ntt.build_memory_bank`."""
 
 
 def choose_source(form: Form, field: str) -> tuple[str | None, str | None]:
@@ -51,15 +58,18 @@ def source_samples(
 ) -> tuple[foc.SampleCollection, list[str]]:
     """The view, and the ids of the labels in it that are meant (none for all)."""
     if source == SAMPLE_TAG:
-        return ctx.dataset.match_tags(tag), []
+        return dataset_images(ctx).match_tags(tag), []
     if source == LABEL_TAG:
-        return ctx.dataset.select_labels(tags=tag, fields=field), []
+        return dataset_images(ctx).select_labels(tags=tag, fields=field), []
     if source == SELECTED_SAMPLES:
-        return ctx.view.select(ctx.selected), []
+        return shown_images(ctx).select(ctx.selected), []
     if source == SELECTED_LABELS:
-        return ctx.dataset, selected_ids(ctx, field)
+        ids = selected_ids(ctx, field)
+        owners = [sample_id for _, _, sample_id in (name.partition(_AT) for name in ids)]
+        images = dataset_images(ctx)
+        return images.select(owners) if all(owners) else images, ids
     if source == VIEW:
-        return ctx.view, []
+        return shown_images(ctx), []
     raise InputError(
         f"there is no source {source!r} of references. Pass one of: "
         f"{', '.join((LABEL_TAG, SAMPLE_TAG, VIEW, SELECTED_SAMPLES, SELECTED_LABELS))}."
@@ -70,12 +80,32 @@ def source_samples(
 def source_counts(ctx: Context, field: str, source: str, tag: str | None) -> dict[str, int]:
     """References per class that a source has."""
     samples, ids = source_samples(ctx, field, source, tag)
-    if ids:
-        samples = samples.select_labels(ids=ids, fields=field)
-    counts = samples.count_values(f"{labels_path(samples, field)}.label")
+    path = labels_path(samples, field)
+    counts = _count_labels(samples, path, ids) if ids else samples.count_values(f"{path}.label")
     return {str(label): count for label, count in counts.items() if label is not None}
 
 
+def _count_labels(samples: foc.SampleCollection, path: str, ids: list[str]) -> Mapping[Any, int]:
+    """How many of these labels there are of each class."""
+    columns = samples.values(["id", f"{path}.id", f"{path}.label"])
+    return Counter(
+        label
+        for sample_id, *of_labels in zip(*columns, strict=True)
+        for label_id, label in zip(*(column or [] for column in of_labels), strict=True)
+        if not {label_id, f"{label_id}{_AT}{sample_id}"}.isdisjoint(ids)
+    )
+
+
 def selected_ids(ctx: Context, field: str) -> list[str]:
-    """Ids of the labels of a field that are selected in the App."""
-    return [row["label_id"] for row in ctx.selected_labels or [] if row["field"] == field]
+    """The labels of a field that are selected in the App, as `label_ids` takes them.
+
+    With their samples, as far as they are known: samples may share the ids of their labels.
+    """
+    rows = [row for row in ctx.selected_labels or [] if row["field"] == field]
+    # A patch has the id of its label.
+    return [
+        row["label_id"]
+        if row.get("sample_id") in (None, row["label_id"])
+        else f"{row['label_id']}{_AT}{row['sample_id']}"
+        for row in rows
+    ]
