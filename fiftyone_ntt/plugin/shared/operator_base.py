@@ -132,7 +132,9 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
                 lambda share, label: ctx.ops.set_progress(progress=share, label=label),
             )
         except NttError as error:
-            yield _show_error(ctx, error)
+            shown = _show_error(ctx, error)
+            yield ctx.ops.reload_dataset()  # a run that stops has written until then
+            yield shown
             yield ctx.ops.set_progress(label=str(error))
         else:
             # The progress stays on the screen until the user closes it.
