@@ -31,11 +31,7 @@ def predicted(demo: Any) -> Iterator[None]:
     demo.delete_sample_field(FIELD)
 
 
-UNDO = """
-field => window.__foo__.executeOperator(
-    "@ntt/reference_segmentation/undo_last_change", {label_field: field}
-)
-"""
+EXECUTE = "([uri, params]) => window.__foo__.executeOperator(uri, params)"
 
 
 def documents(dataset: Any, field: str) -> list[Any]:
@@ -139,14 +135,26 @@ def test_an_editor_that_is_open_learns_what_was_written(
     page = app.page
     app.close_panels()
     page.reload()
+    page.locator("[data-cy=looker]").first.wait_for()
+    page.evaluate(EXECUTE, ["@voxel51/operators/set_active_fields", {"fields": [FIELD]}])
+    page.wait_for_timeout(1000)
     page.locator("[data-cy=looker]").first.click()
     modal = page.locator("[data-cy=modal]")
     modal.locator("[data-cy=annotate]").first.click()
     labels = page.locator("[data-cy^=annotate-label-]")
+    try:
+        edit_what_was_written(app, demo, modal, labels)
+    finally:
+        page.evaluate(EXECUTE, ["@voxel51/operators/close_sample", {}])
+        modal.wait_for(state="detached")
+
+
+def edit_what_was_written(app: App, demo: Any, modal: Any, labels: Any) -> None:
+    page = app.page
     labels.first.wait_for()
     app.picture("editor")
 
-    page.evaluate(UNDO, FIELD)
+    page.evaluate(EXECUTE, ["@ntt/reference_segmentation/undo_last_change", {"label_field": FIELD}])
     app.expect("run taken back in 12 samples")
     written = documents(demo, FIELD)[0]["detections"]
     page.wait_for_timeout(2000)
@@ -162,5 +170,3 @@ def test_an_editor_that_is_open_learns_what_was_written(
     assert [label["_id"] for label in after] == [label["_id"] for label in written]
     edited = [old["label"] != new["label"] for old, new in zip(written, after, strict=True)]
     assert sum(edited) == 1
-    page.evaluate("window.__foo__.executeOperator('@voxel51/operators/close_sample', {})")
-    modal.wait_for(state="detached")
