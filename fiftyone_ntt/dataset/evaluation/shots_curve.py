@@ -17,7 +17,9 @@ from bson import ObjectId
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
-from fiftyone_ntt.dataset.labels.fields import check_whole_images
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, sample_count
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_identifier
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
@@ -111,6 +113,7 @@ class ShotsCurve:
         return f"{shots:>5}" + "".join(f"{cell:>16}" for cell in cells)
 
 
+@needs_database
 def shots_curve(
     candidates: foc.SampleCollection,
     targets: foc.SampleCollection,
@@ -192,13 +195,14 @@ def shots_curve(
     stored = _StoredTrials(candidates._root_dataset, name, identity, overwrite)
     wanted = [(count, seed) for count in sorted(set(shots)) for seed in dict.fromkeys(seeds)]
     pending = [key for key in wanted if key not in stored.trials]
-    with progress_steps(len(pending) * len(targets), progress) as advance:
+    with progress_steps(len(pending) * sample_count(targets), progress) as advance:
         for count, seed in pending:
             scores = trial.evaluate(trial.bank(count, seed), advance)
             stored.add(TrialScore(count, seed, scores))
     return ShotsCurve(tuple(stored.trials[key] for key in wanted))
 
 
+@needs_database
 def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
     """A curve that `shots_curve` kept on a dataset, as far as it was measured.
 
@@ -220,6 +224,7 @@ def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
     return ShotsCurve(tuple(trials[key] for key in sorted(trials)))
 
 
+@needs_database
 def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
     """Names of the curves kept on a dataset; `dataset.delete_run(name)` deletes one.
 
@@ -249,11 +254,7 @@ class _StoredTrials:
         self.trials: dict[tuple[int, int], TrialScore] = {}
         if name is None:
             return
-        if not name.isidentifier():
-            raise InputError(
-                f"name {name!r} is not a valid key. Use letters, digits and underscores, not "
-                "starting with a digit, as in 'shots'."
-            )
+        check_identifier(name, "be the name of a curve", "shots")
         while True:
             holds = run_ids(dataset).get(name)
             known = name in list_shots_curves(dataset)

@@ -36,6 +36,11 @@ def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
             f"{purpose} needs a FiftyOne dataset or view, but got {type(samples).__name__}. "
             "Pass a dataset (`fo.load_dataset(...)`) or a view of one."
         )
+    if dataset_of(samples).deleted:
+        raise InputError(
+            f"{purpose} needs a dataset, but {dataset_of(samples).name!r} was deleted. Load "
+            "another."
+        )
     if samples.media_type == fom.GROUP:
         dynamic = isinstance(samples, fo.DatasetView) and samples._is_dynamic_groups
         way_out = (
@@ -52,6 +57,20 @@ def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
             "pass `dataset.to_frames(sample_frames=True)`."
         )
     return samples
+
+
+def dataset_of(samples: foc.SampleCollection) -> fo.Dataset:
+    """The dataset that a collection is or shows, also if it was deleted: FiftyOne then tells no
+    more of it than its name."""
+    return samples if isinstance(samples, fo.Dataset) else samples._root_dataset
+
+
+def sample_count(samples: foc.SampleCollection) -> int:
+    """How many samples there are, counted.
+
+    `len` of a whole dataset is MongoDB's estimate, which is wrong after the database broke down.
+    """
+    return int(samples.match({}).count())
 
 
 def check_whole_images(samples: foc.SampleCollection, purpose: str) -> foc.SampleCollection:
@@ -165,93 +184,75 @@ def refresh(dataset: fo.Dataset) -> None:
     Raises:
         InputError: it was deleted.
     """
-    found = foo.get_db_conn()["datasets"].find_one({"_id": dataset._doc.id}, {"last_loaded_at": 0})
-    if found is None:
-        raise InputError(
-            f"dataset {dataset.name!r} was deleted meanwhile. What was written to it is gone with "
-            "it; load another dataset."
-        )
+    found = stored_document(dataset)
     # A run asks before every write: where nothing changed, one look-up must do.
     if _refreshed.get(dataset._doc.id) == (dataset._sample_doc_cls, found):
         return
     dataset._reload()
-    if not _knows(dataset, dict(_stored_types(found["sample_fields"]))):
+    if not _knows(dataset, dict(_stored_fields(found["sample_fields"]))):
         # Makes a new class for samples: those in the caller's hands do not know later fields.
         dataset._reload(hard=True)
     _refreshed[dataset._doc.id] = dataset._sample_doc_cls, found
 
 
+def stored_document(dataset: fo.Dataset) -> dict[str, Any]:
+    """A dataset's document as the database has it.
+
+    Raises:
+        InputError: it was deleted.
+    """
+    found: dict[str, Any] | None = None
+    if not dataset.deleted:  # by this process; then it cannot be asked for its id
+        found = foo.get_db_conn()["datasets"].find_one(
+            {"_id": dataset._doc.id}, {"last_loaded_at": 0}
+        )
+    if found is None:
+        raise InputError(
+            f"dataset {dataset.name!r} was deleted meanwhile. What was written to it is gone with "
+            "it; load another dataset."
+        )
+    return found
+
+
+def forget_refreshed() -> None:
+    """Have the next `refresh` of each dataset read all of it: what FiftyOne could not write stays
+    in its memory as if it had."""
+    _refreshed.clear()
+
+
 _refreshed: dict[Any, tuple[type, dict[str, Any]]] = {}
 """By a dataset's id, the class of its samples and its document when it was last refreshed."""
 
+_FieldKind = tuple[str, bool]
+"""A field's type, and whether it is read-only."""
 
-def _knows(dataset: fo.Dataset, stored: Mapping[str, str]) -> bool:
+
+def _knows(dataset: fo.Dataset, stored: Mapping[str, _FieldKind]) -> bool:
     """Whether this process believes a dataset's fields to be what the database has.
 
     Asked of the class that FiftyOne makes for samples: `Dataset._reload()` leaves that as it is.
     """
     schema = dataset.get_field_schema(flat=True, include_private=True)
-    known = {path: _full_name(type(field)) for path, field in schema.items()}
+    known = {
+        path: (_full_name(type(field)), bool(field.read_only)) for path, field in schema.items()
+    }
     # FiftyOne knows more of each label than it stores, and some of each sample.
     own = set(dataset.get_field_schema()) - set(fos.get_default_sample_fields()) - _NEVER_STORED
     return all(known.get(path) == kind for path, kind in stored.items()) and own <= set(stored)
 
 
-def _stored_types(
+def _stored_fields(
     fields: Iterable[Mapping[str, Any]], prefix: str = ""
-) -> Iterator[tuple[str, str]]:
-    """The types of all fields by path, as the database has them."""
+) -> Iterator[tuple[str, _FieldKind]]:
+    """What all fields are, by path, as the database has them."""
     for field in fields:
         path = prefix + field["name"]
-        yield path, field["ftype"]
-        yield from _stored_types(field.get("fields") or (), f"{path}.")
+        yield path, (field["ftype"], bool(field.get("read_only")))
+        yield from _stored_fields(field.get("fields") or (), f"{path}.")
 
 
 def _full_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def check_field_name(field: str) -> None:
-    """Accept `field` as a name.
-
-    Raises:
-        InputError: not a plain name.
-    """
-    if not isinstance(field, str) or not field.isidentifier():
-        inside = isinstance(field, str) and all(map(str.isidentifier, field.split(".")))
-        why = ": it lies inside another, which can be read but not written" if inside else ""
-        raise InputError(
-            f"{field!r} cannot name a field for detections{why}. Use letters, digits and "
-            "underscores, not starting with a digit, as in 'predictions'."
-        )
-
-
-def check_new_field(dataset: fo.Dataset, field: str) -> None:
-    """Accept `field` as a place for detections: absent, or a field of Detections.
-
-    Another process may have made the field since this one loaded the dataset: the database is
-    asked.
-
-    Raises:
-        InputError: not a plain name, FiftyOne's own, of another type, or read-only.
-    """
-    check_field_name(field)
-    refresh(dataset)
-    found = dataset.get_field(field)
-    if found is None:
-        return
-    kind = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else None
-    if kind is None or not issubclass(kind, fol.Detections):
-        shown = kind.__name__ if kind is not None else type(found).__name__
-        raise InputError(
-            f"field {field!r} of {dataset.name!r} holds {shown}, so detections cannot be written "
-            "to it. Pass the name of a new field or of a Detections field."
-        )
-    if found.read_only:
-        raise InputError(
-            f"field {field!r} of {dataset.name!r} is read-only, so nothing is written to it. Pass "
-            "another field, or make it writable (`field.read_only = False; field.save()`)."
-        )
 
 
 def declare_detections(
@@ -267,7 +268,12 @@ def declare_detections(
     """
     new = dataset.get_field(field) is None
     dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
-    dataset.add_sample_field(f"{field}.run", fof.StringField)
-    for name, kind in {**attributes, "run": fof.StringField}.items():
-        dataset.add_sample_field(f"{field}.detections.{name}", kind)
+    for path, kind in prediction_paths(attributes).items():
+        dataset.add_sample_field(f"{field}.{path}", kind)
     return new
+
+
+def prediction_paths(attributes: Mapping[str, type[fof.Field]]) -> dict[str, type[fof.Field]]:
+    """What `declare_detections` declares in a field, by path there."""
+    run = {"run": fof.StringField}
+    return run | {f"detections.{name}": kind for name, kind in {**attributes, **run}.items()}

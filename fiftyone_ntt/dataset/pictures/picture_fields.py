@@ -19,10 +19,12 @@ from fiftyone_ntt.core.reference_pictures import spread
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.statistics import CLUSTERS
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
-from fiftyone_ntt.dataset.labels.fields import (
-    all_images,
-    check_field_name,
-    check_whole_images,
+from fiftyone_ntt.dataset.labels.fields import all_images, check_whole_images
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import (
+    check_identifier,
+    check_new_field,
+    check_still_there,
 )
 from fiftyone_ntt.dataset.labels.writing import Rewrite, rewrite_field, write_label
 from fiftyone_ntt.dataset.pictures.memory_pictures import (
@@ -47,7 +49,10 @@ to fail ("An ArrayBuffer is detached") on images where fields like these are swi
 the other, the more of them the sooner.
 """
 
+_SAMPLE_GONE = "its sample was deleted meanwhile, or others kept writing to it"
 
+
+@needs_database
 def draw_memory_bank(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -81,8 +86,9 @@ def draw_memory_bank(
         Counts, and the reason for each reference that could not be drawn.
 
     Raises:
-        InputError: no reference is on the dataset, or the fields hold something else, or pictures
-            of another bank and `overwrite` is False.
+        InputError: no reference is on the dataset; or the fields hold something else, are
+            read-only, or hold pictures of another bank and `overwrite` is False; or they, or the
+            dataset, are deleted meanwhile.
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
@@ -106,6 +112,7 @@ def draw_memory_bank(
         return located.draw(field, models, device, set(done), fields.write, failures, progress)
 
 
+@needs_database
 def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | None:
     """Why `draw_memory_bank` cannot draw into fields that begin so, or None where it can.
 
@@ -123,24 +130,25 @@ def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | N
 
 
 def _check_fields(dataset: fo.Dataset, field: str) -> None:
-    check_field_name(field)
-    for ending, kind in _KINDS.items():
-        name = f"{field}_{ending}"
-        found = dataset.get_field(name)
-        if found is None:
-            continue
-        held = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else type(found)
-        if held is not kind:
-            raise InputError(
-                f"field {name!r} of {dataset.name!r} holds {held.__name__}, so pictures cannot be "
-                f"drawn into it. Pass another `field` than {field!r}."
-            )
+    check_identifier(field, "name a field", "memory")
+    for name, kind in _fields(field).items():
+        check_new_field(dataset, name, kind, {"run": fof.StringField})
+
+
+def _check_still_there(dataset: fo.Dataset, field: str, run: str) -> None:
+    for name, kind in _fields(field).items():
+        check_still_there(dataset, name, f"run {run}", kind)
+
+
+def _fields(field: str) -> dict[str, type[fol.Label]]:
+    """The fields drawn into, and what they hold."""
+    return {f"{field}_{ending}": kind for ending, kind in _KINDS.items()}
 
 
 def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> None:
     """Take away pictures of other origins, if that is wanted."""
     images = all_images(dataset)
-    for name in (f"{field}_{ending}" for ending in _KINDS):
+    for name in _fields(field):
         if dataset.get_field(name) is None:
             continue
         ours: set[str] = set()
@@ -157,8 +165,7 @@ def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str, overwrite: 
 
 
 def _declare_fields(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
-    for ending, kind in _KINDS.items():
-        name = f"{field}_{ending}"
+    for name, kind in _fields(field).items():
         dataset.add_sample_field(name, fof.EmbeddedDocumentField, embedded_doc_type=kind)
         dataset.add_sample_field(f"{name}.run", fof.StringField)
     name = f"{field}_clusters"
@@ -189,20 +196,31 @@ class _PictureFields:
     values: int
     done: set[str]
 
-    def write(self, pictures: Sequence[DrawnReference]) -> None:
-        """Draw the references of one class over what is there."""
+    def write(self, pictures: Sequence[DrawnReference]) -> dict[str, str]:
+        """Draw the references of one class over what is there; returns why some are not."""
+        _check_still_there(self.dataset, self.field, self.run)
         by_sample: dict[str, list[DrawnReference]] = defaultdict(list)
         for drawn in pictures:
             by_sample[drawn.sample_id].append(drawn)
+        failures: dict[str, str] = {}
         for sample_id, group in by_sample.items():
-            for ending, label in self._labels(sample_id, group).items():
-                name = f"{self.field}_{ending}"
-                document = dict(label.to_mongo())
-                write_label(self.dataset, name, sample_id, document)
-            self.done |= {drawn.picture.id for drawn in group}
+            names = {drawn.picture.id for drawn in group}
+            sample = next(iter(self.dataset.select(sample_id)), None)
+            if sample is not None and self._draw(sample, group):
+                self.done |= names
+            else:
+                failures |= dict.fromkeys(names, _SAMPLE_GONE)
+        return failures
 
-    def _labels(self, sample_id: str, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
-        sample = all_images(self.dataset).select(sample_id).first()
+    def _draw(self, sample: fo.Sample, group: Sequence[DrawnReference]) -> bool:
+        """Draw references over what is there; whether it could be written."""
+        labels = self._labels(sample, group)
+        return all(
+            write_label(self.dataset, f"{self.field}_{ending}", sample.id, dict(label.to_mongo()))
+            for ending, label in labels.items()
+        )
+
+    def _labels(self, sample: fo.Sample, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
         height, width = group[0].picture.mask["size"]
         kept = sample[f"{self.field}_clusters"]
         references = list(kept.references) if kept is not None else []

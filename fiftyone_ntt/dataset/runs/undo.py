@@ -14,6 +14,8 @@ from bson import ObjectId
 from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
 from fiftyone_ntt.dataset.labels.digests import document_digest
 from fiftyone_ntt.dataset.labels.fields import refresh
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
 from fiftyone_ntt.dataset.labels.ownership import owner_of
 from fiftyone_ntt.dataset.labels.prediction_writing import samples_of_run, was_moved
 from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, restore_tags, rewrite_field
@@ -74,6 +76,7 @@ class UndoReport:
         return text + (f", {self.kept} later changes of yours kept" if self.kept else "")
 
 
+@needs_database
 def history(samples: foc.SampleCollection, label_field: str | None = None) -> list[HistoryEntry]:
     """The changes of labels that `undo` can take back, the newest first.
 
@@ -92,6 +95,7 @@ def history(samples: foc.SampleCollection, label_field: str | None = None) -> li
     return [_entry(change) for change in changes_of(samples._root_dataset, label_field)]
 
 
+@needs_database
 def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoReport:
     """Take back the last change of labels by this package: run, relabel, deletion, tagging, import.
 
@@ -103,7 +107,7 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
         label_field: the last change of this field; of any field when None.
 
     Raises:
-        InputError: there is nothing to take back, or a run holds the field.
+        InputError: there is nothing to take back, a run holds the field, or it is read-only.
 
     Example:
         >>> [run] = ntt.list_prediction_runs(dataset)
@@ -122,6 +126,8 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
         raise InputError(f"{where}{dataset.name!r} has no change of this package to take back.")
     entry = _entry(change)
     with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
+        refresh(dataset)
+        check_writable(dataset, change.field, *(["tags"] if change.tag else []))
         undone = _tags_back(dataset, change) if change.tag else _labels_back(dataset, change)
         _record_back(dataset, change)
         change.forget()
@@ -135,9 +141,12 @@ def _entry(change: Change) -> HistoryEntry:
 
 
 def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
-    ids = change.samples()
     total = kept = 0
+    if dataset.get_field(change.field) is None:
+        return total, kept  # somebody deleted it since, and so it stays
+    ids = change.samples()
     for start in range(0, len(ids), 100):
+        check_still_there(dataset, change.field, "undo")
         entries = {row["sample"]: row for row in change.entries(ids[start : start + 100])}
         counts: dict[ObjectId, int] = {}
 
@@ -162,6 +171,8 @@ def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite | Non
         change: that is taken back.
     """
     before: Document | None = entry["value"]
+    if held.value == before:  # an undo that was interrupted came this far
+        return (None if held.absent == entry["absent"] else Rewrite(None, absent=True)), 0
     old = {} if before is None else {label["_id"]: label for label in before["detections"]}
     now = {label["_id"]: label for label in held.labels}
     removed = set(entry["removed"])
