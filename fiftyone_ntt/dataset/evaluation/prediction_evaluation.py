@@ -209,9 +209,11 @@ def evaluate(
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}. Pass 1 or more processes, or None.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
-    _check_fields(samples, pred_field, gt_field, iou)
+    _check_fields(samples, pred_field, gt_field)
     if eval_key is not None:
         check_evaluation_key(samples, eval_key, pred_field, gt_field, iou, method)
+    for field in (pred_field, gt_field) if iou != "boxes" else ():
+        _check_masks(samples, field)
     if confidence_thresh is not None:
         samples = samples.filter_labels(
             pred_field, F("confidence") >= confidence_thresh, only_matches=False
@@ -236,12 +238,7 @@ def evaluate(
     return Evaluation(results["masks"], results["boxes"], tuple(keys), tuple(sorted(unwritten)))
 
 
-def _check_fields(
-    samples: foc.SampleCollection,
-    pred_field: str,
-    gt_field: str,
-    iou: IouKind,
-) -> None:
+def _check_fields(samples: foc.SampleCollection, pred_field: str, gt_field: str) -> None:
     check_samples(samples, "evaluating")
     check_whole_images(samples, "evaluating")
     if not sample_count(samples):
@@ -255,8 +252,6 @@ def _check_fields(
             f"predictions and truth are both {pred_field!r}. Pass two different fields."
         )
     check_confidences(samples, pred_field)
-    for field in (pred_field, gt_field) if iou != "boxes" else ():
-        _check_masks(samples, field)
 
 
 def _check_masks(samples: foc.SampleCollection, field: str) -> None:

@@ -41,13 +41,13 @@ Paths = Mapping[str, type[fof.Field]]
 """Types of what a field holds, by path there, as in `detections.iscrowd`."""
 
 
-def check_identifier(name: str, what: str, example: str) -> None:
+def check_identifier(name: str, what: str, suggestion: str) -> None:
     """Accept a name that FiftyOne can use as a key.
 
     Args:
         name: as it was given.
         what: completes "... cannot ...", for the message.
-        example: of a name that is accepted.
+        suggestion: a name that is accepted.
 
     Raises:
         InputError: anything else than letters, digits and underscores.
@@ -55,7 +55,7 @@ def check_identifier(name: str, what: str, example: str) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise InputError(
             f"{name!r} cannot {what}. Use letters, digits and underscores, not starting with a "
-            f"digit, as in {example!r}."
+            f"digit, as in {suggestion!r}."
         )
 
 
@@ -254,13 +254,13 @@ def tag_problem(samples: foc.SampleCollection, tag: str, label_field: str) -> st
     return None
 
 
-def _check_plain(name: str, what: str, example: str) -> None:
+def _check_plain(name: str, what: str, suggestion: str) -> None:
     """Accept what may be part of a path in the database."""
-    check_identifier(name, what, example)
+    check_identifier(name, what, suggestion)
     if name.startswith("_"):
         raise InputError(
             f"{name!r} cannot {what}: FiftyOne keeps names that begin with an underscore for "
-            f"itself. Pass another, as in {example!r}."
+            f"itself. Pass another, as in {suggestion!r}."
         )
 
 

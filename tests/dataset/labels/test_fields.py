@@ -8,7 +8,8 @@ import fiftyone as fo
 import fiftyone.core.odm as foo
 import pytest
 
-from fiftyone_ntt.dataset.labels.fields import check_new_field, refresh
+from fiftyone_ntt.dataset.labels.fields import refresh
+from fiftyone_ntt.dataset.labels.names import check_new_field
 from fiftyone_ntt.errors import InputError
 
 
