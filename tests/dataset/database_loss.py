@@ -74,13 +74,13 @@ def actions(dataset: Any, folder: Path) -> dict[str, Callable[[], object]]:
     file = ntt.export_coco(dataset, "ground_truth", folder / "instances.json").path
     images = Path(dataset.first().filepath).parent
     (unwanted,) = [
-        key
-        for key, run in ntt.list_prediction_runs(dataset).items()
-        if run["field"] == "unwanted"
+        key for key, run in ntt.list_prediction_runs(dataset).items() if run["field"] == "unwanted"
     ]
     return {
         "segment": lambda: segment("predictions"),
-        "relabel": lambda: ntt.relabel(dataset, "all", "relabelled", store=store, points_per_side=8),
+        "relabel": lambda: ntt.relabel(
+            dataset, "all", "relabelled", store=store, points_per_side=8
+        ),
         "boxes_to_masks": lambda: ntt.boxes_to_masks(
             dataset, "ground_truth", "masks", models=models, chunk_size=2
         ),

@@ -15,7 +15,6 @@ from fiftyone import ViewField as F
 
 from fiftyone_ntt.dataset.evaluation.evaluation_keys import (
     CONFIGS,
-    IouKind,
     Method,
     check_evaluation_key,
     saved_keys,

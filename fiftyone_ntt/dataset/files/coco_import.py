@@ -41,7 +41,13 @@ from fiftyone_ntt.dataset.labels.names import (
     check_still_there,
     check_writable,
 )
-from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, rewrite_field, set_attributes
+from fiftyone_ntt.dataset.labels.writing import (
+    Held,
+    Rewrite,
+    Written,
+    rewrite_field,
+    set_attributes,
+)
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
@@ -429,8 +435,9 @@ def _write(
     check_still_there(dataset, field, "the import")
     old = {known[paths[key]]: key for key in part if paths[key] in known}
     if old:
-        _add_to(dataset, field, {i: part[key] for i, key in old.items()}, change)
-        set_attributes(dataset, {i: {ID: key} for i, key in old.items()}, {})
+        written = _add_to(dataset, field, {i: part[key] for i, key in old.items()}, change)
+        set_attributes(dataset, {str(i): {ID: old[str(i)]} for i in written.changed}, {})
+        _check_written(dataset, field, written)
     new = [
         fo.Sample(
             filepath=paths[key],
@@ -466,20 +473,27 @@ def _add_to(
     field: str,
     labels: Mapping[str, fol.Detections],
     change: Change,
-) -> None:
-    """Write labels into samples that are there already, where the field is still empty.
+) -> Written:
+    """Write labels into samples that are there already, where the field is still empty."""
+
+    def decide(held: Held) -> Rewrite | None:
+        document = dict(labels[str(held.sample_id)].to_mongo())
+        digests = _digests(document)
+        if not held.labels:
+            return Rewrite(document, digests=digests, added=len(digests))
+        # An interrupted import may have written them, and not yet the image's id.
+        same = sorted(_digests(held.value).values()) == sorted(digests.values())
+        return Rewrite(held.value) if same else None
+
+    return rewrite_field(dataset, field, map(ObjectId, labels), decide, change)
+
+
+def _check_written(dataset: fo.Dataset, field: str, written: Written) -> None:
+    """Check that all samples got their labels.
 
     Raises:
         InputError: somebody labelled one meanwhile, or deleted it.
     """
-
-    def decide(held: Held) -> Rewrite | None:
-        if held.labels:
-            return None
-        document = dict(labels[str(held.sample_id)].to_mongo())
-        return Rewrite(document, digests=_digests(document), added=len(document["detections"]))
-
-    written = rewrite_field(dataset, field, map(ObjectId, labels), decide, change)
     if written.missing:
         raise InputError(
             f"{len(written.missing)} of these images were deleted from {dataset.name!r} meanwhile, "

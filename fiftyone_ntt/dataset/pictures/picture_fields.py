@@ -10,6 +10,7 @@ import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
+import fiftyone.core.sample as fos
 import numpy as np
 from bson import ObjectId
 from jaxtyping import UInt, UInt8
@@ -49,6 +50,7 @@ to fail ("An ArrayBuffer is detached") on images where fields like these are swi
 the other, the more of them the sooner.
 """
 
+_AnySample = fo.Sample | fos.SampleView
 _SAMPLE_GONE = "its sample was deleted meanwhile, or others kept writing to it"
 
 
@@ -212,7 +214,7 @@ class _PictureFields:
                 failures |= dict.fromkeys(names, _SAMPLE_GONE)
         return failures
 
-    def _draw(self, sample: fo.Sample, group: Sequence[DrawnReference]) -> bool:
+    def _draw(self, sample: _AnySample, group: Sequence[DrawnReference]) -> bool:
         """Draw references over what is there; whether it could be written."""
         labels = self._labels(sample, group)
         return all(
@@ -220,7 +222,7 @@ class _PictureFields:
             for ending, label in labels.items()
         )
 
-    def _labels(self, sample: fo.Sample, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
+    def _labels(self, sample: _AnySample, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
         height, width = group[0].picture.mask["size"]
         kept = sample[f"{self.field}_clusters"]
         references = list(kept.references) if kept is not None else []

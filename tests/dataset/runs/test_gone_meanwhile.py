@@ -182,9 +182,7 @@ def test_deleted_samples_get_no_verdict(scenes: fo.Dataset, tmp_path: Path, othe
     assert len(scenes) == 4
 
 
-def test_samples_deleted_during_an_import(
-    scenes: fo.Dataset, tmp_path: Path, other: Tell
-) -> None:
+def test_samples_deleted_during_an_import(scenes: fo.Dataset, tmp_path: Path, other: Tell) -> None:
     gone = scenes.values("id")[-2:]
     act = when(3, lambda: other(scenes.name, "delete samples", gone))
     with pytest.raises(InputError, match="2 of these images were deleted"):
