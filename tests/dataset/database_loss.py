@@ -21,6 +21,8 @@ from tests.database import PrivateDatabase
 
 WAIT_MS = 1000
 """How long the driver looks for a server that does not answer; 30 s unless one says otherwise."""
+JOURNAL_S = 0.2
+"""By then MongoDB has what it acknowledged on disk; a kill before that may lose it."""
 AFTER = ("segment", "boxes_to_masks", "draw_memory_bank")
 """Actions whose database is killed between two writes, the others' in the middle of one."""
 WRITES = ("insert", "update", "delete", "findAndModify")
@@ -46,6 +48,7 @@ class DatabaseKiller(monitoring.CommandListener):
 
     def succeeded(self, event: Any) -> None:
         if self.moment == "after" and event.request_id == self.writing:
+            time.sleep(JOURNAL_S)
             self._kill()
 
     def failed(self, event: Any) -> None: ...

@@ -239,6 +239,39 @@ def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
     return sorted(samples._root_dataset.list_runs(method=METHOD))
 
 
+@needs_database
+def shots_curve_name_problem(samples: foc.SampleCollection, name: str) -> str | None:
+    """Why `shots_curve` cannot keep a curve under a name, or None where it can.
+
+    A curve of other labels, models or settings has to be replaced by `overwrite=True`.
+
+    Example:
+        >>> ntt.shots_curve_name_problem(dataset, "shots") is None
+        True
+        >>> ntt.shots_curve_name_problem(dataset, "my shots")
+        "'my shots' cannot be the name of a curve. Use letters, digits and underscores, ..."
+    """
+    try:
+        _check_name(samples._root_dataset, name)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _check_name(dataset: fo.Dataset, name: str) -> None:
+    check_identifier(name, "be the name of a curve", "shots")
+    known = name in list_shots_curves(dataset)
+    if not known and name in dataset.list_runs():
+        raise InputError(_taken(dataset, name, known))
+
+
+def _taken(dataset: fo.Dataset, name: str, known: bool) -> str:
+    holder = "a curve of other labels, models or settings" if known else "another run"
+    return f"{name!r} is the name of {holder} of dataset {dataset.name!r}. Pass " + (
+        "overwrite=True to replace it, or another name." if known else "another name."
+    )
+
+
 class _StoredTrials:
     """The trials of a curve; with a name, each is saved on the dataset as soon as it is done.
 
@@ -254,9 +287,9 @@ class _StoredTrials:
         self.trials: dict[tuple[int, int], TrialScore] = {}
         if name is None:
             return
-        check_identifier(name, "be the name of a curve", "shots")
         while True:
             holds = run_ids(dataset).get(name)
+            _check_name(dataset, name)
             known = name in list_shots_curves(dataset)
             if known and overwrite:
                 self._gives_way = holds
@@ -264,8 +297,8 @@ class _StoredTrials:
             if known and self._is_ours(name):
                 self.trials = _load_trials(dataset, name)
                 return
-            if name in dataset.list_runs():
-                raise InputError(self._taken(name, known))
+            if known:
+                raise InputError(_taken(dataset, name, True))
             if put_run(dataset, name, self._config, {"trials": []}, replacing=holds):
                 return
 
@@ -281,7 +314,7 @@ class _StoredTrials:
             if holds is not None and holds != self._gives_way:
                 known = self._name in list_shots_curves(self._dataset)
                 if not (known and self._is_ours(self._name)):
-                    raise InputError(self._taken(self._name, known))
+                    raise InputError(_taken(self._dataset, self._name, known))
                 self.trials = _load_trials(self._dataset, self._name) | self.trials
             values = {"trials": [asdict(found) for found in self.trials.values()]}
             if put_run(self._dataset, self._name, self._config, values, replacing=holds):
@@ -290,12 +323,6 @@ class _StoredTrials:
     def _is_ours(self, name: str) -> bool:
         config: Any = self._dataset.get_run_info(name).config
         return bool(config.identity == self._config.identity)
-
-    def _taken(self, name: str, known: bool) -> str:
-        holder = "a curve of other labels, models or settings" if known else "another run"
-        return f"{name!r} is the name of {holder} of dataset {self._dataset.name!r}. Pass " + (
-            "overwrite=True to replace it, or another name." if known else "another name."
-        )
 
 
 def _load_trials(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialScore]:

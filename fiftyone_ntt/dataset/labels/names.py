@@ -65,7 +65,7 @@ def check_field_name(field: str) -> None:
     Raises:
         InputError: not a plain name, or one that FiftyOne keeps for itself.
     """
-    _check_plain(field, "name a field", "predictions")
+    _check_plain(field)
     if is_kept_field(field):
         raise InputError(
             f"{field!r} cannot name a field: FiftyOne keeps that name for itself. Pass another, as "
@@ -94,7 +94,7 @@ def check_new_field(
         InputError: not a plain name, FiftyOne's own, of another type, read-only, or its labels have
             an attribute of another type than the one to be written.
     """
-    _check_plain(field, "name a field", "predictions")
+    _check_plain(field)
     refresh(dataset)
     found = dataset.get_field(field)
     if found is None or field in fos.get_default_sample_fields(include_private=True):
@@ -254,13 +254,18 @@ def tag_problem(samples: foc.SampleCollection, tag: str, label_field: str) -> st
     return None
 
 
-def _check_plain(name: str, what: str, suggestion: str) -> None:
-    """Accept what may be part of a path in the database."""
-    check_identifier(name, what, suggestion)
-    if name.startswith("_"):
+def _check_plain(field: str) -> None:
+    """Accept what may be the whole path of a field in the database."""
+    if isinstance(field, str) and "." in field and all(map(str.isidentifier, field.split("."))):
         raise InputError(
-            f"{name!r} cannot {what}: FiftyOne keeps names that begin with an underscore for "
-            f"itself. Pass another, as in {suggestion!r}."
+            f"{field!r} cannot name a field to write: it lies inside another, which can be read "
+            "but not written. Pass a plain name, as in 'predictions'."
+        )
+    check_identifier(field, "name a field", "predictions")
+    if field.startswith("_"):
+        raise InputError(
+            f"{field!r} cannot name a field: FiftyOne keeps names that begin with an underscore "
+            "for itself. Pass another, as in 'predictions'."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
@@ -50,7 +51,7 @@ to fail ("An ArrayBuffer is detached") on images where fields like these are swi
 the other, the more of them the sooner.
 """
 
-_AnySample = fo.Sample | fos.SampleView
+_AnySample: TypeAlias = fo.Sample | fos.SampleView
 _SAMPLE_GONE = "its sample was deleted meanwhile, or others kept writing to it"
 
 

@@ -94,15 +94,3 @@ def test_a_dataset_that_was_renamed_or_deleted(filled: fo.Dataset) -> None:
     datasets.delete_one({"_id": filled._doc.id})
     with pytest.raises(InputError, match=f"dataset '{name}' was deleted meanwhile"):
         refresh(filled)
-
-
-def test_a_read_only_field_is_not_written_to(filled: fo.Dataset) -> None:
-    field = filled.get_field("labels")
-    field.read_only = True
-    field.save()
-    with pytest.raises(InputError, match="read-only"):
-        check_new_field(filled, "labels")
-    field = filled.get_field("labels")
-    field.read_only = False
-    field.save()
-    check_new_field(filled, "labels")
