@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,23 @@ def test_a_killed_database(action: str, found: dict[str, Any]) -> None:
     # One wait for the server; a second one would take as long again.
     assert loss["seconds"] < 1.9 * WAIT_MS / 1000
     assert loss["again"].startswith(AGAIN[action])
+
+
+def test_every_public_function_on_a_dataset_tells_it() -> None:
+    package = CHECKOUT / "fiftyone_ntt"
+    silent = []
+    for line in (package / "__init__.pyi").read_text().splitlines():
+        found = re.match(r"from \.(dataset\.\S+) import ([a-z]\w*)", line)
+        if found is not None:
+            module = ast.parse((package / f"{found[1].replace('.', '/')}.py").read_text())
+            decorators = [
+                ast.unparse(decorator)
+                for node in module.body
+                if isinstance(node, ast.FunctionDef) and node.name == found[2]
+                for decorator in node.decorator_list
+            ]
+            silent += [] if "needs_database" in decorators else [found[2]]
+    assert silent == []
 
 
 @pytest.mark.parametrize("kind", [AutoReconnect, ServerSelectionTimeoutError])
