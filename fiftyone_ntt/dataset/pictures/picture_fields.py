@@ -135,7 +135,10 @@ def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | N
 def _check_fields(dataset: fo.Dataset, field: str) -> None:
     check_identifier(field, "name a field", "memory")
     for name, kind in _fields(field).items():
-        check_new_field(dataset, name, kind, {"run": fof.StringField})
+        try:
+            check_new_field(dataset, name, kind, {"run": fof.StringField})
+        except InputError as error:
+            raise InputError(f"{error} Pass another `field` than {field!r} for it.") from error
 
 
 def _check_still_there(dataset: fo.Dataset, field: str, run: str) -> None:
@@ -208,7 +211,7 @@ class _PictureFields:
         failures: dict[str, str] = {}
         for sample_id, group in by_sample.items():
             names = {drawn.picture.id for drawn in group}
-            sample = next(iter(self.dataset.select(sample_id)), None)
+            sample = next(iter(all_images(self.dataset).select(sample_id)), None)
             if sample is not None and self._draw(sample, group):
                 self.done |= names
             else:

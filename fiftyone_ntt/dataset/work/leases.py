@@ -202,7 +202,7 @@ def _acquire(lease: Lease) -> None:
     taken = {name: {"$cond": [is_free, value, f"${name}"]} for name, value in values.items()}
     found = _upsert(lease.key, [{"$set": taken}])
     if found["token"] != lease.token:
-        raise InputError(_refusal(lease))
+        raise InputError(_refusal(lease, found["run"]))
 
 
 def _upsert(key: str, update: list[dict[str, Any]]) -> dict[str, Any]:
@@ -213,12 +213,13 @@ def _upsert(key: str, update: list[dict[str, Any]]) -> dict[str, Any]:
         return _leases().find_one_and_update({"_id": key}, update, **options)
 
 
-def _refusal(lease: Lease) -> str:
+def _refusal(lease: Lease, run: str) -> str:
+    """Why a field cannot be held; the run that holds it may have ended since."""
     holder = holder_of(lease.dataset, lease.name)
     return (
         f"field {lease.name!r} of {lease.dataset.name!r} is being written to by "
-        f"{holder or 'another run'}. Wait for it, stop it with `cancel_run(dataset, "
-        f"{holder.run if holder else '...'!r})`, or pass another field. A run that died holds its "
+        f"{holder or f'run {run}'}. Wait for it, stop it with `cancel_run(dataset, "
+        f"{holder.run if holder else run!r})`, or pass another field. A run that died holds its "
         f"field for {LIFETIME:.0f} s; `cancel_run` frees it at once."
     )
 
