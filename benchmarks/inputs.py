@@ -9,7 +9,7 @@ from PIL import Image
 
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.core.geometry import mask_boxes
-from fiftyone_ntt.core.logit_masks import LogitMasks
+from fiftyone_ntt.core.logit_masks import LogitMasks, stability
 from fiftyone_ntt.core.overlaps import mask_overlaps
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
@@ -91,6 +91,8 @@ def random_proposals(count: int, width: int, size: tuple[int, int], seed: int) -
         boxes=mask_boxes(logits > 0).numpy(),
         features=features,
         masks=masks,
+        crops=np.zeros(count, np.int16),
+        stability=stability(logits),
         known_overlaps=mask_overlaps(masks),
     )
 

@@ -17,8 +17,9 @@ from benchmarks.report import Report, Row
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
 from fiftyone_ntt.dataset.labels.detections import _mask_bytes
 from fiftyone_ntt.dataset.labels.digests import DIGEST, content_digest
-from fiftyone_ntt.dataset.labels.fields import declare_detections, refresh
+from fiftyone_ntt.dataset.labels.fields import declare_detections
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy, write_predictions
+from fiftyone_ntt.dataset.work.refreshing import refresh
 
 Document = dict[str, Any]
 

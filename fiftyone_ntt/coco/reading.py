@@ -269,10 +269,11 @@ def file_reading(file: CocoFile, folder: Path) -> ImageReading:
 def _references(file: CocoFile, folder: Path, group: list[Record]) -> Iterator[Reference]:
     reading = file_reading(file, folder)
     for annotation in group:
-        image = reading.read(folder / file.images[annotation["image_id"]]["file_name"])
+        path = folder / file.images[annotation["image_id"]]["file_name"]
+        image = reading.read(path)
         name = str(annotation.get("id"))
         mask = _mask(name, annotation.get("segmentation"), (image.shape[0], image.shape[1]))
-        yield Reference(name, image, _box(annotation, mask), mask)
+        yield Reference(name, image, _box(annotation, mask), mask, path.name)
 
 
 def _box(

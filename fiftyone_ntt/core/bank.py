@@ -30,6 +30,8 @@ class ReferenceSet:
         weights: the sum of those weights, in patches.
         patch_means: plain mean over the patches of weight > 0.
         patch_counts: how many such patches.
+        image_names: file name of the image that each lies on, without its folder; "" where unknown,
+            as in banks of earlier versions. All unknown when left out.
     """
 
     ids: tuple[str, ...]
@@ -38,6 +40,15 @@ class ReferenceSet:
     weights: Float32[np.ndarray, " R"]
     patch_means: Float32[np.ndarray, "R C"]
     patch_counts: Int64[np.ndarray, " R"]
+    image_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_names", self.image_names or ("",) * len(self.ids))
+        if len(self.image_names) != len(self.ids):
+            raise InputError(
+                f"{len(self.ids)} references have {len(self.image_names)} image names. Pass one "
+                "for each, or none."
+            )
 
     def __len__(self) -> int:
         """How many references."""
@@ -60,6 +71,7 @@ class ReferenceSet:
             self.weights[chosen],
             self.patch_means[chosen],
             self.patch_counts[chosen],
+            tuple(self.image_names[index] for index in indices),
         )
 
     def class_means(self, count: int) -> Float32[np.ndarray, "{count} C"]:
@@ -125,6 +137,8 @@ class MemoryBank:
             their "precision" if it is not float32.
         name: what the user calls the bank; "" if it was never named.
         notes: what the user should know of single references.
+        versions: of this package, torch, transformers and numpy that built it, by name; empty if it
+            was built by a version that did not note them.
 
     Example:
         >>> path = bank.save("shapes.safetensors")
@@ -140,6 +154,7 @@ class MemoryBank:
     models: dict[str, str] = field(default_factory=dict)
     name: str = ""
     notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         missing = set(range(len(self.classes))) - set(self.references.classes.tolist())
@@ -323,4 +338,5 @@ def join_reference_sets(parts: Sequence[ReferenceSet]) -> ReferenceSet:
         weights=np.concatenate([part.weights for part in parts]),
         patch_means=np.concatenate([part.patch_means for part in parts]),
         patch_counts=np.concatenate([part.patch_counts for part in parts]),
+        image_names=tuple(name for part in parts for name in part.image_names),
     )

@@ -22,7 +22,8 @@ def merge_banks(banks: Sequence[MemoryBank]) -> MemoryBank:
         banks: at least one, all of the same encoder.
 
     Returns:
-        An unnamed bank; classes in the order in which they first occur; the models of the first.
+        An unnamed bank; classes in the order in which they first occur; the models of the first;
+        the versions that all agree on.
 
     Raises:
         InputError: no banks, or of different encoders.
@@ -50,7 +51,17 @@ def merge_banks(banks: Sequence[MemoryBank]) -> MemoryBank:
         statistics=_statistics(banks, classes),
         name="",
         notes=tuple(dict.fromkeys(notes)),
+        versions=_shared_versions(banks),
     )
+
+
+def _shared_versions(banks: Sequence[MemoryBank]) -> dict[str, str]:
+    items = banks[0].versions.items()
+    return {
+        name: version
+        for name, version in items
+        if all(bank.versions.get(name) == version for bank in banks)
+    }
 
 
 def _merged_references(

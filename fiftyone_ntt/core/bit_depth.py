@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from PIL import Image, UnidentifiedImageError
 
+from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError
 
 BIT_DEPTHS = (8, 10, 12, 14, 16, 32)
@@ -49,7 +50,7 @@ def wide_samples(
     return np.ascontiguousarray(pixels[..., 2::-1])
 
 
-def depth_in_use(samples: Integer[np.ndarray, ...]) -> int:
+def depth_in_use(samples: Integer[np.ndarray, " ..."]) -> int:
     """The least of `BIT_DEPTHS` that holds every sample.
 
     Example:
@@ -60,7 +61,7 @@ def depth_in_use(samples: Integer[np.ndarray, ...]) -> int:
     return next(depth for depth in BIT_DEPTHS if bits <= depth)
 
 
-def to_8_bits(samples: Integer[np.ndarray, ...], depth: int) -> UInt8[np.ndarray, ...]:
+def to_8_bits(samples: Integer[np.ndarray, " ..."], depth: int) -> UInt8[np.ndarray, " ..."]:
     """The upper 8 of `depth` bits; samples below 0 become 0.
 
     Raises:
@@ -109,6 +110,7 @@ def _depths(paths: Iterable[str | Path]) -> Iterable[int]:
     """The depths in use of those files that are wide."""
     for path in paths:
         try:
+            require_regular_file(path)
             with Image.open(path) as image:
                 if is_wide(image):
                     yield depth_in_use(wide_samples(image, path))

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from fiftyone_ntt.core.bit_depth import depth_in_use, is_wide, to_8_bits, wide_samples
+from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def read_image(
         (480, 640, 3)
     """
     try:
-        with Image.open(path) as file:
+        with _opened(path) as file:
             if getattr(file, "n_frames", 1) > 1 and file.format in _PAGED_FORMATS:
                 _tell_pages(str(path))
             image = _to_rgb(file, path, bit_depth)
@@ -89,7 +90,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
         InputError: the file is missing or no image.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             sideways = _orientation(image) in _SIDEWAYS
             return (image.width, image.height) if sideways else (image.height, image.width)
     except _UNREADABLE as error:
@@ -154,13 +155,19 @@ class ImageReading:
         if self.oriented and Path(path).suffix.lower() in _TRUSTED_METADATA:
             return ""
         try:
-            with Image.open(path) as image:
+            with _opened(path) as image:
                 turned = _stated_orientation(image) != _UPRIGHT
                 applied = self.oriented and _orientation(image) != _UPRIGHT
                 mark = "-as-stored" if turned and not applied else ""
                 return f"{mark}-of-{self.bit_depth or 'own'}-bits" if is_wide(image) else mark
         except _UNREADABLE as error:
             raise _unreadable(path, error) from error
+
+
+def _opened(path: str | Path) -> Image.Image:
+    """An image file, of which only the header is read yet."""
+    require_regular_file(path)
+    return Image.open(path)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -220,7 +227,7 @@ def _unreadable(path: str | Path, error: Exception) -> InputError:
     elif isinstance(error, Image.DecompressionBombError):
         reason = f"{error} Raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
     else:
-        reason = str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return InputError(
         f"image {path} cannot be read: {reason}. Restore or convert the file (to PNG or JPEG), or "
         "leave the image out."

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int16, Int64, UInt8
 from torch import Tensor
 
 from fiftyone_ntt.core.geometry import (
@@ -23,7 +23,7 @@ from fiftyone_ntt.core.geometry import (
     squash,
 )
 from fiftyone_ntt.core.interfaces import Encoder, ImageEmbedding, Segmenter
-from fiftyone_ntt.core.logit_masks import LogitMasks
+from fiftyone_ntt.core.logit_masks import LogitMasks, stability
 from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -55,6 +55,9 @@ class Proposals:
         boxes: inclusive extrema at the masks' own side `m`: x1, y1, x2, y2.
         features: unit mean token inside each mask; zeros for an empty mask.
         masks: `N` run-length encodings at image size (method 7), possibly empty.
+        crops: which part of the picture each was found in; 0 is the whole picture.
+        stability: of each mask, 0..1, see `logit_masks.stability`; None where it is unknown: of
+            proposals that an earlier version stored, whose logits are gone. The method needs none.
         known_overlaps: of the masks, where they were computed before; None if not.
     """
 
@@ -64,6 +67,8 @@ class Proposals:
     boxes: Int64[np.ndarray, "N 4"]
     features: Float32[np.ndarray, "N C"]
     masks: Sequence[RLE]
+    crops: Int16[np.ndarray, " N"]
+    stability: Float32[np.ndarray, " N"] | None = None
     known_overlaps: Overlaps | None = None
 
     def __len__(self) -> int:
@@ -130,6 +135,8 @@ def described(
         boxes=mask_boxes(inside).cpu().numpy(),
         features=features.cpu().numpy(),
         masks=LogitMasks(logits, size),
+        crops=np.zeros(len(logits), dtype=np.int16),
+        stability=stability(logits),
     )
 
 

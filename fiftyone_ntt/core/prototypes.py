@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -20,6 +22,8 @@ from fiftyone_ntt.core.matching import require_encoder
 from fiftyone_ntt.core.statistics import principal_components, spherical_kmeans
 from fiftyone_ntt.core.windows import Reference, WindowInput, window_input
 from fiftyone_ntt.errors import InputError
+
+_NOTED_PACKAGES = ("fiftyone-ntt", "numpy", "torch", "transformers")
 
 References = Mapping[str, Iterable[Reference]]
 """Class name to its references. The iterables are read once, class by class, so a caller can
@@ -93,7 +97,17 @@ def build_bank(
         statistics=PatchStatistics(*(np.stack(rows) for rows in zip(*statistics, strict=True))),
         encoder=encoder.identity,
         notes=(*notes, *negative_notes),
+        versions=_installed_versions(),
     )
+
+
+def _installed_versions() -> dict[str, str]:
+    """Of what a bank's numbers may depend on, as far as it is installed."""
+    versions = {}
+    for name in _NOTED_PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def with_negatives(
@@ -194,6 +208,7 @@ def _reference_row(
         weights=np.array([weights.sum()], dtype=np.float32),
         patch_means=mean[None].astype(np.float32),
         patch_counts=np.array([len(foreground)], dtype=np.int64),
+        image_names=(encoded.reference.image_name,),
     )
     return row, foreground
 

@@ -15,6 +15,9 @@ Mode = Literal["paper", "adaptive"]
 """`"paper"` prompts the whole grid; `"adaptive"` only where it can matter to the bank, see
 `fiftyone_ntt.core.adaptive`."""
 
+MOST_POINTS_PER_SIDE = 128
+"""Of the grid of prompts: every second pixel of the masks that SAM 2 draws."""
+
 WINDOW_SCALE = 1.2
 """Side of a reference's window over the longer side of its box."""
 
@@ -24,7 +27,8 @@ class ProposalSettings:
     """What decides an image's proposals, besides the models and the pixels.
 
     Attributes:
-        points_per_side: prompts per row and column of the grid, at least 1 (paper: 32).
+        points_per_side: prompts per row and column of the grid, 1..128 (paper: 32). More would
+            be closer than the pixels of the masks the prompts give.
         iou_threshold: proposals with a predicted IoU above it are kept, 0..1 (paper: 0.4).
         prompts_per_batch: prompts decoded at once; only memory and speed depend on it.
     """
@@ -35,6 +39,11 @@ class ProposalSettings:
 
     def __post_init__(self) -> None:
         _require_count("points_per_side", self.points_per_side, usual=32)
+        if self.points_per_side > MOST_POINTS_PER_SIDE:
+            raise InputError(
+                f"points_per_side is {self.points_per_side}: more than {MOST_POINTS_PER_SIDE} "
+                "take gigabytes and find nothing more. Usual is 32."
+            )
         _require_count("prompts_per_batch", self.prompts_per_batch, usual=64)
         _require_share("iou_threshold", self.iou_threshold, "The paper uses 0.4")
 

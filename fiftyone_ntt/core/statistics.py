@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
+from scipy.linalg import eigh
 
 PCA_COMPONENTS = 3
 CLUSTERS = 4
 _ITERATIONS = 100
+_LEAST_VARIANCE = 1e-10
 
 
 def principal_components(
@@ -34,12 +36,21 @@ def principal_components(
 
 def _principal_directions(
     centred: Float64[np.ndarray, "P C"],
-) -> Float64[np.ndarray, "min(P,C) C"]:
-    """Orthonormal rows by falling variance."""
-    if len(centred) > centred.shape[1]:
-        # The eigenvectors of the small covariance cost the same however many rows there are.
-        return np.linalg.eigh(centred.T @ centred)[1][:, ::-1].T
-    return np.linalg.svd(centred, full_matrices=False)[2]
+) -> Float64[np.ndarray, "min(P,C,3) C"]:
+    """The leading orthonormal rows, at most three, by falling variance.
+
+    Only these are computed, from the smaller of the two products of the rows with themselves: a
+    bank of a thousand classes has a thousand of them to compute.
+    """
+    patches, width = centred.shape
+    small = centred.T @ centred if width < patches else centred @ centred.T
+    first = max(len(small) - PCA_COMPONENTS, 0)
+    values, vectors = eigh(small, subset_by_index=[first, len(small) - 1])
+    if width < patches:
+        return vectors[:, ::-1].T
+    if values[0] <= _LEAST_VARIANCE * values[-1]:  # dividing by it would leave rounding errors
+        return np.linalg.svd(centred, full_matrices=False)[2][:PCA_COMPONENTS]
+    return ((centred.T @ vectors) / np.sqrt(values))[:, ::-1].T
 
 
 def spherical_kmeans(patches: Float32[np.ndarray, "P C"]) -> Float32[np.ndarray, "4 C"]:

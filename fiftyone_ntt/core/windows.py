@@ -27,12 +27,15 @@ class Reference:
         image: RGB.
         box: x, y, width, height in pixels.
         mask: None for a box alone (method 8 makes a mask of it).
+        image_name: the image's file name without its folder, which would tell a stranger about this
+            machine; "" where there is no file.
     """
 
     id: str
     image: UInt8[np.ndarray, "H W 3"]
     box: Box
     mask: Bool[np.ndarray, "H W"] | None
+    image_name: str = ""
 
     def __post_init__(self) -> None:
         if self.mask is not None and self.mask.shape != self.image.shape[:2]:

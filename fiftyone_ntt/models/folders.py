@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,12 @@ from transformers import (
 from transformers.utils import logging
 
 from fiftyone_ntt.errors import ModelError
+from fiftyone_ntt.models.file_checks import (
+    check_configuration,
+    check_proportion,
+    folder_weight_bytes,
+    read_model_json,
+)
 from fiftyone_ntt.models.meta_sam2 import sam2_config
 from fiftyone_ntt.models.model_registry import has_weights
 
@@ -70,6 +75,8 @@ def load_folder(folder: Path) -> PreTrainedModel:
             "read: save the model with transformers' save_pretrained, which writes safetensors."
         )
     make_config, model_class = _CLASSES[model_type]
+    check_configuration(config, folder / "config.json")
+    _check_size(folder, make_config, model_class, config)
     try:
         with _without_progress_bar():
             model, report = model_class.from_pretrained(
@@ -82,15 +89,33 @@ def load_folder(folder: Path) -> PreTrainedModel:
                 ignore_mismatched_sizes=True,  # they are in the report, with their names
             )
     except Exception as error:  # whatever a damaged file or a hand-written config.json provokes
-        raise ModelError(
-            f"Cannot load the model in {folder}: {_one_line(error)}. Its files are damaged or do "
-            "not belong together: fetch or save them again."
-        ) from error
+        raise _unloadable(folder, error) from error
     loaded: PreTrainedModel = model
     missing = set(report["missing_keys"]) - _restore_twin(loaded, set(report["missing_keys"]))
     _check({**report, "missing_keys": missing}, folder, model_class.__name__)
     _align(loaded)
     return loaded
+
+
+def _check_size(
+    folder: Path, make_config: Any, model_class: Any, config: Mapping[str, Any]
+) -> None:
+    """ModelError if the configuration asks for a model larger than the folder's weights."""
+    weight_bytes = folder_weight_bytes(folder)
+    try:
+        with torch.device("meta"):
+            model = model_class(make_config(config))
+    except Exception as error:  # whatever a hand-written config.json provokes
+        raise _unloadable(folder, error) from error
+    check_proportion(model, weight_bytes, folder)
+
+
+def _unloadable(folder: Path, error: Exception) -> ModelError:
+    """What to raise for whatever transformers raises."""
+    return ModelError(
+        f"Cannot load the model in {folder}: {_one_line(error)}. Its files are damaged or do not "
+        "belong together: fetch or save them again."
+    )
 
 
 def _align(model: PreTrainedModel) -> None:
@@ -135,19 +160,13 @@ def download(repository: str) -> Path:
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
     try:
-        config = json.loads(path.read_text())
+        return read_model_json(folder / "config.json")
     except FileNotFoundError as error:
         raise ModelError(
             f"{folder} is not a transformers model: it has no config.json. Give the folder that "
             "save_pretrained wrote, or the path of one of Meta's .pt or .pth files itself."
         ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"Cannot read {path}: {error}. Correct or fetch it again.") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path} is not a transformers configuration. Fetch it again.")
-    return config
 
 
 def _restore_twin(model: PreTrainedModel, missing: set[str]) -> set[str]:

@@ -7,7 +7,6 @@ the ending `.json`. Every tensor of the file must have a place and every one of 
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,13 @@ from transformers import PreTrainedModel
 
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models import meta_dinov2, meta_sam2
+from fiftyone_ntt.models.file_checks import (
+    check_archive,
+    check_configuration,
+    check_proportion,
+    read_model_json,
+    weight_file_bytes,
+)
 from fiftyone_ntt.models.state_dict import StateDict
 
 SUFFIXES = (".pt", ".pth")
@@ -52,6 +58,7 @@ def load_meta_checkpoint(path: Path) -> PreTrainedModel:
             f"ones: put its transformers configuration beside it, as {path.with_suffix('.json')}."
         )
     model = empty_model(family, config, path)
+    check_proportion(model, path.stat().st_size, path)
     return fill(model, convert(state, family, path), path)
 
 
@@ -61,6 +68,7 @@ def read_state(path: Path) -> StateDict:
     Raises:
         ModelError: missing, truncated or foreign file, or one that holds more than tensors.
     """
+    _check_file(path)
     try:
         # mapped files are read without a second copy in memory; old files cannot be mapped
         mapped = zipfile.is_zipfile(path)
@@ -74,6 +82,18 @@ def read_state(path: Path) -> StateDict:
             "'model'. Use a file from Meta's SAM 2 or DINOv2 release pages."
         )
     return state
+
+
+def _check_file(path: Path) -> None:
+    """ModelError if reading the file could not end, or take memory beyond its size."""
+    if not path.exists():
+        raise ModelError(f"Cannot read {path}: {_why_unreadable(FileNotFoundError())}")
+    weight_file_bytes(path)
+    try:
+        if zipfile.is_zipfile(path):
+            check_archive(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ModelError(f"Cannot read {path}: {_why_unreadable(error)}") from error
 
 
 def convert(state: StateDict, family: str, path: Path) -> StateDict:
@@ -152,17 +172,15 @@ def _read_config(path: Path, family: str) -> dict[str, Any] | None:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return None
-    try:
-        config = json.loads(beside.read_text())
-    except (OSError, ValueError) as error:
-        raise ModelError(f"Cannot read the configuration {beside}: {error}. Correct it.") from error
-    model_type = config.get("model_type") if isinstance(config, dict) else None
+    config = read_model_json(beside)
+    check_configuration(config, beside)
+    model_type = config.get("model_type")
     if model_type not in _MODEL_TYPES[family]:
         raise ModelError(
             f"{beside} has model_type {model_type!r}, but {path.name} is a {family} checkpoint: "
             f"it must be one of {', '.join(_MODEL_TYPES[family])}."
         )
-    return dict(config)
+    return config
 
 
 def _why_unreadable(error: Exception) -> str:

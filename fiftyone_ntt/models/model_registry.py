@@ -179,12 +179,21 @@ def is_available(entry: ModelEntry) -> bool:
     """Whether a model's weights are on this machine: bundled, or in the local hub cache."""
     if entry.is_bundled:
         return has_weights(Path(entry.source))
-    from huggingface_hub import try_to_load_from_cache
+    return in_hub_cache(entry.source)
 
-    found = [
-        isinstance(try_to_load_from_cache(entry.source, file), str)
-        for file in ("config.json", *WEIGHT_FILES)
-    ]
+
+def in_hub_cache(repository: str) -> bool:
+    """Whether a hub repository's model is in the local cache."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = [
+            isinstance(try_to_load_from_cache(repository, file), str)
+            for file in ("config.json", *WEIGHT_FILES)
+        ]
+    except HFValidationError:  # no repository can have this name
+        return False
     return found[0] and any(found[1:])
 
 

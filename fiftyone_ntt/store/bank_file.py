@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from fiftyone_ntt.core.bank import (
     ReferenceSet,
     register_bank_file_format,
 )
-from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.core.regular_files import require_regular_file
+from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.bank_checks import require_sound
 from fiftyone_ntt.store.own_files import FileKind
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
 
@@ -28,6 +31,9 @@ _FORMAT = SealedFormat(
     remedy="Copy it again from where it came from, or rebuild it.",
 )
 BANK_FILE = FileKind(_FORMAT.name, _FORMAT.wrote)
+
+_MOST_BYTES = 16 * 2**30
+"""Of a bank's file: a million references of the widest encoder have 14 GB."""
 
 
 def save_bank(bank: MemoryBank, path: str | Path, *, overwrite: bool = True) -> Path:
@@ -54,6 +60,7 @@ def load_bank(path: str | Path) -> MemoryBank:
     """
     path = Path(path)
     try:
+        require_regular_file(path, _MOST_BYTES)
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise StoreError(f"memory bank {path}: no such file. Check the path.") from error
@@ -67,7 +74,7 @@ def load_bank(path: str | Path) -> MemoryBank:
 
 def bank_bytes(bank: MemoryBank) -> bytes:
     """The content of a bank's file; equal banks give equal bytes."""
-    content = {
+    content: dict[str, Any] = {
         "classes": bank.classes,
         "references": bank.references.ids,
         "negatives": bank.negatives.ids,
@@ -76,6 +83,12 @@ def bank_bytes(bank: MemoryBank) -> bytes:
         "name": bank.name,
         "notes": bank.notes,
     }
+    # Left out where unknown: banks of earlier versions keep their bytes, and so their hashes, and
+    # earlier versions, which pass over what they don't know, read new files.
+    parts = {"references": bank.references, "negatives": bank.negatives}
+    names = {part: rows.image_names for part, rows in parts.items() if any(rows.image_names)}
+    content |= {"image_names": names} if names else {}
+    content |= {"versions": bank.versions} if bank.versions else {}
     return _FORMAT.seal(content, _arrays(bank))
 
 
@@ -91,10 +104,10 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
     """
     content, arrays = _FORMAT.unseal(data, origin)
     try:
-        return MemoryBank(
+        bank = MemoryBank(
             classes=tuple(content["classes"]),
-            references=_reference_set("references", content["references"], arrays),
-            negatives=_reference_set("negatives", content["negatives"], arrays),
+            references=_reference_set("references", content, arrays),
+            negatives=_reference_set("negatives", content, arrays),
             statistics=PatchStatistics(
                 **{name: arrays[f"statistics.{name}"] for name in _fields(PatchStatistics)}
             ),
@@ -102,14 +115,24 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
             models=content["models"],
             name=content["name"],
             notes=tuple(content["notes"]),
+            versions=_texts_by_name(content.get("versions", {})),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"its content does not fit together ({error!r})"
+        require_sound(bank)
+    except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:
+        reason = f"its content does not fit together ({_clause(error)})"
         raise _FORMAT.corrupt(origin, reason) from error
+    return bank
+
+
+def _clause(error: Exception) -> str:
+    """What is wrong, in words where the error has any."""
+    missing = f"{error} is missing" if isinstance(error, KeyError) else ""
+    return missing or str(error) or type(error).__name__
 
 
 def _fields(kind: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(kind) if field.name != "ids"]
+    texts = ("ids", "image_names")
+    return [field.name for field in dataclasses.fields(kind) if field.name not in texts]
 
 
 def _arrays(bank: MemoryBank) -> Arrays:
@@ -125,9 +148,18 @@ def _arrays(bank: MemoryBank) -> Arrays:
     }
 
 
-def _reference_set(part: str, ids: list[str], arrays: Arrays) -> ReferenceSet:
+def _reference_set(part: str, content: dict[str, Any], arrays: Arrays) -> ReferenceSet:
     columns = {name: arrays[f"{part}.{name}"] for name in _fields(ReferenceSet)}
-    return ReferenceSet(ids=tuple(ids), **columns)
+    names = dict(content.get("image_names", {})).get(part, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("image names must be a list of texts")
+    return ReferenceSet(ids=tuple(content[part]), image_names=tuple(names), **columns)
+
+
+def _texts_by_name(found: Any) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise TypeError("versions must be texts by name")
+    return found
 
 
 class _SealedFiles:

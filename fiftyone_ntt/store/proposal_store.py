@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Float32, Int16, Int32, Shaped, UInt8
 
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
@@ -52,7 +53,8 @@ logger = logging.getLogger(__name__)
 
 _FORMAT = SealedFormat(
     "proposal file",
-    version=2,
+    version=3,
+    oldest=2,
     source="a proposal store",
     remedy="Delete it (`fiftyone-ntt store verify` does); it is computed again when needed.",
 )
@@ -103,6 +105,7 @@ def image_hash(path: str | Path) -> str:
         InputError: the file cannot be read.
     """
     try:
+        require_regular_file(path)
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
     except OSError as error:
         raise InputError(
@@ -396,6 +399,7 @@ def _bytes_of(proposals: Proposals) -> bytes:
         "prompts": proposals.prompts.astype(np.int32),
         "ious": proposals.ious,
         "boxes": proposals.boxes.astype(np.int16),
+        "crops": proposals.crops,
         "features": proposals.features.astype(np.float16),
         "areas": proposals.overlaps.areas.astype(np.int32),
         "pairs": proposals.overlaps.pairs.astype(np.int16 if len(proposals) <= 2**15 else np.int32),
@@ -403,6 +407,8 @@ def _bytes_of(proposals: Proposals) -> bytes:
         "mask_bytes": np.concatenate([np.zeros(0, np.uint8), *counts]),
         "mask_lengths": np.array([len(part) for part in counts], dtype=np.int32),
     }
+    if proposals.stability is not None:
+        arrays["stability"] = proposals.stability
     return _FORMAT.seal({"image_size": proposals.image_size}, arrays)
 
 
@@ -420,10 +426,32 @@ def _read(data: bytes, origin: str) -> Proposals:
             boxes=arrays["boxes"].astype(np.int64),
             features=arrays["features"].astype(np.float32),
             masks=_masks(arrays["mask_bytes"], arrays["mask_lengths"], (height, width)),
+            crops=_crops(arrays, content["version"]),
+            stability=_stability(arrays),
             known_overlaps=Overlaps(areas, pairs, pixels),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise _FORMAT.corrupt(origin, repr(error)) from error
+
+
+def _crops(arrays: Arrays, version: int) -> Int16[np.ndarray, " N"]:
+    """Where each proposal was found: before version 3, in the whole picture."""
+    if version < 3:
+        return np.zeros(len(arrays["ious"]), dtype=np.int16)
+    return _column(arrays, "crops", np.int16)
+
+
+def _stability(arrays: Arrays) -> Float32[np.ndarray, " N"] | None:
+    """None of proposals stored before version 3, or made without it."""
+    return _column(arrays, "stability", np.float32) if "stability" in arrays else None
+
+
+def _column(arrays: Arrays, name: str, kind: type[np.generic]) -> Shaped[np.ndarray, " N"]:
+    """An array with one number per proposal."""
+    found = arrays[name]
+    if found.dtype != kind or found.shape != arrays["ious"].shape:
+        raise ValueError(f"{name} is {found.dtype}{list(found.shape)}")
+    return found
 
 
 def _masks(

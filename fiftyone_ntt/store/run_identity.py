@@ -41,7 +41,12 @@ def run_ingredients(matcher: Matcher, reading: ImageReading, *, rounded: bool) -
 
 def bank_hash(bank: MemoryBank) -> str:
     """Hexadecimal hash of what a bank remembers, whatever it is called."""
-    content = dataclasses.replace(bank, name="", models={}, notes=())
+    references, negatives = (
+        dataclasses.replace(rows, image_names=()) for rows in (bank.references, bank.negatives)
+    )
+    content = dataclasses.replace(
+        bank, references=references, negatives=negatives, name="", models={}, notes=(), versions={}
+    )
     return hashlib.sha256(bank_bytes(content)).hexdigest()
 
 

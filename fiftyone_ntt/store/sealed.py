@@ -25,6 +25,8 @@ _BEGINNING = b'{"__metadata__":{"' + _HEADER.encode() + b'":'
 _PEEK = 4096
 _LONGEST = 2**24
 """Bytes of a header that are looked through for what it is the header of."""
+# What safetensors raises on damaged files; KeyError and AttributeError on types NumPy lacks.
+_UNREADABLE = (SafetensorError, ValueError, KeyError, AttributeError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,18 @@ class SealedFormat:
 
     Attributes:
         name: the kind, as users call it: "memory bank".
-        version: raised when the content changes; other versions are refused.
+        version: raised when the content changes; what is written.
         source: what makes such files, for messages.
         remedy: what to do about a damaged one, for messages.
+        oldest: the first version that is still read, `version` itself when None; the others are
+            refused.
     """
 
     name: str
     version: int
     source: str
     remedy: str
+    oldest: int | None = None
 
     @property
     def _title(self) -> str:
@@ -54,7 +59,7 @@ class SealedFormat:
         return save_tensors(arrays, {_HEADER: json.dumps(header, sort_keys=True)})
 
     def unseal(self, data: bytes, origin: str) -> tuple[dict[str, Any], Arrays]:
-        """JSON values and arrays of a file.
+        """JSON values, "version" among them, and arrays of a file.
 
         Args:
             data: as made by `seal`.
@@ -66,8 +71,8 @@ class SealedFormat:
         header = self._read_header(data, origin)
         try:
             arrays = load_tensors(data)
-        except (SafetensorError, ValueError) as error:
-            raise self.corrupt(origin, str(error)) from error
+        except _UNREADABLE as error:
+            raise self.corrupt(origin, str(error) or type(error).__name__) from error
         if _checksum(header, arrays) != header.get("checksum"):
             raise self.corrupt(origin, "its checksum does not match its content")
         return header, arrays
@@ -86,6 +91,11 @@ class SealedFormat:
         words = f'"format": {json.dumps(self._title)}'
         return json.dumps(words)[1:-1].encode() in head[8:size]
 
+    @property
+    def _readable(self) -> range:
+        first = self.version if self.oldest is None else self.oldest
+        return range(first, self.version + 1)
+
     def corrupt(self, origin: str, reason: str) -> StoreError:
         """What to tell the user of a damaged file."""
         return StoreError(f"{self.name} {origin} is corrupt: {reason}. {self.remedy}")
@@ -95,12 +105,12 @@ class SealedFormat:
         try:
             header = json.loads(data[8 : 8 + size])["__metadata__"][_HEADER]
             content: dict[str, Any] = dict(json.loads(header))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreError(
                 f"{origin} is not a {self.name}, or its beginning is damaged. Pass a file written "
                 f"by {self.source}."
             ) from error
-        if content.get("format") != self._title or content.get("version") != self.version:
+        if content.get("format") != self._title or content.get("version") not in self._readable:
             raise StoreError(
                 f"{origin} is {content.get('format')!r} of version {content.get('version')}, but "
                 f"this version of fiftyone-ntt reads {self._title!r} version {self.version}. "

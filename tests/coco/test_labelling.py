@@ -79,6 +79,7 @@ def test_the_bank_of_a_file(folder: Folder) -> None:
     bank = folder.bank()
     assert bank.classes == ("boat", "bird")
     assert bank.references.ids == ("11", "12", "10")
+    assert bank.references.image_names == ("image-2.png", "image-1.png", "image-1.png")
     assert bank.class_counts() == {"boat": 2, "bird": 1}
     negatives = write(folder.root / "negatives.json", content([1], folder.annotations()[:1]))
     with_negatives = build_bank_from_coco(folder.images, folder.references, toy_models(), negatives)

@@ -35,11 +35,19 @@ def test_every_class_needs_a_reference() -> None:
 
 
 def test_joined_rows_keep_their_order() -> None:
-    parts = [reference_rows([[1, 0]], [1]), ReferenceSet.empty(2), reference_rows([[0, 1]], [0])]
+    named = replace(reference_rows([[0, 1]], [0]), image_names=("boat.jpg",))
+    parts = [reference_rows([[1, 0]], [1]), ReferenceSet.empty(2), named]
     joined = join_reference_sets(parts)
     assert joined.ids == ("r0", "r0")
     assert joined.classes.tolist() == [1, 0]
     assert joined.prototypes.tolist() == [[1, 0], [0, 1]]
+    assert joined.image_names == ("", "boat.jpg")
+    assert joined.rows([1, 1]).image_names == ("boat.jpg", "boat.jpg")
+
+
+def test_there_is_one_image_name_for_each_reference_or_none() -> None:
+    with pytest.raises(InputError, match="1 references have 2 image names"):
+        replace(reference_rows([[1, 0]], [0]), image_names=("a.jpg", "b.jpg"))
 
 
 def test_renamed_changes_the_name_alone() -> None:

@@ -61,6 +61,13 @@ def test_pictures_of_a_shared_class_come_from_the_larger_bank_and_a_note_says_so
     assert "pictures of a " in merged.notes[0]
 
 
+def test_versions_that_all_agree_on_are_kept():
+    first = replace(make_bank({"a": ["a1"]}), versions={"numpy": "2.1", "torch": "2.8"})
+    second = replace(make_bank({"a": ["a2"]}, 1), versions={"numpy": "2.2", "torch": "2.8"})
+    assert merge_banks([first, second]).versions == {"torch": "2.8"}
+    assert merge_banks([first, make_bank({"a": ["a2"]}, 1)]).versions == {}
+
+
 def test_negatives_follow_their_classes():
     second = make_bank({"b": ["b1"]})
     second = replace(second, negatives=second.references)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiftyone_ntt.core.images import read_image
+from fiftyone_ntt.core.images import image_size, read_image
 from fiftyone_ntt.errors import InputError
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -113,3 +114,10 @@ def test_damaged_files_raise_nothing_else(tmp_path: Path, kind: str) -> None:
         except InputError:
             failed += 1
     assert failed > 0
+
+
+def test_a_pipe_is_no_image(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "image.png")
+    for read in (lambda path: read_image(path, oriented=True), image_size):
+        with pytest.raises(InputError, match="It is a pipe or a device, not a file"):
+            read(tmp_path / "image.png")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core import logit_masks
-from fiftyone_ntt.core.logit_masks import LogitMasks
+from fiftyone_ntt.core.logit_masks import LogitMasks, stability
 from fiftyone_ntt.core.rle import decode_mask
 
 
@@ -95,3 +95,23 @@ def test_masks_made_together_are_those_made_one_by_one(
     monkeypatch.setattr(logit_masks, "_PIXELS_AT_ONCE", 2 * size[0] * size[1])
     together = logit_masks._encode_on_device(logits, axes[0], axes[1])
     assert together == list(LogitMasks(logits, size))
+
+
+def test_stability_is_the_share_of_pixels_that_a_higher_threshold_leaves() -> None:
+    logits = torch.full((5, 4, 4), -7.0)
+    logits[0, 0] = torch.tensor([2.0, 0.5, -0.5, -2.0])  # of three above -1 one is above 1
+    logits[1, 1:] = 9.0
+    logits[2, 0, 0] = 0.5
+    logits[3, :2] = torch.tensor([1.0, -1.0, 1.5, 3.0])  # 1 is not above 1, nor is -1 above -1
+    found = stability(logits)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.array([1 / 3, 1, 0, 2 / 3, 0], np.float32))
+    assert stability(logits[:0]).shape == (0,)
+
+
+def test_stability_of_a_real_size_is_counted_exactly() -> None:
+    logits = 3 * torch.randn(7, 64, 64, generator=torch.Generator().manual_seed(1))
+    ratio = (logits > 1).sum(dim=(1, 2)) / (logits > -1).sum(dim=(1, 2))
+    np.testing.assert_array_equal(stability(logits), ratio.numpy())
+    on_device = logit_masks._count_on_device(logits)  # as on a GPU
+    np.testing.assert_array_equal(on_device, logit_masks._count_by_mask(logits))

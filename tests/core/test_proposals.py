@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from fiftyone_ntt.core.geometry import point_grid, resize_bicubic, squash
-from fiftyone_ntt.core.logit_masks import LogitMasks
+from fiftyone_ntt.core.logit_masks import LogitMasks, stability
 from fiftyone_ntt.core.proposals import Proposals, pool_features, propose
 from fiftyone_ntt.core.settings import ProposalSettings
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, scene
@@ -65,6 +65,8 @@ def test_propose_against_the_method_written_out() -> None:
     assert found.masks[:] == LogitMasks(kept, (40, 60))[:]
     tokens = encoder.encode(resize_bicubic(square, 32)[None])[0]
     torch.testing.assert_close(torch.from_numpy(found.features), pool_features(tokens, kept > 0))
+    np.testing.assert_array_equal(found.stability, stability(kept))
+    assert found.crops.tolist() == [0] * len(expected) and found.crops.dtype == np.int16
     assert found.image_size == (40, 60)
 
 
@@ -83,7 +85,7 @@ def test_the_batch_need_not_divide_the_points(points_per_side: int, batch: int) 
 
 def assert_equal(found: Proposals, expected: Proposals) -> None:
     assert found.masks[:] == expected.masks[:]
-    for name in ("prompts", "ious", "boxes", "features"):
+    for name in ("prompts", "ious", "boxes", "features", "crops", "stability"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 

@@ -35,6 +35,8 @@ def test_prototypes_with_different_numbers_of_references() -> None:
     bank = build_bank(groups, ENCODER)
     assert bank.classes == ("one", "three")
     assert bank.references.ids == ("ref-1", "ref-2", "ref-3", "ref-4")
+    assert bank.versions["numpy"] == np.__version__
+    assert set(bank.versions) == {"fiftyone-ntt", "numpy", "torch", "transformers"}
     assert bank.references.classes.tolist() == [0, 1, 1, 1]
     assert bank.class_counts() == {"one": 1, "three": 3}
     for index, group in enumerate(groups.values()):

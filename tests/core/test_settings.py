@@ -66,3 +66,9 @@ def test_modes_whose_proposals_are_stored() -> None:
         check_stored_mode("adaptive")
     with pytest.raises(InputError, match="mode 'fast' is unknown"):
         check_stored_mode("fast")
+
+
+def test_a_grid_finer_than_the_masks_is_refused() -> None:
+    assert ProposalSettings(points_per_side=128).points_per_side == 128
+    with pytest.raises(InputError, match="points_per_side is 129: more than 128 take gigabytes"):
+        ProposalSettings(points_per_side=129)

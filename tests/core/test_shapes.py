@@ -70,6 +70,8 @@ PROPOSALS = {
     "boxes": integers(3, 4),
     "features": floats(3, 5),
     "masks": encode_masks(MASKS),
+    "crops": np.zeros(3, np.int16),
+    "stability": floats(3),
 }
 MERGED = {
     "overlaps": Overlaps(**OVERLAPS),
@@ -104,6 +106,8 @@ REFERENCE = {
         (Proposals, PROPOSALS, "features", floats(4, 5)),
         (Proposals, PROPOSALS, "boxes", integers(4, 3)),
         (Proposals, PROPOSALS, "prompts", np.zeros(3, np.int32)),
+        (Proposals, PROPOSALS, "crops", np.zeros(4, np.int16)),
+        (Proposals, PROPOSALS, "stability", floats(4)),
         (Overlaps, OVERLAPS, "pixels", integers(3)),
         (Reference, REFERENCE, "mask", MASKS[0].T),
         (Reference, REFERENCE, "mask", MASKS[0].astype(np.uint8)),

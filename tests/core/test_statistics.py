@@ -34,6 +34,20 @@ def test_too_few_patches_leave_components_zero(count: int, filled: int) -> None:
     assert np.isfinite(mean).all()
 
 
+@pytest.mark.parametrize("count", [20, 64, 65, 200])
+def test_more_or_fewer_patches_than_channels(count: int) -> None:
+    patches = patches_of(count, width=64)
+    expected = np.linalg.svd(patches - patches.mean(axis=0), full_matrices=False)[2][:3]
+    found = principal_components(patches)[1]
+    np.testing.assert_allclose(np.abs((found * expected).sum(axis=1)), 1, atol=1e-5)
+
+
+def test_repeated_patches_have_orthonormal_components() -> None:
+    patches = np.repeat(patches_of(2, width=64), 10, axis=0)  # one direction, twenty patches
+    components = principal_components(patches)[1]
+    np.testing.assert_allclose(components @ components.T, np.eye(3), atol=1e-5)
+
+
 def test_narrow_and_equal_patches() -> None:
     assert principal_components(patches_of(9, width=2))[1].shape == (3, 2)
     mean, components = principal_components(np.ones((6, 5), np.float32))

@@ -150,4 +150,5 @@ def toy_proposals(
         boxes=mask_boxes(inside).numpy(),
         features=rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12),
         masks=encode_masks(masks) if len(masks) else [],
+        crops=np.zeros(len(masks), np.int16),
     )

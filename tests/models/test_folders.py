@@ -132,6 +132,19 @@ def test_a_depth_that_would_cut_the_model_short(folder: Path) -> None:
         load_folder(folder)
 
 
+def spoil_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[9] ^= 255  # in the header
+    path.write_bytes(content)
+
+
+def index_outside(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder.parent / "other.safetensors")
+    index = {"metadata": {}, "weight_map": {"a": "../other.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
 def only_pickle(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
@@ -149,7 +162,11 @@ def only_pickle(folder: Path) -> None:
         (lambda f: change_config(f, hidden_size="wide"), "Cannot load the model"),
         (lambda f: (f / "model.safetensors").unlink(), "no model.safetensors"),
         (only_pickle, "no model.safetensors. Other weight files are not read"),
-        (lambda f: (f / "model.safetensors").write_bytes(b"12345678"), "files are damaged"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"12345678"), "they have 8 bytes"),
+        (lambda f: change_config(f, hidden_size=512), "asks for a model of"),
+        (lambda f: change_config(f, image_size=10**6), "image_size of 1000000, beyond any"),
+        (spoil_weights, "files are damaged"),
+        (index_outside, "names '../other.safetensors', which does not lie"),
     ],
 )
 def test_broken_folders(folder: Path, spoil: Callable[[Path], Any], message: str) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ ARCHITECTURES = {
     "sam2.1_hiera_base_plus.pt": (2, [8, 4, 14, 7], [12, 16, 20]),
     "sam2_hiera_large.pt": (2, [8, 4, 16, 8], [23, 33, 43]),
 }
+SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 1, "patch_size": 14}
 HEADS = {"s": 6, "b": 12, "l": 16, "g": 24}
 
 
@@ -265,11 +268,15 @@ def test_unreadable_files(write: Callable[[Path], Any], message: str, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "Cannot read the configuration"),
-        ("[]", "has model_type None"),
+        ("{", "Cannot read .*json: Expecting property name"),
+        ("[]", "it is not a transformers configuration"),
+        ("{}", "has model_type None"),
         ('{"model_type": "sam2"}', "has model_type 'sam2', but dinov2_tiny.pth is a DINOv2"),
         ('{"model_type": "dinov2", "hidden_size": "wide"}', "describes no valid DINOv2 model"),
-        ('{"model_type": "dinov2"}', "does not fit the model Dinov2Model"),
+        (json.dumps({"model_type": "dinov2", **SMALL}), "does not fit the model Dinov2Model"),
+        ('{"model_type": "dinov2"}', "asks for a model of 85,725,696 parameters"),
+        ('{"model_type": "dinov2", "hidden_size": 99999}', "hidden_size of 99999, beyond any"),
+        ('{"model_type": "dinov2", "num_hidden_layers": 600}', "600 layers, more than any"),
     ],
 )
 def test_wrong_configurations(text: str, message: str, tmp_path: Path) -> None:
@@ -277,3 +284,17 @@ def test_wrong_configurations(text: str, message: str, tmp_path: Path) -> None:
     path.with_suffix(".json").write_text(text)
     with pytest.raises(ModelError, match=message):
         load_meta_checkpoint(path)
+
+
+def test_an_archive_that_unpacks_to_more_than_torch_writes(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weights/data.pkl", bytes(3 * 2**20))  # zeros pack well
+    with pytest.raises(ModelError, match=r"weights.pt: it has .* would unpack to 3,145,728"):
+        load_meta_checkpoint(path)
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "weights.pt")
+    with pytest.raises(ModelError, match=r"weights.pt: It is a pipe or a device, not a file"):
+        load_meta_checkpoint(tmp_path / "weights.pt")

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.numpy import save
 
 from fiftyone_ntt.core.images import ImageReading
+from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -30,7 +31,8 @@ from fiftyone_ntt.store.proposal_store import (
     image_key,
     rounded,
 )
-from tests.core.toy_models import toy_proposals
+from fiftyone_ntt.store.sealed import SealedFormat
+from tests.core.toy_models import reference_rows, toy_bank, toy_proposals
 from tests.store.test_bank_file import example as example_bank
 
 SETUP = ProposalSetup("encoder:1", "segmenter:1", ProposalSettings())
@@ -41,7 +43,11 @@ def example(seed: int = 0, count: int = 5) -> Proposals:
     masks = random.random((count, 20, 30)) > 0.5
     masks[:1] = False  # one empty mask
     ious, features = random.random(count), random.normal(size=(count, 6))
-    return toy_proposals(masks, ious.tolist(), features.reshape(-1, 6).tolist())
+    return dataclasses.replace(
+        toy_proposals(masks, ious.tolist(), features.reshape(-1, 6).tolist()),
+        crops=np.arange(count, dtype=np.int16),
+        stability=random.random(count, np.float32),
+    )
 
 
 def assert_equal(found: Proposals | None, expected: Proposals) -> None:
@@ -55,7 +61,7 @@ def assert_equal(found: Proposals | None, expected: Proposals) -> None:
             assert one.dtype == other.dtype
             np.testing.assert_array_equal(one, other)
         else:
-            assert [*one] == [*other]
+            assert other is None if one is None else [*one] == [*other]
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 300])
@@ -76,6 +82,7 @@ def test_more_proposals_than_two_bytes_can_number(tmp_path: Path) -> None:
         prompts=np.arange(count),
         boxes=np.repeat(one.boxes, count, axis=0),
         masks=[*one.masks] * count,
+        crops=np.zeros(count, np.int16),
         known_overlaps=Overlaps(
             np.ones(count, np.int64), np.array([[count - 2, count - 1]]), np.array([1])
         ),
@@ -84,6 +91,72 @@ def test_more_proposals_than_two_bytes_can_number(tmp_path: Path) -> None:
     store = ProposalStore(tmp_path)
     store.put(SETUP, "ab" * 16, many)
     assert_equal(store.get(SETUP, "ab" * 16), rounded(many))
+
+
+EARLIER_FORMAT = dataclasses.replace(proposal_store._FORMAT, version=2, oldest=None)
+NEW_ARRAYS = ("crops", "stability")
+
+
+def stored_file(folder: Path) -> Path:
+    (path,) = folder.glob("**/*.safetensors")
+    return path
+
+
+def rewrite(
+    path: Path, form: SealedFormat, arrays: dict[str, Any], without: tuple[str, ...]
+) -> None:
+    """A stored file again, in another format's version, with other arrays."""
+    content, found = proposal_store._FORMAT.unseal(path.read_bytes(), str(path))
+    kept = {name: found[name] for name in found if name not in without}
+    path.write_bytes(form.seal({"image_size": content["image_size"]}, {**kept, **arrays}))
+
+
+def test_files_of_the_earlier_version_are_read(tmp_path: Path) -> None:
+    store, key = ProposalStore(tmp_path), "ab" * 16
+    kept = store.put(SETUP, key, example(count=40))
+    rewrite(stored_file(tmp_path), EARLIER_FORMAT, {}, NEW_ARRAYS)
+    earlier = store.get(SETUP, key)
+    whole = np.zeros(40, np.int16)
+    assert_equal(earlier, dataclasses.replace(kept, crops=whole, stability=None))
+    assert store.verify() == []
+    assert earlier is not None
+    bank = toy_bank(("a", "b"), reference_rows(np.eye(2, 6).tolist(), [0, 1]))
+    one, other = match(earlier, bank), match(kept, bank)
+    assert len(one) == 2 and one.masks == other.masks
+    for name in ("labels", "scores", "proposals"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    # Kept again, what is unknown stays unknown.
+    store.put(SETUP, key, earlier)
+    assert_equal(store.get(SETUP, key), earlier)
+
+
+def test_files_older_than_that_count_as_absent(tmp_path: Path) -> None:
+    store, key = ProposalStore(tmp_path), "ab" * 16
+    store.put(SETUP, key, example())
+    for version in (1, 4):
+        other = dataclasses.replace(EARLIER_FORMAT, version=version)
+        rewrite(stored_file(tmp_path), other, {}, NEW_ARRAYS)
+        assert store.get(SETUP, key) is None
+        store.put(SETUP, key, example())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stability": np.zeros(4, np.float32)},
+        {"stability": np.zeros(5, np.float64)},
+        {"crops": np.zeros(6, np.int16)},
+        {"crops": np.zeros((5, 1), np.int16)},
+        {"crops": np.zeros(5, np.int32)},
+    ],
+)
+def test_new_arrays_of_another_size_or_type_are_damage(
+    tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    store, key = ProposalStore(tmp_path), "ab" * 16
+    store.put(SETUP, key, example())
+    rewrite(stored_file(tmp_path), proposal_store._FORMAT, wrong, ())
+    assert store.get(SETUP, key) is None
 
 
 def test_absent_is_none(tmp_path: Path) -> None:

@@ -87,9 +87,19 @@ def test_one_number_of_the_bank_counts() -> None:
     assert identity(dataclasses.replace(bank, references=references)) != identity()
 
 
-@pytest.mark.parametrize("changes", [{"name": "x"}, {"notes": ()}, {"models": {}}])
+@pytest.mark.parametrize(
+    "changes", [{"name": "x"}, {"notes": ()}, {"models": {}}, {"versions": {}}]
+)
 def test_what_decides_nothing_does_not_count(changes: dict[str, Any]) -> None:
     assert identity(dataclasses.replace(example(), **changes)) == identity()
+
+
+def test_where_references_come_from_does_not_count() -> None:
+    bank = example()
+    unnamed = dataclasses.replace(bank.references, image_names=())
+    assert identity(dataclasses.replace(bank, references=unnamed)) == identity()
+    unnamed = dataclasses.replace(bank.negatives, image_names=())
+    assert identity(dataclasses.replace(bank, negatives=unnamed)) == identity()
 
 
 def test_the_batch_does_not_count() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import fiftyone.core.collections as foc
@@ -329,7 +330,7 @@ class _ClassNegatives:
             [(x1, y1, x2, y2)] = rle_boxes([item.mask]).tolist()
             box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
             image = self.reading.read(item.path)
-            yield Reference(item.id, image, box, decode_mask(item.mask))
+            yield Reference(item.id, image, box, decode_mask(item.mask), Path(item.path).name)
 
 
 def _group_by_class(

@@ -16,10 +16,10 @@ from bson import ObjectId
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import (
     move_run,
     put_run,
-    refresh_runs,
     remove_run,
     run_ids,
     run_values,
@@ -179,7 +179,7 @@ def list_memory_banks(samples: foc.SampleCollection) -> list[BankSummary]:
         [('shapes', {'fish': 2, 'mushroom': 2})]
     """
     dataset = samples._root_dataset
-    refresh_runs(dataset)
+    refresh(dataset, runs=True)
     found = {key: dataset.get_run_info(key) for key in dataset.list_runs(method=METHOD)}
     summaries = [_summary(key, info.config, info.timestamp) for key, info in found.items()]
     return sorted(summaries, key=lambda summary: summary.name)

@@ -14,9 +14,9 @@ import fiftyone.core.collections as foc
 import fiftyone.utils.eval.coco as fouc
 
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluationConfig
-from fiftyone_ntt.dataset.labels.fields import refresh
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, needs_database
 from fiftyone_ntt.dataset.labels.names import is_kept_attribute, is_kept_field, read_only_part
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
 
 IouKind = Literal["boxes", "masks", "both"]

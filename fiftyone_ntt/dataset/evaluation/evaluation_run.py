@@ -26,8 +26,9 @@ from fiftyone_ntt.dataset.evaluation.evaluation_work import (
     LabelAttributes,
 )
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluation
-from fiftyone_ntt.dataset.labels.fields import label_field_type, refresh
+from fiftyone_ntt.dataset.labels.fields import label_field_type
 from fiftyone_ntt.dataset.labels.writing import set_attributes
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
 
 

@@ -23,7 +23,8 @@ from fiftyone_ntt.dataset.labels.names import check_identifier
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
-from fiftyone_ntt.dataset.work.stored_runs import put_run, refresh_runs, run_ids, run_values
+from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.dataset.work.stored_runs import put_run, run_ids, run_values
 from fiftyone_ntt.drawing.charts import (
     CLASS_CHART,
     SHOTS_CHART,
@@ -235,7 +236,7 @@ def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
         >>> ntt.list_shots_curves(dataset)
         ['few']
     """
-    refresh_runs(samples._root_dataset)
+    refresh(samples._root_dataset, runs=True)
     return sorted(samples._root_dataset.list_runs(method=METHOD))
 
 

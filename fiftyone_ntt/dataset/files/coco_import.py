@@ -30,7 +30,13 @@ from fiftyone_ntt.coco.reading import (
 )
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
-from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, INFO, instance_detection
+from fiftyone_ntt.dataset.labels.coco_labels import (
+    CROWD,
+    ID,
+    INFO,
+    described_import,
+    instance_detection,
+)
 from fiftyone_ntt.dataset.labels.digests import document_digest
 from fiftyone_ntt.dataset.labels.fields import all_images, check_samples, sample_count
 from fiftyone_ntt.dataset.labels.gone import needs_database, told_if_gone
@@ -46,7 +52,6 @@ from fiftyone_ntt.dataset.labels.writing import (
     Rewrite,
     Written,
     rewrite_field,
-    set_attributes,
 )
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
@@ -182,7 +187,8 @@ def _begin(dataset: fo.Dataset, field: str, identity: str) -> Change:
     """The change to undo, of an interrupted import the one it began."""
     new = dataset.get_field(field) is None
     resume = _interrupted_import(dataset, field) == identity
-    return begin_change(dataset, field, "import", created=new, resume=resume)
+    described = described_import(dataset, field)
+    return begin_change(dataset, field, "import", created=new, described=described, resume=resume)
 
 
 def _image_sizes(file: CocoFile, folder: Path, on_bad_record: OnBadRecord) -> dict[Any, Size]:
@@ -435,8 +441,7 @@ def _write(
     check_still_there(dataset, field, "the import")
     old = {known[paths[key]]: key for key in part if paths[key] in known}
     if old:
-        written = _add_to(dataset, field, {i: part[key] for i, key in old.items()}, change)
-        set_attributes(dataset, {str(i): {ID: old[str(i)]} for i in written.changed}, {})
+        written = _add_to(dataset, field, {i: (part[key], key) for i, key in old.items()}, change)
         _check_written(dataset, field, written)
     new = [
         fo.Sample(
@@ -471,21 +476,34 @@ def _digests(labels: Mapping[str, Any]) -> dict[str, str]:
 def _add_to(
     dataset: fo.Dataset,
     field: str,
-    labels: Mapping[str, fol.Detections],
+    labels: Mapping[str, tuple[fol.Detections, Any]],
     change: Change,
 ) -> Written:
-    """Write labels into samples that are there already, where the field is still empty."""
+    """Write labels, and the image's id, into samples that are there already, where the field is
+    still empty."""
+
+    ids = list(map(ObjectId, labels))
+    found = dataset._sample_collection.find({"_id": {"$in": ids}}, {ID: 1})
+    before = {row["_id"]: [row[ID]] if ID in row else [] for row in found}
 
     def decide(held: Held) -> Rewrite | None:
-        document = dict(labels[str(held.sample_id)].to_mongo())
+        detections, key = labels[str(held.sample_id)]
+        document = dict(detections.to_mongo())
         digests = _digests(document)
-        if not held.labels:
-            return Rewrite(document, digests=digests, added=len(digests))
-        # An interrupted import may have written them, and not yet the image's id.
-        same = sorted(_digests(held.value).values()) == sorted(digests.values())
-        return Rewrite(held.value) if same else None
+        if held.labels:
+            # An earlier version's interrupted import wrote them, and not yet the image's id.
+            if sorted(_digests(held.value).values()) != sorted(digests.values()):
+                return None
+            document = dict(held.value)
+        return Rewrite(
+            document,
+            digests={} if held.labels else digests,
+            added=0 if held.labels else len(digests),
+            others={ID: [key]},
+            others_before={ID: before.get(held.sample_id, [])},
+        )
 
-    return rewrite_field(dataset, field, map(ObjectId, labels), decide, change)
+    return rewrite_field(dataset, field, ids, decide, change)
 
 
 def _check_written(dataset: fo.Dataset, field: str, written: Written) -> None:

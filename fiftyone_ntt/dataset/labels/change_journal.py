@@ -48,6 +48,7 @@ class Change:
         tag: that was put or taken; None for other kinds.
         created: whether the field was made for it.
         run_document: of a deleted run's record, to bring it back.
+        described: what the dataset said of the field before an import.
     """
 
     id: ObjectId
@@ -59,6 +60,7 @@ class Change:
     tag: str | None = None
     created: bool = False
     run_document: Document | None = None
+    described: Document | None = None
 
     def note(self, entries: Mapping[ObjectId, Document]) -> None:
         """Write down what samples held; of a sample that has an entry, the first one stays.
@@ -120,6 +122,7 @@ def begin_change(
     created: bool = False,
     run_document: Document | None = None,
     resume: bool = False,
+    described: Document | None = None,
 ) -> Change:
     """A new change of a field.
 
@@ -131,6 +134,7 @@ def begin_change(
         tag: that is put or taken.
         created: whether the field was made for it.
         run_document: of a deleted run's record.
+        described: what an import found noted on the dataset.
         resume: if the field's last change is an interrupted part of this one, go on with that.
     """
     last = next(iter(changes_of(dataset, field)), None)
@@ -144,7 +148,8 @@ def begin_change(
         "run": run,
         "tag": tag,
         "created": created,
-        "run_document": None if run_document is None else bson.encode(run_document),
+        "run_document": _packed(run_document),
+        "described": _packed(described),
     }
     _forget_old(dataset)
     found = _heads().insert_one(head)
@@ -179,8 +184,16 @@ def forget_dataset(dataset_id: ObjectId) -> None:
     _heads().delete_many({"_id": {"$in": ids}})
 
 
+def _packed(document: Document | None) -> bytes | None:
+    # As bytes: their keys may hold dots and dollars.
+    return None if document is None else bson.encode(document)
+
+
+def _unpacked(packed: bytes | None) -> Document | None:
+    return None if packed is None else bson.decode(packed)
+
+
 def _change(head: Document) -> Change:
-    packed = head.get("run_document")
     return Change(
         id=head["_id"],
         dataset=head["dataset"],
@@ -190,7 +203,8 @@ def _change(head: Document) -> Change:
         run=head.get("run"),
         tag=head.get("tag"),
         created=bool(head.get("created")),
-        run_document=None if packed is None else bson.decode(packed),
+        run_document=_unpacked(head.get("run_document")),
+        described=_unpacked(head.get("described")),
     )
 
 

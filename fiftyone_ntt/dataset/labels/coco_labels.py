@@ -20,6 +20,7 @@ from fiftyone_ntt.errors import InputError
 
 # Not needed to read labels, which other processes do without FiftyOne and torch.
 if TYPE_CHECKING:
+    import fiftyone as fo
     import fiftyone.core.labels as fol
 
     from fiftyone_ntt.coco.instances import Instance
@@ -30,6 +31,35 @@ CROWD = "iscrowd"
 SOURCE = "coco_source"
 INFO = "coco"
 """Key of `dataset.info`: per imported field its `categories` and the folder of its `images`."""
+
+
+def described_import(dataset: fo.Dataset, field: str) -> dict[str, Any]:
+    """What a dataset says of an imported field, for `restore_described`."""
+    return {
+        "info": dataset.info.get(INFO, {}).get(field),
+        "classes": dataset.classes.get(field),
+        "has_ids": dataset.get_field(ID) is not None,
+    }
+
+
+def other_imports(dataset: fo.Dataset, field: str) -> bool:
+    """Whether labels of other fields were imported: samples have one `coco_id` for all of them."""
+    return bool(set(dataset.info.get(INFO, {})) - {field})
+
+
+def restore_described(dataset: fo.Dataset, field: str, described: Mapping[str, Any]) -> None:
+    """Let a dataset say of a field what it said before an import."""
+    imports = {name: told for name, told in dataset.info.get(INFO, {}).items() if name != field}
+    imports |= {} if described["info"] is None else {field: described["info"]}
+    if imports:
+        dataset.info[INFO] = imports
+    else:
+        dataset.info.pop(INFO, None)
+    if described["classes"] is None:
+        dataset.classes.pop(field, None)
+    else:
+        dataset.classes[field] = described["classes"]
+    dataset.save()
 
 
 @dataclass(frozen=True, eq=False)

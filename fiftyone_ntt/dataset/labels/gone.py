@@ -11,7 +11,8 @@ from typing import ParamSpec, TypeVar
 import fiftyone.core.collections as foc
 from pymongo.errors import ConnectionFailure
 
-from fiftyone_ntt.dataset.labels.fields import dataset_of, forget_refreshed, stored_document
+from fiftyone_ntt.dataset.labels.fields import dataset_of
+from fiftyone_ntt.dataset.work.refreshing import forget_refreshed, stored_document
 from fiftyone_ntt.errors import DatabaseError, NttError
 
 P = ParamSpec("P")

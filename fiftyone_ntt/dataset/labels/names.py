@@ -20,9 +20,10 @@ import fiftyone.core.sample as fos
 from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, SOURCE
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, PROPOSAL
 from fiftyone_ntt.dataset.labels.digests import DIGEST
-from fiftyone_ntt.dataset.labels.fields import label_field_type, prediction_paths, refresh
+from fiftyone_ntt.dataset.labels.fields import label_field_type, prediction_paths
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.ownership import WRITTEN_TAGS
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
 
 BOX_ID, AGREEMENT = "box_id", "box_agreement"

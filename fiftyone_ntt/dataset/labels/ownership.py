@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from fiftyone_ntt.dataset.labels.digests import DIGEST, document_digest
 
@@ -13,7 +13,6 @@ Owner = Literal["by hand", "tagged", "edited", "unknown", "untouched"]
 something since: *reviewed*. `unknown`: a run of an earlier version did, which kept no digest.
 `untouched`: a run did, and it is as written."""
 
-OWNERS: tuple[Owner, ...] = get_args(Owner)
 HAND: Owner = "by hand"
 REVIEWED: tuple[Owner, ...] = ("tagged", "edited")
 

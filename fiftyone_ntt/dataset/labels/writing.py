@@ -69,6 +69,9 @@ class Rewrite:
         added: how many labels it brings.
         digests: of labels that are no predictions, by id: to tell later whether they were edited.
         absent: whether the field shall not even be mentioned; then `value` is None.
+        others: fields of the sample that change along: a list of the new value, or an empty one if
+            the sample shall not even mention it.
+        others_before: what those held, in the same way.
     """
 
     value: Any
@@ -76,6 +79,8 @@ class Rewrite:
     added: int = 0
     digests: Mapping[str, str] = field(default_factory=dict)
     absent: bool = False
+    others: Mapping[str, list[Any]] = field(default_factory=dict)
+    others_before: Mapping[str, list[Any]] = field(default_factory=dict)
 
 
 Decide = Callable[[Held], Rewrite | None]
@@ -161,7 +166,8 @@ def tag_labels(
     change: Change | None,
     untag: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> int:
-    """Tag labels and the samples they lie on, and take the tag from others.
+    """Tag labels and the samples they lie on, and only then take the tag from others: a process
+    that is killed leaves the old, or both, which the same call puts right.
 
     Args:
         dataset: of the samples.
@@ -177,21 +183,40 @@ def tag_labels(
     """
     count = 0
     put, take = _by_object_id(labels), _by_object_id(untag)
-    for chunk in _chunks(list({**take, **put})):
-        wanted = {key: put.get(key, set()) | take.get(key, set()) for key in chunk}
-        rows = _tags_of(dataset, name, wanted, tag)
-        if change is not None:
-            change.note({key: {"tags": row} for key, row in rows.items()})
+    for chunk in _chunks(list(put)):
+        rows = _noted_tags(dataset, name, put, take, chunk, tag, change)
+        updates = []
+        for key, row in rows.items():
+            gain = {label["id"] for label in row["labels"] if tag not in label["tags"]} & put[key]
+            count += len(gain)
+            updates.append(_tag_update(name, row["list"], key, gain, tag, "$addToSet", True))
+        _send_all(dataset, updates, chunk)
+    for chunk in _chunks(list(take)):
+        rows = _noted_tags(dataset, name, put, take, chunk, tag, change)
         updates = []
         for key, row in rows.items():
             tagged = {label["id"] for label in row["labels"] if tag in label["tags"]}
-            gain = put.get(key, set()) & {label["id"] for label in row["labels"]} - tagged
-            lose = (take.get(key, set()) - put.get(key, set())) & tagged
-            count += len(gain)
+            lose = (take[key] - put.get(key, set())) & tagged
             updates.append(_tag_update(name, row["list"], key, lose, tag, "$pull", key not in put))
-            updates.append(_tag_update(name, row["list"], key, gain, tag, "$addToSet", key in put))
         _send_all(dataset, updates, chunk)
     return count
+
+
+def _noted_tags(
+    dataset: fo.Dataset,
+    name: str,
+    put: Mapping[ObjectId, Collection[ObjectId]],
+    take: Mapping[ObjectId, Collection[ObjectId]],
+    ids: Sequence[ObjectId],
+    tag: str,
+    change: Change | None,
+) -> dict[ObjectId, Document]:
+    """The tags of some samples and of all their labels that a change is about, written down."""
+    wanted = {key: {*put.get(key, ()), *take.get(key, ())} for key in ids}
+    rows = _tags_of(dataset, name, wanted, tag)
+    if change is not None:
+        change.note({key: {"tags": row} for key, row in rows.items()})
+    return rows
 
 
 def _by_object_id(labels: Mapping[str, Collection[str]]) -> dict[ObjectId, set[ObjectId]]:
@@ -344,6 +369,7 @@ def _before(held: Held, rewrite: Rewrite) -> Document:
         "removed": list(rewrite.removed),
         "added": rewrite.added,
         "digests": dict(rewrite.digests),
+        **({"others": dict(rewrite.others_before)} if rewrite.others_before else {}),
     }
 
 
@@ -371,9 +397,11 @@ def _values(labels: Sequence[Document], part: str) -> Document:
 
 
 def _update(name: str, rewrite: Rewrite, at: datetime) -> Document:
-    if rewrite.absent:
-        return {"$unset": {name: ""}, "$set": {MODIFIED: at}}
-    return {"$set": {name: rewrite.value, MODIFIED: at}}
+    wanted = {name: [] if rewrite.absent else [rewrite.value], **rewrite.others}
+    put = {key: value for key, values in wanted.items() for value in values}
+    gone = {key: "" for key, values in wanted.items() if not values}
+    update: Document = {"$set": {**put, MODIFIED: at}}
+    return {**update, "$unset": gone} if gone else update
 
 
 def _send(dataset: fo.Dataset, updates: Mapping[ObjectId, _Update]) -> list[ObjectId]:

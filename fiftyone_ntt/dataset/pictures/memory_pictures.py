@@ -25,7 +25,7 @@ from fiftyone_ntt.core.reference_pictures import (
     component_colours,
     picture_reference,
 )
-from fiftyone_ntt.dataset.labels.fields import all_images, refresh
+from fiftyone_ntt.dataset.labels.fields import all_images
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
@@ -33,6 +33,7 @@ from fiftyone_ntt.dataset.runs.runner import failure_reason
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 

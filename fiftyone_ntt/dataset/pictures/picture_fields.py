@@ -81,7 +81,8 @@ def draw_memory_bank(
         field: how the two fields' names begin.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
-        overwrite: replace the pictures of other banks.
+        overwrite: replace the pictures of other banks; each stays until the new one of its image
+            is drawn, the rest until all are.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)` of
             references.
 
@@ -105,14 +106,18 @@ def draw_memory_bank(
     located = LocatedReferences.of(samples, bank)
     ingredients = {"bank_hash": bank_hash(bank), "encoder": bank.encoder}
     record = RunRecord(dataset, field, METHOD, ingredients, notes={"bank": bank.name})
-    _clear_other_pictures(dataset, field, record.key, overwrite)
+    if not overwrite:
+        _check_replaceable(dataset, field, record.key)
     _declare_fields(dataset, field, bank)
     finished = all_images(dataset).match({f"{field}_clusters.run": record.key})
     done = set(finished.values(f"{field}_clusters.references", unwind=True))
     fields = _PictureFields(dataset, field, record.key, len(bank.classes) * CLUSTERS, done)
     failures: dict[str, str] = {}
     with record.running(lambda: (len(fields.done), failures)):
-        return located.draw(field, models, device, set(done), fields.write, failures, progress)
+        report = located.draw(field, models, device, set(done), fields.write, failures, progress)
+        if fields.done:  # with nothing to take their place, the others stay
+            _clear_other_pictures(dataset, field, record.key)
+    return report
 
 
 @needs_database
@@ -151,22 +156,31 @@ def _fields(field: str) -> dict[str, type[fol.Label]]:
     return {f"{field}_{ending}": kind for ending, kind in _KINDS.items()}
 
 
-def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> None:
-    """Take away pictures of other origins, if that is wanted."""
+def _other_pictures(dataset: fo.Dataset, name: str, key: str) -> set[str]:
+    """Ids of the samples of which a field holds a picture of another origin than the run."""
     images = all_images(dataset)
+    if dataset.get_field(name) is None:
+        return set()
+    ours: set[str] = set()
+    if dataset.get_field(f"{name}.run") is not None:
+        ours = set(images.match({f"{name}.run": key}).values("id"))
+    return set(images.exists(name).values("id")) - ours
+
+
+def _check_replaceable(dataset: fo.Dataset, field: str, key: str) -> None:
     for name in _fields(field):
-        if dataset.get_field(name) is None:
-            continue
-        ours: set[str] = set()
-        if dataset.get_field(f"{name}.run") is not None:
-            ours = set(images.match({f"{name}.run": key}).values("id"))
-        foreign = set(images.exists(name).values("id")) - ours
-        if foreign and not overwrite:
+        if foreign := _other_pictures(dataset, name, key):
             raise InputError(
                 f"field {name!r} of {len(foreign)} samples already holds pictures of another bank "
                 f"or origin. Pass overwrite=True to replace them, or another `field` than "
                 f"{field!r}."
             )
+
+
+def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str) -> None:
+    """Take away what the run has not drawn over: pictures of samples without its references."""
+    for name in (f"{field}_{ending}" for ending in _KINDS):
+        foreign = _other_pictures(dataset, name, key)
         rewrite_field(dataset, name, map(ObjectId, foreign), lambda _: Rewrite(None), None)
 
 
@@ -229,6 +243,8 @@ class _PictureFields:
     def _labels(self, sample: _AnySample, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
         height, width = group[0].picture.mask["size"]
         kept = sample[f"{self.field}_clusters"]
+        if kept is not None and kept.run != self.run:
+            kept = None  # of another bank: gives way
         references = list(kept.references) if kept is not None else []
         if kept is None:
             dtype = np.uint8 if self.values < 256 else np.uint16

@@ -20,7 +20,6 @@ from fiftyone_ntt.dataset.labels.fields import (
     all_images,
     check_whole_images,
     label_fields,
-    refresh,
 )
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, needs_database
 from fiftyone_ntt.dataset.labels.names import check_identifier
@@ -29,6 +28,7 @@ from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import replace_brain_runs
 from fiftyone_ntt.errors import InputError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
@@ -239,18 +240,18 @@ def label_reference(
     Args:
         label: of one of `REFERENCE_TYPES` that is no list.
         image: that it lies on, RGB.
-        path: of the image, for messages.
+        path: of the image.
         name: of the reference, see `label_names`.
 
     Raises:
         InputError: its mask or shape cannot be used.
     """
-    size = (image.shape[0], image.shape[1])
+    size, image_name = (image.shape[0], image.shape[1]), Path(path).name
     try:
         if isinstance(label, fol.Polyline):
             box, mask = points_box(label, size), polyline_mask(label, size)
-            return Reference(name, image, box, mask)
+            return Reference(name, image, box, mask, image_name)
         box = pixel_box(label.bounding_box, size)
-        return Reference(name, image, box, detection_mask(label, size))
+        return Reference(name, image, box, detection_mask(label, size), image_name)
     except InputError as error:
         raise InputError(f"reference {name} in {path}: {error}") from error

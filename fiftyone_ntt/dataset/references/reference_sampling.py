@@ -113,7 +113,7 @@ def sample_references(
         too_few: what a class gets that has fewer labels than `shots`: `"fewer"`, those it has; or
             `"repeat"`, LVIS's rule: those it has, repeated, and where none qualifies, ones that do
             not. A tag says nothing of repeats: pass `label_ids=chosen.ids` to `build_memory_bank`.
-        overwrite: first remove `tag` from all labels of the field and all samples of the dataset.
+        overwrite: take `tag` from all other labels of the field and samples of the dataset.
 
     Returns:
         What was chosen; classes without a label that qualifies have none.
@@ -241,7 +241,7 @@ def _tag_labels(
     if others and not overwrite:
         raise InputError(
             f"{len(others)} other labels in field {field!r} of {dataset.name!r} are already tagged "
-            f"{tag!r}. Pass overwrite=True to remove the tag from them first, or another tag."
+            f"{tag!r}. Pass overwrite=True to take the tag from them, or another tag."
         )
     change = begin_change(dataset, field, "tagging", tag=tag)
     tag_labels(dataset, field, chosen, tag, change, untag=tagged if overwrite else {})

@@ -105,10 +105,7 @@ def boxes_to_masks(
             nothing and the box itself is the mask, None where there was a mask before.
         models: a named set or loaded models; only the segmenter is used.
         device: where a named set runs: `cpu`, `cuda`, `auto`, ...
-        overwrite: replace predictions of other runs. Labels that no run wrote always stay, and so
-            do predictions that somebody tagged or edited; beside those, no detection is written
-            that shows the same object.
-        replace_reviewed: with `overwrite`, also replace predictions that somebody tagged or edited.
+        overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 

@@ -53,10 +53,7 @@ def relabel(
         mode: `"paper"`, the published method, whose proposals are the stored ones.
         points_per_side: of the stored proposals.
         confidence_thresh: leave out detections below this confidence, 0..1.
-        overwrite: replace predictions of other runs. Labels that no run wrote always stay, and so
-            do predictions that somebody tagged or edited; beside those, no detection is written
-            that shows the same object.
-        replace_reviewed: with `overwrite`, also replace predictions that somebody tagged or edited.
+        overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 

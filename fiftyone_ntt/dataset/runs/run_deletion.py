@@ -8,13 +8,12 @@ from typing import Any
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
-from fiftyone_ntt.dataset.labels.fields import refresh
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_writable
 from fiftyone_ntt.dataset.labels.prediction_writing import Kept, describe_kept, remove_predictions
-from fiftyone_ntt.dataset.runs.run_storage import remove_run, stored_run
 from fiftyone_ntt.dataset.work.leases import hold_field
-from fiftyone_ntt.dataset.work.stored_runs import refresh_runs
+from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.dataset.work.stored_runs import drop_run, run_document
 from fiftyone_ntt.errors import InputError
 
 _METHODS = ("ntt_segment", "ntt_boxes_to_masks")
@@ -31,7 +30,7 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
                                  'status': 'COMPLETED', 'bank': 'shapes', ...}}
     """
     dataset = samples._root_dataset
-    refresh_runs(dataset)
+    refresh(dataset, runs=True)
     runs = {}
     for key in (key for method in _METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
@@ -90,7 +89,6 @@ def delete_run_predictions(
         0
     """
     dataset = samples._root_dataset
-    refresh(dataset)
     runs = list_prediction_runs(dataset)
     if run not in runs:
         known = f"Pass one of: {', '.join(runs)}." if runs else "It has none."
@@ -99,12 +97,12 @@ def delete_run_predictions(
     with hold_field(dataset, field, f"deletion of {run}"):
         refresh(dataset)
         check_writable(dataset, field)
-        document = stored_run(dataset, run)
+        document = run_document(dataset, run)
         change = begin_change(
             dataset, field, "deletion", run=run, run_document=document, resume=True
         )
         # The field may have been deleted by hand in the meantime; then the run is all there is.
         if dataset.get_field(field) is not None:
             tally = remove_predictions(dataset, field, run, replace_reviewed, change)
-        remove_run(dataset, run)
+        drop_run(dataset, run)
     return DeletionReport(run, tally.replaced, {str(k): n for k, n in tally.kept.items()})

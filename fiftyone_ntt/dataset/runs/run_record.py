@@ -10,9 +10,9 @@ from typing import Any
 
 import fiftyone as fo
 
-from fiftyone_ntt.dataset.labels.fields import forget_refreshed, refresh
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING
 from fiftyone_ntt.dataset.labels.names import check_still_there
+from fiftyone_ntt.dataset.work.refreshing import forget_refreshed, refresh
 from fiftyone_ntt.dataset.work.stored_runs import record_run
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.run_identity import ingredients_hash

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,15 +12,16 @@ import fiftyone.core.collections as foc
 from bson import ObjectId
 
 from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
+from fiftyone_ntt.dataset.labels.coco_labels import ID, other_imports, restore_described
 from fiftyone_ntt.dataset.labels.digests import document_digest
-from fiftyone_ntt.dataset.labels.fields import refresh
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
 from fiftyone_ntt.dataset.labels.ownership import owner_of
 from fiftyone_ntt.dataset.labels.prediction_writing import samples_of_run, was_moved
 from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, restore_tags, rewrite_field
-from fiftyone_ntt.dataset.runs.run_storage import remove_run, restore_run
 from fiftyone_ntt.dataset.work.leases import hold_field
+from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.dataset.work.stored_runs import drop_run, restore_run
 from fiftyone_ntt.errors import InputError
 
 Document = dict[str, Any]
@@ -100,7 +101,8 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
     """Take back the last change of labels by this package: run, relabel, deletion, tagging, import.
 
     Every sample holds what it held before: the same labels, ids and order. What somebody changed
-    since stays as it is now, and is counted. Call again for the change before.
+    since stays as it is now, and is counted. Images that an import added stay, without its labels.
+    Call again for the change before.
 
     Args:
         samples: the dataset, or a view of it; the change is taken back in the whole dataset.
@@ -130,6 +132,8 @@ def undo(samples: foc.SampleCollection, label_field: str | None = None) -> UndoR
         check_writable(dataset, change.field, *(["tags"] if change.tag else []))
         undone = _tags_back(dataset, change) if change.tag else _labels_back(dataset, change)
         _record_back(dataset, change)
+        if change.described is not None and not undone[1]:
+            _import_back(dataset, change, change.described)
         change.forget()
     return UndoReport(entry, *undone)
 
@@ -145,6 +149,7 @@ def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
     if dataset.get_field(change.field) is None:
         return total, kept  # somebody deleted it since, and so it stays
     ids = change.samples()
+    ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)
     for start in range(0, len(ids), 100):
         check_still_there(dataset, change.field, "undo")
         entries = {row["sample"]: row for row in change.entries(ids[start : start + 100])}
@@ -153,8 +158,11 @@ def _labels_back(dataset: fo.Dataset, change: Change) -> tuple[int, int]:
         def decide(
             held: Held, entries: Mapping[ObjectId, Document] = entries, counts: Any = counts
         ) -> Rewrite | None:
-            rewrite, counts[held.sample_id] = restored(held, entries[held.sample_id], change)
-            return rewrite
+            entry = entries[held.sample_id]
+            rewrite, counts[held.sample_id] = restored(held, entry, change)
+            if rewrite is None or ids_serve_others:
+                return rewrite
+            return replace(rewrite, others=entry.get("others", {}))
 
         written = rewrite_field(dataset, change.field, list(entries), decide, None)
         total += len(written.changed)
@@ -215,11 +223,26 @@ def _record_back(dataset: fo.Dataset, change: Change) -> None:
         restore_run(dataset, change.run_document)
     if change.kind == "run" and change.run is not None:
         if not samples_of_run(dataset, change.field, change.run):
-            remove_run(dataset, change.run)
-        if change.created and not _is_filled(dataset, change.field):
-            refresh(dataset)
-            if dataset.get_field(change.field) is not None:
-                dataset.delete_sample_field(change.field)
+            drop_run(dataset, change.run)
+        if change.created:
+            _delete_empty(dataset, change.field)
+
+
+def _import_back(dataset: fo.Dataset, change: Change, described: Document) -> None:
+    """What the dataset said of the field, and its fields, as they were before."""
+    refresh(dataset)
+    restore_described(dataset, change.field, described)
+    if change.created:
+        _delete_empty(dataset, change.field)
+    if not described["has_ids"]:
+        _delete_empty(dataset, ID)
+
+
+def _delete_empty(dataset: fo.Dataset, name: str) -> None:
+    """Delete a field that holds nothing any more."""
+    refresh(dataset)
+    if dataset.get_field(name) is not None and not _is_filled(dataset, name):
+        dataset.delete_sample_field(name)
 
 
 def _is_filled(dataset: fo.Dataset, name: str) -> bool:

@@ -76,7 +76,7 @@ class Lease:
         dataset: of the field.
         name: of the field.
         run: that holds it.
-        token: what workers of the same run pass to `join_field`.
+        token: what tells this lease from others of the same run.
         key: of its document. Kept, for a dataset that is deleted meanwhile tells no id any more.
     """
 
@@ -136,19 +136,6 @@ def hold_field(dataset: fo.Dataset, name: str, run: str) -> Iterator[Lease]:
 
 _held_here: set[str] = set()
 """Tokens of the leases that this process works under."""
-
-
-def join_field(dataset: fo.Dataset, name: str, token: str) -> Lease:
-    """The lease of a run, for another worker of it; it stays the first one's to give back.
-
-    Raises:
-        LeaseLost: the run no longer holds the field.
-    """
-    found = _leases().find_one({"_id": _key(dataset, name), "token": token})
-    run = "" if found is None else found["run"]
-    lease = Lease(dataset, name, run, token, _key(dataset, name))
-    lease.beat()
-    return lease
 
 
 def holder_of(dataset: fo.Dataset, name: str) -> Holder | None:

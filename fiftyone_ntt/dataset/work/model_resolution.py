@@ -6,6 +6,7 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import require_encoder
 from fiftyone_ntt.errors import ModelError
 from fiftyone_ntt.models.loading import Models, load_models
+from fiftyone_ntt.models.trust import require_trusted
 
 
 def resolve_models(models: str | Models, device: str = "cpu", precision: str = "float32") -> Models:
@@ -48,5 +49,7 @@ def _reload(bank: MemoryBank, device: str) -> Models:
             f"memory bank {bank.name!r} does not say where its models come from (they were handed "
             f"over already loaded). Pass `models` with encoder {bank.encoder}."
         )
+    require_trusted(encoder, "encoder", bank.name)
+    require_trusted(segmenter, "segmenter", bank.name)
     precision = bank.models.get("precision", "float32")
     return load_models(encoder=encoder, segmenter=segmenter, device=device, precision=precision)

@@ -22,7 +22,9 @@ from bson import ObjectId, json_util
 from gridfs import GridFS
 from gridfs.errors import CorruptGridFile, NoFile
 
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.dataset.work.refreshing import deleted_meanwhile, refresh
+
+Document = dict[str, Any]
 
 _RUNS = "runs"
 """Field of a dataset's document with the ids of its custom runs, by key."""
@@ -30,18 +32,6 @@ _BRAIN_RUNS = "brain_methods"
 """The same of its brain runs."""
 _ABANDONED_AFTER = timedelta(hours=1)
 """A run that no dataset points to is still being written, or its writer was killed."""
-
-
-def refresh_runs(dataset: fo.Dataset, field: str = _RUNS) -> None:
-    """Let the dataset object know the runs that the database holds now.
-
-    Raises:
-        InputError: the dataset was deleted.
-    """
-    try:
-        dataset._doc.reload(field, "last_modified_at")
-    except dataset._doc.DoesNotExist as error:
-        raise _deleted(dataset) from error
 
 
 def run_ids(dataset: fo.Dataset, field: str = _RUNS) -> dict[str, ObjectId]:
@@ -55,7 +45,7 @@ def run_ids(dataset: fo.Dataset, field: str = _RUNS) -> dict[str, ObjectId]:
     """
     found = _datasets().find_one({"_id": dataset._doc.id}, {field: 1})
     if found is None:
-        raise _deleted(dataset)
+        raise deleted_meanwhile(dataset)
     return dict(found.get(field, {}))
 
 
@@ -141,6 +131,27 @@ def remove_run(dataset: fo.Dataset, key: str, *, replacing: ObjectId | None) -> 
     return done
 
 
+def drop_run(dataset: fo.Dataset, key: str) -> None:
+    """Delete a run, whatever its key holds, if it is there."""
+    while not remove_run(dataset, key, replacing=run_ids(dataset).get(key)):
+        pass  # somebody has just noted something on it
+
+
+def run_document(dataset: fo.Dataset, key: str) -> Document | None:
+    """What `restore_run` needs to bring a run back, without its results; None if there is none."""
+    refresh(dataset, runs=True)
+    if key not in dataset.list_runs():
+        return None
+    config: Document = dataset.get_run_info(key).config.serialize()
+    return {"key": key, "config": config}
+
+
+def restore_run(dataset: fo.Dataset, document: Document) -> None:
+    """Bring a run back, unless there is one of its key again."""
+    values = {k: v for k, v in document["config"].items() if k not in ("cls", "type")}
+    put_run(dataset, document["key"], dataset.init_run(**values), replacing=None)
+
+
 def run_values(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
     """The results of a run as the database holds them; None if it has none, or there is no run."""
     seen = None
@@ -206,7 +217,7 @@ def _swap(
         "$unset": {f"{field}.{k}": 1 for k, run_id in values.items() if run_id is None},
     }
     done = _datasets().update_one(condition, {k: part for k, part in update.items() if part})
-    refresh_runs(dataset, field)
+    refresh(dataset)
     for key in values:
         cache = dataset._run_cache if field == _RUNS else dataset._brain_cache
         cache.pop(key, None)
@@ -236,12 +247,6 @@ def _sweep(dataset: fo.Dataset, method: str) -> None:
     }
     for document in list(_run_documents().find(abandoned, {"_id": 1})):
         _discard(document["_id"])
-
-
-def _deleted(dataset: fo.Dataset) -> InputError:
-    return InputError(
-        f"dataset {dataset.name!r} was deleted meanwhile. Load or make another dataset."
-    )
 
 
 def _datasets() -> Any:

@@ -152,12 +152,17 @@ def add_labels_of_orange(scenes: fo.Dataset, tag: str, label: str = "red") -> li
     return scenes.match_labels(tags=tag, fields="found").values("found.detections.id", unwind=True)
 
 
+def file_names(samples: fo.DatasetView) -> tuple[str, ...]:
+    return tuple(Path(path).name for path in samples.values("filepath"))
+
+
 def test_labels_tagged_by_hand(scenes: fo.Dataset, bank: MemoryBank) -> None:
     ids = add_labels_of_orange(scenes, "negative")
     save_memory_bank(scenes, bank.renamed("reds"))
     sharper = add_tagged_negatives(scenes, "reds", "found", models=MODELS)
     assert sharper.negatives.ids == tuple(f"tagged:{key}" for key in ids)
     assert sharper.negative_origins == ("tagged",) * 4
+    assert sharper.negatives.image_names == file_names(scenes[2:])
     right, wrong = scores_of_others(scenes, bank, "before")
     right_after, wrong_after = scores_of_others(scenes, sharper, "after")
     assert wrong_after < wrong - 0.05
@@ -172,6 +177,8 @@ def test_labels_tagged_by_hand(scenes: fo.Dataset, bank: MemoryBank) -> None:
 def test_background_around_the_references(scenes: fo.Dataset, bank: MemoryBank) -> None:
     surrounded = add_background_negatives(scenes, bank, "ground_truth", models=MODELS)
     assert surrounded.negatives.ids == tuple(f"background:{key}" for key in bank.references.ids)
+    assert bank.references.image_names == file_names(scenes[:2])
+    assert surrounded.negatives.image_names == bank.references.image_names
     gray = np.full(3, BACKGROUND[0] / 255 - 0.5)
     np.testing.assert_allclose(surrounded.negatives.prototypes[:, :3] - gray, 0, atol=0.01)
     with pytest.raises(InputError, match="none of the memory bank's 2 references"):

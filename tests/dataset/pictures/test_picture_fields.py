@@ -33,6 +33,12 @@ def build(dataset: fo.Dataset, **options: Any) -> MemoryBank:
     )
 
 
+def smaller_bank(dataset: fo.Dataset, classes: tuple[str, ...] = ("red",)) -> MemoryBank:
+    """Of the second and third scene."""
+    ids = [d.id for sample in dataset[1:3] for d in sample.ground_truth.detections]
+    return build(dataset, classes=classes, label_ids=ids, overwrite=True)
+
+
 def draw(dataset: fo.Dataset, bank: MemoryBank, **options: Any) -> Any:
     return ntt.draw_memory_bank(dataset, bank, models=colour_models(), **options)
 
@@ -170,12 +176,7 @@ def test_references_that_fail_are_reported(dataset: Any, bank: Any) -> None:
 def test_another_bank_asks_before_it_replaces(dataset: Any, bank: Any) -> None:
     draw(dataset, bank)
     first = dataset.first()
-    other = build(
-        dataset,
-        classes=["red"],
-        label_ids=[d.id for sample in dataset[1:3] for d in sample.ground_truth.detections],
-        overwrite=True,
-    )
+    other = smaller_bank(dataset)
     with pytest.raises(InputError, match=r"pictures of another bank or origin.*overwrite=True"):
         draw(dataset, other)
     assert pixels(dataset.first())[0].tolist() == pixels(first)[0].tolist()
@@ -183,6 +184,44 @@ def test_another_bank_asks_before_it_replaces(dataset: Any, bank: Any) -> None:
     assert dataset.exists("memory_clusters").values("id") == dataset[1:3].values("id")
     assert dataset.mask_targets["memory_clusters"] == {i: f"red {i}" for i in range(1, 5)}
     assert draw(dataset, bank, field="both").drawn == 9
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3, 4])
+def test_pictures_give_way_only_to_new_ones(dataset: Any, bank: Any, stop_at: int) -> None:
+    other = smaller_bank(dataset, ("blue", "red"))
+    draw(dataset, other)
+    expected = [pixels(sample) for sample in dataset[1:3]]
+    for name in FIELDS:
+        dataset.delete_sample_field(name)
+    draw(dataset, bank)
+    before = [pixels(sample) for sample in dataset[:3]]
+
+    with pytest.raises(KeyboardInterrupt):
+        models = Counting(stop_at).models
+        ntt.draw_memory_bank(dataset, other, models=models, overwrite=True)
+    # Nothing is gone: of each sample there is the old picture, or some of the new one.
+    assert len(dataset.exists("memory_pca").exists("memory_clusters")) == 3
+    if stop_at <= 2:  # not one class is done
+        for sample, drawn in zip(dataset[:3], before, strict=True):
+            np.testing.assert_array_equal(pixels(sample), drawn)
+
+    assert draw(dataset, other, overwrite=True).skipped == (0 if stop_at <= 2 else 2)
+    assert dataset.exists("memory_pca").values("id") == dataset[1:3].values("id")
+    assert dataset.exists("memory_clusters").values("id") == dataset[1:3].values("id")
+    for sample, drawn in zip(dataset[1:3], expected, strict=True):
+        np.testing.assert_array_equal(pixels(sample), drawn)
+
+
+def test_pictures_stay_where_none_takes_their_place(dataset: Any, bank: Any) -> None:
+    draw(dataset, bank)
+    before = [pixels(sample) for sample in dataset[:3]]
+    other = smaller_bank(dataset)
+    for sample in dataset:
+        Path(sample.filepath).unlink()
+    report = draw(dataset, other, overwrite=True)
+    assert (report.drawn, len(report.failures)) == (0, 2)
+    for sample, drawn in zip(dataset[:3], before, strict=True):
+        np.testing.assert_array_equal(pixels(sample), drawn)
 
 
 @pytest.mark.parametrize(

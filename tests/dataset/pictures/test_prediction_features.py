@@ -25,11 +25,6 @@ READING = ImageReading(oriented=True)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ProposalStore:
-    return ProposalStore(tmp_path / "store")
-
-
-@pytest.fixture
 def bank(dataset: fo.Dataset, tmp_path: Path, store: ProposalStore) -> MemoryBank:
     """Of a dataset of four scenes, all segmented into `predictions`."""
     add_scenes(dataset, tmp_path, 4)

@@ -26,11 +26,6 @@ KEYS = ["colours_predictions", "colours_references"]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ProposalStore:
-    return ProposalStore(tmp_path / "store")
-
-
-@pytest.fixture
 def bank(dataset: fo.Dataset, tmp_path: Path, store: ProposalStore) -> MemoryBank:
     """Of two of four scenes, all segmented into `predictions`."""
     add_scenes(dataset, tmp_path, 4)

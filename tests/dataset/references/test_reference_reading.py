@@ -11,6 +11,7 @@ import pytest
 from fiftyone import ViewField as F
 
 from fiftyone_ntt import build_memory_bank, list_memory_banks
+from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.dataset.labels.masks import detection_mask, pixel_box, polyline_mask
 from fiftyone_ntt.dataset.references.reference_reading import read_references
 from fiftyone_ntt.errors import InputError
@@ -96,13 +97,11 @@ def test_references_carry_image_box_mask_and_id(scenes):
 
 
 def test_images_are_loaded_when_asked_for(scenes, monkeypatch):
-    from fiftyone_ntt.dataset.references import reference_reading as module
-
     opened = []
     monkeypatch.setattr(
-        module,
-        "read_image",
-        lambda path, oriented: opened.append(path) or np.zeros((*SIZE, 3), np.uint8),
+        ImageReading,
+        "read",
+        lambda _, path: opened.append(path) or np.zeros((*SIZE, 3), np.uint8),
     )
     found = read_references(scenes, "ground_truth")
     assert opened == []

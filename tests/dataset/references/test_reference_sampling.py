@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fiftyone_ntt import build_memory_bank, sample_references
+from fiftyone_ntt.dataset.labels import writing
 from fiftyone_ntt.errors import InputError
 from tests.core.toy_models import toy_models
 
@@ -128,6 +129,35 @@ def test_repeating_and_replacing(dataset):
     second = sample_references(dataset, "ground_truth", shots=2, seed=1, overwrite=True)
     tagged = dataset.select_labels(tags="reference")
     assert tagged.count("ground_truth.detections") == sum(second.counts.values()) == 6
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_the_old_choice_stays_until_the_new_one_is_tagged(dataset, monkeypatch, step):
+    """Stopped before any of the writes: there is the old choice or the new one."""
+    fill(dataset, many())
+    old = set(sample_references(dataset, "ground_truth", shots=2).ids)
+    again = {"shots": 2, "seed": 1, "overwrite": True}
+    send, left = writing._send_all, [step]
+
+    def interrupted(*arguments):
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        send(*arguments)
+
+    def tagged():
+        labels = dataset.select_labels(tags="reference")
+        return set(labels.values("ground_truth.detections.id", unwind=True))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_CHUNK", 1)
+        patch.setattr(writing, "_send_all", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sample_references(dataset, "ground_truth", **again)
+    there = tagged()
+    new = set(sample_references(dataset, "ground_truth", **again).ids)
+    assert there >= old or there >= new
+    assert tagged() == new != old
 
 
 def test_too_few_are_told(dataset):

@@ -23,7 +23,7 @@ from bson import ObjectId
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.dataset.labels.digests import document_digest
-from fiftyone_ntt.dataset.labels.fields import refresh
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
 

@@ -24,11 +24,6 @@ def scenes(dataset: fo.Dataset, tmp_path: Path) -> fo.Dataset:
     return dataset
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ProposalStore:
-    return ProposalStore(tmp_path / "store")
-
-
 def bank_of(scenes: fo.Dataset, **options: Any) -> MemoryBank:
     return build_memory_bank(scenes[:2], "ground_truth", models=colour_models(), **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,131 @@ def test_a_deleted_dataset_leaves_no_history(scenes: fo.Dataset, tmp_path: Path)
     begin_change(other, "predictions", "tagging", tag="x")
     assert foo.get_db_conn()["fiftyone_ntt.changes"].count_documents({"dataset": gone}) == 0
     other.delete()
+
+
+class Imported:
+    """Scenes and a COCO file of their labels."""
+
+    def __init__(self, scenes: fo.Dataset, folder: Path) -> None:
+        self.scenes, self.images = scenes, Path(scenes.first().filepath).parent
+        self.file = ntt.export_coco(scenes, "ground_truth", folder / "instances.json").path
+
+    def only(self, *names: str) -> dict[str, Any]:
+        """Keep some images in the file."""
+        content: dict[str, Any] = json.loads(self.file.read_text())
+        content["images"] = [row for row in content["images"] if row["file_name"] in names]
+        ids = {image["id"] for image in content["images"]}
+        content["annotations"] = [a for a in content["annotations"] if a["image_id"] in ids]
+        self.file.write_text(json.dumps(content))
+        return content
+
+    def into(self, field: str, **options: Any) -> Any:
+        return ntt.import_coco(self.images, self.file, self.scenes, field, **options)
+
+
+@pytest.fixture
+def imported(scenes: fo.Dataset, tmp_path: Path) -> Imported:
+    return Imported(scenes, tmp_path)
+
+
+def dataset_document(scenes: fo.Dataset) -> dict[str, Any]:
+    """What the dataset says of itself, but for the times."""
+    scenes.reload()
+    return {
+        "schema": list(scenes.get_field_schema()),
+        "info": dict(scenes.info),
+        "classes": dict(scenes.classes),
+    }
+
+
+def test_an_import_into_a_new_field(imported: Imported) -> None:
+    scenes = imported.scenes
+    before, described = documents(scenes), dataset_document(scenes)
+    imported.into("again")
+    assert documents(scenes) != before
+
+    undone = ntt.undo(scenes)
+
+    assert (undone.change.kind, undone.samples, undone.kept) == ("import", 6, 0)
+    assert documents(scenes) == before
+    assert dataset_document(scenes) == described
+    assert imported.into("again").annotations == 18
+
+
+def test_an_import_into_a_field_that_is_there(imported: Imported) -> None:
+    scenes = imported.scenes
+    *_, last_but_one, last = scenes
+    content = imported.only(Path(last_but_one.filepath).name, Path(last.filepath).name)
+    for sample in (last_but_one, last):
+        sample["ground_truth"] = None
+        sample.save()
+    # One of them has its id from elsewhere.
+    last["coco_id"] = next(
+        image["id"] for image in content["images"] if last.filepath.endswith(image["file_name"])
+    )
+    last.save()
+    before, described = documents(scenes), dataset_document(scenes)
+    assert imported.into("ground_truth").annotations == 6
+    assert documents(scenes) != before
+
+    assert ntt.undo(scenes).samples == 2
+
+    assert documents(scenes) == before
+    assert dataset_document(scenes) == described
+
+
+def test_labels_of_an_import_that_somebody_changed_stay(imported: Imported) -> None:
+    scenes = imported.scenes
+    imported.into("again")
+    sample = scenes.first()
+    sample["again"].detections[0].label = "corrected"
+    sample["again"].detections[1].tags.append("good")
+    sample.save()
+    mine = [label.id for label in sample["again"].detections[:2]]
+
+    undone = ntt.undo(scenes)
+
+    assert undone.kept == 2
+    assert scenes.values("again.detections.id", unwind=True) == mine
+    assert scenes.values("again.detections.label", unwind=True)[0] == "corrected"
+
+
+def test_an_interrupted_import(imported: Imported) -> None:
+    scenes = imported.scenes
+    before, described = documents(scenes), dataset_document(scenes)
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        imported.into("again", progress=interrupt)
+    imported.into("again")
+    while ntt.history(scenes):
+        ntt.undo(scenes)
+    assert documents(scenes) == before
+    assert dataset_document(scenes) == described
+
+
+def test_ids_of_images_stay_while_another_import_has_them(imported: Imported) -> None:
+    scenes = imported.scenes
+    imported.into("one")
+    imported.into("two")
+    ids, second = scenes.values("coco_id"), scenes.values("two.detections.id")
+    ntt.undo(scenes, "one")
+    assert scenes.get_field("one") is None and list(scenes.info["coco"]) == ["two"]
+    assert (scenes.values("coco_id"), scenes.values("two.detections.id")) == (ids, second)
+    ntt.undo(scenes)
+    assert scenes.get_field("two") is None and "coco" not in scenes.info
+
+
+def test_samples_that_an_import_made_stay_without_its_labels(imported: Imported) -> None:
+    scenes = imported.scenes
+    path = scenes.last().filepath
+    scenes.delete_samples([scenes.last().id])
+    assert imported.into("again").images == 6
+
+    ntt.undo(scenes)
+
+    assert scenes.values("filepath")[-1] == path
+    assert scenes.get_field("again") is None

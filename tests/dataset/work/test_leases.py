@@ -14,7 +14,7 @@ import fiftyone.core.odm as foo
 import pytest
 
 from fiftyone_ntt.dataset.work import leases
-from fiftyone_ntt.dataset.work.leases import LeaseLost, hold_field, holder_of, join_field
+from fiftyone_ntt.dataset.work.leases import LeaseLost, hold_field, holder_of
 from fiftyone_ntt.errors import InputError
 
 CHECKOUT = Path(__file__).parents[3]
@@ -47,17 +47,6 @@ def test_the_same_run_twice_is_refused_too_and_other_fields_are_free(dataset: fo
         pytest.raises(InputError, match="cancel_run"),
     ):
         hold_field(dataset, "predictions", "ntt_one").__enter__()
-
-
-def test_workers_of_one_run_share_it(dataset: fo.Dataset) -> None:
-    with hold_field(dataset, "predictions", "ntt_one") as lease:
-        worker = join_field(dataset, "predictions", lease.token)
-        assert worker.run == "ntt_one"
-        assert worker.beat() is None
-    with pytest.raises(LeaseLost):
-        worker.beat()
-    with pytest.raises(LeaseLost):
-        join_field(dataset, "predictions", "of nobody")
 
 
 def test_of_many_at_once_one_gets_it(dataset: fo.Dataset) -> None:
