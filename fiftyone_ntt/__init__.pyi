@@ -25,9 +25,12 @@ from .dataset.evaluation.prediction_evaluation import evaluate as evaluate
 from .dataset.evaluation.shots_curve import list_shots_curves as list_shots_curves
 from .dataset.evaluation.shots_curve import load_shots_curve as load_shots_curve
 from .dataset.evaluation.shots_curve import shots_curve as shots_curve
+from .dataset.evaluation.shots_curve import shots_curve_name_problem as shots_curve_name_problem
 from .dataset.files.coco_export import export_coco as export_coco
 from .dataset.files.coco_import import import_coco as import_coco
 from .dataset.labels.confidences import confidence_counts as confidence_counts
+from .dataset.labels.names import output_field_problem as output_field_problem
+from .dataset.labels.names import tag_problem as tag_problem
 from .dataset.pictures.picture_fields import draw_memory_bank as draw_memory_bank
 from .dataset.pictures.picture_fields import picture_fields_problem as picture_fields_problem
 from .dataset.pictures.picture_files import save_memory_pictures as save_memory_pictures

@@ -50,7 +50,7 @@ def wide_samples(
     return np.ascontiguousarray(pixels[..., 2::-1])
 
 
-def depth_in_use(samples: Integer[np.ndarray, ...]) -> int:
+def depth_in_use(samples: Integer[np.ndarray, " ..."]) -> int:
     """The least of `BIT_DEPTHS` that holds every sample.
 
     Example:
@@ -61,7 +61,7 @@ def depth_in_use(samples: Integer[np.ndarray, ...]) -> int:
     return next(depth for depth in BIT_DEPTHS if bits <= depth)
 
 
-def to_8_bits(samples: Integer[np.ndarray, ...], depth: int) -> UInt8[np.ndarray, ...]:
+def to_8_bits(samples: Integer[np.ndarray, " ..."], depth: int) -> UInt8[np.ndarray, " ..."]:
     """The upper 8 of `depth` bits; samples below 0 become 0.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import fiftyone as fo
@@ -19,15 +20,20 @@ TARGET = "target"
 
 CANDIDATES = 50
 TARGETS = 60
+_ENDED = "fiftyone_ntt_demo_ended"
+"""Key of a demo dataset's info: when its samples were last written to by the demo."""
 _FIRST_SEED = 1_000_000  # far from the seeds of the training scenes
 
 
 def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:
-    """Draw the demo's scenes and load them into FiftyOne, replacing an earlier demo dataset.
+    """Draw the demo's scenes and load them into FiftyOne.
+
+    A demo dataset of that name is replaced if nobody wrote to it since the demo ended; otherwise
+    it stays, as does any other dataset, and the new one's name ends with a number.
 
     Args:
         folder: where the pictures are written, as PNG; made if need be.
-        name: of the dataset.
+        name: of the dataset, if it is free.
 
     Returns:
         110 scenes of 256 x 256 px with exact instance masks in `ground_truth`: 50 tagged
@@ -36,10 +42,34 @@ def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:
     folder = Path(folder).resolve()
     make_folder(folder)
     samples = [_sample(folder, index) for index in range(CANDIDATES + TARGETS)]
-    dataset = fo.Dataset(name, overwrite=True)
+    dataset = fo.Dataset(_free_name(name))
     dataset.add_samples(samples, progress=False)
     dataset.compute_metadata(progress=False)
     return dataset
+
+
+def mark_demo_end(dataset: fo.Dataset) -> None:
+    """Note that what follows is somebody's own work."""
+    dataset.info[_ENDED] = dataset.bounds("last_modified_at")[1]
+    dataset.save()
+
+
+def _free_name(name: str) -> str:
+    """`name`, or with a number; an untouched demo dataset that has it is deleted."""
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    for candidate in names:
+        if not fo.dataset_exists(candidate):
+            return candidate
+        if _is_untouched(fo.load_dataset(candidate)):
+            fo.delete_dataset(candidate)
+            return candidate
+    raise AssertionError("numbers do not end")
+
+
+def _is_untouched(dataset: fo.Dataset) -> bool:
+    """Whether a dataset is a demo's whose samples nobody wrote to since it ended."""
+    ended = dataset.info.get(_ENDED)
+    return ended is not None and dataset.bounds("last_modified_at")[1] == ended
 
 
 def _sample(folder: Path, index: int) -> fo.Sample:

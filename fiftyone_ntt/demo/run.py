@@ -10,7 +10,13 @@ import fiftyone.core.view as fov
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.dataset.labels.masks import detection_mask
-from fiftyone_ntt.demo.demo_dataset import CANDIDATE, GROUND_TRUTH, TARGET, make_demo_dataset
+from fiftyone_ntt.demo.demo_dataset import (
+    CANDIDATE,
+    GROUND_TRUTH,
+    TARGET,
+    make_demo_dataset,
+    mark_demo_end,
+)
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES
 from fiftyone_ntt.drawing.overlays import Instance, class_colours, draw_instances, save_sheet
 from fiftyone_ntt.store.atomic import make_folder, require_writable
@@ -55,6 +61,7 @@ def run_demo(*, shots: int, seed: int, output: Path, app: bool) -> None:
     report = ntt.segment(targets, bank, PREDICTIONS, points_per_side=POINTS_PER_SIDE)
     print(report)
     print(ntt.evaluate(targets, PREDICTIONS, GROUND_TRUTH, eval_key="ntt"))
+    mark_demo_end(dataset)
     print(f"picture: {save_overlay(targets, output / OVERLAY)}\n\n{NOTICE}")
     if app:
         fo.launch_app(dataset).wait()

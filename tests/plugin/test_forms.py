@@ -59,7 +59,7 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ),
         ("segment_with_memory_bank", {"bank": "gone"}, "bank", "no 'gone' here"),
         ("segment_with_memory_bank", {"label_field": "1st"}, "label_field", "letters, digits"),
-        ("segment_with_memory_bank", {"label_field": "tags"}, "label_field", "something else"),
+        ("segment_with_memory_bank", {"label_field": "tags"}, "label_field", "keeps that name"),
         ("segment_with_memory_bank", {"confidence_thresh": 1.5}, "confidence_thresh", "0 to 1"),
         ("segment_with_memory_bank", {"points_per_side": 0}, "points_per_side", "at least 1"),
         ("segment_with_memory_bank", {"mode": "fast"}, "mode", "no 'fast'"),

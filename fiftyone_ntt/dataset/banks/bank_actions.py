@@ -17,11 +17,13 @@ from fiftyone_ntt.dataset.banks.saved_banks import (
     load_memory_bank,
     save_memory_bank,
 )
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.atomic import require_writable
 from fiftyone_ntt.store.bank_file import BANK_FILE, save_bank
 
 
+@needs_database
 def duplicate_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) -> BankSummary:
     """Save a bank of a dataset once more, under another name.
 
@@ -36,6 +38,7 @@ def duplicate_memory_bank(samples: foc.SampleCollection, name: str, new_name: st
     return save_memory_bank(samples, load_memory_bank(samples, name), new_name)
 
 
+@needs_database
 def merge_memory_banks(
     samples: foc.SampleCollection, names: Sequence[str], new_name: str
 ) -> BankSummary:
@@ -68,6 +71,7 @@ def merge_memory_banks(
     return save_memory_bank(samples, merged, new_name)
 
 
+@needs_database
 def remove_negatives(
     samples: foc.SampleCollection,
     name: str,
@@ -96,6 +100,7 @@ def remove_negatives(
     return change_memory_bank(samples, name, lambda bank: bank.without_negatives(origin, ids=ids))
 
 
+@needs_database
 def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:
     """What in a bank of a dataset to look at again; computed from the bank alone, without models.
 
@@ -107,6 +112,7 @@ def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:
     return review_bank(load_memory_bank(samples, name))
 
 
+@needs_database
 def export_memory_bank(
     samples: foc.SampleCollection, name: str, path: str | Path, overwrite: bool = False
 ) -> Path:
@@ -132,6 +138,7 @@ def export_memory_bank(
     return save_bank(load_memory_bank(samples, name), target, overwrite=overwrite)
 
 
+@needs_database
 def import_memory_bank(
     samples: foc.SampleCollection, path: str | Path, name: str | None = None
 ) -> BankSummary:

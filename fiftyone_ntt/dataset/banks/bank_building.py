@@ -10,12 +10,14 @@ import fiftyone.core.collections as foc
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.dataset.banks.saved_banks import check_bank_name, save_memory_bank
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.references.reference_reading import ClassReferences, read_references
 from fiftyone_ntt.dataset.work.model_resolution import model_specs, resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.models.loading import Models
 
 
+@needs_database
 def build_memory_bank(
     samples: foc.SampleCollection,
     label_field: str,

@@ -27,7 +27,8 @@ from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
-from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type, sample_count
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.masks import Size, detection_mask, pixel_box
 from fiftyone_ntt.dataset.references.label_lookup import labels_in_field
 from fiftyone_ntt.dataset.references.reference_reading import read_references
@@ -50,6 +51,7 @@ class _Negative:
     mask: RLE
 
 
+@needs_database
 def mine_negatives(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -107,7 +109,7 @@ def mine_negatives(
     pipeline = Pipeline(bank, loaded.encoder, loaded.segmenter, proposal_settings=settings)
     source = ProposalSource(pipeline, resolve_store(store), image_reading(samples))
     kept: list[FalsePositive] = []
-    with progress_steps(len(samples), progress) as advance:
+    with progress_steps(sample_count(samples), progress) as advance:
         for image, ready in prefetched(
             _labelled_images(samples, gt_field), lambda item: source.load(item.path)
         ):
@@ -127,6 +129,7 @@ def mine_negatives(
     return with_negatives(bank, _group_by_class(negatives, source.reading), loaded.encoder)
 
 
+@needs_database
 def add_tagged_negatives(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -183,6 +186,7 @@ def add_tagged_negatives(
         return with_negatives(bank, negatives, loaded.encoder, loaded.segmenter)
 
 
+@needs_database
 def add_background_negatives(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -249,7 +253,7 @@ def add_background_negatives(
 def _check_labelled_images(samples: foc.SampleCollection, field: str, purpose: str) -> None:
     check_whole_images(samples, purpose)
     label_field_type(samples, field, (fol.Detections,))
-    if not len(samples):
+    if not sample_count(samples):
         raise InputError(
             f"{samples.name!r} has no samples in this view, so there is nothing to learn from. "
             "Pass labelled images."

@@ -15,6 +15,7 @@ import numpy as np
 from bson import ObjectId
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import (
     move_run,
@@ -53,6 +54,7 @@ class BankSummary:
     created: datetime
 
 
+@needs_database
 def save_memory_bank(
     samples: foc.SampleCollection,
     bank: MemoryBank,
@@ -126,6 +128,7 @@ def _put(
     return None if saved is None else _summary(run_key, config, saved)
 
 
+@needs_database
 def load_memory_bank(samples: foc.SampleCollection, name: str) -> MemoryBank:
     """A bank saved on a dataset.
 
@@ -167,6 +170,7 @@ def resolve_bank(dataset: fo.Dataset, bank: MemoryBank | str) -> MemoryBank:
     return load_memory_bank(dataset, bank) if isinstance(bank, str) else bank
 
 
+@needs_database
 def list_memory_banks(samples: foc.SampleCollection) -> list[BankSummary]:
     """Summaries of the banks on a dataset, by name; their arrays are not loaded.
 
@@ -181,6 +185,7 @@ def list_memory_banks(samples: foc.SampleCollection) -> list[BankSummary]:
     return sorted(summaries, key=lambda summary: summary.name)
 
 
+@needs_database
 def rename_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) -> BankSummary:
     """Give a bank on a dataset another name.
 
@@ -208,6 +213,7 @@ def rename_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) 
             return _summary(new_key, config, info.timestamp)
 
 
+@needs_database
 def delete_memory_bank(samples: foc.SampleCollection, name: str) -> None:
     """Remove a bank from a dataset; predictions made with it stay.
 
@@ -267,6 +273,7 @@ def check_bank_name(dataset: fo.Dataset, name: str, overwrite: bool) -> str:
     return new_key
 
 
+@needs_database
 def memory_bank_name_problem(
     samples: foc.SampleCollection, name: str, overwrite: bool = False
 ) -> str | None:

@@ -19,6 +19,7 @@ from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks.saved_banks import load_memory_bank
 from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
 from fiftyone_ntt.dataset.labels.fields import all_images
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
 from fiftyone_ntt.dataset.work.image_readings import image_reading
@@ -33,6 +34,7 @@ _QUALITY = 80
 _OUTLINE = (255, 220, 0)
 
 
+@needs_database
 def make_thumbnails(
     samples: foc.SampleCollection, name: str, *, progress: Progress = False
 ) -> dict[str, Thumbnail]:

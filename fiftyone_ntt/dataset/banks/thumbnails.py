@@ -14,6 +14,7 @@ import fiftyone.core.collections as foc
 from fiftyone.operators.store import ExecutionStore
 
 from fiftyone_ntt.dataset.banks.saved_banks import find_bank
+from fiftyone_ntt.dataset.labels.gone import needs_database
 
 _STORE = "ntt_thumbnails"
 _CHUNK = 1000
@@ -46,6 +47,7 @@ class Thumbnail:
         return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode()}"
 
 
+@needs_database
 def load_thumbnails(samples: foc.SampleCollection, name: str) -> dict[str, Thumbnail] | None:
     """The pictures that `make_thumbnails` made; None if it has not, of the bank as it is now.
 

@@ -12,9 +12,11 @@ from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import (
     metric_entries,
 )
 from fiftyone_ntt.dataset.labels.fields import check_samples
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.errors import InputError
 
 
+@needs_database
 def add_coco_metrics(
     results: foud.DetectionResults,
     samples: foc.SampleCollection | None = None,

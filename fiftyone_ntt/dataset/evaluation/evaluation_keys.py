@@ -7,21 +7,26 @@ or `fn`, and deleting the evaluation does not bring them back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
-import fiftyone.core.labels as fol
+import fiftyone.utils.eval.coco as fouc
 
+from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluationConfig
+from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, needs_database
+from fiftyone_ntt.dataset.labels.names import is_kept_attribute, is_kept_field, read_only_part
 from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.errors import InputError
 
 IouKind = Literal["boxes", "masks", "both"]
+Method = Literal["pycocotools", "fiftyone"]
 
-_OURS = frozenset(
-    {"box_agreement", "box_id", "coco_id", "coco_source", "digest", "iscrowd", "margin"}
-    | {"nearest_reference", "proposal", "run", "runner_up", "written_tags"}
-)
-"""Attributes of labels that this package reads and FiftyOne does not know."""
+CONFIGS: dict[Method, type[fouc.COCOEvaluationConfig]] = {
+    "pycocotools": PycocotoolsEvaluationConfig,
+    "fiftyone": fouc.COCOEvaluationConfig,
+}
+"""How each method's evaluations are configured, and known again."""
 
 
 def saved_keys(eval_key: str, iou: IouKind) -> list[str]:
@@ -35,6 +40,7 @@ def saved_keys(eval_key: str, iou: IouKind) -> list[str]:
     return {"masks": [eval_key], "boxes": [boxes], "both": [eval_key, boxes]}[iou]
 
 
+@needs_database
 def evaluation_key_problem(
     samples: foc.SampleCollection,
     eval_key: str,
@@ -42,6 +48,7 @@ def evaluation_key_problem(
     gt_field: str,
     *,
     iou: IouKind = "both",
+    method: Method = "pycocotools",
 ) -> str | None:
     """Why an evaluation cannot be saved under a key, or None where it can.
 
@@ -51,6 +58,7 @@ def evaluation_key_problem(
         pred_field: of the predictions.
         gt_field: of the truth.
         iou: see `evaluate`.
+        method: see `evaluate`.
 
     Example:
         >>> fields = ("predictions", "ground_truth")
@@ -66,20 +74,67 @@ def evaluation_key_problem(
             f"eval_key {eval_key!r} is not a valid key. Use letters, digits and underscores, not "
             "starting with a digit, as in 'ntt'."
         )
+    fields = (pred_field, gt_field)
     for key in saved_keys(eval_key, iou):
-        taken = None
-        if key not in dataset.list_evaluations():
-            taken = _taken_attribute(dataset, key, (pred_field, gt_field))
-            taken = taken or _taken_field(dataset, key)
-        taken = taken or _read_only(dataset, key, (pred_field, gt_field))
+        if key in dataset.list_evaluations():
+            taken = _other_evaluation(dataset, key, fields, CONFIGS[method])
+        else:
+            taken = _taken_attribute(dataset, key, fields) or _taken_field(dataset, key)
+        taken = taken or _read_only(dataset, key, fields)
         if taken is not None:
             return f"eval_key {eval_key!r} would overwrite {taken}. Pass another key, as in 'ntt'."
     return None
 
 
+def check_evaluation_key(
+    samples: foc.SampleCollection,
+    eval_key: str,
+    pred_field: str,
+    gt_field: str,
+    iou: IouKind,
+    method: Method,
+) -> None:
+    """Accept a key for an evaluation.
+
+    Raises:
+        InputError: see `evaluation_key_problem`.
+    """
+    problem = evaluation_key_problem(
+        samples, eval_key, pred_field, gt_field, iou=iou, method=method
+    )
+    if problem is not None:
+        raise InputError(problem)
+
+
+def _attributes(key: str) -> list[str]:
+    """What labels get of an evaluation."""
+    return [key, f"{key}_id", f"{key}_iou"]
+
+
+def _counts(key: str) -> list[str]:
+    """What samples get of it."""
+    return [f"{key}_{end}" for end in ("tp", "fp", "fn")]
+
+
+def _other_evaluation(
+    dataset: fo.Dataset, key: str, fields: Sequence[str], wanted: type[fouc.COCOEvaluationConfig]
+) -> str | None:
+    """What FiftyOne refuses to replace, but only after all has been computed."""
+    try:
+        config: Any = dataset.get_evaluation_info(key).config
+    except NOT_ANSWERING:
+        raise
+    except Exception:  # of a class that is not to be found any more; FiftyOne then replaces it
+        return None
+    held = [getattr(config, name, None) for name in ("pred_field", "gt_field")]
+    if type(config) is wanted and held == list(fields):
+        return None
+    return f"evaluation {key!r} of {held[0]!r} against {held[1]!r} (method {config.method!r})"
+
+
 def _taken_attribute(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> str | None:
-    for name in (key, f"{key}_id", f"{key}_iou"):
-        if hasattr(fol.Detection, name) or name in _OURS:
+    for name in _attributes(key):
+        if is_kept_attribute(name):
             return f"the labels' {name!r}"
         paths = [f"{field}.detections.{name}" for field in fields]
         declared = [path for path in paths if dataset.get_field(path) is not None]
@@ -92,17 +147,14 @@ def _taken_attribute(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> st
 
 
 def _taken_field(dataset: fo.Dataset, key: str) -> str | None:
-    for name in (f"{key}_tp", f"{key}_fp", f"{key}_fn"):
-        if dataset.get_field(name) is not None or hasattr(fo.Sample, name):
+    for name in _counts(key):
+        if dataset.get_field(name) is not None or is_kept_field(name):
             return f"the field {name!r}"
     return None
 
 
 def _read_only(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> str | None:
-    """What must not be written: a field of labels, or the counts of an evaluation to replace."""
-    counts = [f"{key}_{end}" for end in ("tp", "fp", "fn")]
-    for name in (*fields, *counts):
-        found = dataset.get_field(name)
-        if found is not None and found.read_only:
-            return f"{name!r}, which is read-only"
-    return None
+    """What must not be written: of the labels, or the counts of an evaluation to replace."""
+    labels = [f"{field}.detections.{name}" for field in fields for name in _attributes(key)]
+    found = read_only_part(dataset, *labels, *_counts(key))
+    return None if found is None else f"{found!r}, which is read-only"

@@ -10,6 +10,7 @@ the database, FiftyOne's own on samples that are never saved. The calls and thei
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,10 @@ from fiftyone_ntt.dataset.evaluation.evaluation_work import (
     LabelAttributes,
 )
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluation
+from fiftyone_ntt.dataset.labels.fields import label_field_type
 from fiftyone_ntt.dataset.labels.writing import set_attributes
+from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def save_evaluation(
     classes: Sequence[str] | None,
     advance: Callable[[], None],
     workers: int | None = None,
-) -> Any:
+) -> tuple[Any, list[str]]:
     """Evaluate and, with an `eval_key`, save as FiftyOne would.
 
     Args:
@@ -69,7 +73,10 @@ def save_evaluation(
         workers: processes of pycocotools' method; as many as are worth it when None.
 
     Returns:
-        FiftyOne's results object.
+        FiftyOne's results object, and ids of the samples that could not be written.
+
+    Raises:
+        InputError: a field, or the evaluation, was deleted meanwhile.
     """
     method = config.build()
     # Nothing is registered until all is computed: a failure leaves an earlier evaluation intact.
@@ -83,15 +90,37 @@ def save_evaluation(
     results = method.generate_results(
         samples, matches, eval_key=eval_key, classes=classes, progress=False
     )
-    if eval_key is not None:
-        method.register_run(samples, eval_key)
-        method.register_samples(samples, eval_key)
-        _write(samples._root_dataset, config, eval_key, outcomes)
-        method.save_run_results(samples, eval_key, results)
-        method.add_fields_to_sidebar_group(
-            samples, eval_key, omit_fields=(config.pred_field, config.gt_field)
+    if eval_key is None:
+        return results, []
+    return results, _save(samples, method, eval_key, outcomes, results)
+
+
+def _save(
+    samples: foc.SampleCollection,
+    method: Any,
+    key: str,
+    outcomes: Sequence[_Outcome],
+    results: Any,
+) -> list[str]:
+    """Save an evaluation; returns ids of the samples that could not be written."""
+    dataset, fields = samples._root_dataset, (method.config.pred_field, method.config.gt_field)
+    refresh(dataset)
+    for field in fields:
+        label_field_type(dataset, field, (fol.Detections,))
+    method.register_run(samples, key)
+    method.register_samples(samples, key)
+    unwritten = _write(dataset, method.config, key, outcomes)
+    refresh(dataset)
+    if key not in dataset.list_evaluations():
+        with suppress(ValueError):  # a field of the labels may be gone with it
+            method.cleanup(samples, key)
+        raise InputError(
+            f"evaluation {key!r} of {dataset.name!r} was deleted while it was being saved. "
+            "Evaluate again to have it."
         )
-    return results
+    method.save_run_results(samples, key, results)
+    method.add_fields_to_sidebar_group(samples, key, omit_fields=fields)
+    return unwritten
 
 
 def _outcomes(
@@ -122,7 +151,7 @@ def _read_attributes(labels: fol.Detections | None, key: str) -> LabelAttributes
     return attributes
 
 
-def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outcome]) -> None:
+def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outcome]) -> list[str]:
     fields = (config.gt_field, config.pred_field)
     values: dict[str, dict[str, int]] = {}
     notes: dict[str, dict[str, LabelAttributes]] = {}
@@ -130,4 +159,4 @@ def _write(dataset: fo.Dataset, config: Any, key: str, outcomes: Sequence[_Outco
         counts = zip(("tp", "fp", "fn"), outcome.counts, strict=True)
         values[outcome.sample_id] = {f"{key}_{suffix}": count for suffix, count in counts}
         notes[outcome.sample_id] = dict(zip(fields, outcome.label_attributes(key), strict=True))
-    set_attributes(dataset, values, notes)
+    return set_attributes(dataset, values, notes)

@@ -14,24 +14,24 @@ import numpy as np
 from fiftyone import ViewField as F
 
 from fiftyone_ntt.dataset.evaluation.evaluation_keys import (
-    IouKind,
-    evaluation_key_problem,
+    CONFIGS,
+    Method,
+    check_evaluation_key,
     saved_keys,
 )
 from fiftyone_ntt.dataset.evaluation.evaluation_run import save_evaluation
-from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluationConfig
 from fiftyone_ntt.dataset.labels.fields import (
     check_confidences,
     check_samples,
     check_whole_images,
     label_field_type,
+    sample_count,
 )
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
 Kind = Literal["masks", "boxes"]
-Method = Literal["pycocotools", "fiftyone"]
-_CONFIGS = {"pycocotools": PycocotoolsEvaluationConfig, "fiftyone": fouc.COCOEvaluationConfig}
 _MEASURES = (("ap", None), ("ap50", 0.5), ("ap75", 0.75))
 
 
@@ -43,11 +43,14 @@ class Evaluation:
         masks: FiftyOne's results by mask IoU, or None if not asked for.
         boxes: FiftyOne's results by box IoU, or None.
         eval_keys: keys under which they are saved, possibly none.
+        unwritten: ids of samples that were scored and got no verdicts: they were deleted meanwhile,
+            or others kept writing to them.
     """
 
     masks: Any
     boxes: Any
     eval_keys: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
 
     def average_precision(
         self, kind: Kind, iou: float | None = None, label: str | None = None
@@ -120,6 +123,11 @@ class Evaluation:
         lines = [
             f"{row['class']:{width}}" + "".join(map(_cell, list(row.values())[1:])) for row in rows
         ]
+        if self.unwritten:
+            lines.append(
+                f"{len(self.unwritten)} samples got no verdicts: they were deleted meanwhile, or "
+                "others kept writing to them"
+            )
         return "\n".join([head, *lines])
 
 
@@ -127,6 +135,7 @@ def _cell(value: float | None) -> str:
     return f"{'-':>11}" if value is None else f"{100 * value:11.1f}"
 
 
+@needs_database
 def evaluate(
     samples: foc.SampleCollection,
     pred_field: str,
@@ -161,7 +170,8 @@ def evaluate(
         eval_key: also save: the results, and on each object whether it is a true or false positive
             or a false negative, with which other object it was matched, and their IoU; with
             pycocotools, crowds and predictions on them are neither. By masks under this key, by
-            boxes under `<eval_key>_boxes`, replacing what was there.
+            boxes under `<eval_key>_boxes`, replacing an evaluation of these fields that is there;
+            nothing else may have a name that is written to, such as `<eval_key>_tp` of samples.
         iou: by which IoU; masks need a mask on every object.
         method: `"pycocotools"`, or `"fiftyone"` for FiftyOne's own COCO-style evaluation, which
             counts crowds that nothing matches as missed, ranks true positives first among equal
@@ -176,7 +186,9 @@ def evaluate(
 
     Raises:
         InputError: no samples; a field is missing or of another type; a prediction without a
-            confidence; an object without a mask.
+            confidence; an object without a mask; or the key stands for something else, or for
+            something read-only: nothing is written then.
+        DatabaseError: the database does not answer any more.
 
     Example:
         >>> results = ntt.evaluate(view, "predictions", "ground_truth", eval_key="ntt", iou="masks")
@@ -191,20 +203,25 @@ def evaluate(
     """
     if iou not in ("boxes", "masks", "both"):
         raise InputError(f"iou is {iou!r}. Pass 'boxes', 'masks' or 'both'.")
-    if method not in _CONFIGS:
+    if method not in CONFIGS:
         raise InputError(f"method is {method!r}. Pass 'pycocotools' or 'fiftyone'.")
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}. Pass 1 or more processes, or None.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
-    _check_fields(samples, pred_field, gt_field, eval_key, iou)
+    _check_fields(samples, pred_field, gt_field)
+    if eval_key is not None:
+        check_evaluation_key(samples, eval_key, pred_field, gt_field, iou, method)
+    for field in (pred_field, gt_field) if iou != "boxes" else ():
+        _check_masks(samples, field)
     if confidence_thresh is not None:
         samples = samples.filter_labels(
             pred_field, F("confidence") >= confidence_thresh, only_matches=False
         )
     results: dict[str, Any] = {"masks": None, "boxes": None}
+    unwritten: set[str] = set()
     keys = [] if eval_key is None else saved_keys(eval_key, iou)
     for kind, key in zip_longest(kinds, keys):
-        config = _CONFIGS[method](
+        config = CONFIGS[method](
             pred_field,
             gt_field,
             iou=0.5,
@@ -212,21 +229,18 @@ def evaluate(
             use_masks=kind == "masks",
             compute_mAP=compute_mAP,
         )
-        with progress_steps(len(samples), progress) as advance:
-            results[kind] = save_evaluation(samples, config, key, classes, advance, workers)
-    return Evaluation(results["masks"], results["boxes"], tuple(keys))
+        with progress_steps(sample_count(samples), progress) as advance:
+            results[kind], left_out = save_evaluation(
+                samples, config, key, classes, advance, workers
+            )
+        unwritten.update(left_out)
+    return Evaluation(results["masks"], results["boxes"], tuple(keys), tuple(sorted(unwritten)))
 
 
-def _check_fields(
-    samples: foc.SampleCollection,
-    pred_field: str,
-    gt_field: str,
-    eval_key: str | None,
-    iou: IouKind,
-) -> None:
+def _check_fields(samples: foc.SampleCollection, pred_field: str, gt_field: str) -> None:
     check_samples(samples, "evaluating")
     check_whole_images(samples, "evaluating")
-    if not len(samples):
+    if not sample_count(samples):
         raise InputError(
             f"{samples.name!r} has no samples in this view, so there is nothing to evaluate."
         )
@@ -236,13 +250,7 @@ def _check_fields(
         raise InputError(
             f"predictions and truth are both {pred_field!r}. Pass two different fields."
         )
-    if eval_key is not None:
-        problem = evaluation_key_problem(samples, eval_key, pred_field, gt_field, iou=iou)
-        if problem is not None:
-            raise InputError(problem)
     check_confidences(samples, pred_field)
-    for field in (pred_field, gt_field) if iou != "boxes" else ():
-        _check_masks(samples, field)
 
 
 def _check_masks(samples: foc.SampleCollection, field: str) -> None:

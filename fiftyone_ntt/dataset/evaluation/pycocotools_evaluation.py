@@ -19,7 +19,7 @@ from fiftyone_ntt.dataset.evaluation.evaluation_work import (
     ScoringTask,
     score_batches,
 )
-from fiftyone_ntt.dataset.labels.fields import label_field_type
+from fiftyone_ntt.dataset.labels.fields import label_field_type, sample_count
 from fiftyone_ntt.dataset.work.processes import default_workers
 from fiftyone_ntt.errors import InputError
 
@@ -100,9 +100,9 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
             advance: called after each image.
         """
         self._scorer, coco_ids = self._task.scorer(), []
-        count = (
-            default_workers(len(samples), MIN_IMAGES_PER_PROCESS) if workers is None else workers
-        )
+        count = workers
+        if count is None:
+            count = default_workers(sample_count(samples), MIN_IMAGES_PER_PROCESS)
         for batch in score_batches(_document_batches(samples, self._task), self._task, count):
             self._scorer.extend(batch.scorer)
             for image in batch.images:

@@ -17,7 +17,9 @@ from bson import ObjectId
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
-from fiftyone_ntt.dataset.labels.fields import check_whole_images
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, sample_count
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_identifier
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
@@ -112,6 +114,7 @@ class ShotsCurve:
         return f"{shots:>5}" + "".join(f"{cell:>16}" for cell in cells)
 
 
+@needs_database
 def shots_curve(
     candidates: foc.SampleCollection,
     targets: foc.SampleCollection,
@@ -193,13 +196,14 @@ def shots_curve(
     stored = _StoredTrials(candidates._root_dataset, name, identity, overwrite)
     wanted = [(count, seed) for count in sorted(set(shots)) for seed in dict.fromkeys(seeds)]
     pending = [key for key in wanted if key not in stored.trials]
-    with progress_steps(len(pending) * len(targets), progress) as advance:
+    with progress_steps(len(pending) * sample_count(targets), progress) as advance:
         for count, seed in pending:
             scores = trial.evaluate(trial.bank(count, seed), advance)
             stored.add(TrialScore(count, seed, scores))
     return ShotsCurve(tuple(stored.trials[key] for key in wanted))
 
 
+@needs_database
 def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
     """A curve that `shots_curve` kept on a dataset, as far as it was measured.
 
@@ -221,6 +225,7 @@ def load_shots_curve(samples: foc.SampleCollection, name: str) -> ShotsCurve:
     return ShotsCurve(tuple(trials[key] for key in sorted(trials)))
 
 
+@needs_database
 def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
     """Names of the curves kept on a dataset; `dataset.delete_run(name)` deletes one.
 
@@ -233,6 +238,39 @@ def list_shots_curves(samples: foc.SampleCollection) -> list[str]:
     """
     refresh(samples._root_dataset, runs=True)
     return sorted(samples._root_dataset.list_runs(method=METHOD))
+
+
+@needs_database
+def shots_curve_name_problem(samples: foc.SampleCollection, name: str) -> str | None:
+    """Why `shots_curve` cannot keep a curve under a name, or None where it can.
+
+    A curve of other labels, models or settings has to be replaced by `overwrite=True`.
+
+    Example:
+        >>> ntt.shots_curve_name_problem(dataset, "shots") is None
+        True
+        >>> ntt.shots_curve_name_problem(dataset, "my shots")
+        "'my shots' cannot be the name of a curve. Use letters, digits and underscores, ..."
+    """
+    try:
+        _check_name(samples._root_dataset, name)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _check_name(dataset: fo.Dataset, name: str) -> None:
+    check_identifier(name, "be the name of a curve", "shots")
+    known = name in list_shots_curves(dataset)
+    if not known and name in dataset.list_runs():
+        raise InputError(_taken(dataset, name, known))
+
+
+def _taken(dataset: fo.Dataset, name: str, known: bool) -> str:
+    holder = "a curve of other labels, models or settings" if known else "another run"
+    return f"{name!r} is the name of {holder} of dataset {dataset.name!r}. Pass " + (
+        "overwrite=True to replace it, or another name." if known else "another name."
+    )
 
 
 class _StoredTrials:
@@ -250,13 +288,9 @@ class _StoredTrials:
         self.trials: dict[tuple[int, int], TrialScore] = {}
         if name is None:
             return
-        if not name.isidentifier():
-            raise InputError(
-                f"name {name!r} is not a valid key. Use letters, digits and underscores, not "
-                "starting with a digit, as in 'shots'."
-            )
         while True:
             holds = run_ids(dataset).get(name)
+            _check_name(dataset, name)
             known = name in list_shots_curves(dataset)
             if known and overwrite:
                 self._gives_way = holds
@@ -264,8 +298,8 @@ class _StoredTrials:
             if known and self._is_ours(name):
                 self.trials = _load_trials(dataset, name)
                 return
-            if name in dataset.list_runs():
-                raise InputError(self._taken(name, known))
+            if known:
+                raise InputError(_taken(dataset, name, True))
             if put_run(dataset, name, self._config, {"trials": []}, replacing=holds):
                 return
 
@@ -281,7 +315,7 @@ class _StoredTrials:
             if holds is not None and holds != self._gives_way:
                 known = self._name in list_shots_curves(self._dataset)
                 if not (known and self._is_ours(self._name)):
-                    raise InputError(self._taken(self._name, known))
+                    raise InputError(_taken(self._dataset, self._name, known))
                 self.trials = _load_trials(self._dataset, self._name) | self.trials
             values = {"trials": [asdict(found) for found in self.trials.values()]}
             if put_run(self._dataset, self._name, self._config, values, replacing=holds):
@@ -290,12 +324,6 @@ class _StoredTrials:
     def _is_ours(self, name: str) -> bool:
         config: Any = self._dataset.get_run_info(name).config
         return bool(config.identity == self._config.identity)
-
-    def _taken(self, name: str, known: bool) -> str:
-        holder = "a curve of other labels, models or settings" if known else "another run"
-        return f"{name!r} is the name of {holder} of dataset {self._dataset.name!r}. Pass " + (
-            "overwrite=True to replace it, or another name." if known else "another name."
-        )
 
 
 def _load_trials(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialScore]:

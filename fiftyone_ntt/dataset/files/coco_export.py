@@ -25,7 +25,9 @@ from fiftyone_ntt.dataset.labels.fields import (
     check_confidences,
     check_whole_images,
     label_field_type,
+    sample_count,
 )
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
@@ -52,6 +54,7 @@ class ExportReport:
         return f"{self.path}: {self.annotations} instances of {self.images} images"
 
 
+@needs_database
 def export_coco(
     samples: foc.SampleCollection,
     field: str,
@@ -136,7 +139,7 @@ def _read_field(
     category_ids = _category_ids(samples, field, listed)
     images = _image_records(samples, source.get("images"))
     rows: list[_Row] = []
-    with progress_steps(len(samples), progress) as advance:
+    with progress_steps(sample_count(samples), progress) as advance:
         for sample, image in zip(samples.select_fields(field).iter_samples(), images, strict=True):
             rows.extend(_rows(sample[field], image, category_ids))
             advance()

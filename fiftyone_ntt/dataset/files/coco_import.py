@@ -8,9 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import fiftyone as fo
+import fiftyone.core.dataset as fod
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.core.media as fom
@@ -36,8 +38,21 @@ from fiftyone_ntt.dataset.labels.coco_labels import (
     instance_detection,
 )
 from fiftyone_ntt.dataset.labels.digests import document_digest
-from fiftyone_ntt.dataset.labels.fields import all_images, check_field_name, check_new_field
-from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, rewrite_field
+from fiftyone_ntt.dataset.labels.fields import all_images, check_samples, sample_count
+from fiftyone_ntt.dataset.labels.gone import needs_database, told_if_gone
+from fiftyone_ntt.dataset.labels.names import (
+    check_field_kind,
+    check_field_name,
+    check_new_field,
+    check_still_there,
+    check_writable,
+)
+from fiftyone_ntt.dataset.labels.writing import (
+    Held,
+    Rewrite,
+    Written,
+    rewrite_field,
+)
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
@@ -92,6 +107,7 @@ class _Annotation:
     instance: Instance
 
 
+@needs_database
 def import_coco(
     images: str | Path,
     annotations: str | Path,
@@ -144,25 +160,35 @@ def import_coco(
     identity = _import_identity(file, folder)
     found = _check_target(dataset, field, paths, identity)
     by_image = _annotations_by_image(file, sizes, on_bad_record)
+    kinds = _attribute_kinds(sizes, by_image)
+    if found is not None:
+        _check_fields(found, field, kinds)
     target = fo.Dataset(str(dataset), persistent=True) if found is None else found
-    known = dict(zip(*all_images(target).values(["filepath", "id"]), strict=True))
-    done = _imported_images(target, field, paths)
-    new = target.get_field(field) is None
-    described = described_import(target, field)
-    change = begin_change(target, field, "import", created=new, described=described)
-    _declare_fields(target, field, sizes, by_image)
-    _save_import_info(target, field, file, folder, unfinished=identity)
-    with progress_steps(len(sizes), progress) as advance:
-        keys = list(sizes)
-        for start in range(0, len(keys), _CHUNK):
-            part = {}
-            for key in keys[start : start + _CHUNK]:
-                if key not in done:
-                    part[key] = _detections(by_image[key], file, sizes[key])
-                advance()
-            _write(target, field, part, paths, sizes, known, change)
-    _save_import_info(target, field, file, folder)
+    with told_if_gone(target):
+        known = dict(zip(*all_images(target).values(["filepath", "id"]), strict=True))
+        done = _imported_images(target, field, paths)
+        change = _begin(target, field, identity)
+        _declare_fields(target, field, kinds)
+        _save_import_info(target, field, file, folder, unfinished=identity)
+        with progress_steps(len(sizes), progress) as advance:
+            keys = list(sizes)
+            for start in range(0, len(keys), _CHUNK):
+                part = {}
+                for key in keys[start : start + _CHUNK]:
+                    if key not in done:
+                        part[key] = _detections(by_image[key], file, sizes[key])
+                    advance()
+                _write(target, field, part, paths, sizes, known, change)
+        _save_import_info(target, field, file, folder)
     return ImportReport(target, field, len(sizes), sum(map(len, by_image.values())), tuple(skipped))
+
+
+def _begin(dataset: fo.Dataset, field: str, identity: str) -> Change:
+    """The change to undo, of an interrupted import the one it began."""
+    new = dataset.get_field(field) is None
+    resume = _interrupted_import(dataset, field) == identity
+    described = described_import(dataset, field)
+    return begin_change(dataset, field, "import", created=new, described=described, resume=resume)
 
 
 def _image_sizes(file: CocoFile, folder: Path, on_bad_record: OnBadRecord) -> dict[Any, Size]:
@@ -260,18 +286,22 @@ def _check_target(
     dataset: str | fo.Dataset, field: str, paths: Mapping[Any, str], identity: str
 ) -> fo.Dataset | None:
     """The dataset to import into; None for one that is still to be made."""
+    if field == ID:
+        raise InputError(f"{ID!r} is where images keep their id of the file. Pass another field.")
     if isinstance(dataset, str):
         check_field_name(field)
         if not fo.dataset_exists(dataset):
+            _check_new_dataset(dataset)
             return None
         found = fo.load_dataset(dataset)
-        if len(all_images(found)) and _interrupted_import(found, field) != identity:
+        _check_fields(found, field)
+        if sample_count(all_images(found)) and _interrupted_import(found, field) != identity:
             raise InputError(
                 f"there already is a dataset {dataset!r}. Pass another name, or the dataset itself "
                 "(`fo.load_dataset(...)`) to add to it."
             )
         return found
-    check_new_field(dataset, field)
+    _check_fields(dataset, field)
     _check_groups(dataset, paths)
     if _interrupted_import(dataset, field) != identity:
         _check_no_conflict(dataset, field, paths)
@@ -288,6 +318,46 @@ def _check_groups(dataset: fo.Dataset, paths: Mapping[Any, str]) -> None:
             f"{len(missing)} of these {len(paths)} images are not in {dataset.name!r}, as "
             f"{missing[0]}, and that dataset is grouped: the file does not say which groups they "
             "are of. Add them to their groups first, or import into a dataset of its own."
+        )
+
+
+def _check_new_dataset(name: str) -> None:
+    """Accept the name of a dataset that is still to be made.
+
+    Raises:
+        InputError: FiftyOne takes no such name, or another dataset's is too much like it.
+    """
+    try:
+        fod._validate_dataset_name(name)
+    except ValueError as error:
+        raise InputError(
+            f"no dataset can be called {name!r}: {error}. Pass another name."
+        ) from error
+
+
+def _check_fields(
+    dataset: fo.Dataset, field: str, kinds: Mapping[str, type[fof.Field]] = MappingProxyType({})
+) -> None:
+    """Accept the places of a dataset that an import writes to.
+
+    Args:
+        dataset: imported into.
+        field: for the annotations.
+        kinds: see `_attribute_kinds`; as far as they are known.
+
+    Raises:
+        InputError: one holds something else, or is read-only.
+    """
+    check_samples(all_images(dataset), "importing a COCO file")
+    attributes = {path: kind for path, kind in kinds.items() if path != ID}
+    check_new_field(dataset, field, fol.Detections, attributes)
+    if ID in kinds:
+        check_field_kind(dataset, ID, kinds[ID])
+    check_writable(dataset, ID)
+    if not isinstance(dataset.info.get(INFO, {}), Mapping):
+        raise InputError(
+            f"`info[{INFO!r}]` of dataset {dataset.name!r} is none of an import, which keeps the "
+            "file's categories there. Rename it, and save the dataset."
         )
 
 
@@ -324,21 +394,24 @@ def _check_no_conflict(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]
                 )
 
 
-def _declare_fields(
-    dataset: fo.Dataset,
-    field: str,
-    sizes: Collection[Any],
-    by_image: Mapping[Any, list[_Annotation]],
-) -> None:
+def _attribute_kinds(
+    sizes: Collection[Any], by_image: Mapping[Any, list[_Annotation]]
+) -> dict[str, type[fof.Field]]:
+    """Types of what is noted on the samples, and on their labels, by path from either."""
+    ids = [item.record.get("id") for group in by_image.values() for item in group]
+    found: dict[str, type[fof.Field]] = {f"detections.{CROWD}": fof.BooleanField}
+    for path, values in ((ID, list(sizes)), (f"detections.{ID}", ids)):
+        kinds = {type(value) for value in values if value is not None}
+        if kinds:
+            found[path] = fof.IntField if kinds == {int} else fof.StringField
+    return found
+
+
+def _declare_fields(dataset: fo.Dataset, field: str, kinds: Mapping[str, type[fof.Field]]) -> None:
     """Fields of the one type their values have, so that the App can filter by them."""
     dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
-    dataset.add_sample_field(f"{field}.detections.{CROWD}", fof.BooleanField)
-    ids = [item.record.get("id") for group in by_image.values() for item in group]
-    for path, values in ((ID, list(sizes)), (f"{field}.detections.{ID}", ids)):
-        kinds = {type(value) for value in values if value is not None}
-        if kinds and dataset.get_field(path) is None:
-            kind = fof.IntField if kinds == {int} else fof.StringField
-            dataset.add_sample_field(path, kind)
+    for path, kind in kinds.items():
+        dataset.add_sample_field(path if path == ID else f"{field}.{path}", kind)
 
 
 def _detections(group: list[_Annotation], file: CocoFile, size: Size) -> fol.Detections:
@@ -365,9 +438,11 @@ def _write(
     known: Mapping[str, str],
     change: Change,
 ) -> None:
+    check_still_there(dataset, field, "the import")
     old = {known[paths[key]]: key for key in part if paths[key] in known}
     if old:
-        _add_to(dataset, field, {i: (part[key], key) for i, key in old.items()}, change)
+        written = _add_to(dataset, field, {i: (part[key], key) for i, key in old.items()}, change)
+        _check_written(dataset, field, written)
     new = [
         fo.Sample(
             filepath=paths[key],
@@ -403,32 +478,45 @@ def _add_to(
     field: str,
     labels: Mapping[str, tuple[fol.Detections, Any]],
     change: Change,
-) -> None:
+) -> Written:
     """Write labels, and the image's id, into samples that are there already, where the field is
-    still empty.
-
-    Raises:
-        InputError: somebody labelled one meanwhile.
-    """
+    still empty."""
 
     ids = list(map(ObjectId, labels))
     found = dataset._sample_collection.find({"_id": {"$in": ids}}, {ID: 1})
     before = {row["_id"]: [row[ID]] if ID in row else [] for row in found}
 
     def decide(held: Held) -> Rewrite | None:
-        if held.labels:
-            return None
         detections, key = labels[str(held.sample_id)]
         document = dict(detections.to_mongo())
+        digests = _digests(document)
+        if held.labels:
+            # An earlier version's interrupted import wrote them, and not yet the image's id.
+            if sorted(_digests(held.value).values()) != sorted(digests.values()):
+                return None
+            document = dict(held.value)
         return Rewrite(
             document,
-            digests=_digests(document),
-            added=len(document["detections"]),
+            digests={} if held.labels else digests,
+            added=0 if held.labels else len(digests),
             others={ID: [key]},
             others_before={ID: before.get(held.sample_id, [])},
         )
 
-    written = rewrite_field(dataset, field, ids, decide, change)
+    return rewrite_field(dataset, field, ids, decide, change)
+
+
+def _check_written(dataset: fo.Dataset, field: str, written: Written) -> None:
+    """Check that all samples got their labels.
+
+    Raises:
+        InputError: somebody labelled one meanwhile, or deleted it.
+    """
+    if written.missing:
+        raise InputError(
+            f"{len(written.missing)} of these images were deleted from {dataset.name!r} meanwhile, "
+            f"as was sample {written.missing[0]}. Make the same call again to import them anew."
+        )
     if missed := [*written.left, *written.contested]:
         raise InputError(
             f"field {field!r} of {len(missed)} of these images in {dataset.name!r} was labelled "

@@ -149,11 +149,24 @@ def begin_change(
     tag: str | None = None,
     created: bool = False,
     run_document: Document | None = None,
+    resume: bool = False,
     described: Document | None = None,
 ) -> Change:
-    """A new change; or, if the field's last change is an interrupted part of this run, that one."""
+    """A new change of a field.
+
+    Args:
+        dataset: of the field.
+        field: whose labels change.
+        kind: of change.
+        run: key of the run that makes it, or that is deleted.
+        tag: that is put or taken.
+        created: whether the field was made for it.
+        run_document: of a deleted run's record.
+        described: what an import found noted on the dataset.
+        resume: if the field's last change is an interrupted part of this one, go on with that.
+    """
     last = next(iter(changes_of(dataset, field)), None)
-    if kind == "run" and last is not None and (last.kind, last.run) == (kind, run):
+    if resume and last is not None and (last.kind, last.run) == (kind, run):
         return last
     head = {
         "dataset": dataset._doc.id,

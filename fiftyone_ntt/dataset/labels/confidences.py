@@ -11,6 +11,7 @@ from fiftyone import ViewField as F
 from jaxtyping import Int64
 
 from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
+from fiftyone_ntt.dataset.labels.gone import needs_database
 
 STEPS = 100
 """Thresholds are told apart to one of this many."""
@@ -18,6 +19,7 @@ _ROUNDING = 1e-9
 """0.29 * 100 is a little less than 29, and must still count at threshold 0.29."""
 
 
+@needs_database
 def confidence_counts(
     samples: foc.SampleCollection, label_field: str
 ) -> dict[str, Int64[np.ndarray, " 101"]]:

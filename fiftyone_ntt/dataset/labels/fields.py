@@ -11,7 +11,6 @@ import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.core.media as fom
 
-from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
 
 LabelTypes = tuple[type[fol.Label], ...]
@@ -32,6 +31,11 @@ def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
             f"{purpose} needs a FiftyOne dataset or view, but got {type(samples).__name__}. "
             "Pass a dataset (`fo.load_dataset(...)`) or a view of one."
         )
+    if dataset_of(samples).deleted:
+        raise InputError(
+            f"{purpose} needs a dataset, but {dataset_of(samples).name!r} was deleted. Load "
+            "another."
+        )
     if samples.media_type == fom.GROUP:
         dynamic = isinstance(samples, fo.DatasetView) and samples._is_dynamic_groups
         way_out = (
@@ -48,6 +52,20 @@ def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
             "pass `dataset.to_frames(sample_frames=True)`."
         )
     return samples
+
+
+def dataset_of(samples: foc.SampleCollection) -> fo.Dataset:
+    """The dataset that a collection is or shows, also if it was deleted: FiftyOne then tells no
+    more of it than its name."""
+    return samples if isinstance(samples, fo.Dataset) else samples._root_dataset
+
+
+def sample_count(samples: foc.SampleCollection) -> int:
+    """How many samples there are, counted.
+
+    `len` of a whole dataset is MongoDB's estimate, which is wrong after the database broke down.
+    """
+    return int(samples.match({}).count())
 
 
 def check_whole_images(samples: foc.SampleCollection, purpose: str) -> foc.SampleCollection:
@@ -153,49 +171,6 @@ def check_confidences(samples: foc.SampleCollection, field: str) -> None:
         )
 
 
-def check_field_name(field: str) -> None:
-    """Accept `field` as a name.
-
-    Raises:
-        InputError: not a plain name.
-    """
-    if not isinstance(field, str) or not field.isidentifier():
-        inside = isinstance(field, str) and all(map(str.isidentifier, field.split(".")))
-        why = ": it lies inside another, which can be read but not written" if inside else ""
-        raise InputError(
-            f"{field!r} cannot name a field for detections{why}. Use letters, digits and "
-            "underscores, not starting with a digit, as in 'predictions'."
-        )
-
-
-def check_new_field(dataset: fo.Dataset, field: str) -> None:
-    """Accept `field` as a place for detections: absent, or a field of Detections.
-
-    Another process may have made the field since this one loaded the dataset: the database is
-    asked.
-
-    Raises:
-        InputError: not a plain name, FiftyOne's own, of another type, or read-only.
-    """
-    check_field_name(field)
-    refresh(dataset)
-    found = dataset.get_field(field)
-    if found is None:
-        return
-    kind = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else None
-    if kind is None or not issubclass(kind, fol.Detections):
-        shown = kind.__name__ if kind is not None else type(found).__name__
-        raise InputError(
-            f"field {field!r} of {dataset.name!r} holds {shown}, so detections cannot be written "
-            "to it. Pass the name of a new field or of a Detections field."
-        )
-    if found.read_only:
-        raise InputError(
-            f"field {field!r} of {dataset.name!r} is read-only, so nothing is written to it. Pass "
-            "another field, or make it writable (`field.read_only = False; field.save()`)."
-        )
-
-
 def declare_detections(
     dataset: fo.Dataset, field: str, attributes: Mapping[str, type[fof.Field]]
 ) -> bool:
@@ -209,7 +184,12 @@ def declare_detections(
     """
     new = dataset.get_field(field) is None
     dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
-    dataset.add_sample_field(f"{field}.run", fof.StringField)
-    for name, kind in {**attributes, "run": fof.StringField}.items():
-        dataset.add_sample_field(f"{field}.detections.{name}", kind)
+    for path, kind in prediction_paths(attributes).items():
+        dataset.add_sample_field(f"{field}.{path}", kind)
     return new
+
+
+def prediction_paths(attributes: Mapping[str, type[fof.Field]]) -> dict[str, type[fof.Field]]:
+    """What `declare_detections` declares in a field, by path there."""
+    run = {"run": fof.StringField}
+    return run | {f"detections.{name}": kind for name, kind in {**attributes, **run}.items()}

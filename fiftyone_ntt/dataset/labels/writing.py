@@ -148,9 +148,14 @@ def rewrite_field(
     return written
 
 
-def write_label(dataset: fo.Dataset, name: str, sample_id: str, label: Document) -> None:
-    """Write a whole field of one sample that is ours alone, such as a drawing for the App."""
-    rewrite_field(dataset, name, [ObjectId(sample_id)], lambda _: Rewrite(label), None)
+def write_label(dataset: fo.Dataset, name: str, sample_id: str, label: Document) -> bool:
+    """Write a whole field of one sample that is ours alone, such as a drawing for the App.
+
+    Returns:
+        Whether it was written: the sample may be gone, or others keep writing to it.
+    """
+    ids = [ObjectId(sample_id)]
+    return bool(rewrite_field(dataset, name, ids, lambda _: Rewrite(label), None).changed)
 
 
 def tag_labels(
@@ -318,9 +323,20 @@ def set_attributes(
             if done.matched_count == len(waiting):
                 waiting = []
                 break
+            there = _present(dataset, waiting)
+            unwritten += [key for key in waiting if key not in there]
+            waiting = [key for key in waiting if key in there]
+            if not waiting:
+                break
         unwritten += waiting
         fos.Sample._reload_docs(dataset._sample_collection_name, sample_ids=chunk)
     return unwritten
+
+
+def _present(dataset: fo.Dataset, ids: Sequence[str]) -> set[str]:
+    """Those of some samples that are still there."""
+    query = {"_id": {"$in": [ObjectId(key) for key in ids]}}
+    return {str(row["_id"]) for row in dataset._sample_collection.find(query, {"_id": 1})}
 
 
 def read_field(

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
+import fiftyone.core.labels as fol
 import numpy as np
 from jaxtyping import UInt8
 
@@ -25,12 +26,14 @@ from fiftyone_ntt.core.reference_pictures import (
     picture_reference,
 )
 from fiftyone_ntt.dataset.labels.fields import all_images
+from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import label_reference, labels_of
 from fiftyone_ntt.dataset.runs.runner import failure_reason
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 
@@ -134,7 +137,7 @@ class LocatedReferences:
         models: str | Models | None,
         device: str,
         done: set[str],
-        write: Callable[[Sequence[DrawnReference]], None],
+        write: Callable[[Sequence[DrawnReference]], dict[str, str]],
         failures: dict[str, str],
         progress: Progress,
     ) -> PicturesReport:
@@ -145,13 +148,13 @@ class LocatedReferences:
             models: a named set or loaded models; the bank's own when None.
             device: where models that are loaded here run.
             done: references drawn by an earlier run.
-            write: keeps the pictures of one class.
+            write: keeps the pictures of one class; returns why it cannot keep some, by reference.
             failures: reference to why it is not drawn; added to.
             progress: see `progress_steps`.
         """
         start, drawn = time.monotonic(), 0
         ids = self.bank.references.ids
-        gone = f"its label is not on dataset {self.dataset.name!r} (any more)"
+        gone = str(self._gone())
         failures.update({name: gone for name in ids if name not in self.places})
         todo = [(label, group) for label, group in self.classes() if not done.issuperset(group)]
         if todo:
@@ -161,8 +164,9 @@ class LocatedReferences:
                     rows = list(self._pictures(label, group, chosen, failures, advance))
                     colours = component_colours([picture for _, picture in rows])
                     pairs = zip(rows, colours, strict=True)
-                    write([DrawnReference(*row, found) for row, found in pairs])
-                    drawn += len(rows)
+                    lost = write([DrawnReference(*row, found) for row, found in pairs])
+                    failures |= lost
+                    drawn += len(rows) - len(lost)
         skipped = len(self.places) - sum(len(group) for _, group in todo)
         seconds = time.monotonic() - start
         return PicturesReport(target, len(set(ids)), drawn, skipped, dict(failures), seconds)
@@ -181,12 +185,12 @@ class LocatedReferences:
         for name in sorted(ids, key=self._order):  # an image's all at once
             field, place = self.places[name]
             try:
-                sample = images.select(place.sample_id).select_fields(field).first()
-                labels = labels_of(sample[field])
-                (found,) = [known for known in labels if known.id == place.label_id]
-                reference = label_reference(found, read(sample.filepath), sample.filepath, name)
+                path, found = self._label(images, field, place)
+                reference = label_reference(found, read(path), path, name)
                 encoded = encode_reference(reference, models.encoder, models.segmenter)
                 picture = picture_reference(encoded, self.bank, label)
+            except NOT_ANSWERING:
+                raise
             except Exception as error:
                 failures[name] = failure_reason(error)
                 logger.debug("reference %s failed", name, exc_info=True)
@@ -197,3 +201,22 @@ class LocatedReferences:
     def _order(self, name: str) -> tuple[str, str]:
         field, place = self.places[name]
         return field, place.sample_id
+
+    def _label(
+        self, images: foc.SampleCollection, field: str, place: LabelPlace
+    ) -> tuple[str, fol.Label]:
+        """A reference's label, and the file of its image.
+
+        Raises:
+            InputError: it is not there any more.
+        """
+        refresh(self.dataset)
+        if self.dataset.get_field(field) is not None:
+            for sample in images.select(place.sample_id).select_fields(field):
+                for label in labels_of(sample[field]):
+                    if label.id == place.label_id:
+                        return sample.filepath, label
+        raise self._gone()
+
+    def _gone(self) -> InputError:
+        return InputError(f"its label is not on dataset {self.dataset.name!r} (any more)")

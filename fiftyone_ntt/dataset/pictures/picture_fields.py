@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
+import fiftyone.core.sample as fos
 import numpy as np
 from bson import ObjectId
 from jaxtyping import UInt, UInt8
@@ -19,10 +21,12 @@ from fiftyone_ntt.core.reference_pictures import spread
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.statistics import CLUSTERS
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
-from fiftyone_ntt.dataset.labels.fields import (
-    all_images,
-    check_field_name,
-    check_whole_images,
+from fiftyone_ntt.dataset.labels.fields import all_images, check_whole_images
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import (
+    check_identifier,
+    check_new_field,
+    check_still_there,
 )
 from fiftyone_ntt.dataset.labels.writing import Rewrite, rewrite_field, write_label
 from fiftyone_ntt.dataset.pictures.memory_pictures import (
@@ -47,7 +51,11 @@ to fail ("An ArrayBuffer is detached") on images where fields like these are swi
 the other, the more of them the sooner.
 """
 
+_AnySample: TypeAlias = fo.Sample | fos.SampleView
+_SAMPLE_GONE = "its sample was deleted meanwhile, or others kept writing to it"
 
+
+@needs_database
 def draw_memory_bank(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -82,8 +90,9 @@ def draw_memory_bank(
         Counts, and the reason for each reference that could not be drawn.
 
     Raises:
-        InputError: no reference is on the dataset, or the fields hold something else, or pictures
-            of another bank and `overwrite` is False.
+        InputError: no reference is on the dataset; or the fields hold something else, are
+            read-only, or hold pictures of another bank and `overwrite` is False; or they, or the
+            dataset, are deleted meanwhile.
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
@@ -111,6 +120,7 @@ def draw_memory_bank(
     return report
 
 
+@needs_database
 def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | None:
     """Why `draw_memory_bank` cannot draw into fields that begin so, or None where it can.
 
@@ -128,18 +138,22 @@ def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | N
 
 
 def _check_fields(dataset: fo.Dataset, field: str) -> None:
-    check_field_name(field)
-    for ending, kind in _KINDS.items():
-        name = f"{field}_{ending}"
-        found = dataset.get_field(name)
-        if found is None:
-            continue
-        held = found.document_type if isinstance(found, fof.EmbeddedDocumentField) else type(found)
-        if held is not kind:
-            raise InputError(
-                f"field {name!r} of {dataset.name!r} holds {held.__name__}, so pictures cannot be "
-                f"drawn into it. Pass another `field` than {field!r}."
-            )
+    check_identifier(field, "name a field", "memory")
+    for name, kind in _fields(field).items():
+        try:
+            check_new_field(dataset, name, kind, {"run": fof.StringField})
+        except InputError as error:
+            raise InputError(f"{error} Pass another `field` than {field!r} for it.") from error
+
+
+def _check_still_there(dataset: fo.Dataset, field: str, run: str) -> None:
+    for name, kind in _fields(field).items():
+        check_still_there(dataset, name, f"run {run}", kind)
+
+
+def _fields(field: str) -> dict[str, type[fol.Label]]:
+    """The fields drawn into, and what they hold."""
+    return {f"{field}_{ending}": kind for ending, kind in _KINDS.items()}
 
 
 def _other_pictures(dataset: fo.Dataset, name: str, key: str) -> set[str]:
@@ -154,8 +168,7 @@ def _other_pictures(dataset: fo.Dataset, name: str, key: str) -> set[str]:
 
 
 def _check_replaceable(dataset: fo.Dataset, field: str, key: str) -> None:
-    for ending in _KINDS:
-        name = f"{field}_{ending}"
+    for name in _fields(field):
         if foreign := _other_pictures(dataset, name, key):
             raise InputError(
                 f"field {name!r} of {len(foreign)} samples already holds pictures of another bank "
@@ -172,8 +185,7 @@ def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str) -> None:
 
 
 def _declare_fields(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
-    for ending, kind in _KINDS.items():
-        name = f"{field}_{ending}"
+    for name, kind in _fields(field).items():
         dataset.add_sample_field(name, fof.EmbeddedDocumentField, embedded_doc_type=kind)
         dataset.add_sample_field(f"{name}.run", fof.StringField)
     name = f"{field}_clusters"
@@ -204,20 +216,31 @@ class _PictureFields:
     values: int
     done: set[str]
 
-    def write(self, pictures: Sequence[DrawnReference]) -> None:
-        """Draw the references of one class over what is there."""
+    def write(self, pictures: Sequence[DrawnReference]) -> dict[str, str]:
+        """Draw the references of one class over what is there; returns why some are not."""
+        _check_still_there(self.dataset, self.field, self.run)
         by_sample: dict[str, list[DrawnReference]] = defaultdict(list)
         for drawn in pictures:
             by_sample[drawn.sample_id].append(drawn)
+        failures: dict[str, str] = {}
         for sample_id, group in by_sample.items():
-            for ending, label in self._labels(sample_id, group).items():
-                name = f"{self.field}_{ending}"
-                document = dict(label.to_mongo())
-                write_label(self.dataset, name, sample_id, document)
-            self.done |= {drawn.picture.id for drawn in group}
+            names = {drawn.picture.id for drawn in group}
+            sample = next(iter(all_images(self.dataset).select(sample_id)), None)
+            if sample is not None and self._draw(sample, group):
+                self.done |= names
+            else:
+                failures |= dict.fromkeys(names, _SAMPLE_GONE)
+        return failures
 
-    def _labels(self, sample_id: str, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
-        sample = all_images(self.dataset).select(sample_id).first()
+    def _draw(self, sample: _AnySample, group: Sequence[DrawnReference]) -> bool:
+        """Draw references over what is there; whether it could be written."""
+        labels = self._labels(sample, group)
+        return all(
+            write_label(self.dataset, f"{self.field}_{ending}", sample.id, dict(label.to_mongo()))
+            for ending, label in labels.items()
+        )
+
+    def _labels(self, sample: _AnySample, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
         height, width = group[0].picture.mask["size"]
         kept = sample[f"{self.field}_clusters"]
         if kept is not None and kept.run != self.run:

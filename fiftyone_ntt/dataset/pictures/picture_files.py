@@ -18,6 +18,7 @@ from fiftyone_ntt.core.reference_pictures import spread
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.fields import check_samples
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.pictures.memory_pictures import (
     DrawnReference,
     LocatedReferences,
@@ -40,6 +41,7 @@ _PALETTE = np.array(
 _GAP = 8
 
 
+@needs_database
 def save_memory_pictures(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -117,7 +119,7 @@ def _bank_hash_of(path: Path) -> str | None:
 
 def _write_pictures(
     folder: Path, classes: Sequence[str], identity: str, pictures: Sequence[DrawnReference]
-) -> None:
+) -> dict[str, str]:
     text = PngImagePlugin.PngInfo()
     text.add_text(_TEXT, identity)
     for drawn in pictures:
@@ -125,6 +127,7 @@ def _write_pictures(
         Image.fromarray(_picture_strip(drawn)).save(content, "PNG", pnginfo=text)
         path = _picture_path(folder, classes[drawn.picture.label], drawn.picture.id)
         write_atomically(path, content.getvalue(), _PICTURE)
+    return {}
 
 
 def _picture_strip(drawn: DrawnReference) -> UInt8[np.ndarray, "h w 3"]:

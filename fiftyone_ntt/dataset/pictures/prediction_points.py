@@ -11,6 +11,8 @@ from jaxtyping import Float32
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.plane import fit_plane
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
+from fiftyone_ntt.dataset.labels.fields import sample_count
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.pictures.prediction_features import prediction_features
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
 
@@ -38,6 +40,7 @@ class PredictionPoints:
     left_out: dict[str, int]
 
 
+@needs_database
 def prediction_points(
     samples: foc.SampleCollection,
     label_field: str,
@@ -66,7 +69,7 @@ def prediction_points(
         ((..., 2), 3, {})
     """
     bank = resolve_bank(samples._root_dataset, bank)
-    if len(samples) > max_images:
+    if sample_count(samples) > max_images:
         samples = samples.take(max_images, seed=_SEED)
     features = prediction_features(samples, label_field, bank, store=store, progress=False)
     rows = np.arange(len(features))
@@ -78,6 +81,6 @@ def prediction_points(
         tuple(features.sample_ids[row] for row in rows),
         tuple(features.labels[row] for row in rows),
         points,
-        len(samples),
+        sample_count(samples),
         features.left_out,
     )

@@ -16,12 +16,19 @@ from jaxtyping import Float32
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.plane import Plane, fit_plane
 from fiftyone_ntt.dataset.banks.saved_banks import key_of_name, resolve_bank
-from fiftyone_ntt.dataset.labels.fields import all_images, check_whole_images, label_fields
+from fiftyone_ntt.dataset.labels.fields import (
+    all_images,
+    check_whole_images,
+    label_fields,
+)
+from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, needs_database
+from fiftyone_ntt.dataset.labels.names import check_identifier
 from fiftyone_ntt.dataset.pictures.prediction_features import prediction_features
 from fiftyone_ntt.dataset.references.label_lookup import LabelPlace, find_labels
 from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import replace_brain_runs
 from fiftyone_ntt.errors import InputError
 
@@ -79,6 +86,7 @@ class VisualizationReport:
         return "\n".join([f"{shown}; {self.seconds:.1f} s", *left_out])
 
 
+@needs_database
 def visualize_memory_bank(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -151,6 +159,7 @@ def visualize_memory_bank(
     )
 
 
+@needs_database
 def visualization_key_problem(samples: foc.SampleCollection, brain_key: str) -> str | None:
     """Why `visualize_memory_bank` cannot use a brain key on a dataset, or None where it can.
 
@@ -166,14 +175,12 @@ def visualization_key_problem(samples: foc.SampleCollection, brain_key: str) -> 
 
 
 def _check_key(dataset: fo.Dataset, brain_key: str) -> None:
-    if not isinstance(brain_key, str) or not brain_key.isidentifier():
-        raise InputError(
-            f"{brain_key!r} cannot be a brain key. Use letters, digits and underscores, not "
-            "starting with a digit, as in 'boats'."
-        )
+    check_identifier(brain_key, "be a brain key", "boats")
+    refresh(dataset)
     references = f"{brain_key}_references"
     wanted = {references, f"{brain_key}_predictions"}
     wanted |= {_key_of(references, field) for field in label_fields(dataset, REFERENCE_TYPES)}
+    wanted |= {f"{key}{_DRAFT}" for key in wanted}
     own = _own_runs(dataset, brain_key)
     foreign = [key for key in dataset.list_brain_runs() if key in wanted and key not in own]
     if foreign:
@@ -210,6 +217,7 @@ def _key_of(references: str, field: str) -> str:
 
 def _replace_runs(dataset: fo.Dataset, brain_key: str, runs: dict[str, _Points]) -> None:
     """Replace all runs under a key by these, or leave them as they are."""
+    _check_key(dataset, brain_key)  # somebody may have taken it meanwhile
     drafts = {f"{key}{_DRAFT}": key for key in runs}
     before = [key for key in _own_runs(dataset, brain_key) if key not in drafts]
     with _delete_runs_on_error(dataset, drafts):
@@ -246,6 +254,8 @@ def _delete_runs_on_error(dataset: fo.Dataset, keys: Collection[str]) -> Iterato
     """FiftyOne leaves the key of a failed run registered; this does not."""
     try:
         yield
+    except NOT_ANSWERING:
+        raise  # they stay, and the next call of the same key replaces them
     except BaseException:
         for key in set(keys) & set(dataset.list_brain_runs()):
             dataset.delete_brain_run(key)

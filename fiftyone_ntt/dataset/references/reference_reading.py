@@ -14,7 +14,12 @@ from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.windows import Reference
-from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_id_path
+from fiftyone_ntt.dataset.labels.fields import (
+    check_samples,
+    label_field_type,
+    sample_count,
+    source_id_path,
+)
 from fiftyone_ntt.dataset.labels.masks import detection_mask, pixel_box, points_box, polyline_mask
 from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
 from fiftyone_ntt.dataset.work.image_readings import image_reading
@@ -104,7 +109,7 @@ def read_references(
         {'fish': 2, 'mushroom': 2}
     """
     check_samples(samples, "reading references")
-    if not len(samples):
+    if not sample_count(samples):
         raise InputError(
             f"{samples.name!r} has no samples in this view, so it holds no references. Pass a view "
             "that contains the labelled samples."

@@ -14,7 +14,9 @@ from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE, Candidate, TooFew, choose, fits
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
 from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.masks import Size, pixel_box
+from fiftyone_ntt.dataset.labels.names import check_tag
 from fiftyone_ntt.dataset.labels.writing import tag_labels, tagged_labels
 from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
 from fiftyone_ntt.errors import InputError
@@ -85,6 +87,7 @@ class DrawnLabel:
         return full_name(self.id, self.sample_id)
 
 
+@needs_database
 def sample_references(
     samples: foc.SampleCollection,
     label_field: str,
@@ -121,12 +124,16 @@ def sample_references(
         What was chosen; classes without a label that qualifies have none.
 
     Raises:
-        InputError: nothing to choose from, or other labels already have the tag.
+        InputError: nothing to choose from, no tag, a read-only field, or other labels already have
+            the tag.
 
     Example:
         >>> print(ntt.sample_references(dataset, "ground_truth", shots=2, tag="pair"))
         6 references of 3 classes tagged 'pair'
     """
+    check_whole_images(samples, "choosing references")
+    label_field_type(samples, label_field, (fol.Detections,))
+    check_tag(samples, tag, label_field)
     chosen = draw_labels(
         samples,
         label_field,

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import fiftyone.core.collections as foc
 
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.references.reference_reading import read_references
 from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 
 
+@needs_database
 def reference_sheet(
     samples: foc.SampleCollection,
     label_field: str,

@@ -9,9 +9,10 @@ import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
 from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_tag
 from fiftyone_ntt.dataset.labels.writing import tag_labels
 from fiftyone_ntt.dataset.references.reference_reading import REFERENCE_TYPES, read_references
-from fiftyone_ntt.errors import InputError
 
 
 class TaggedReferences(dict[str, int]):
@@ -24,6 +25,7 @@ class TaggedReferences(dict[str, int]):
     kept: int = 0
 
 
+@needs_database
 def tag_references(
     samples: foc.SampleCollection,
     label_field: str,
@@ -45,16 +47,15 @@ def tag_references(
         How many labels of each class have the tag now, and as `kept`, how many had it before.
 
     Raises:
-        InputError: no tag, no such field, or no labels to tag.
+        InputError: no tag, no such field or a read-only one, or no labels to tag.
 
     Example:
         >>> ntt.tag_references(dataset[:2], "ground_truth")
         {'fish': 4, 'mushroom': 3}
     """
     check_samples(samples, "tagging references")
-    if not tag.strip():
-        raise InputError("the tag is empty. Pass a word, as in 'reference'.")
     label_field_type(samples, label_field, REFERENCE_TYPES)
+    check_tag(samples, tag, label_field)
     found = read_references(samples, label_field, label_ids=label_ids)
     labels = {
         name: {(entry.owner, entry.label_id) for entry in group.entries}

@@ -19,8 +19,10 @@ from jaxtyping import UInt8
 from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
 from fiftyone_ntt.dataset.labels.detections import PROPOSAL
 from fiftyone_ntt.dataset.labels.digests import DIGEST
-from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.masks import pixel_box
+from fiftyone_ntt.dataset.labels.names import AGREEMENT, BOX_ID, check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.references.label_names import LabelNames
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
@@ -31,10 +33,11 @@ from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 
-AGREEMENT = "box_agreement"
-
 DONE = "done_boxes"
 """Attribute of a sample's masks: ids of the boxes they were made of."""
+
+ATTRIBUTES: dict[str, type[fof.Field]] = {BOX_ID: fof.StringField, AGREEMENT: fof.FloatField}
+"""What each detection carries of the box it was made of."""
 
 LOW_AGREEMENT = 0.5
 """IoU of a box and its mask's box below which the mask is another thing than what was boxed, or a
@@ -75,6 +78,7 @@ class BoxesReport(SegmentReport):
         return "\n".join([head, *lines])
 
 
+@needs_database
 def boxes_to_masks(
     samples: foc.SampleCollection,
     box_field: str,
@@ -122,7 +126,7 @@ def boxes_to_masks(
     check_whole_images(samples, "making masks of boxes")
     dataset = samples._root_dataset
     label_field_type(samples, box_field, (fol.Detections,))
-    check_new_field(dataset, mask_field)
+    check_new_predictions(dataset, mask_field, ATTRIBUTES)
     if mask_field == box_field:
         raise InputError(
             f"boxes and masks are both {box_field!r}. Pass another `mask_field`; the boxes stay."
@@ -135,7 +139,7 @@ def boxes_to_masks(
 
     def compute(sample_id: str, image: UInt8[np.ndarray, "H W 3"]) -> fol.Detections:
         """A sample's boxes with masks, those that have none yet."""
-        boxes, known = samples[sample_id][box_field], done.get(sample_id, [])
+        boxes, known = _boxes(samples, sample_id, box_field), done.get(sample_id, [])
         new = [box for box in (boxes.detections if boxes else []) if box.id not in known]
         masks = _with_masks(new, image, segmenter, record.key)
         masks[DONE] = [*known, *(box.id for box in new)]
@@ -153,7 +157,7 @@ def boxes_to_masks(
         paths,
         prefetch_loader(image_reading(samples).read),
         compute,
-        attributes={"box_id": fof.StringField, AGREEMENT: fof.FloatField},
+        attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed, add=True),
         chunk_size=chunk_size,
         progress=progress,
@@ -164,18 +168,33 @@ def boxes_to_masks(
     return BoxesReport(**counted, agreement=agreement, low=low)
 
 
+def _boxes(samples: foc.SampleCollection, sample_id: str, box_field: str) -> fol.Detections | None:
+    """The boxes of a sample, as they are now.
+
+    Raises:
+        InputError: it is not there any more, or the field is not.
+    """
+    try:
+        boxes: fol.Detections | None = samples[sample_id][box_field]
+    except KeyError as error:
+        raise InputError(
+            f"the sample, or its field {box_field!r}, was deleted or left the view meanwhile"
+        ) from error
+    return boxes
+
+
 def _finished_boxes(dataset: fo.Dataset, mask_field: str, run: str) -> dict[str, list[str]]:
     """Ids of the boxes that a run has made masks of, by sample id; masks that somebody deleted
     since count. Of all samples: a view may show fewer boxes now than then."""
     root = f"{mask_field}.detections"
     rows = dataset._sample_collection.find(
-        {f"{mask_field}.run": run}, {f"{mask_field}.{DONE}": 1, f"{root}.box_id": 1}
+        {f"{mask_field}.run": run}, {f"{mask_field}.{DONE}": 1, f"{root}.{BOX_ID}": 1}
     )
     found = {}
     for row in rows:
         value = row[mask_field]
         # Runs of earlier versions kept no list.
-        made = [label.get("box_id") for label in value.get("detections") or ()]
+        made = [label.get(BOX_ID) for label in value.get("detections") or ()]
         found[str(row["_id"])] = value.get(DONE) or [box for box in made if box is not None]
     return found
 
@@ -222,7 +241,7 @@ def _copy(box: fol.Detection, made: BoxMask | None, run: str) -> fol.Detection:
         exact = fol.Detection.from_mask(made.mask)
         copy.bounding_box, copy.mask = exact.bounding_box, exact.mask
         copy[AGREEMENT] = made.agreement
-    copy["box_id"], copy["run"] = box.id, run
+    copy[BOX_ID], copy["run"] = box.id, run
     # Of a box that is itself a prediction: the copy's own are still to come.
     for name in (DIGEST, PROPOSAL):
         if copy.get_attribute_value(name, None) is not None:

@@ -10,7 +10,9 @@ from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import MatchSettings, check_stored_mode
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES
-from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
+from fiftyone_ntt.dataset.labels.fields import check_whole_images
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.runs.segmentation import segmentation_record
@@ -22,6 +24,7 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
 
 
+@needs_database
 def relabel(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -69,7 +72,7 @@ def relabel(
     check_whole_images(samples, "relabelling")
     known_mode = check_stored_mode(mode)
     dataset = samples._root_dataset
-    check_new_field(dataset, label_field)
+    check_new_predictions(dataset, label_field, ATTRIBUTES)
     bank = resolve_bank(dataset, bank)
     proposals = resolve_store(store)
     if proposals is None:

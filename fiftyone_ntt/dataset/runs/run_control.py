@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import fiftyone.core.collections as foc
 
+from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.leases import Holder, Lease, Request, ask, free, holders
 from fiftyone_ntt.errors import InputError
 
@@ -55,6 +56,7 @@ class RunControl:
         return request
 
 
+@needs_database
 def pause_run(samples: foc.SampleCollection, run: str) -> None:
     """Make a run wait after its current image, in whichever process it goes on.
 
@@ -76,6 +78,7 @@ def pause_run(samples: foc.SampleCollection, run: str) -> None:
     _ask(samples, run, "pause")
 
 
+@needs_database
 def resume_run(samples: foc.SampleCollection, run: str) -> None:
     """Let a paused run go on.
 
@@ -93,6 +96,7 @@ def resume_run(samples: foc.SampleCollection, run: str) -> None:
     _ask(samples, run, None)
 
 
+@needs_database
 def cancel_run(samples: foc.SampleCollection, run: str) -> None:
     """End a run after its current image; or free the field that a dead one still holds.
 

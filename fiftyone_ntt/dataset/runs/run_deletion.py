@@ -8,6 +8,8 @@ from typing import Any
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_writable
 from fiftyone_ntt.dataset.labels.prediction_writing import (
     Kept,
     describe_kept,
@@ -23,6 +25,7 @@ _METHODS = ("ntt_segment", "ntt_boxes_to_masks")
 """Not imported from their modules: those need torch, and this does not."""
 
 
+@needs_database
 def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, Any]]:
     """The runs that wrote detections, by key: their `field`, `status`, `bank` and time of update.
 
@@ -68,6 +71,7 @@ class DeletionReport:
         return ", ".join([deleted + describe_unknown(self.unknown), *describe_kept(0, self.kept)])
 
 
+@needs_database
 def delete_run_predictions(
     samples: foc.SampleCollection, run: str, *, replace_reviewed: bool = False
 ) -> DeletionReport:
@@ -82,7 +86,7 @@ def delete_run_predictions(
         replace_reviewed: also delete those that somebody tagged or edited.
 
     Raises:
-        InputError: no such run, or a run holds the field.
+        InputError: no such run, a run holds the field, or the field is read-only.
 
     Example:
         >>> [run] = ntt.list_prediction_runs(dataset)
@@ -99,8 +103,12 @@ def delete_run_predictions(
         raise InputError(f"dataset {dataset.name!r} has no run {run!r} of predictions. {known}")
     field, tally = runs[run]["field"], Kept()
     with hold_field(dataset, field, f"deletion of {run}"):
+        refresh(dataset)
+        check_writable(dataset, field)
         document = run_document(dataset, run)
-        change = begin_change(dataset, field, "deletion", run=run, run_document=document)
+        change = begin_change(
+            dataset, field, "deletion", run=run, run_document=document, resume=True
+        )
         # The field may have been deleted by hand in the meantime; then the run is all there is.
         if dataset.get_field(field) is not None:
             tally = remove_predictions(dataset, field, run, replace_reviewed, change)

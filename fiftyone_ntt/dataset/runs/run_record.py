@@ -9,11 +9,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 import fiftyone as fo
-import fiftyone.core.labels as fol
-from pymongo.errors import ConnectionFailure
 
-from fiftyone_ntt.dataset.labels.fields import label_field_type
-from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING
+from fiftyone_ntt.dataset.labels.names import check_still_there
+from fiftyone_ntt.dataset.work.refreshing import forget_refreshed, refresh
 from fiftyone_ntt.dataset.work.stored_runs import record_run
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.run_identity import ingredients_hash
@@ -48,21 +47,8 @@ class RunRecord:
         return f"ntt_{self.field}_{ingredients_hash(dict(self.ingredients))[:8]}"
 
     def check_field(self) -> None:
-        """Check that the field written to is still there, whichever process may have deleted it.
-
-        Writing on would leave detections that no schema knows and nobody sees.
-
-        Raises:
-            InputError: it was deleted, or holds something else by now; or the dataset is gone.
-        """
-        refresh(self.dataset)
-        found = self.dataset.get_field(self.field)
-        if found is None:
-            raise InputError(
-                f"field {self.field!r} was deleted while run {self.key} was writing to it, so the "
-                "run stopped. Nothing else was touched; run it again to compute its images anew."
-            )
-        label_field_type(self.dataset, self.field, (fol.Detections,))
+        """Check that the field written to is still there; see `check_still_there`."""
+        check_still_there(self.dataset, self.field, f"run {self.key}")
 
     @contextmanager
     def running(
@@ -78,7 +64,7 @@ class RunRecord:
         self._update(RUNNING)
         try:
             yield
-        except ConnectionFailure:
+        except NOT_ANSWERING:
             raise  # nothing can be noted, and trying takes half a minute
         except BaseException as error:
             reason = str(error) or type(error).__name__
@@ -114,8 +100,16 @@ class RunRecord:
         tally: tuple[int, dict[str, str]] = (0, {}),
         reason: str | None = None,
     ) -> None:
+        try:
+            self._write(status, *tally, reason)
+        except InputError:
+            raise
+        except ValueError:  # it was deleted at this very moment
+            forget_refreshed()
+            self._write(status, *tally, reason)
+
+    def _write(self, status: str, done: int, failures: dict[str, str], reason: str | None) -> None:
         refresh(self.dataset)
-        done, failures = tally
         counts = {"done": done, "failed": len(failures), "reason": reason}
         values = {"failures": failures} if failures else None
         record_run(self.dataset, self.key, self._config(status, **counts), values)

@@ -10,19 +10,19 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import fiftyone as fo
 import fiftyone.core.labels as fol
 from bson import ObjectId
-from pymongo.errors import ConnectionFailure
 
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
 from fiftyone_ntt.dataset.labels.detections import Document
 from fiftyone_ntt.dataset.labels.fields import declare_detections
+from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, told_if_gone
+from fiftyone_ntt.dataset.labels.names import check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import (
     Kept,
     WritePolicy,
@@ -36,7 +36,7 @@ from fiftyone_ntt.dataset.runs.run_control import RunControl
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work.leases import hold_field
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
-from fiftyone_ntt.errors import DatabaseError, InputError, NttError
+from fiftyone_ntt.errors import InputError, NttError
 
 logger = logging.getLogger(__name__)
 
@@ -173,8 +173,8 @@ def run_over_images(
 
     Raises:
         InputError: another run holds the field; or a sample holds detections of another origin and
-            the policy leaves them: raised before any work. Or the field is deleted meanwhile;
-            raised at the next write.
+            the policy leaves them: raised before any work. Or the field or the dataset is deleted
+            meanwhile; raised at the next write.
         DatabaseError: the database does not answer any more.
     """
     start = time.monotonic()
@@ -186,9 +186,11 @@ def run_over_images(
     tally, cancelled = _Tally(), False
     if ids:
         with (
-            _database_errors(record),
+            told_if_gone(record.dataset),
             hold_field(record.dataset, record.field, record.key) as lease,
         ):
+            # Loading models takes long enough for somebody to have put something there.
+            check_new_predictions(record.dataset, record.field, attributes)
             pending = _pending_images(record, ids, paths, policy, again)
             tally.skipped = len(ids) - len(pending)
             new = declare_detections(record.dataset, record.field, attributes)
@@ -218,22 +220,13 @@ def run_over_images(
     )
 
 
-@contextmanager
-def _database_errors(record: RunRecord) -> Iterator[None]:
-    try:
-        yield
-    except ConnectionFailure as error:
-        raise DatabaseError(
-            f"FiftyOne's database does not answer any more: {error}. What run {record.key} had "
-            "finished by its last write is kept; start the database and make the same call again."
-        ) from error
-
-
 def _begin(record: RunRecord, new: bool, pending: Sequence[object]) -> Change | None:
     """The change to undo; None where nothing is to do."""
     if not pending:
         return None
-    return begin_change(record.dataset, record.field, "run", run=record.key, created=new)
+    return begin_change(
+        record.dataset, record.field, "run", run=record.key, created=new, resume=True
+    )
 
 
 def _pending_images(
@@ -314,13 +307,13 @@ class _Writing:
         self.record.check_field()
         try:
             self._write(chunk)
-        except ConnectionFailure:
+        except NOT_ANSWERING:
             raise
         except Exception:
             for sample_id, document in chunk.items():
                 try:
                     self._write({sample_id: document})
-                except ConnectionFailure:
+                except NOT_ANSWERING:
                     raise
                 except Exception as error:
                     reason = f"its detections cannot be stored: {failure_reason(error)}"
@@ -346,6 +339,7 @@ def _compute_and_write(
     compute: Callable[[str, Loaded], fol.Detections | Document],
     progress: Progress,
 ) -> None:
+    answering = True
     try:
         with progress_steps(len(pending), progress) as advance:
             ready = load([path for _, path in pending])
@@ -354,14 +348,20 @@ def _compute_and_write(
                     break
                 try:
                     detections = compute(sample_id, loaded.result())
+                except NOT_ANSWERING:
+                    raise
                 except Exception as error:
                     writing.tally.failures[sample_id] = failure_reason(error)
                     logger.debug("sample %s failed", sample_id, exc_info=True)
                 else:
                     writing.add(sample_id, detections)
                 advance()
+    except NOT_ANSWERING:
+        answering = False
+        raise
     finally:
-        writing.flush()
+        if answering:
+            writing.flush()
 
 
 def _reverted(writing: _Writing) -> int:

@@ -11,7 +11,9 @@ from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, Document, match_document
-from fiftyone_ntt.dataset.labels.fields import check_new_field, check_whole_images
+from fiftyone_ntt.dataset.labels.fields import check_whole_images
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
@@ -27,6 +29,7 @@ METHOD = "ntt_segment"
 """What marks a custom run as a segmentation: `dataset.list_runs(method=METHOD)`."""
 
 
+@needs_database
 def segment(
     samples: foc.SampleCollection,
     bank: MemoryBank | str,
@@ -90,7 +93,7 @@ def segment(
     """
     check_whole_images(samples, "segmenting")
     dataset = samples._root_dataset
-    check_new_field(dataset, label_field)
+    check_new_predictions(dataset, label_field, ATTRIBUTES)
     bank = resolve_bank(dataset, bank)
     chosen = models_of_bank(bank, models, device)
     pipeline = Pipeline(

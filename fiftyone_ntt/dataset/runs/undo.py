@@ -14,6 +14,8 @@ from bson import ObjectId
 from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
 from fiftyone_ntt.dataset.labels.coco_labels import ID, other_imports, restore_described
 from fiftyone_ntt.dataset.labels.digests import document_digest
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
 from fiftyone_ntt.dataset.labels.ownership import owner_of
 from fiftyone_ntt.dataset.labels.prediction_writing import samples_of_run, was_moved
 from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, restore_tags, rewrite_field
@@ -77,6 +79,7 @@ class UndoReport:
         return text + (f", {self.kept} later changes of yours kept" if self.kept else "")
 
 
+@needs_database
 def history(samples: foc.SampleCollection, label_field: str | None = None) -> list[HistoryEntry]:
     """The changes of labels that `undo` can take back, the newest first.
 
@@ -95,6 +98,7 @@ def history(samples: foc.SampleCollection, label_field: str | None = None) -> li
     return [_entry(change) for change in changes_of(samples._root_dataset, label_field)]
 
 
+@needs_database
 def undo(
     samples: foc.SampleCollection, label_field: str | None = None, *, dry_run: bool = False
 ) -> UndoReport:
@@ -110,7 +114,7 @@ def undo(
         dry_run: only say what would be taken back and kept.
 
     Raises:
-        InputError: there is nothing to take back, or a run holds the field.
+        InputError: there is nothing to take back, a run holds the field, or it is read-only.
 
     Example:
         >>> [run] = ntt.list_prediction_runs(dataset)
@@ -131,6 +135,8 @@ def undo(
     if dry_run:
         return UndoReport(entry, *_take_back(dataset, change, dry_run=True))
     with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
+        refresh(dataset)
+        check_writable(dataset, change.field, *(["tags"] if change.tag else []))
         undone = _take_back(dataset, change)
         _record_back(dataset, change)
         if change.described is not None and not undone[1]:
@@ -148,10 +154,13 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
     """How many samples hold what they held before, and how many later changes stay."""
     if change.tag:
         return restore_tags(dataset, change.field, change.entries(), dry_run=dry_run)
-    ids = change.samples()
     total = kept = 0
+    if dataset.get_field(change.field) is None:
+        return total, kept  # somebody deleted it since, and so it stays
+    ids = change.samples()
     ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)
     for start in range(0, len(ids), 100):
+        check_still_there(dataset, change.field, "undo")
         entries = {row["sample"]: row for row in change.entries(ids[start : start + 100])}
         counts: dict[ObjectId, int] = {}
 
@@ -162,7 +171,7 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
             rewrite, counts[held.sample_id] = restored(held, entry, change)
             if dry_run:
                 return None
-            if ids_serve_others:
+            if rewrite is None or ids_serve_others:
                 return rewrite
             return replace(rewrite, others=entry.get("others", {}))
 
@@ -173,7 +182,7 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
     return total, kept
 
 
-def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite, int]:
+def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite | None, int]:
     """What a sample shall hold again, and how many later changes of its labels stay.
 
     Args:
@@ -182,6 +191,8 @@ def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite, int]
         change: that is taken back.
     """
     before: Document | None = entry["value"]
+    if held.value == before:  # an undo that was interrupted came this far
+        return (None if held.absent == entry["absent"] else Rewrite(None, absent=True)), 0
     old = {} if before is None else {label["_id"]: label for label in before["detections"]}
     now = {label["_id"]: label for label in held.labels}
     removed = set(entry["removed"])

@@ -21,9 +21,9 @@ import fiftyone.core.odm as foo
 import psutil
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import DatabaseError, InputError
 
 LIFETIME = 30.0
 """Seconds after its last heartbeat until a lease is anybody's."""
@@ -77,12 +77,14 @@ class Lease:
         name: of the field.
         run: that holds it.
         token: what tells this lease from others of the same run.
+        key: of its document. Kept, for a dataset that is deleted meanwhile tells no id any more.
     """
 
     dataset: fo.Dataset
     name: str
     run: str
     token: str
+    key: str
 
     def beat(self) -> Request | None:
         """Show that the run is alive; returns what it was asked to do meanwhile.
@@ -91,7 +93,7 @@ class Lease:
             LeaseLost: another run took the field over.
         """
         found = _leases().find_one_and_update(
-            {"_id": _key(self.dataset, self.name), "token": self.token},
+            {"_id": self.key, "token": self.token},
             [{"$set": {"beat": "$$NOW"}}],
         )
         if found is None:
@@ -111,18 +113,29 @@ def hold_field(dataset: fo.Dataset, name: str, run: str) -> Iterator[Lease]:
     Raises:
         InputError: another run holds it, or the same run in another call; says which, since when,
             and what to do.
+        pymongo.errors.PyMongoError: the database does not answer.
     """
-    lease = Lease(dataset, name, run, uuid4().hex)
-    _acquire(lease)
+    lease = Lease(dataset, name, run, uuid4().hex, _key(dataset, name))
+    _held_here.add(lease.token)
     ended = threading.Event()
-    heart = threading.Thread(target=_keep_alive, args=(lease, ended), daemon=True)
-    heart.start()
+    answering = True
     try:
+        _acquire(lease)
+        # Not joined: it may be waiting for a database that does not answer.
+        threading.Thread(target=_keep_alive, args=(lease, ended), daemon=True).start()
         yield lease
+    except (ConnectionFailure, DatabaseError):
+        answering = False
+        raise
     finally:
         ended.set()
-        heart.join()
-        _leases().delete_one({"_id": _key(dataset, name), "token": lease.token})
+        _held_here.discard(lease.token)
+        if answering:
+            _leases().delete_one({"_id": lease.key, "token": lease.token})
+
+
+_held_here: set[str] = set()
+"""Tokens of the leases that this process works under."""
 
 
 def holder_of(dataset: fo.Dataset, name: str) -> Holder | None:
@@ -155,7 +168,6 @@ def free(dataset: fo.Dataset, name: str, token: str) -> None:
 
 
 def _acquire(lease: Lease) -> None:
-    key = _key(lease.dataset, lease.name)
     holder = holder_of(lease.dataset, lease.name)
     if holder is not None and not holder.alive:
         free(lease.dataset, lease.name, holder.token)
@@ -175,9 +187,9 @@ def _acquire(lease: Lease) -> None:
     is_free = {"$lt": [{"$ifNull": ["$beat", datetime.min]}, silent]}
     # One atomic operation: takes a free or a dead one's field, and leaves a living one's as it is.
     taken = {name: {"$cond": [is_free, value, f"${name}"]} for name, value in values.items()}
-    found = _upsert(key, [{"$set": taken}])
+    found = _upsert(lease.key, [{"$set": taken}])
     if found["token"] != lease.token:
-        raise InputError(_refusal(lease))
+        raise InputError(_refusal(lease, found["run"]))
 
 
 def _upsert(key: str, update: list[dict[str, Any]]) -> dict[str, Any]:
@@ -188,12 +200,13 @@ def _upsert(key: str, update: list[dict[str, Any]]) -> dict[str, Any]:
         return _leases().find_one_and_update({"_id": key}, update, **options)
 
 
-def _refusal(lease: Lease) -> str:
+def _refusal(lease: Lease, run: str) -> str:
+    """Why a field cannot be held; the run that holds it may have ended since."""
     holder = holder_of(lease.dataset, lease.name)
     return (
         f"field {lease.name!r} of {lease.dataset.name!r} is being written to by "
-        f"{holder or 'another run'}. Wait for it, stop it with `cancel_run(dataset, "
-        f"{holder.run if holder else '...'!r})`, or pass another field. A run that died holds its "
+        f"{holder or f'run {run}'}. Wait for it, stop it with `cancel_run(dataset, "
+        f"{holder.run if holder else run!r})`, or pass another field. A run that died holds its "
         f"field for {LIFETIME:.0f} s; `cancel_run` frees it at once."
     )
 
@@ -222,13 +235,17 @@ def _holder(row: dict[str, Any]) -> Holder:
 
 
 def _ended_here(row: dict[str, Any]) -> bool:
-    """Whether a process of this machine is known to have ended."""
+    """Whether a process of this machine is known to have ended, or this one that work of its: where
+    the database broke down it could not give the field back."""
     if row["host"] != socket.gethostname():
         return False
     try:
         process = psutil.Process(row["pid"])
-        reused = process.create_time() != row["process_started"]
-        return bool(reused or process.status() == psutil.STATUS_ZOMBIE)
+        if process.create_time() != row["process_started"]:
+            return True  # another one of the same number
+        if row["pid"] == os.getpid():
+            return row["token"] not in _held_here
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 

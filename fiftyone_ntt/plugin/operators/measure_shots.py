@@ -50,8 +50,9 @@ class MeasureShots(NttOperator):
         )
         form.integer("draws", "Draws of each", 3, low=1, description="Their spread is shown")
         name = form.text("name", "Name", "shots", description="Under which the curve is kept")
-        if name and not name.isidentifier():
-            form.reject("name", "use letters, digits and underscores, not starting with a digit.")
+        problem = ntt.shots_curve_name_problem(form.ctx.dataset, name) if name else None
+        if problem is not None:
+            form.reject("name", problem)
         form.flag("overwrite", "Replace another curve of this name")
         form.integer(
             "points_per_side", "Points per side", 32, low=1, description="Fewer are quicker"

@@ -12,6 +12,7 @@ from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
+from fiftyone_ntt.plugin.shared.sources import choose_new_tag
 from fiftyone_ntt.plugin.shared.streaming import Step
 
 
@@ -32,7 +33,7 @@ class SampleReferences(NttOperator):
         field = form.label_field("label_field", "Labels", prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
         form.integer("seed", "Seed", 33, description="The same seed draws the same references")
-        form.text("tag", "Tag", "reference", description="Put on the labels and their samples")
+        choose_new_tag(form, field)
         form.integer("min_size", "Least width and height", 32, description="Pixels")
         form.integer("border", "Least distance from the image's border", 10, description="Pixels")
         form.flag("overwrite", "First remove the tag from everything else in this field")

@@ -14,7 +14,12 @@ from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
-from fiftyone_ntt.plugin.shared.sources import selected_ids, source_counts, source_samples
+from fiftyone_ntt.plugin.shared.sources import (
+    choose_new_tag,
+    selected_ids,
+    source_counts,
+    source_samples,
+)
 from fiftyone_ntt.plugin.shared.streaming import Step
 
 _KINDS = (fol.Detections, fol.Polylines)
@@ -38,7 +43,7 @@ class TagReferences(NttOperator):
         picked = [row["field"] for row in ctx.selected_labels or []]
         prefer = picked[0] if picked else "ground_truth"
         field = form.label_field("label_field", "Labels", _KINDS, prefer=prefer)
-        form.text("tag", "Tag", "reference", description="Put on the labels and their samples")
+        choose_new_tag(form, field)
         if not picked and not ctx.selected:
             form.stop("nothing", "Nothing is selected", NOTHING)
         elif field is not None:

@@ -10,6 +10,7 @@ import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
 
+import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 
 
@@ -153,11 +154,6 @@ def field_problem(
     dataset: foc.SampleCollection, name: str, taken_by: str | None = None
 ) -> str | None:
     """Why detections cannot be written to a field of this name, or None."""
-    if not name.isidentifier():
-        return "use letters, digits and underscores, not starting with a digit."
     if name == taken_by:
         return f"{name!r} is the field that is read. Choose another name."
-    field = dataset.get_field(name)
-    if field is not None and name not in label_fields(dataset, (fol.Detections,)):
-        return f"{name!r} holds something else than detections. Choose another name."
-    return None
+    return ntt.output_field_problem(dataset, name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import fiftyone.core.collections as foc
 
+import fiftyone_ntt as ntt
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import label_tags, labels_path, once_per_prompt, sample_tags
@@ -19,6 +20,14 @@ SELECTED_SAMPLES, SELECTED_LABELS = "selected_samples", "selected_labels"
 USUAL_TAG = "reference"
 _AT = "@"
 """Between a label's and its sample's id, see `fiftyone_ntt.build_memory_bank`."""
+
+
+def choose_new_tag(form: Form, field: str | None) -> None:
+    """The tag that labels of a field, and their samples, are to get."""
+    tag = form.text("tag", "Tag", USUAL_TAG, description="Put on the labels and their samples")
+    problem = ntt.tag_problem(form.ctx.dataset, tag, field) if tag and field else None
+    if problem is not None:
+        form.reject("tag", problem)
 
 
 def choose_source(form: Form, field: str) -> tuple[str | None, str | None]:

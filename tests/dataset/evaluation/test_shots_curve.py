@@ -124,7 +124,7 @@ def test_a_class_that_no_target_shows_competes_without_a_score(views: Any) -> No
         ({"shots": ()}, r"shots are \[\]"),
         ({"shots": (0,)}, r"shots are \[0\]"),
         ({"seeds": ()}, r"seeds \[\]"),
-        ({"name": "a-b"}, "not a valid key"),
+        ({"name": "a-b"}, "cannot be the name of a curve"),
     ],
 )
 def test_refusals(views: Any, options: dict[str, Any], message: str) -> None:

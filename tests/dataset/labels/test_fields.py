@@ -7,7 +7,7 @@ from pathlib import Path
 import fiftyone as fo
 import pytest
 
-from fiftyone_ntt.dataset.labels.fields import check_new_field
+from fiftyone_ntt.dataset.labels.names import check_new_field
 from fiftyone_ntt.errors import InputError
 from tests.dataset.work.test_refreshing import store_fields, stored_fields
 

@@ -124,7 +124,7 @@ def test_masks_that_were_there_have_no_agreement(boxes):
         ({"box_field": "nothing"}, "no field 'nothing'"),
         ({"mask_field": "boxes"}, "both 'boxes'"),
         ({"mask_field": "ground_truth"}, "already holds detections.*overwrite=True"),
-        ({"mask_field": "filepath"}, "holds StringField"),
+        ({"mask_field": "filepath"}, "FiftyOne keeps that name for itself"),
     ],
 )
 def test_errors(boxes, options, message):

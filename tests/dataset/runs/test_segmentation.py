@@ -313,7 +313,7 @@ def other_field(scenes: fo.Dataset) -> None:
     ("change", "error", "message"),
     [
         ({"label_field": "kind"}, InputError, "'kind' .* holds Classification.*new field"),
-        ({"label_field": "filepath"}, InputError, "'filepath' .* holds StringField"),
+        ({"label_field": "filepath"}, InputError, "'filepath' cannot name a field: FiftyOne keeps"),
         ({"label_field": "a.b"}, InputError, "'a.b' cannot name a field"),
         ({"bank": "boats"}, InputError, "no memory bank 'boats'. Pass one of: 'colours'"),
         ({"models": colour_models(encoder="other:2")}, ModelError, "colour-encoder:1.*other:2"),
