@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
+from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.geometry import box_iou, squash
 from fiftyone_ntt.core.interfaces import Segmenter
 from fiftyone_ntt.core.logit_masks import LogitMasks
-from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.core.rle import RLE, decode_mask, encode_crop, rle_boxes
 from fiftyone_ntt.core.windows import Box
 
 _BOXES_PER_BATCH = 64
@@ -24,12 +25,13 @@ class BoxMask:
     """What became of a box.
 
     Attributes:
-        mask: at image size, never empty.
+        rle: run lengths at image size, never empty: of hundreds of masks of a large photo, all as
+            pixels would fill the memory.
         agreement: IoU of the given box, as far as it lies in the image, and the box around the mask
             that the segmenter drew: 1 where it fills the box, 0 where it drew nothing.
     """
 
-    mask: Bool[np.ndarray, "H W"]
+    rle: RLE
     agreement: float
 
 
@@ -46,7 +48,7 @@ def mask_from_box(
     Returns:
         Never empty.
     """
-    return masks_from_boxes(image, [box], segmenter)[0].mask
+    return decode_mask(masks_from_boxes(image, [box], segmenter)[0].rle)
 
 
 def masks_from_boxes(
@@ -60,33 +62,29 @@ def masks_from_boxes(
     scale = torch.tensor([segmenter.side / size[1], segmenter.side / size[0]]).repeat(2)
     square = squash(image, segmenter.side, segmenter.device)
     embedding = segmenter.embed(square[None])[0]
-    masks = [
-        decode_mask(rle)
+    rles = [
+        rle
         for prompts in (corners * scale).to(segmenter.device).split(_BOXES_PER_BATCH)
         for rle in LogitMasks(segmenter.decode_boxes(embedding, prompts)[0], size)
     ]
-    return [
-        BoxMask(mask, _box_agreement(mask, box))
-        if mask.any()
-        else BoxMask(_filled_box(box, size), 0.0)
-        for mask, box in zip(masks, boxes, strict=True)
-    ]
+    return [_box_mask(rle, box, size) for rle, box in zip(rles, boxes, strict=True)]
 
 
-def _box_agreement(mask: Bool[np.ndarray, "H W"], box: Box) -> float:
-    """IoU of a box, as far as it lies in the image, and the box around a mask."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    drawn = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]], dtype=np.float64)
-    height, width = mask.shape
+def _box_mask(rle: RLE, box: Box, size: tuple[int, int]) -> BoxMask:
+    """What the segmenter drew; where that is nothing, the box."""
+    if not coco_mask.area(rle):
+        return BoxMask(_filled_box(box, size), 0.0)
+    x1, y1, x2, y2 = rle_boxes([rle])[0].tolist()
+    drawn = np.array([[x1, y1, x2 + 1, y2 + 1]], dtype=np.float64)
     corners = np.array([[box[0], box[1], box[0] + box[2], box[1] + box[3]]], dtype=np.float64)
-    given = np.clip(corners, 0, (width, height, width, height))
-    return float(box_iou(drawn, given)[0, 0])
+    given = np.clip(corners, 0, (size[1], size[0], size[1], size[0]))
+    return BoxMask(rle, float(box_iou(drawn, given)[0, 0]))
 
 
-def _filled_box(box: Box, size: tuple[int, int]) -> Bool[np.ndarray, "{size[0]} {size[1]}"]:
+def _filled_box(box: Box, size: tuple[int, int]) -> RLE:
     """A box as a mask of at least one pixel."""
     x, y, width, height = box
     left, top = (min(max(int(low), 0), limit - 1) for low, limit in ((x, size[1]), (y, size[0])))
-    area = np.zeros(size, dtype=bool)
-    area[top : max(round(y + height), top + 1), left : max(round(x + width), left + 1)] = True
-    return area
+    right = min(max(round(x + width), left + 1), size[1])
+    bottom = min(max(round(y + height), top + 1), size[0])
+    return encode_crop(np.ones((bottom - top, right - left), dtype=bool), (top, left), size)

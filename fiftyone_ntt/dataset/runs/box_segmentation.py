@@ -17,7 +17,8 @@ from fiftyone import ViewField as F
 from jaxtyping import UInt8
 
 from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
-from fiftyone_ntt.dataset.labels.detections import PROPOSAL
+from fiftyone_ntt.core.rle import decode_crops, rle_boxes
+from fiftyone_ntt.dataset.labels.detections import PROPOSAL, Document
 from fiftyone_ntt.dataset.labels.digests import DIGEST
 from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.gone import needs_database
@@ -137,13 +138,15 @@ def boxes_to_masks(
 
     done = _finished_boxes(dataset, mask_field, record.key)
 
-    def compute(sample_id: str, image: UInt8[np.ndarray, "H W 3"]) -> fol.Detections:
+    def compute(sample_id: str, image: UInt8[np.ndarray, "H W 3"]) -> Document:
         """A sample's boxes with masks, those that have none yet."""
         boxes, known = _boxes(samples, sample_id, box_field), done.get(sample_id, [])
         new = [box for box in (boxes.detections if boxes else []) if box.id not in known]
-        masks = _with_masks(new, image, segmenter, record.key)
-        masks[DONE] = [*known, *(box.id for box in new)]
-        return masks
+        return {
+            "_cls": "Detections",
+            "detections": _with_masks(new, image, segmenter, record.key),
+            DONE: [*known, *(box.id for box in new)],
+        }
 
     ids, paths, box_ids = samples.values(["id", "filepath", f"{box_field}.detections.id"])
     again = [
@@ -225,21 +228,25 @@ def _agreements(
 
 def _with_masks(
     boxes: list[fol.Detection], image: UInt8[np.ndarray, "H W 3"], segmenter: Any, run: str
-) -> fol.Detections:
+) -> list[Document]:
+    """Copies of the boxes with masks, each packed before the next is drawn."""
     bare = [box for box in boxes if not box.has_mask]
     size = (image.shape[0], image.shape[1])
     areas = [pixel_box(box.bounding_box, size) for box in bare]
     masks = masks_from_boxes(image, areas, segmenter)
     made = {box.id: mask for box, mask in zip(bare, masks, strict=True)}
-    return fol.Detections(detections=[_copy(box, made.get(box.id), run) for box in boxes])
+    return [dict(_copy(box, made.get(box.id), run).to_mongo()) for box in boxes]
 
 
 def _copy(box: fol.Detection, made: BoxMask | None, run: str) -> fol.Detection:
     """The box's detection with a mask, under an id of its own."""
     copy = box.copy()
     if made is not None:
-        exact = fol.Detection.from_mask(made.mask)
-        copy.bounding_box, copy.mask = exact.bounding_box, exact.mask
+        height, width = made.rle["size"]
+        corners = rle_boxes([made.rle])
+        [copy.mask] = decode_crops([made.rle], corners)
+        (x, y), (h, w) = corners[0, :2].tolist(), copy.mask.shape
+        copy.bounding_box = [x / width, y / height, w / width, h / height]
         copy[AGREEMENT] = made.agreement
     copy[BOX_ID], copy["run"] = box.id, run
     # Of a box that is itself a prediction: the copy's own are still to come.

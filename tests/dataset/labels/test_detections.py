@@ -80,13 +80,3 @@ def test_the_document_is_the_one_fiftyone_stores(bank: MemoryBank) -> None:
 
 def test_no_instance(bank: MemoryBank) -> None:
     assert match_detections(match_of([]), bank, SIZE).detections == []
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (1000, 1000), (99999, 1)])
-def test_every_shape_of_mask_is_an_npy_file(shape: tuple[int, int]) -> None:
-    from fiftyone_ntt.dataset.labels.detections import _mask_bytes
-
-    mask = np.random.default_rng(0).random(shape) > 0.5
-    content = zlib.decompress(_mask_bytes(mask))
-    assert content.index(b"\n") % 64 == 63
-    np.testing.assert_array_equal(np.load(io.BytesIO(content)), mask)
