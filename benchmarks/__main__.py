@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_scale(commands.add_parser("scale", parents=[common], help="size, classes, references"))
     _add_relabel(commands.add_parser("relabel", parents=[common], help="views of stored images"))
     _add_writing(commands.add_parser("writing", parents=[common], help="predictions, safely"))
+    _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
     return parser
 
@@ -145,6 +146,16 @@ def _writing(options: argparse.Namespace) -> list[Report]:
     from benchmarks.writing import writing
 
     return [_shown(writing(32 if options.quick else options.images, options.detections))]
+
+
+def _add_labels(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=_labels)
+
+
+def _labels(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.label_memory import CASES, QUICK, label_memory
+
+    return [_shown(label_memory(QUICK if options.quick else CASES))]
 
 
 def _add_accuracy(command: argparse.ArgumentParser) -> None:

@@ -15,9 +15,9 @@ from pymongo import UpdateOne
 
 from benchmarks.report import Report, Row
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
-from fiftyone_ntt.dataset.labels.detections import _mask_bytes
 from fiftyone_ntt.dataset.labels.digests import DIGEST, content_digest
 from fiftyone_ntt.dataset.labels.fields import declare_detections
+from fiftyone_ntt.dataset.labels.mask_bytes import mask_bytes
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy, write_predictions
 from fiftyone_ntt.dataset.work.refreshing import refresh
 
@@ -95,7 +95,7 @@ def _document(crops: list[np.ndarray], digest: bool) -> Document:
     for crop in crops:
         box = [0.1, 0.1, crop.shape[1] / 640, crop.shape[0] / 480]
         label: Document = {"_id": ObjectId(), "_cls": "Detection", "attributes": {}, "tags": []}
-        label |= {"label": "boat", "bounding_box": box, "mask": _mask_bytes(crop)}
+        label |= {"label": "boat", "bounding_box": box, "mask": mask_bytes(crop)}
         label |= {"confidence": 0.5, "margin": 0.1, "nearest_reference": "a" * 24, "run": _RUN}
         labels.append(label | ({DIGEST: content_digest("boat", box, crop)} if digest else {}))
     return {"_cls": "Detections", "detections": labels, "run": _RUN}

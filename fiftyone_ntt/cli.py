@@ -17,6 +17,7 @@ from fiftyone_ntt.cli_options import add_models, command, load_chosen_models, pr
 from fiftyone_ntt.errors import NttError
 
 if TYPE_CHECKING:
+    from fiftyone_ntt.coco.findings import Findings
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.models.loading import Models
 
@@ -66,6 +67,22 @@ def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
         "--references", type=Path, required=required, help="COCO file of reference instances"
     )
     parser.add_argument("--negatives", type=Path, help="COCO file of negative references")
+    _add_skip_errors(parser)
+
+
+def _add_skip_errors(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--skip-errors", action="store_true", help="leave out and list what cannot be used"
+    )
+
+
+def _add_crowds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--crowds",
+        choices=["ignore", "objects"],
+        default="ignore",
+        help="what annotations with iscrowd = 1 are; some tools mark every mask so",
+    )
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +126,8 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, required=True, help="output of `segment`")
     parser.add_argument("--targets", type=Path, required=True, help="COCO file with ground truth")
+    _add_crowds(parser)
+    _add_skip_errors(parser)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -116,9 +135,8 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--annotations", type=Path, required=True, help="COCO file")
     parser.add_argument("--dataset", required=True, help="name of the new FiftyOne dataset")
     parser.add_argument("--field", default="ground_truth", help="of the labels")
-    parser.add_argument(
-        "--skip-errors", action="store_true", help="leave out and list what cannot be used"
-    )
+    _add_crowds(parser)
+    _add_skip_errors(parser)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -170,10 +188,13 @@ def _build(options: argparse.Namespace) -> int:
     counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
     print(f"{path}: {counts}")
     if options.sheet is not None:
-        from fiftyone_ntt.coco.reading import read_coco, references_by_class
+        from fiftyone_ntt.coco.reading import read_coco
+        from fiftyone_ntt.coco.references import references_by_class
         from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 
-        references = references_by_class(read_coco(options.references), options.images)
+        findings = _findings(options)  # what they say is printed already
+        file = read_coco(options.references, findings)
+        references = references_by_class(file, options.images, findings)
         print(save_reference_sheet(references, options.sheet))
     return 0
 
@@ -199,13 +220,16 @@ def _segment(options: argparse.Namespace) -> int:
         proposal_settings,
         match_settings,
     )
+    findings = _findings(options)
     report = segment_folder(
         options.images,
         options.targets,
         pipeline,
         options.output,
         progress=progress_bar("segmenting"),
+        findings=findings,
     )
+    _tell(findings.lines())
     done = report.images - len(report.failures)
     print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
     for reason in report.failures.values():
@@ -235,16 +259,35 @@ def _bank_from_file(options: argparse.Namespace) -> MemoryBank | None:
 def _bank_from_references(options: argparse.Namespace, models: Models) -> MemoryBank:
     from fiftyone_ntt.coco.labelling import build_bank_from_coco
 
-    bank = build_bank_from_coco(options.images, options.references, models, options.negatives)
-    for note in bank.notes:
-        print(f"fiftyone-ntt: {note}", file=sys.stderr)
+    findings = _findings(options)
+    bank = build_bank_from_coco(
+        options.images, options.references, models, options.negatives, findings
+    )
+    _tell([*findings.lines(), *bank.notes])
     return bank
+
+
+def _findings(options: argparse.Namespace) -> Findings:
+    from fiftyone_ntt.coco.findings import Findings
+
+    return Findings("skip" if options.skip_errors else "raise")
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(f"fiftyone-ntt: {line}", file=sys.stderr)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.average_precision import evaluate_results
 
-    print(evaluate_results(options.results, options.targets))
+    found = evaluate_results(
+        options.results,
+        options.targets,
+        on_error="skip" if options.skip_errors else "raise",
+        crowds=options.crowds,
+    )
+    print(found)
     return 0
 
 
@@ -257,6 +300,7 @@ def _import_coco(options: argparse.Namespace) -> int:
         options.dataset,
         options.field,
         on_error="skip" if options.skip_errors else "raise",
+        crowds=options.crowds,
     )
     print(report)
     return 0

@@ -33,3 +33,12 @@ class StoreError(NttError, OSError):
 
 class DatabaseError(NttError, ConnectionError):
     """FiftyOne's database does not answer any more."""
+
+
+def shown(value: object) -> str:
+    """A value of somebody else's file in a message, cut to a length that people read."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+_MAX_SHOWN = 80

@@ -253,9 +253,14 @@ def test_images_that_fail_give_status_3(folder: Path, capsys: pytest.CaptureFixt
     assert "image-5.png cannot be read" in output.err
 
 
+def dot(x: float, y: float) -> list[float]:
+    """A polygon of one pixel."""
+    return [x, y, x + 1, y, x + 1, y + 1, x, y + 1]
+
+
 def test_notes_of_references_are_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
-        annotation(4, 1, 7, bbox=[0, 0, 60, 40], segmentation=[[9, 9, 10, 9, 10, 10, 9, 10]]),
+        annotation(4, 1, 7, bbox=[0, 0, 60, 40], segmentation=[dot(2, 2), dot(58, 38)]),
         annotation(5, 2, 3, **rectangle(20, 10, 25, 20)),
     ]
     write(folder / "refs.json", content([1, 2], rows))

@@ -2,76 +2,98 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.coco.reading import Record, read_coco, segmentation_rle
+from fiftyone_ntt.coco.findings import Findings, OnError, Record, RecordError
+from fiftyone_ntt.coco.instances import Size, drawn, read_instance, require_near
+from fiftyone_ntt.coco.reading import Crowds, read_coco, require_some_objects
+from fiftyone_ntt.coco.result_files import read_results
 from fiftyone_ntt.coco.scorer import METRICS, RECALLS, Candidate, Scorer, Scores
+from fiftyone_ntt.core.foreign_masks import UnreadableMask, encoding_size
 from fiftyone_ntt.errors import InputError
+
+_UNKNOWN_SIZE = (2**15, 2**15)
+"""Of an image whose entry states none, with boxes alone: no border to hold them against."""
 
 
 @dataclass(frozen=True)
 class CocoScores:
     """Average precision and recall in 0..1 by name (`METRICS` and `RECALLS`).
 
-    -1 where no object of that size exists, and for masks if not every annotation has one.
+    -1 where no object of that size exists, and for masks if not every annotation and every result
+    has one.
 
     Attributes:
         masks: by mask IoU.
         boxes: by box IoU.
         class_masks: AP by mask IoU of each class that has an object, by name.
         class_boxes: AP by box IoU, likewise.
+        notes: lines about what was left out or read otherwise than it stands, and why there are no
+            figures by masks.
     """
 
     masks: dict[str, float]
     boxes: dict[str, float]
     class_masks: dict[str, float] = field(default_factory=dict)
     class_boxes: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rows = [" ".join(["      ", *(f"{name:>6}" for name in METRICS)])]
         for kind, scores in (("masks ", self.masks), ("boxes ", self.boxes)):
             rows.append(" ".join([kind, *(f"{scores[name]:6.3f}" for name in METRICS)]))
-        return "\n".join(rows)
+        return "\n".join([*rows, *self.notes])
 
 
-def evaluate_results(results: str | Path, targets: str | Path) -> CocoScores:
+def evaluate_results(
+    results: str | Path,
+    targets: str | Path,
+    *,
+    on_error: OnError = "raise",
+    crowds: Crowds = "ignore",
+) -> CocoScores:
     """Score a COCO results file against annotations.
 
     Only categories that have an annotation count, as in COCO.
 
     Args:
-        results: as written by `segment_folder`.
+        results: as written by `segment_folder`, or of another tool: boxes, masks, or both.
         targets: COCO file with annotations.
+        on_error: `"raise"` at the first record that cannot be used, or `"skip"` it.
+        crowds: `"objects"` scores crowds as objects; see `read_coco`.
 
     Raises:
-        InputError: a malformed file, no annotations, or results of images or
-            categories not in `targets`.
+        InputError: a malformed file, no annotations, or truth that is all crowds.
+        RecordError: an annotation or result that cannot be used.
     """
-    return score(*read_pair(results, targets))
+    findings = Findings(on_error, as_it_stands=True)
+    truth, predictions = read_pair(results, targets, findings, crowds=crowds)
+    found = score(truth, predictions, findings)
+    return replace(found, notes=(*found.notes, *findings.lines()))
 
 
-def read_pair(results: str | Path, targets: str | Path) -> tuple[Record, list[Record]]:
+def read_pair(
+    results: str | Path,
+    targets: str | Path,
+    findings: Findings | None = None,
+    *,
+    crowds: Crowds = "ignore",
+) -> tuple[Record, list[Record]]:
     """The truth and the predictions that `score` compares, out of their files; raises likewise."""
-    file = read_coco(targets)
+    findings = findings or Findings(as_it_stands=True)
+    file = read_coco(targets, findings, crowds=crowds)
     if not file.annotations:
         raise InputError(
             f"{targets} has no annotations to evaluate against. Pass the file that holds the "
             "ground truth."
         )
-    predictions = _read_results(Path(results))
-    for key, listed in (("image_id", file.images), ("category_id", file.categories)):
-        strangers = {row[key] for row in predictions} - set(listed)
-        if strangers:
-            raise InputError(
-                f"{results} has results of {key} {sorted(strangers)[:5]}, which {targets} does "
-                "not list. Evaluate against the targets the results were made for."
-            )
+    require_some_objects(file)
+    predictions = read_results(Path(results), file, findings)
     truth = {
         "images": list(file.images.values()),
         "categories": file.category_records,
@@ -80,42 +102,72 @@ def read_pair(results: str | Path, targets: str | Path) -> tuple[Record, list[Re
     return truth, predictions
 
 
-def score(truth: Record, predictions: list[Record]) -> CocoScores:
+def score(truth: Record, predictions: list[Record], findings: Findings | None = None) -> CocoScores:
     """Average precision of COCO results against the content of a COCO annotation file.
 
     Args:
         truth: `images`, `categories` and `annotations`; crowds are ignored regions.
         predictions: COCO results.
+        findings: told of what cannot be used; decides whether that is an error.
 
     Raises:
         InputError: a segmentation that cannot be read.
     """
-    annotations, results = prepared(truth, predictions)
-    drawn = all("segmentation" in annotation for annotation in annotations)
-    masks = _scores(truth, annotations, results, "masks") if drawn else None
+    annotations, results = prepared(truth, predictions, findings)
+    reason = _no_masks_because(annotations, results)
+    masks = None if reason else _scores(truth, annotations, results, "masks")
     boxes = _scores(truth, annotations, results, "boxes")
     return CocoScores(
         masks=masks.metrics if masks else dict.fromkeys((*METRICS, *RECALLS), -1.0),
         boxes=boxes.metrics,
         class_masks=_class_aps(masks, truth) if masks else {},
         class_boxes=_class_aps(boxes, truth),
+        notes=(reason,) if reason else (),
     )
 
 
-def prepared(truth: Record, predictions: list[Record]) -> tuple[list[Record], list[Record]]:
+def _no_masks_because(annotations: list[Record], results: list[Record]) -> str | None:
+    """Why masks cannot be scored, if they cannot."""
+    for name, rows in (("annotations", annotations), ("results", results)):
+        bare = [row for row in rows if row.get("segmentation") is None]
+        if bare:
+            first = f"image {bare[0]['image_id']}"
+            if bare[0].get("id") is not None:
+                first = f"annotation {bare[0]['id']} of {first}"
+            return (
+                f"no figures by masks: {len(bare)} of {len(rows)} {name} are boxes alone, the "
+                f"first {first}"
+            )
+    return None
+
+
+def prepared(
+    truth: Record, predictions: list[Record], findings: Findings | None = None
+) -> tuple[list[Record], list[Record]]:
     """Annotations and results with run lengths, box and crowd flag, whatever they leave out.
+
+    Run lengths are None for a box alone. What cannot be used is left out, if `findings` says so.
 
     Raises:
         InputError: a segmentation that cannot be read.
     """
-    sizes = {image["id"]: image for image in truth["images"]}
-    return (
-        [
-            _truth_row(annotation, sizes[annotation["image_id"]])
-            for annotation in truth["annotations"]
-        ],
-        [_result_row(row, index) for index, row in enumerate(predictions, start=1)],
-    )
+    findings = findings or Findings(as_it_stands=True)
+    sizes = {image["id"]: _stated_size(image) for image in truth["images"]}
+    for row in truth["annotations"]:
+        if sizes[row["image_id"]] is None:
+            sizes[row["image_id"]] = _own_size(row)
+    annotations, results = [], []
+    for row in truth["annotations"]:
+        try:
+            annotations.append(_truth_row(row, sizes[row["image_id"]], findings))
+        except RecordError as error:
+            findings.leave_out(error)
+    for index, row in enumerate(predictions, start=1):
+        try:
+            results.append(_result_row(row, index, sizes[row["image_id"]], findings))
+        except RecordError as error:
+            findings.leave_out(error)
+    return annotations, results
 
 
 def _class_aps(scores: Scores, truth: Record) -> dict[str, float]:
@@ -129,52 +181,58 @@ def _class_aps(scores: Scores, truth: Record) -> dict[str, float]:
     return found
 
 
-def _truth_row(annotation: Record, image: Record) -> Record:
+def _truth_row(annotation: Record, size: Size | None, findings: Findings) -> Record:
     """With run lengths, box, area and crowd flag, whatever the file leaves out."""
-    row = {"iscrowd": 0, **annotation}
-    if not row.get("segmentation"):
-        row.pop("segmentation", None)
-        return {"area": row["bbox"][2] * row["bbox"][3], **row}
-    name = str(annotation.get("id"))
-    rle = segmentation_rle(name, row["segmentation"], _size(name, row["segmentation"], image))
-    row["segmentation"] = rle
-    if not row.get("bbox"):
-        row["bbox"] = coco_mask.toBbox(rle).tolist()
-    return {"area": float(coco_mask.area(rle)), **row}
+    name = f"annotation {annotation.get('id')}"
+    instance = read_instance(annotation, _known(name, annotation, size), findings)
+    return {
+        **annotation,
+        "segmentation": instance.rle,
+        "bbox": instance.box,
+        "area": instance.area,
+        "iscrowd": int(instance.crowd),
+    }
 
 
-def _size(name: str, segmentation: Any, image: Record) -> tuple[int, int]:
-    if isinstance(segmentation, dict) and "size" in segmentation:
-        height, width = segmentation["size"]
-    elif "height" in image and "width" in image:
-        height, width = image["height"], image["width"]
+def _result_row(row: Record, index: int, size: Size | None, findings: Findings) -> Record:
+    name = f"result {index} (of image {row['image_id']})"
+    size = _known(name, row, size)
+    rle, box = drawn(name, row.get("segmentation"), size, findings), row.get("bbox")
+    if box:
+        require_near(name, box, size)
     else:
-        raise InputError(
-            f"annotation {name} is a polygon on image {image['id']}, whose entry lacks 'height' "
-            "and 'width'. Add them."
+        box = coco_mask.toBbox(rle).tolist()
+    if min(box[2:]) < 0:
+        raise RecordError(
+            "malformed entry",
+            f"{name} has the bbox {box}, whose width or height is negative. A bbox is [x, y, "
+            "width, height]; correct or remove it.",
         )
-    return int(height), int(width)
+    return {**row, "area": None, "iscrowd": 0, "segmentation": rle, "bbox": box}
 
 
-def _result_row(row: Record, index: int) -> Record:
-    name = f"of result {index}"
-    rle = segmentation_rle(name, row["segmentation"], _size(name, row["segmentation"], {"id": 0}))
-    return {**row, "area": None, "iscrowd": 0, "segmentation": rle}
+def _stated_size(image: Record) -> Size | None:
+    return (image["height"], image["width"]) if {"height", "width"} <= set(image) else None
 
 
-def _read_results(path: Path) -> list[Record]:
+def _own_size(row: Record) -> Size | None:
+    """The size that run lengths state, where an image's entry states none."""
+    encoding = row.get("segmentation")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        for row in content:
-            row["image_id"], row["category_id"], row["score"], row["bbox"]
-            row["segmentation"]["size"], row["segmentation"]["counts"]
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file. Check the path.") from error
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise InputError(
-            f"{path} is not a COCO results file: {error!r}. Pass the output of `segment`."
-        ) from error
-    return list(content)
+        return encoding_size(encoding) if isinstance(encoding, dict) else None
+    except UnreadableMask:
+        return None  # which drawing it says
+
+
+def _known(name: str, row: Record, size: Size | None) -> Size:
+    size = size or _own_size(row)
+    if size is None and row.get("segmentation"):
+        raise RecordError(
+            "image size",
+            f"{name} is a polygon on image {row['image_id']}, whose entry lacks 'height' and "
+            "'width'. Add them.",
+        )
+    return size or _UNKNOWN_SIZE
 
 
 def _scores(

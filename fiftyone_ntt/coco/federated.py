@@ -20,7 +20,7 @@ from jaxtyping import Float64
 from pycocotools.cocoeval import COCOeval
 
 from fiftyone_ntt.coco.average_precision import candidate, prepared
-from fiftyone_ntt.coco.reading import Record
+from fiftyone_ntt.coco.findings import Record
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR300")
 """Names of the figures, as LVIS has them."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.coco.reading import (
-    CocoFile,
-    ImageId,
-    file_reading,
-    read_coco,
-    references_by_class,
-)
+from fiftyone_ntt.coco.findings import Findings, Record
+from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco
+from fiftyone_ntt.coco.references import references_by_class
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
+from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
@@ -25,7 +23,7 @@ from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
 from fiftyone_ntt.store.journal import Journal
 from fiftyone_ntt.store.own_files import COCO_FILE
-from fiftyone_ntt.store.proposal_source import ProposalSource
+from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
 
@@ -55,6 +53,7 @@ def build_bank_from_coco(
     references: str | Path,
     models: Models,
     negatives: str | Path | None = None,
+    findings: Findings | None = None,
 ) -> MemoryBank:
     """A memory bank from COCO reference annotations.
 
@@ -63,17 +62,17 @@ def build_bank_from_coco(
         references: COCO file; each annotation is one reference of its category.
         models: encoder, and the segmenter for annotations that are boxes alone.
         negatives: COCO file of negative references of the same categories.
+        findings: told of what cannot be used, and of what is read otherwise than it stands. When
+            None, the first annotation or image that cannot be used is an error.
 
     Raises:
         InputError: a malformed file, an unreadable image, no annotations.
     """
-    negative_file = read_coco(negatives) if negatives else None
-    return build_bank(
-        references_by_class(read_coco(references), images),
-        models.encoder,
-        models.segmenter,
-        references_by_class(negative_file, images) if negative_file else None,
+    given = references_by_class(read_coco(references, findings), images, findings)
+    negative = (
+        references_by_class(read_coco(negatives, findings), images, findings) if negatives else None
     )
+    return build_bank(given, models.encoder, models.segmenter, negative)
 
 
 def segment_folder(
@@ -85,6 +84,7 @@ def segment_folder(
     inclusive_boxes: bool = False,
     store: ProposalStore | None = None,
     progress: Progress | None = None,
+    findings: Findings | None = None,
 ) -> FolderReport:
     """Segment the images a COCO file lists and write COCO results.
 
@@ -100,6 +100,8 @@ def segment_folder(
         store: where the images' proposals are taken from and kept, so that another bank needs no
             network; None to compute all and keep none.
         progress: called with images done and images in all.
+        findings: told of entries of `targets` that cannot be used, and of images that are read
+            otherwise than they stand. When None, the first bad entry is an error.
 
     Raises:
         InputError: a malformed file, or a class of the bank that `targets` has no category for.
@@ -108,22 +110,32 @@ def segment_folder(
     """
     output = Path(output)
     require_writable(output, COCO_FILE)
-    file = read_coco(targets)
+    file = read_coco(targets, findings)
     category_ids = _category_ids(file, pipeline.bank)
-    reading = file_reading(file, Path(images))
+    lookup = ImageFolder(images, findings)
+    reading = file_reading(lookup.paths(file))
     journal = Journal(
         output.with_name(output.name + ".journal"),
         _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None)
         + (" with inclusive boxes" if inclusive_boxes else " with COCO's boxes"),
     )
-    source = ProposalSource(pipeline, store, reading)
+    stored, shown = (
+        ProposalSource(pipeline, store, replace(reading, oriented=turned))
+        for turned in (False, True)
+    )
+
+    def load(record: Record) -> LoadedImage:
+        """What can be had of an image without the models, on the pixels it was annotated on."""
+        image = lookup.open(record)
+        return (shown if image.oriented else stored).load(image.path)
+
     done = _finished(journal, file)
     resumed, failures = len(done), {}
     pending = [record for key, record in file.images.items() if key not in done]
-    loaded = prefetched(pending, lambda record: source.load(Path(images) / record["file_name"]))
+    loaded = prefetched(pending, load)
     for count, (record, found) in enumerate(loaded, start=1):
         try:
-            match = pipeline.matcher(source.proposals(found.result()))
+            match = pipeline.matcher(stored.proposals(found.result()))
             done[record["id"]] = coco_results(
                 match, record["id"], category_ids, inclusive=inclusive_boxes
             )
@@ -155,9 +167,10 @@ def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
     ids = {name: key for key, name in file.categories.items()}
     unknown = [name for name in bank.classes if name not in ids]
     if unknown:
+        hint = nearest_names_hint(unknown, ids)
         raise InputError(
             f"{file.path} has no category for the bank's classes {', '.join(unknown)}. Add them "
-            "to its 'categories', or build a bank without them."
+            f"to its 'categories', or build a bank without them.{' ' if hint else ''}{hint}"
         )
     return [ids[name] for name in bank.classes]
 

@@ -1,71 +1,23 @@
-"""A COCO annotation file: read once, checked, and turned into references."""
+"""A COCO annotation file: read once, checked, and put in order."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-import numpy as np
-from jaxtyping import Bool
-from pycocotools import mask as coco_mask
+from fiftyone_ntt.coco.annotation_checks import IdTable, check_annotation
+from fiftyone_ntt.coco.findings import Findings, Record, RecordError
+from fiftyone_ntt.coco.json_files import as_id, as_whole_number, is_text, read_json
+from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE
+from fiftyone_ntt.errors import InputError, shown
 
-from fiftyone_ntt.core.bit_depth import survey_bit_depth
-from fiftyone_ntt.core.images import ImageReading
-from fiftyone_ntt.core.rle import (
-    RLE,
-    UnreadableMask,
-    checked_rle,
-    decode_mask,
-    encode_masks,
-    polygons_rle,
-)
-from fiftyone_ntt.core.windows import Reference
-from fiftyone_ntt.errors import InputError
-
-Record = dict[str, Any]
-"""An entry of a COCO file, or the whole."""
 ImageId = int | str
-RecordKind = Literal[
-    "malformed entry",
-    "duplicate id",
-    "duplicate file",
-    "missing image",
-    "image size",
-    "unknown image",
-    "unknown category",
-    "unreadable segmentation",
-    "empty segmentation",
-    "mask size",
-    "box outside the image",
-]
-"""What can be wrong with an entry."""
-
-
-class RecordError(InputError):
-    """One image, category or annotation of a COCO file that cannot be used.
-
-    Attributes:
-        kind: what is wrong with it.
-    """
-
-    def __init__(self, kind: RecordKind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-OnBadRecord = Callable[[RecordError], None]
-"""What to do about a record that cannot be used: raise the error, or keep it and go on without
-the record."""
-
-
-def refuse(error: RecordError) -> None:
-    """Raise the error of a bad record: the strict `OnBadRecord`."""
-    raise error
+Crowds = Literal["ignore", "objects"]
+"""What crowds are: COCO's, which count neither as found nor as missed, or objects like others."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +30,7 @@ class CocoFile:
         categories: name by category id, in the order of the ids.
         annotations: in file order; none in a file that only lists images.
         category_records: the categories as the file has them, in file order.
+        same_categories: by the id of a category that is another one's double, the other's id.
     """
 
     path: Path
@@ -85,248 +38,308 @@ class CocoFile:
     categories: dict[int, str]
     annotations: list[Record]
     category_records: list[Record]
+    same_categories: dict[int, int] = field(default_factory=dict)
 
 
-def read_coco(path: str | Path, on_bad_record: OnBadRecord = refuse) -> CocoFile:
+def read_coco(
+    path: str | Path, findings: Findings | None = None, *, crowds: Crowds = "ignore"
+) -> CocoFile:
     """Read a COCO annotation file.
 
     Args:
         path: of the JSON file.
-        on_bad_record: called for each record that cannot be used, which is then left out.
+        findings: told of each record that cannot be used, which is then left out, and of what is
+            read otherwise than it stands. When None, the first bad record is an error.
+        crowds: `"objects"` takes annotations with `iscrowd` as objects like others: some tools mark
+            every mask of theirs so.
 
     Raises:
-        InputError: no such file, not JSON, no images or categories, several categories of one
-            name.
-        RecordError: an `InputError` too, unless `on_bad_record` does otherwise: duplicate ids, an
-            entry without its fields, an annotation of an unknown image or category.
+        InputError: no such file, not JSON, no images.
+        RecordError: an `InputError` too, unless `findings` skips it: two images of one id, an entry
+            without its fields, an annotation of an unknown image or category.
     """
     path = Path(path)
-    return coco_file(path, read_json(path), on_bad_record)
-
-
-def coco_file(path: Path, content: Record, on_bad_record: OnBadRecord = refuse) -> CocoFile:
-    """The content of a COCO annotation file, checked as `read_coco` does.
-
-    Args:
-        path: where it is from, for messages.
-        content: of the JSON file.
-        on_bad_record: see `read_coco`.
-    """
-    images = _by_id(path, content, "images", "file_name", (int, str), on_bad_record)
-    categories = _by_id(path, content, "categories", "name", (int,), on_bad_record)
-    names = {key: categories[key]["name"] for key in sorted(categories)}
-    doubled = {name for name, count in Counter(names.values()).items() if count > 1}
-    if doubled:
-        raise InputError(
-            f"{path}: several categories are named {sorted(doubled)}. Give each its own name."
-        )
-    annotations = content.get("annotations") or []
-    if not isinstance(annotations, list):
-        raise InputError(f"{path}: 'annotations' is no list. Pass a COCO annotation file.")
-    usable = []
-    for annotation in annotations:
-        try:
-            _check_annotation(path, annotation, images, names)
-            usable.append(annotation)
-        except RecordError as error:
-            on_bad_record(error)
-    return CocoFile(path, images, names, usable, list(categories.values()))
-
-
-def read_json(path: Path) -> Record:
-    """The JSON object in a file.
-
-    Raises:
-        InputError: no such file, not JSON, or no object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))  # some tools write a mark
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file. Check the path.") from error
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path} is not a JSON file: {error}. Pass a COCO annotation file."
-        ) from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(
             f"{path} holds a JSON {type(content).__name__}, not an object with 'images' and "
             "'categories'. Pass a COCO annotation file."
         )
-    return content
+    return coco_file(path, content, findings, crowds=crowds)
 
 
-def _by_id(
-    path: Path,
-    content: Record,
-    section: str,
-    required: str,
-    id_types: tuple[type, ...],
-    on_bad_record: OnBadRecord,
-) -> dict[Any, Record]:
-    records = content.get(section)
-    if not isinstance(records, list) or not records:
-        raise InputError(f"{path} lists no {section}. Pass a COCO annotation file that does.")
-    table: dict[Any, Record] = {}
-    for record in records:
-        if not (
-            isinstance(record, dict)
-            and isinstance(record.get("id"), id_types)
-            and isinstance(record.get(required), str)
-        ):
-            problem = RecordError(
-                "malformed entry",
-                f"{path}: an entry of {section!r} lacks an 'id' or {required!r} of the right type: "
-                f"{record}. Complete the entry.",
-            )
-            on_bad_record(problem)
-        elif record["id"] in table:
-            problem = RecordError(
-                "duplicate id",
-                f"{path}: id {record['id']} occurs twice in {section!r}. Ids must be unique.",
-            )
-            on_bad_record(problem)
-        else:
-            table[record["id"]] = record
-    return table
+def coco_file(
+    path: Path, content: Record, findings: Findings | None = None, *, crowds: Crowds = "ignore"
+) -> CocoFile:
+    """The content of a COCO annotation file, checked as `read_coco` does.
+
+    Args:
+        path: where it is from, for messages.
+        content: of the JSON file.
+        findings: see `read_coco`.
+        crowds: likewise.
+    """
+    if crowds not in get_args(Crowds):
+        raise InputError(f"crowds is {crowds!r}. Pass 'ignore' or 'objects'.")
+    findings = findings or Findings()
+    rows = content.get("annotations") or []
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: 'annotations' is no list. Pass a COCO annotation file.")
+    images = _images(path, content, findings)
+    records = _categories(path, content, rows, findings)
+    records, same = _distinct_names(records, rows, findings)
+    names = {key: records[key]["name"] for key in sorted(records)}
+    tables = IdTable(images), IdTable(names, same)
+    annotations = []
+    for row in rows:
+        try:
+            annotations.append(check_annotation(path, row, *tables, findings))
+        except RecordError as error:
+            findings.leave_out(error)
+    if crowds == "objects":
+        annotations = [_as_object(row, findings) for row in annotations]
+    annotations = _with_own_ids(annotations, findings)
+    return CocoFile(path, images, names, annotations, list(records.values()), same)
 
 
-def _check_annotation(
-    path: Path, annotation: Any, images: dict[ImageId, Record], categories: dict[int, str]
-) -> None:
-    if not isinstance(annotation, dict):
-        raise RecordError(
-            "malformed entry", f"{path}: an annotation is no object: {annotation}. Remove it."
-        )
-    name = f"{path}: annotation {annotation.get('id')}"
-    image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
-    if not isinstance(image_id, (int, str)) or image_id not in images:
-        raise RecordError(
-            "unknown image",
-            f"{name} is of image {image_id!r}, which the file does not list. Add the image or "
-            "remove the annotation.",
-        )
-    if not isinstance(category_id, int) or category_id not in categories:
-        raise RecordError(
-            "unknown category",
-            f"{name} is of category {category_id!r}, which the file does not list. Add the "
-            "category or remove the annotation.",
-        )
-    box = annotation.get("bbox")
-    if box and not _is_box(box):
-        raise RecordError(
-            "malformed entry",
-            f"{name} has the bbox {box}, which is not [x, y, width, height] in numbers. Correct or "
-            "remove it.",
-        )
-    if not box and not annotation.get("segmentation"):
-        raise RecordError(
-            "malformed entry",
-            f"{name} has neither a segmentation nor a bbox [x, y, width, height]. Add one of them.",
-        )
+def require_some_objects(file: CocoFile) -> None:
+    """Check that not all of a file's annotations are crowds: nothing can be scored against those.
+
+    Raises:
+        InputError: they are.
+    """
+    if file.annotations and all(row.get("iscrowd") for row in file.annotations):
+        raise InputError(all_crowds_message(f"{file.path}", len(file.annotations)))
 
 
-def _is_box(box: Any) -> bool:
+def all_crowds_message(where: str, count: int) -> str:
+    """What to say about truth that is all crowds."""
     return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(value, (int, float)) and math.isfinite(value) for value in box)
+        f"{where}: all {count} annotations are crowds (iscrowd = 1), which COCO counts neither as "
+        "found nor as missed, so no score is defined. If they are objects, as brush masks of CVAT "
+        "are, pass crowds='objects' (--crowds objects)."
     )
 
 
-def references_by_class(file: CocoFile, folder: str | Path) -> dict[str, Iterator[Reference]]:
-    """The file's annotations as references, by category name, in the order of category ids.
+def _images(path: Path, content: Record, findings: Findings) -> dict[ImageId, Record]:
+    found: dict[ImageId, Record] = {}
+    for record in _section(path, content, "images"):
+        try:
+            image = _image(path, record, findings)
+            known = found.setdefault(image["id"], image)
+            if known is not image:
+                _require_equal(path, "images", known, image)
+                findings.note("images listed twice, taken once", f"image {image['id']}")
+        except RecordError as error:
+            findings.leave_out(error)
+    return _of_one_type(found, findings)
 
-    Images are read as the references are asked for. Categories without annotations are left out.
 
-    Args:
-        file: its annotations are the references.
-        folder: where the images are.
+def _image(path: Path, record: Any, findings: Findings) -> Record:
+    key = as_id(record.get("id")) if isinstance(record, dict) else None
+    name = _file_name(record) if key is not None else None
+    if key is None or name is None:
+        raise _malformed(path, "images", "file_name", record)
+    changed: Record = {} if record.get("file_name") == name else {"file_name": name}
+    if not isinstance(record["id"], (int, str)):
+        changed["id"] = key
+    sides = _stated_sides(path, key, record, findings)
+    image = {**record, **changed, **sides} if changed or sides else record
+    if None in sides.values():
+        image = {name: value for name, value in image.items() if sides.get(name, 0) is not None}
+    if image.get("height", 1) * image.get("width", 1) >= MOST_PIXELS:
+        raise _impossible_size(path, key, f"{image['width']} x {image['height']} px")
+    return image
 
-    Raises:
-        InputError: no annotation at all; while iterating, an unreadable image or segmentation.
+
+def _stated_sides(
+    path: Path, key: ImageId, record: Record, findings: Findings
+) -> dict[str, int | None]:
+    """Height and width, as far as they had to be read otherwise; None for one not given."""
+    sides: dict[str, int | None] = {}
+    for side in ("height", "width"):
+        given = record.get(side, 1)
+        if type(given) is int and 0 < given <= MOST_SIDE:
+            continue
+        stated = as_whole_number(given)
+        if given is None:
+            findings.note("values that are no numbers, taken as not given", f"image {key}")
+        elif stated is None or not 0 < stated <= MOST_SIDE:
+            raise _impossible_size(path, key, f"the {side} {shown(given)}")
+        elif isinstance(given, str):
+            findings.note("numbers written as text, read", f"the {side} of image {key}")
+        sides[side] = stated
+    return sides
+
+
+def _impossible_size(path: Path, key: ImageId, stated: str) -> RecordError:
+    return RecordError(
+        "image size", f"{path}: image {key} states {stated}, which no image has. Correct it."
+    )
+
+
+def _file_name(record: Record) -> str | None:
+    """Its `file_name` or, of a file of LVIS, the end of its address."""
+    name = record.get("file_name")
+    if name is None and is_text(record.get("coco_url")):
+        name = "/".join(record["coco_url"].split("/")[-2:])
+    return name if is_text(name) else None
+
+
+def _of_one_type(images: dict[ImageId, Record], findings: Findings) -> dict[ImageId, Record]:
+    """Images whose ids are numbers or texts, all of them, if that leaves them apart."""
+    new = _one_type(images, "image", findings)
+    if not new or len(set(new.values())) < len(new):  # 1 beside "1": two images
+        return images
+    return {new[key]: {**record, "id": new[key]} for key, record in images.items()}
+
+
+def _one_type(
+    keys: Iterable[ImageId], kind: str, findings: Findings
+) -> dict[ImageId, ImageId] | None:
+    """Ids that are numbers or texts, all of them: where both occur, texts of numbers count as
+    those. None where they are of one type."""
+    keys = list(keys)
+    texts = [key for key in keys if isinstance(key, str)]
+    if not texts or len(texts) == len(keys):
+        return None
+    findings.note(
+        "ids written as text beside numbers or the other way round, matched",
+        f"{kind} {texts[0]!r}",
+        len(texts),
+    )
+    spelled = {key: as_whole_number(key) for key in texts}
+    numbers = {key: number for key, number in spelled.items() if number is not None}
+    if len(numbers) < len(texts):
+        return {key: str(key) for key in keys}
+    return {key: numbers[key] if isinstance(key, str) else key for key in keys}
+
+
+def _categories(
+    path: Path, content: Record, annotations: list[Any], findings: Findings
+) -> dict[int, Record]:
+    if not content.get("categories"):
+        return _unnamed_categories(annotations, findings)
+    found: dict[int, Record] = {}
+    for given in _section(path, content, "categories"):
+        try:
+            key = as_whole_number(given.get("id")) if isinstance(given, dict) else None
+            if key is None or not is_text(given.get("name")):
+                raise _malformed(path, "categories", "name", given)
+            record = given if type(given["id"]) is int else {**given, "id": key}
+            known = found.setdefault(key, record)
+            if known is not record:
+                _require_equal(path, "categories", known, record)
+                findings.note("categories of one name, taken as one", f"category {key}")
+        except RecordError as error:
+            findings.leave_out(error)
+    return found
+
+
+def _unnamed_categories(annotations: list[Any], findings: Findings) -> dict[int, Record]:
+    """Of a file that only numbers them."""
+    keys = {
+        as_whole_number(row.get("category_id")) for row in annotations if isinstance(row, dict)
+    } - {None}
+    for key in sorted(key for key in keys if key is not None):
+        findings.note("categories without an entry, named by their ids", f"category {key}")
+    return {key: {"id": key, "name": str(key)} for key in sorted(k for k in keys if k is not None)}
+
+
+def _distinct_names(
+    records: dict[int, Record], annotations: list[Any], findings: Findings
+) -> tuple[dict[int, Record], dict[int, int]]:
+    """The categories without doubles of a name, and which category stands for each of those.
+
+    Roboflow lists an unused one named like the class that follows; VIA lists some twice.
     """
-    if not file.annotations:
-        raise InputError(
-            f"{file.path} has no annotations, so there are no references. Pass a file whose "
-            "annotations are the reference instances."
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for key, record in records.items():
+        by_name[record["name"]].append(key)
+    doubled = {name: keys for name, keys in by_name.items() if len(keys) > 1}
+    all_used = _used_categories(annotations) if doubled else set()
+    same: dict[int, int] = {}
+    for name, keys in doubled.items():
+        used = [key for key in keys if key in all_used]
+        kept = used[0] if used else keys[0]
+        same.update({key: kept for key in keys if key != kept})
+        findings.note(
+            "categories of one name, taken as one"
+            if len(used) > 1
+            else "unused categories named like others, left out",
+            f"{name!r}, ids {', '.join(map(str, keys))}",
+            len(keys) - 1,
         )
-    groups: dict[int, list[Record]] = {key: [] for key in file.categories}
-    for annotation in file.annotations:
-        groups[annotation["category_id"]].append(annotation)
-    return {
-        file.categories[key]: _references(file, Path(folder), group)
-        for key, group in groups.items()
-        if group
-    }
+    return {key: record for key, record in records.items() if key not in same}, same
 
 
-def file_reading(file: CocoFile, folder: Path) -> ImageReading:
-    """How the images that a file lists are read: as stored, and all of one bit depth."""
-    paths = [folder / record["file_name"] for record in file.images.values()]
-    return ImageReading(oriented=False, bit_depth=survey_bit_depth(paths))
+def _used_categories(annotations: list[Any]) -> set[int | None]:
+    return {as_whole_number(row.get("category_id")) for row in annotations if isinstance(row, dict)}
 
 
-def _references(file: CocoFile, folder: Path, group: list[Record]) -> Iterator[Reference]:
-    reading = file_reading(file, folder)
-    for annotation in group:
-        path = folder / file.images[annotation["image_id"]]["file_name"]
-        image = reading.read(path)
-        name = str(annotation.get("id"))
-        mask = _mask(name, annotation.get("segmentation"), (image.shape[0], image.shape[1]))
-        yield Reference(name, image, _box(annotation, mask), mask, path.name)
+def _as_object(row: Record, findings: Findings) -> Record:
+    if not row.get("iscrowd"):
+        return row
+    findings.note("crowds taken as objects", f"annotation {row.get('id')}")
+    return {**row, "iscrowd": 0}
 
 
-def _box(
-    annotation: Record, mask: Bool[np.ndarray, "H W"] | None
-) -> tuple[float, float, float, float]:
-    box: Any = annotation.get("bbox")
-    if mask is not None and not (box and box[2] > 0 and box[3] > 0):
-        [box] = coco_mask.toBbox(encode_masks(mask[None]))
-    x, y, width, height = (float(value) for value in box)
-    return x, y, width, height
+def _with_own_ids(annotations: list[Record], findings: Findings) -> list[Record]:
+    """Each annotation with an id that no other has, unless it is the same one listed again, as in
+    files that repeat references."""
+    new = _one_type(
+        dict.fromkeys(row["id"] for row in annotations if row.get("id") is not None),
+        "annotation",
+        findings,
+    )
+    if new:
+        annotations = [
+            row if row.get("id") is None else {**row, "id": new[row["id"]]} for row in annotations
+        ]
+    counts = Counter(row["id"] for row in annotations if row.get("id") is not None)
+    if len(counts) == len(annotations) or not counts or max(counts.values()) == 1:
+        return annotations
+    free = (number for number in itertools.count(1) if number not in counts)
+    first: dict[int | str, Record] = {}
+    unique = []
+    for row in annotations:
+        key = row.get("id")
+        known = row if key is None else first.setdefault(key, row)
+        if known is row:
+            unique.append(row)
+        elif known == row:
+            findings.note("annotations listed twice, kept twice", f"annotation {key}")
+            unique.append(row)
+        else:
+            findings.note(
+                "annotation ids that other annotations have, numbered anew", f"annotation {key}"
+            )
+            number = next(free)
+            unique.append({**row, "id": f"{key}-{number}" if isinstance(key, str) else number})
+    return unique
 
 
-def _mask(
-    name: str, segmentation: Any, size: tuple[int, int]
-) -> Bool[np.ndarray, "{size[0]} {size[1]}"] | None:
-    return decode_mask(image_rle(name, segmentation, size)) if segmentation else None
+def _section(path: Path, content: Record, section: str) -> Iterable[Any]:
+    records = content.get(section)
+    if not isinstance(records, list) or not records:
+        raise InputError(f"{path} lists no {section}. Pass a COCO annotation file that does.")
+    return records
 
 
-def image_rle(name: str, segmentation: Any, size: tuple[int, int]) -> RLE:
-    """`segmentation_rle` of an annotation whose image is known to be of `size`.
+def _malformed(path: Path, section: str, required: str, record: Any) -> RecordError:
+    return RecordError(
+        "malformed entry",
+        f"{path}: an entry of {section!r} lacks an 'id' or {required!r} of the right type: "
+        f"{shown(record)}. Complete the entry.",
+    )
 
-    Raises:
-        RecordError: it cannot be read, or is drawn at another size.
-    """
-    rle = segmentation_rle(name, segmentation, size)
-    height, width = rle["size"]
-    if (height, width) != size:
+
+def _require_equal(path: Path, section: str, known: Record, record: Record) -> None:
+    """Two entries of one id must say the same."""
+    told = "file_name" if section == "images" else "name"
+    if known[told] != record[told]:
         raise RecordError(
-            "mask size",
-            f"annotation {name}: its segmentation is {width} x {height} px but its image is "
-            f"{size[1]} x {size[0]} px. Re-export it at the image's size.",
+            "duplicate id",
+            f"{path}: id {record['id']} occurs twice in {section!r}, as {shown(known[told])} and "
+            f"{shown(record[told])}. Ids must be unique.",
         )
-    return rle
-
-
-def segmentation_rle(name: str, segmentation: Any, size: tuple[int, int]) -> RLE:
-    """Compressed run lengths of polygons, or of uncompressed or compressed run lengths.
-
-    Args:
-        name: of the annotation, for messages.
-        segmentation: as in a COCO file, not empty.
-        size: height and width that polygons are drawn on, as pycocotools does.
-
-    Raises:
-        RecordError: it cannot be read.
-    """
-    try:
-        if isinstance(segmentation, list):
-            return polygons_rle(segmentation, size)
-        return checked_rle(segmentation)
-    except UnreadableMask as error:
-        raise RecordError(
-            "unreadable segmentation",
-            f"annotation {name}: its segmentation cannot be read: {error}. Use polygons of at "
-            "least three points or COCO run-length encoding.",
-        ) from error

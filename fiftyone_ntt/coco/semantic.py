@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Int64
 
-from fiftyone_ntt.coco.reading import Record, image_rle
+from fiftyone_ntt.coco.findings import Findings, Record
+from fiftyone_ntt.coco.instances import drawn
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 
@@ -126,6 +127,7 @@ def _class_map(
 ) -> Int64[np.ndarray, "{size[0]} {size[1]}"]:
     """Row of the class of each pixel; what comes later covers what came before."""
     canvas = np.full(size, _BACKGROUND, dtype=np.int64)
+    findings = Findings(as_it_stands=True)
     for instance in instances:
         name = str(instance.get("id", f"of image {instance['image_id']}"))
         if not instance.get("segmentation"):
@@ -133,7 +135,7 @@ def _class_map(
                 f"annotation {name} has no segmentation, so it covers no pixel. Semantic scores "
                 "need masks; make them with `boxes_to_masks`."
             )
-        canvas[decode_mask(image_rle(name, instance["segmentation"], size))] = rows[
-            instance["category_id"]
-        ]
+        rle = drawn(f"annotation {name}", instance["segmentation"], size, findings)
+        assert rle is not None  # there is a segmentation
+        canvas[decode_mask(rle)] = rows[instance["category_id"]]
     return canvas

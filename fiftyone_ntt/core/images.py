@@ -97,6 +97,20 @@ def image_size(path: str | Path) -> tuple[int, int]:
         raise _unreadable(path, error) from error
 
 
+def image_orientation(path: str | Path) -> int:
+    """The EXIF orientation that `read_image(oriented=True)` applies, 1 to 8; 1 is upright.
+
+    Raises:
+        InputError: the file is missing or no image.
+    """
+    try:
+        with _opened(path) as image:
+            found = _orientation(image)
+            return found if found in _TURNS else _UPRIGHT
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
 def known_size(path: str, height: int | None, width: int | None) -> tuple[int, int]:
     """Height and width from a sample's metadata or, where these may be wrong, from its file.
 

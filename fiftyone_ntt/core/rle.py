@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Int64
 from pycocotools import mask as coco_mask
 
 RLE = dict[str, Any]
@@ -199,65 +199,22 @@ def decode_crops(
     ]
 
 
-class UnreadableMask(ValueError):
-    """Polygons or run lengths that stand for no mask; the message is the reason."""
-
-
-def polygons_rle(polygons: Sequence[Any], size: tuple[int, int]) -> RLE:
-    """COCO run-length encoding of the union of some polygons, drawn as pycocotools does.
-
-    Args:
-        polygons: of each, x and y of its corners in pixels, in turn.
-        size: the image's height and width.
+def read_lengths(counts: bytes) -> Int64[np.ndarray, " T"]:
+    """Lengths of the runs of one compressed encoding of somebody else's, as `read_runs` reads many.
 
     Raises:
-        UnreadableMask: one has no three corners, or something else than numbers.
+        ValueError: no run length is written so, or the last one is cut short: pycocotools would
+            read on past the end.
     """
-    try:
-        rle: RLE = coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
-        _require_whole(rle)
-    except Exception as error:  # pycocotools raises plain Exception for most malformed input
-        raise UnreadableMask(str(error)) from error
-    return rle
-
-
-def checked_rle(encoding: Any) -> RLE:
-    """A run-length encoding that is known to make a mask, compressed if it was not.
-
-    Args:
-        encoding: `size` and `counts`, the latter a list of numbers, or compressed as text or bytes.
-
-    Raises:
-        UnreadableMask: it is no such encoding, or its runs do not fill its size.
-    """
-    try:
-        rle: RLE = encoding
-        if isinstance(encoding["counts"], list):
-            rle = coco_mask.frPyObjects(encoding, *encoding["size"])
-        _require_whole(rle)
-    except Exception as error:  # as above
-        raise UnreadableMask(str(error)) from error
-    return rle
-
-
-def _require_whole(rle: RLE) -> None:
-    """Check that the runs fill the mask; pycocotools leaves what they lack uninitialised."""
-    height, width = rle["size"]
-    counts = rle["counts"]
-    text = counts.encode("ascii") if isinstance(counts, str) else counts
-    total = _read_lengths(np.frombuffer(text, dtype=np.uint8)).sum()
-    if total != height * width:
-        raise ValueError(f"its runs cover {total} of {height} x {width} px")
-
-
-def _read_lengths(text: UInt8[np.ndarray, " B"]) -> Int64[np.ndarray, " T"]:
-    """Lengths of the runs of one compressed encoding, as `read_runs` reads many."""
-    digits = text.astype(np.int64) - _FIRST_CHARACTER
-    ends = np.flatnonzero((digits & _MORE) == 0)
-    if np.diff(ends, prepend=-1).max(initial=0) > _MOST_DIGITS:
+    digits = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - _FIRST_CHARACTER
+    if len(digits) and not ((digits >= 0) & (digits < 2 * _MORE)).all():
+        raise ValueError("its counts hold characters that no run length is written with")
+    final = (digits & _MORE) == 0
+    if np.diff(np.flatnonzero(final), prepend=-1).max(initial=0) > _MOST_DIGITS:
         raise ValueError(f"one of its runs is written in more than {_MOST_DIGITS} digits")
-    digits = digits[: ends.max(initial=-1) + 1]  # what is cut short counts for nothing
-    lengths = _decode_numbers(digits, (digits & _MORE) == 0)
+    if len(final) and not final[-1]:
+        raise ValueError("its last run is cut short")
+    lengths = _decode_numbers(digits, final)
     for start in (1, 2):
         lengths[start::2] = np.cumsum(lengths[start::2])
     return lengths

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.labelling import Progress, build_bank_from_coco, segment_folder
-from fiftyone_ntt.coco.reading import read_coco, references_by_class
+from fiftyone_ntt.coco.reading import read_coco
+from fiftyone_ntt.coco.references import references_by_class
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.settings import (
@@ -243,7 +245,7 @@ def _run_draw(work: _RunContext, part: Part, folder: Path, shots: int, seed: int
             make_folder(made)
         write_atomically(references, COCO_FILE.content(content), COCO_FILE)
     if work.sheets:
-        groups = references_by_class(read_coco(references), part.root)
+        groups = references_by_class(read_coco(references), part.root, Findings(as_it_stands=True))
         save_reference_sheet(groups, own / "references.png")
     require_writable(results, COCO_FILE)
     if not results.exists():
@@ -273,7 +275,12 @@ def _segment_targets(
     if bank_file.exists():
         bank = MemoryBank.load(bank_file)
     else:
-        bank = build_bank_from_coco(part.root, own / "references.json", work.models)
+        bank = build_bank_from_coco(
+            part.root,
+            own / "references.json",
+            work.models,
+            findings=Findings(as_it_stands=True),
+        )
         bank.save(bank_file)
     report = segment_folder(
         part.root,
@@ -289,6 +296,7 @@ def _segment_targets(
         inclusive_boxes=work.setup.boxes == INCLUSIVE,
         store=work.store,
         progress=work.progress(_title(part, own)) if work.progress else None,
+        findings=Findings(as_it_stands=True),
     )
     if report.failures:
         results.unlink()

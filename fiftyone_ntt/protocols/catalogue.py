@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fiftyone_ntt.coco.reading import CocoFile, Record
+from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.reading import CocoFile
 from fiftyone_ntt.core.sampling import TooFew
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols import cd_fsod_data, coco_data, lvis_data, voc_data

@@ -6,7 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from fiftyone_ntt.coco.reading import CocoFile, Record, read_coco
+from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.reading import CocoFile, read_coco
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols.data import Source, without_segmentations
 from fiftyone_ntt.protocols.published import CD_FSOD

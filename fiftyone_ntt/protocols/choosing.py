@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from fiftyone_ntt.coco.reading import CocoFile, Record
+from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.reading import CocoFile
 from fiftyone_ntt.core.sampling import Candidate, TooFew, choose, fits
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols.data import as_content

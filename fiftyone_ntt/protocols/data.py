@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from fiftyone_ntt.coco.reading import CocoFile, ImageId, Record, read_coco
+from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco
 from fiftyone_ntt.errors import InputError
 
 _MAX_SHOWN = 5

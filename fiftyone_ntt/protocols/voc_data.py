@@ -6,7 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fiftyone_ntt.coco.reading import CocoFile, ImageId, Record
+from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.reading import CocoFile, ImageId
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.protocols.data import Source
 

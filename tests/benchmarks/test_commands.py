@@ -55,6 +55,17 @@ def test_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_labels(tmp_path: Path) -> None:
+    """40 masks of a photo of 12 megapixels, all as pixels, take 480 MB; those of both 960."""
+    (report,) = run("labels", tmp_path)
+    imported, made = report["rows"]
+    assert (imported["call"], made["call"]) == ("import_coco", "boxes_to_masks")
+    assert imported["above (MB)"] < 150
+    assert made["above (MB)"] < 400
+    assert all(row["before (MB)"] > 100 and row["seconds"] > 0 for row in report["rows"])
+
+
+@pytest.mark.slow
 def test_accuracy(tmp_path: Path) -> None:
     (report,) = run("accuracy", tmp_path, "--precision", "float32")
     assert [row["precision"] for row in report["rows"]] == ["float32"]

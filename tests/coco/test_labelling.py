@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools import mask as coco_mask
 
+from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.labelling import FolderReport, build_bank_from_coco, segment_folder
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
@@ -246,6 +248,9 @@ def test_what_does_not_fit_is_refused_before_any_work(folder: Folder) -> None:
     strange = write(folder.root / "strange.json", content(IMAGES, None, {1: "cat", 3: "boat"}))
     with pytest.raises(InputError, match=r"has no category for the bank's classes bird. Add"):
         folder.segment(targets=strange)
+    spelled = write(folder.root / "spelled.json", content(IMAGES, None, {1: "Bird ", 3: "boat"}))
+    with pytest.raises(InputError, match=r"'bird' looks like 'Bird ': names must be equal"):
+        folder.segment(targets=spelled)
     with shapes.unchecked(), pytest.raises(InputError, match=r"mode 'fast' is unknown"):
         folder.segment(mode="fast")
     with pytest.raises(StoreError, match=r"is a folder. Pass the path of a file"):
@@ -266,3 +271,47 @@ def test_boxes_are_those_of_their_masks_as_coco_has_them(folder: Folder) -> None
     folder.segment()
     for row in folder.results():
         assert row["bbox"] == coco_mask.toBbox(row["segmentation"]).tolist()
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("orientation", [6, 8])
+def test_a_photo_on_its_side_is_segmented_as_it_was_annotated(
+    folder: Folder, orientation: int, stored: bool
+) -> None:
+    """The stated size tells whether its labels lie on the photo as shown or as stored."""
+    with_store = ProposalStore(folder.root / "store")
+    folder.segment(store=with_store)
+    upright = Image.open(folder.images / "image-5.png")
+    whole = [row for row in folder.results() if row["image_id"] == 5]
+    # Turned back by viewers: what they show is the picture that the results above are of.
+    turned = upright.rotate(90 if orientation == 6 else -90, expand=True)
+    exif = turned.getexif()
+    exif[0x0112] = orientation
+    turned.save(folder.images / "image-5.png", exif=exif)
+    data = content(IMAGES)
+    if stored:
+        data["images"][0].update(height=turned.height, width=turned.width)
+    report = folder.segment(targets=write(folder.root / "turned.json", data), store=with_store)
+    assert report.failures == {}
+    found = [row for row in folder.results() if row["image_id"] == 5]
+    assert (found == whole) is not stored
+    size = [turned.height, turned.width] if stored else [upright.height, upright.width]
+    assert all(row["segmentation"]["size"] == size for row in found)
+
+
+def test_an_image_of_another_size_than_stated_fails(folder: Folder) -> None:
+    Image.new("RGB", (30, 20)).save(folder.images / "image-9.png")
+    report = folder.segment()
+    assert list(report.failures) == ["image-9.png"]
+    assert "states 60 x 40 px, but" in report.failures["image-9.png"]
+
+
+def test_references_that_cannot_be_used_are_left_out(folder: Folder) -> None:
+    rows = [*folder.annotations(), annotation(13, 1, 7, bbox=[50, 5, 40, 9])]
+    references = write(folder.root / "more.json", content([1, 2], rows))
+    with pytest.raises(InputError, match=r"annotation 13: its bbox .* reaches outside"):
+        build_bank_from_coco(folder.images, references, toy_models())
+    findings = Findings("skip")
+    bank = build_bank_from_coco(folder.images, references, toy_models(), findings=findings)
+    assert bank.references.ids == folder.bank().references.ids
+    assert findings.counts == {"box outside the image": 1}

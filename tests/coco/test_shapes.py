@@ -13,8 +13,9 @@ from jaxtyping import TypeCheckError
 
 from fiftyone_ntt.coco import federated, semantic
 from fiftyone_ntt.coco.average_precision import score
-from fiftyone_ntt.coco.instances import read_instance
-from fiftyone_ntt.coco.reading import CocoFile, segmentation_rle
+from fiftyone_ntt.coco.findings import Findings
+from fiftyone_ntt.coco.instances import drawn, read_instance
+from fiftyone_ntt.coco.reading import CocoFile
 from fiftyone_ntt.coco.scorer import Candidate, Scorer, Scores, _Columns
 from tests import shapes
 from tests.coco.files import rectangle
@@ -52,7 +53,12 @@ SUMMARY = {
 INSTANCE = {"annotation": rectangle(1, 1, 4, 3), "size": (40, 60)}
 MEASURED = {"truth": [Candidate("bird", None, (0, 0, 4, 3), 12.0)], "predictions": []}
 TRUTH = {"images": [], "categories": [], "annotations": []}
-POLYGON = {"name": "1", "segmentation": rectangle(1, 1, 4, 3)["segmentation"], "size": (40, 60)}
+POLYGON = {
+    "name": "annotation 1",
+    "segmentation": rectangle(1, 1, 4, 3)["segmentation"],
+    "size": (40, 60),
+    "findings": Findings(),
+}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ POLYGON = {"name": "1", "segmentation": rectangle(1, 1, 4, 3)["segmentation"], "
         (federated._summary, SUMMARY, "recalls", {7: zeros((10, 3))}),
         (federated._summary, SUMMARY, "thresholds", np.linspace(0.5, 0.95, 10, dtype=np.float32)),
         (read_instance, INSTANCE, "size", (40.0, 60.0)),
-        (segmentation_rle, POLYGON, "size", [40, 60]),
+        (drawn, POLYGON, "size", [40, 60]),
         (Scorer("boxes").add, MEASURED, "predictions", [{"label": "bird"}]),
         (Scorer, {"kind": "masks"}, "kind", "segm"),
         (score, {"truth": TRUTH, "predictions": []}, "predictions", {}),

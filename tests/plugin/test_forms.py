@@ -85,6 +85,8 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("place_predictions", {"label_field": "gone"}, "label_field", "no 'gone' here"),
         ("delete_run_predictions", {}, "run", "no run has written"),
         ("undo_last_change", {}, "label_field", "no change of this plugin's"),
+        ("import_coco", {"images": "/data"}, "annotations", "is empty"),
+        ("import_coco", {"field": "1st"}, "field", "letters, digits"),
     ],
 )
 def test_reasons(bank: Any, scenes: fo.Dataset, name: str, params: dict, field: str, reason: str):
@@ -108,6 +110,7 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
         "undo_last_change": {},
+        "import_coco": {"images": "/data", "annotations": "/data/labels.json"},
         "make_thumbnails": {},
         "place_predictions": {},
     }.items():

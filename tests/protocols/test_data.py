@@ -111,7 +111,7 @@ def test_lvis_images_lie_where_their_address_says(tmp_path: Path) -> None:
         del content["images"][0]["coco_url"]
 
     edit(root / lvis_data.TRAIN, forget)
-    with pytest.raises(InputError, match=r"train\.json is no file of LVIS v1: an image has no"):
+    with pytest.raises(InputError, match=r"train\.json: an entry of 'images' lacks"):
         lvis_data.read_part(root, lvis_data.TRAIN)
 
 

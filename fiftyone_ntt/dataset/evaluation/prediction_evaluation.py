@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
@@ -13,6 +13,8 @@ import fiftyone.utils.eval.coco as fouc
 import numpy as np
 from fiftyone import ViewField as F
 
+from fiftyone_ntt.coco.reading import Crowds, all_crowds_message
+from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.dataset.evaluation.evaluation_keys import (
     CONFIGS,
     Method,
@@ -32,6 +34,8 @@ from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
 Kind = Literal["masks", "boxes"]
+_CROWD, _NO_CROWDS = "iscrowd", "no_crowds"
+"""Attribute that marks crowds, and one that marks none: no label has it."""
 _MEASURES = (("ap", None), ("ap50", 0.5), ("ap75", 0.75))
 
 
@@ -45,12 +49,14 @@ class Evaluation:
         eval_keys: keys under which they are saved, possibly none.
         unwritten: ids of samples that were scored and got no verdicts: they were deleted meanwhile,
             or others kept writing to them.
+        notes: lines about class names that look like slips of the pen.
     """
 
     masks: Any
     boxes: Any
     eval_keys: tuple[str, ...] = ()
     unwritten: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def average_precision(
         self, kind: Kind, iou: float | None = None, label: str | None = None
@@ -128,7 +134,7 @@ class Evaluation:
                 f"{len(self.unwritten)} samples got no verdicts: they were deleted meanwhile, or "
                 "others kept writing to them"
             )
-        return "\n".join([head, *lines])
+        return "\n".join([head, *lines, *self.notes])
 
 
 def _cell(value: float | None) -> str:
@@ -147,6 +153,7 @@ def evaluate(
     compute_mAP: bool = True,
     classes: Sequence[str] | None = None,
     confidence_thresh: float | None = None,
+    crowds: Crowds = "ignore",
     workers: int | None = None,
     progress: Progress = None,
 ) -> Evaluation:
@@ -179,6 +186,8 @@ def evaluate(
         compute_mAP: also sweep the IoU thresholds for average precision, which takes longer.
         classes: which classes the results are about; all that occur when None.
         confidence_thresh: leave out predictions below this confidence.
+        crowds: `"objects"` scores labels with `iscrowd` as objects like others: some tools mark
+            every mask of theirs so.
         workers: processes that score, with pycocotools; 1 for none but this one. When None, up to 8
             of the machine's cores from 500 images on.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`, of
@@ -186,8 +195,8 @@ def evaluate(
 
     Raises:
         InputError: no samples; a field is missing or of another type; a prediction without a
-            confidence; an object without a mask; or the key stands for something else, or for
-            something read-only: nothing is written then.
+            confidence; an object without a mask; truth that is all crowds; or the key stands for
+            something else, or for something read-only: nothing is written then.
         DatabaseError: the database does not answer any more.
 
     Example:
@@ -207,12 +216,16 @@ def evaluate(
         raise InputError(f"method is {method!r}. Pass 'pycocotools' or 'fiftyone'.")
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}. Pass 1 or more processes, or None.")
+    if crowds not in get_args(Crowds):
+        raise InputError(f"crowds is {crowds!r}. Pass 'ignore' or 'objects'.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
     _check_fields(samples, pred_field, gt_field)
     if eval_key is not None:
         check_evaluation_key(samples, eval_key, pred_field, gt_field, iou, method)
     for field in (pred_field, gt_field) if iou != "boxes" else ():
         _check_masks(samples, field)
+    if crowds == "ignore":
+        _check_not_all_crowds(samples, gt_field)
     if confidence_thresh is not None:
         samples = samples.filter_labels(
             pred_field, F("confidence") >= confidence_thresh, only_matches=False
@@ -228,13 +241,37 @@ def evaluate(
             classwise=True,
             use_masks=kind == "masks",
             compute_mAP=compute_mAP,
+            iscrowd=_CROWD if crowds == "ignore" else _NO_CROWDS,
         )
         with progress_steps(sample_count(samples), progress) as advance:
             results[kind], left_out = save_evaluation(
                 samples, config, key, classes, advance, workers
             )
         unwritten.update(left_out)
-    return Evaluation(results["masks"], results["boxes"], tuple(keys), tuple(sorted(unwritten)))
+    return Evaluation(
+        results["masks"],
+        results["boxes"],
+        tuple(keys),
+        tuple(sorted(unwritten)),
+        _naming_notes(samples, pred_field, gt_field),
+    )
+
+
+def _check_not_all_crowds(samples: foc.SampleCollection, field: str) -> None:
+    total = samples.count(f"{field}.detections")
+    # Of the database, not of the schema: the attribute is often not declared there.
+    if total and not samples.filter_labels(field, ~F(_CROWD)).count(f"{field}.detections"):
+        raise InputError(all_crowds_message(f"field {field!r}", total))
+
+
+def _naming_notes(samples: foc.SampleCollection, pred_field: str, gt_field: str) -> tuple[str, ...]:
+    """A line about predicted classes that no truth has, but whose names are nearly another's."""
+    found, true = (
+        [name for name in samples.distinct(f"{field}.detections.label") if name is not None]
+        for field in (pred_field, gt_field)
+    )
+    hint = nearest_names_hint([name for name in found if name not in true], true)
+    return (f"of the predicted classes, {hint}",) if hint else ()
 
 
 def _check_fields(samples: foc.SampleCollection, pred_field: str, gt_field: str) -> None:

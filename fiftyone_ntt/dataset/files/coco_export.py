@@ -11,7 +11,7 @@ from typing import Any
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
 
-from fiftyone_ntt.coco.reading import Record
+from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.core.images import known_size
 from fiftyone_ntt.dataset.labels.coco_labels import (
     CROWD,

@@ -9,34 +9,32 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
+import bson
 import fiftyone as fo
 import fiftyone.core.dataset as fod
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.core.media as fom
 from bson import ObjectId
-from PIL import Image
+from bson.errors import BSONError
 
-from fiftyone_ntt.coco.instances import Instance, Size, read_instance
-from fiftyone_ntt.coco.reading import (
-    CocoFile,
-    OnBadRecord,
-    Record,
-    RecordError,
-    read_coco,
-    refuse,
-)
-from fiftyone_ntt.core.images import image_size
+from fiftyone_ntt.coco.findings import Findings, OnError, Record, RecordError, skipped_lines
+from fiftyone_ntt.coco.image_files import ImageFile, image_files
+from fiftyone_ntt.coco.instances import Instance, Size
+from fiftyone_ntt.coco.reading import CocoFile, Crowds, all_crowds_message, read_coco
+from fiftyone_ntt.coco.references import checked_instances
+from fiftyone_ntt.coco.turning import turned_instance, turned_size
 from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
 from fiftyone_ntt.dataset.labels.coco_labels import (
     CROWD,
     ID,
     INFO,
     described_import,
-    instance_detection,
+    instance_document,
 )
+from fiftyone_ntt.dataset.labels.detections import Document
 from fiftyone_ntt.dataset.labels.digests import document_digest
 from fiftyone_ntt.dataset.labels.fields import all_images, check_samples, sample_count
 from fiftyone_ntt.dataset.labels.gone import needs_database, told_if_gone
@@ -58,9 +56,7 @@ from fiftyone_ntt.errors import InputError
 
 _CHUNK = 200
 _UNFINISHED = "unfinished"
-_MAX_SHOWN = 5
-_UPRIGHT = (None, 0, 1)
-_QUARTER_TURNS = (5, 6, 7, 8)
+_NOTHING = "none of its images can be used, so there is nothing to import. Mend what was left out:"
 
 
 @dataclass(frozen=True)
@@ -73,6 +69,7 @@ class ImportReport:
         images: imported, now or before an interruption.
         annotations: imported, likewise.
         skipped: the records left out, each an error with its `kind` and message.
+        notes: lines about what was read otherwise than it stands: how often, and where first.
     """
 
     dataset: fo.Dataset
@@ -80,6 +77,7 @@ class ImportReport:
     images: int
     annotations: int
     skipped: tuple[RecordError, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -91,13 +89,9 @@ class ImportReport:
             f"{self.field}: {self.annotations} annotations of {self.images} images in "
             f"{self.dataset.name!r}"
         )
-        if not self.skipped:
-            return head
-        kinds = ", ".join(f"{kind} {count}" for kind, count in self.counts.items())
-        shown = [f"  {error}" for error in self.skipped[:_MAX_SHOWN]]
-        hidden = len(self.skipped) - len(shown)
-        more = [f"  and {hidden} more, in `skipped`"] if hidden else []
-        return "\n".join([f"{head}; left out {len(self.skipped)}: {kinds}", *shown, *more])
+        left_out, *errors = skipped_lines(self.skipped) or [""]
+        notes = [f"  {note}" for note in self.notes]
+        return "\n".join([f"{head}; {left_out}" if left_out else head, *errors, *notes])
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,8 @@ def import_coco(
     dataset: str | fo.Dataset,
     field: str = "ground_truth",
     *,
-    on_error: Literal["raise", "skip"] = "raise",
+    on_error: OnError = "raise",
+    crowds: Crowds = "ignore",
     progress: Progress = None,
 ) -> ImportReport:
     """Read a COCO annotation file into a field of Detections with pixel-exact masks.
@@ -123,6 +118,10 @@ def import_coco(
     pixel, id, crowd, category and area, in the same order. (FiftyOne's own importer crops a
     mask to the rounded box, and its exporter simplifies polygons by 2 pixels.) Outlines become
     masks; other entries of the file, such as licences, are not kept.
+
+    An annotation's box counts as long as it agrees with its mask within 2 px, else the mask's does;
+    images are found by their names where the file gives paths of another machine. What is read
+    otherwise than it stands is counted in the report's `notes`.
 
     Everything is checked before anything is written. An import that was interrupted goes on where
     it was when the same call is made again.
@@ -136,30 +135,33 @@ def import_coco(
             `iscrowd`, `coco_id` and `coco_source` (the file's own box and area); samples get
             `coco_id`. An empty `segmentation` means a box without a mask.
         on_error: `"raise"` at the first record that cannot be used, or `"skip"` and report it.
+        crowds: `"objects"` imports annotations with `iscrowd` as objects like others: some tools
+            mark every mask of theirs so.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
     Raises:
         RecordError: an `InputError` whose `kind` says what is wrong: a duplicate id, a missing
             image, an image or a mask of another size than stated, an unknown image or category, an
             unreadable or empty segmentation, a box outside its image.
-        InputError: the file as a whole, the dataset or the field do not fit.
+        InputError: the file as a whole, the dataset or the field do not fit, or nothing of the file
+            can be used.
 
     Example:
         >>> written = ntt.export_coco(dataset, "ground_truth", "instances.json")
         >>> print(ntt.import_coco(photos, written.path, "harbour"))
         ground_truth: 26 annotations of 7 images in 'harbour'
     """
-    if on_error not in ("raise", "skip"):
-        raise InputError(f"on_error is {on_error!r}. Pass 'raise' or 'skip'.")
-    skipped: list[RecordError] = []
-    on_bad_record = refuse if on_error == "raise" else skipped.append
+    findings = Findings(on_error)
     folder = Path(os.path.abspath(images))
-    file = read_coco(annotations, on_bad_record)
-    sizes = _image_sizes(file, folder, on_bad_record)
-    paths = {key: str(folder / file.images[key]["file_name"]) for key in sizes}
+    file = read_coco(annotations, findings, crowds=crowds)
+    files = image_files(file, folder, findings)
+    if not files:
+        raise InputError(f"{file.path}: {_NOTHING}\n" + "\n".join(findings.lines()))
+    sizes = {key: _shown_size(image) for key, image in files.items()}
+    paths = {key: str(image.path) for key, image in files.items()}
     identity = _import_identity(file, folder)
     found = _check_target(dataset, field, paths, identity)
-    by_image = _annotations_by_image(file, sizes, on_bad_record)
+    by_image = _annotations_by_image(file, files, findings)
     kinds = _attribute_kinds(sizes, by_image)
     if found is not None:
         _check_fields(found, field, kinds)
@@ -180,7 +182,14 @@ def import_coco(
                     advance()
                 _write(target, field, part, paths, sizes, known, change)
         _save_import_info(target, field, file, folder)
-    return ImportReport(target, field, len(sizes), sum(map(len, by_image.values())), tuple(skipped))
+    return ImportReport(
+        target,
+        field,
+        len(sizes),
+        sum(map(len, by_image.values())),
+        tuple(findings.skipped),
+        (*findings.notes, *_crowd_note(file)),
+    )
 
 
 def _begin(dataset: fo.Dataset, field: str, identity: str) -> Change:
@@ -191,88 +200,37 @@ def _begin(dataset: fo.Dataset, field: str, identity: str) -> Change:
     return begin_change(dataset, field, "import", created=new, described=described, resume=resume)
 
 
-def _image_sizes(file: CocoFile, folder: Path, on_bad_record: OnBadRecord) -> dict[Any, Size]:
-    """Height and width by image id of the images that can be used, in file order."""
-    sizes: dict[Any, Size] = {}
-    owners: dict[Path, Any] = {}
-    for key, record in file.images.items():
-        path = folder / record["file_name"]
-        try:
-            if path in owners:
-                raise RecordError(
-                    "duplicate file",
-                    f"{file.path}: images {owners[path]} and {key} are both "
-                    f"{record['file_name']}. Give each image one entry.",
-                )
-            sizes[key] = _checked_size(record, path)
-            owners[path] = key
-        except RecordError as error:
-            on_bad_record(error)
-    return sizes
-
-
-def _checked_size(record: Record, path: Path) -> Size:
-    try:
-        size = image_size(path)
-        with Image.open(path) as image:
-            orientation = image.getexif().get(0x0112)
-    except InputError as error:
-        raise RecordError("missing image", f"image {record['id']}: {error}") from error
-    stated = (record.get("height", size[0]), record.get("width", size[1]))
-    if stated != size:
-        raise RecordError(
-            "image size",
-            f"image {record['id']}: the file states {stated[1]} x {stated[0]} px, but {path} shows "
-            f"{size[1]} x {size[0]} px. Use the images that were annotated.",
-        )
-    # COCO's masks lie on the pixels as stored, FiftyOne's on what browsers show. A stated size
-    # that fits only the latter says that the annotations were drawn on it.
-    proven = orientation in _QUARTER_TURNS and size[0] != size[1] and "height" in record
-    if orientation not in _UPRIGHT and not proven:
-        raise RecordError(
-            "image size",
-            f"image {record['id']}: {path} is turned by its EXIF orientation, so where its masks "
-            "lie is ambiguous. Save the image upright, without that tag.",
-        )
-    return size
+def _shown_size(image: ImageFile) -> Size:
+    """Height and width as FiftyOne shows it."""
+    return turned_size(image.size) if image.turned else image.size
 
 
 def _annotations_by_image(
-    file: CocoFile, sizes: Mapping[Any, Size], on_bad_record: OnBadRecord
+    file: CocoFile, files: Mapping[Any, ImageFile], findings: Findings
 ) -> dict[Any, list[_Annotation]]:
-    """The annotations by image id, drawn as run lengths."""
+    """The annotations by image id, drawn as run lengths on the images as shown."""
     found: dict[Any, list[_Annotation]] = defaultdict(list)
-    seen: set[Any] = set()
-    for position, record in enumerate(file.annotations):
-        try:
-            _check_id(file, record, seen)
-            if record["image_id"] not in sizes:
-                raise RecordError(
-                    "unknown image",
-                    f"{file.path}: annotation {record.get('id')} is of image "
-                    f"{record['image_id']!r}, which was left out. Mend the image first.",
-                )
-            instance = read_instance(record, sizes[record["image_id"]])
-            found[record["image_id"]].append(_Annotation(position, record, instance))
-            seen.add(record.get("id"))
-        except RecordError as error:
-            on_bad_record(error)
+    for position, instance in checked_instances(file, dict(files), findings):
+        record = file.annotations[position]
+        image = files[record["image_id"]]
+        shown = (
+            turned_instance(instance, image.size, image.orientation) if image.turned else instance
+        )
+        found[record["image_id"]].append(_Annotation(position, record, shown))
+    for key, image in files.items():
+        if image.turned:
+            findings.note(
+                "images annotated as they are stored, turned with their labels as they are shown",
+                f"image {key}",
+            )
     return found
 
 
-def _check_id(file: CocoFile, record: Record, seen: Collection[Any]) -> None:
-    key = record.get("id")
-    if not isinstance(key, (int, str, type(None))):
-        raise RecordError(
-            "malformed entry",
-            f"{file.path}: an annotation of image {record['image_id']} has the id {key!r}. Make it "
-            "a whole number.",
-        )
-    if key is not None and key in seen:
-        raise RecordError(
-            "duplicate id",
-            f"{file.path}: id {key} occurs twice in 'annotations'. Ids must be unique.",
-        )
+def _crowd_note(file: CocoFile) -> list[str]:
+    """What to say of a file whose annotations are all crowds."""
+    if file.annotations and all(row.get("iscrowd") for row in file.annotations):
+        return [all_crowds_message(str(file.path), len(file.annotations))]
+    return []
 
 
 def _import_identity(file: CocoFile, folder: Path) -> str:
@@ -414,10 +372,11 @@ def _declare_fields(dataset: fo.Dataset, field: str, kinds: Mapping[str, type[fo
         dataset.add_sample_field(path if path == ID else f"{field}.{path}", kind)
 
 
-def _detections(group: list[_Annotation], file: CocoFile, size: Size) -> fol.Detections:
-    return fol.Detections(
-        detections=[
-            instance_detection(
+def _detections(group: list[_Annotation], file: CocoFile, size: Size) -> Document:
+    return {
+        "_cls": "Detections",
+        "detections": [
+            instance_document(
                 item.instance,
                 size,
                 file.categories[item.record["category_id"]],
@@ -425,48 +384,36 @@ def _detections(group: list[_Annotation], file: CocoFile, size: Size) -> fol.Det
                 item.position,
             )
             for item in group
-        ]
-    )
+        ],
+    }
 
 
 def _write(
     dataset: fo.Dataset,
     field: str,
-    part: Mapping[Any, fol.Detections],
+    part: Mapping[Any, Document],
     paths: Mapping[Any, str],
     sizes: Mapping[Any, Size],
-    known: Mapping[str, str],
+    known: dict[str, str],
     change: Change,
 ) -> None:
+    """Write some images' labels; samples that are new are made first."""
     check_still_there(dataset, field, "the import")
-    old = {known[paths[key]]: key for key in part if paths[key] in known}
-    if old:
-        written = _add_to(dataset, field, {i: (part[key], key) for i, key in old.items()}, change)
-        _check_written(dataset, field, written)
     new = [
         fo.Sample(
             filepath=paths[key],
             metadata=fo.ImageMetadata(height=sizes[key][0], width=sizes[key][1]),
-            **{field: detections, ID: key},
+            **{ID: key},
         )
-        for key, detections in part.items()
+        for key in part
         if paths[key] not in known
     ]
     if new:
         dataset.add_samples(new, progress=False)
-        change.note({ObjectId(sample.id): _nothing_before(sample[field]) for sample in new})
-
-
-def _nothing_before(labels: fol.Detections) -> dict[str, Any]:
-    """What is written down of a sample that the import made: its labels can be taken back."""
-    digests = _digests(dict(labels.to_mongo()))
-    return {
-        "value": None,
-        "absent": False,
-        "removed": [],
-        "added": len(digests),
-        "digests": digests,
-    }
+        known.update({sample.filepath: sample.id for sample in new})
+    if part:
+        labels = {known[paths[key]]: (part[key], key) for key in part}
+        _check_written(dataset, field, _add_to(dataset, field, labels, change))
 
 
 def _digests(labels: Mapping[str, Any]) -> dict[str, str]:
@@ -476,7 +423,7 @@ def _digests(labels: Mapping[str, Any]) -> dict[str, str]:
 def _add_to(
     dataset: fo.Dataset,
     field: str,
-    labels: Mapping[str, tuple[fol.Detections, Any]],
+    labels: Mapping[str, tuple[Document, Any]],
     change: Change,
 ) -> Written:
     """Write labels, and the image's id, into samples that are there already, where the field is
@@ -487,8 +434,7 @@ def _add_to(
     before = {row["_id"]: [row[ID]] if ID in row else [] for row in found}
 
     def decide(held: Held) -> Rewrite | None:
-        detections, key = labels[str(held.sample_id)]
-        document = dict(detections.to_mongo())
+        document, key = labels[str(held.sample_id)]
         digests = _digests(document)
         if held.labels:
             # An earlier version's interrupted import wrote them, and not yet the image's id.
@@ -530,9 +476,19 @@ def _save_import_info(
 ) -> None:
     """What an export needs besides the samples; and, while it goes on, which import this is."""
     described = dict(dataset.info.get(INFO, {}))
-    described[field] = {"images": str(folder), "categories": file.category_records}
+    categories = [_storable(record) for record in file.category_records]
+    described[field] = {"images": str(folder), "categories": categories}
     if unfinished is not None:
         described[field][_UNFINISHED] = unfinished
     dataset.info[INFO] = described
     dataset.classes[field] = [record["name"] for record in file.category_records]
     dataset.save()
+
+
+def _storable(record: Record) -> Record:
+    """A category without what a database cannot hold, such as numbers of more than 64 bits."""
+    try:
+        bson.encode(record)
+    except (ValueError, OverflowError, TypeError, RecursionError, BSONError):
+        return {"id": record["id"], "name": record["name"]}
+    return record

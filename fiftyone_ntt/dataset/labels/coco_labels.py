@@ -13,15 +13,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from bson import ObjectId
 
-from fiftyone_ntt.core.rle import RLE, decode_mask, encode_crop
+from fiftyone_ntt.core.rle import RLE, decode_crops, encode_crop, rle_boxes
+from fiftyone_ntt.dataset.labels.mask_bytes import mask_bytes
 from fiftyone_ntt.dataset.labels.masks import Crop, MaskedLabel, Size, detection_crop, pixel_box
 from fiftyone_ntt.errors import InputError
 
 # Not needed to read labels, which other processes do without FiftyOne and torch.
 if TYPE_CHECKING:
     import fiftyone as fo
-    import fiftyone.core.labels as fol
 
     from fiftyone_ntt.coco.instances import Instance
 
@@ -132,10 +133,11 @@ def _fingerprint(shape: Shape) -> int:
     return zlib.crc32(counts + repr([float(value) for value in shape.box]).encode())
 
 
-def instance_detection(
+def instance_document(
     instance: Instance, size: Size, label: str, key: Any, position: int
-) -> fol.Detection:
-    """The detection of a COCO annotation, which `detection_shape` takes apart again.
+) -> dict[str, Any]:
+    """The detection of a COCO annotation, which `detection_shape` takes apart again, as it lies in
+    the database: its mask is packed at once, so that of many none is alive as pixels.
 
     Args:
         instance: the annotation's shape.
@@ -144,22 +146,31 @@ def instance_detection(
         key: its id, or None if it has none.
         position: its place in the file.
     """
-    import fiftyone.core.labels as fol
-
-    attributes = {"label": label, CROWD: instance.crowd} | ({} if key is None else {ID: key})
-    if instance.rle is None:
-        x, y, w, h = instance.box
-        box = [x / size[1], y / size[0], w / size[1], h / size[0]]
-        detection = fol.Detection(bounding_box=box, **attributes)
-    else:
-        detection = fol.Detection.from_mask(decode_mask(instance.rle), **attributes)
-    detection[SOURCE] = {
-        "position": position,
-        "bbox": instance.box,
-        "area": instance.area,
-        "shape": _fingerprint(_label_shape(detection, size)),
+    (height, width), crop = size, None
+    x, y, w, h = instance.box
+    if instance.rle is not None:
+        corners = rle_boxes([instance.rle])
+        [pixels] = decode_crops([instance.rle], corners)
+        (x, y), (h, w) = corners[0, :2].tolist(), pixels.shape
+        crop = (pixels, (int(y), int(x)))
+    box = [x / width, y / height, w / width, h / height]
+    return {
+        "_id": ObjectId(),
+        "_cls": "Detection",
+        "attributes": {},
+        "tags": [],
+        "label": label,
+        "bounding_box": box,
+        **({} if crop is None else {"mask": mask_bytes(crop[0])}),
+        CROWD: instance.crowd,
+        **({} if key is None else {ID: key}),
+        SOURCE: {
+            "position": position,
+            "bbox": instance.box,
+            "area": instance.area,
+            "shape": _fingerprint(Shape(pixel_box(box, size), size, lambda: crop)),
+        },
     }
-    return detection
 
 
 def result_fields(shape: Shape) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from fiftyone_ntt.core.rle import decode_mask, polygons_rle
+from fiftyone_ntt.core.foreign_masks import polygons_rle
+from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 
 # Processes that only read masks do without FiftyOne and torch, which take seconds to load.

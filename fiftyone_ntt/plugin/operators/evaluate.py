@@ -14,6 +14,7 @@ from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.streaming import Step
 
 _KINDS = {"both": "Masks and boxes", "masks": "Masks", "boxes": "Boxes"}
+_CROWDS = {"ignore": "Crowds, as COCO has them", "objects": "Objects like the others"}
 _PANEL = "model_evaluation_panel_builtin"
 EVERYTHING = "(leave none out)"
 
@@ -45,6 +46,7 @@ class EvaluatePredictions(NttOperator):
         default = "reference" if "reference" in tags else EVERYTHING
         form.choice("leave_out", "Leave out", {EVERYTHING: "Nothing", **tags}, default)
         form.fraction("confidence_thresh", "Confidence threshold", 0.0)
+        form.choice("crowds", "Labels with iscrowd are", _CROWDS, "ignore")
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Evaluate and save under the key."""
@@ -59,6 +61,7 @@ class EvaluatePredictions(NttOperator):
             eval_key=given.get("eval_key", "ntt"),
             iou=given.get("iou", "both"),
             confidence_thresh=given.get("confidence_thresh") or None,
+            crowds=given.get("crowds", "ignore"),
             progress=step,
         )
         metrics = {
@@ -74,6 +77,7 @@ class EvaluatePredictions(NttOperator):
             f"Evaluated {len(samples)} images as {', '.join(results.eval_keys)}: "
             f"{'; '.join(shown)}.",
             {"eval_keys": list(results.eval_keys), "table": results.table()},
+            warning="\n".join(results.notes) or None,
             panel=_PANEL,
         )
 

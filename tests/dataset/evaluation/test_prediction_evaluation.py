@@ -11,6 +11,7 @@ from fiftyone import ViewField as F
 
 from fiftyone_ntt import evaluate
 from fiftyone_ntt.errors import InputError
+from tests.shapes import unchecked
 
 WIDTH, HEIGHT = 160, 120
 CLASSES = ["a", "b", "c"]
@@ -253,3 +254,28 @@ def test_boxes_alone_need_no_masks(labelled):
     labelled.clone_sample_field("truth", "bare")
     labelled.set_field("bare.detections.mask", None).save()
     assert evaluate(labelled, "predictions", "bare", iou="boxes").box_map is not None
+
+
+def test_truth_that_is_all_crowds(labelled: fo.Dataset) -> None:
+    """As brush masks of CVAT are: COCO defines no score for them."""
+    plain = evaluate(labelled, "predictions", "truth", crowds="objects", progress=False)
+    for sample in labelled.iter_samples(autosave=True, progress=False):
+        for label in sample.truth.detections if sample.truth else ():
+            label["iscrowd"] = True
+    with pytest.raises(InputError, match=r"all 42 annotations are crowds.*pass crowds='objects'"):
+        evaluate(labelled, "predictions", "truth", progress=False)
+    found = evaluate(labelled, "predictions", "truth", crowds="objects", progress=False)
+    assert found.masks.metrics() == plain.masks.metrics()
+    assert found.mask_map is not None and found.mask_map > 0
+    with unchecked(), pytest.raises(InputError, match=r"crowds is 'all'. Pass 'ignore' or"):
+        evaluate(labelled, "predictions", "truth", crowds="all")
+
+
+def test_a_class_written_otherwise_than_the_truth_is_named(labelled: fo.Dataset) -> None:
+    for sample in labelled.iter_samples(autosave=True, progress=False):
+        for label in sample.predictions.detections if sample.predictions else ():
+            label.label = {"a": "A ", "b": "b", "c": "zebra"}[label.label]
+    found = evaluate(labelled, "predictions", "truth", iou="boxes", progress=False)
+    [note] = found.notes
+    assert note.startswith("of the predicted classes, 'A ' looks like 'a': names must be equal")
+    assert str(found).splitlines()[-1] == note

@@ -1,0 +1,205 @@
+"""The images of a COCO file in a folder: found, and held against what the file says of them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from fiftyone_ntt.coco.findings import Findings, Record, RecordError
+from fiftyone_ntt.coco.instances import Size
+from fiftyone_ntt.coco.reading import CocoFile, ImageId
+from fiftyone_ntt.core.bit_depth import survey_bit_depth
+from fiftyone_ntt.core.images import ImageReading, image_orientation, image_size
+from fiftyone_ntt.errors import InputError
+
+UPRIGHT = 1
+_QUARTER_TURNS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image that a COCO file lists.
+
+    Attributes:
+        path: of its file.
+        size: height and width of the pixels that its annotations lie on.
+        oriented: whether those are the pixels as shown, turned by the EXIF orientation; else, as
+            stored.
+        orientation: EXIF's, 1 to 8; 1 is upright.
+    """
+
+    path: Path
+    size: Size
+    oriented: bool
+    orientation: int
+
+    @property
+    def turned(self) -> bool:
+        """Whether it is shown otherwise than its annotations lie."""
+        return not self.oriented and self.orientation != UPRIGHT
+
+
+class ImageFolder:
+    """Finds the images of COCO files in a folder, also where the files give other paths.
+
+    Args:
+        folder: that the files' names are relative to.
+        findings: told of images that are not where the file says.
+    """
+
+    def __init__(self, folder: str | Path, findings: Findings | None = None) -> None:
+        self._folder = Path(os.path.abspath(folder))
+        self._findings = findings or Findings()
+        self._names: dict[str, list[Path]] | None = None
+
+    def open(self, record: Record) -> ImageFile:
+        """The file of an image's entry, and how its annotations lie on it; reads its header.
+
+        Raises:
+            RecordError: it is missing or no image, is of another size than stated, or is turned by
+                its EXIF orientation and nothing says whether its annotations are.
+        """
+        path = self._locate(record, self._findings)
+        try:
+            shown_size = image_size(path)
+            orientation = image_orientation(path)
+        except InputError as error:
+            raise RecordError("missing image", f"image {record['id']}: {error}") from error
+        return self._image_file(record, path, shown_size, orientation)
+
+    def _image_file(
+        self, record: Record, path: Path, shown_size: Size, orientation: int
+    ) -> ImageFile:
+        sideways = orientation in _QUARTER_TURNS
+        stored_size = (shown_size[1], shown_size[0]) if sideways else shown_size
+        name = f"image {record['id']}"
+        if orientation == UPRIGHT or self._findings.as_it_stands:
+            _require_size(record, path, stored_size)
+            if orientation != UPRIGHT:
+                self._findings.note("images of unknown orientation, taken as they are stored", name)
+            return ImageFile(path, stored_size, False, orientation)
+        if _stated(record, shown_size) != shown_size and not (
+            sideways and _stated(record, stored_size) == stored_size
+        ):
+            _require_size(record, path, shown_size)
+        # COCO's masks lie on the pixels as stored, FiftyOne's on what browsers show. A stated size
+        # that fits only one of them says which the annotations were drawn on.
+        told = sideways and stored_size != shown_size and {"height", "width"} <= set(record)
+        if not told:
+            raise RecordError(
+                "image size",
+                f"{name}: {path} is turned by its EXIF orientation, so where its masks lie is "
+                "ambiguous. Save the image upright, without that tag.",
+            )
+        oriented = _stated(record, shown_size) == shown_size
+        if oriented:
+            self._findings.note(
+                "images annotated as they are shown, turned by their EXIF orientation", name
+            )
+        return ImageFile(path, shown_size if oriented else stored_size, oriented, orientation)
+
+    def paths(self, file: CocoFile) -> list[Path]:
+        """Where a file's images are, whether or not they can be used."""
+        quiet, found = Findings("skip"), []
+        for record in file.images.values():
+            with suppress(RecordError):
+                found.append(self._locate(record, quiet))
+        return found
+
+    def _locate(self, record: Record, findings: Findings) -> Path:
+        """Where the image is; where the file says, if it is nowhere."""
+        given = self._folder / record["file_name"]
+        if os.path.lexists(given):
+            return given
+        # Windows' separators, and addresses with their questions.
+        name = record["file_name"].replace("\\", "/").split("?")[0]
+        found = [p for p in (self._folder / name, self._folder / unquote(name)) if p.is_file()][:1]
+        base = os.path.basename(name.rstrip("/"))
+        for key in (base, unquote(base)):
+            found = found or self._by_name().get(key, [])
+        if len(found) > 1:
+            raise RecordError(
+                "missing image",
+                f"image {record['id']}: there is no {given}, and {len(found)} files in "
+                f"{self._folder} are named {base}, so which one it is is open. Correct the entry's "
+                "'file_name'.",
+            )
+        if found:
+            findings.note(
+                "images not where the file says, found in the folder by their names",
+                f"{record['file_name']} is {os.path.relpath(found[0], self._folder)}",
+            )
+        return found[0] if found else given
+
+    def _by_name(self) -> dict[str, list[Path]]:
+        """All files of the folder by their names; looked up once, if anything is missing."""
+        if self._names is None:
+            self._names = defaultdict(list)
+            for parent, _, names in os.walk(self._folder):
+                for name in names:
+                    self._names[name].append(Path(parent) / name)
+        return self._names
+
+
+def image_files(
+    file: CocoFile,
+    folder: str | Path,
+    findings: Findings | None = None,
+    only: Collection[ImageId] | None = None,
+) -> dict[ImageId, ImageFile]:
+    """The images of a file that can be used, by id, in file order.
+
+    Args:
+        file: lists them.
+        folder: where they are.
+        findings: told of the others.
+        only: ids of those wanted; all when None.
+
+    Raises:
+        RecordError: see `ImageFolder.open`, and two entries of one file; unless `findings` skips.
+    """
+    findings = findings or Findings()
+    lookup = ImageFolder(folder, findings)
+    found: dict[ImageId, ImageFile] = {}
+    owners: dict[Path, Any] = {}
+    for key, record in file.images.items():
+        if only is not None and key not in only:
+            continue
+        try:
+            image = lookup.open(record)
+            if image.path in owners:
+                raise RecordError(
+                    "duplicate file",
+                    f"{file.path}: images {owners[image.path]} and {key} are both "
+                    f"{record['file_name']}. Give each image one entry.",
+                )
+            found[key] = image
+            owners[image.path] = key
+        except RecordError as error:
+            findings.leave_out(error)
+    return found
+
+
+def file_reading(paths: Sequence[Path]) -> ImageReading:
+    """How a file's images are read: as stored, and all of one bit depth."""
+    return ImageReading(oriented=False, bit_depth=survey_bit_depth(paths))
+
+
+def _stated(record: Record, default: Size) -> Size:
+    return record.get("height", default[0]), record.get("width", default[1])
+
+
+def _require_size(record: Record, path: Path, size: Size) -> None:
+    stated = _stated(record, size)
+    if stated != size:
+        raise RecordError(
+            "image size",
+            f"image {record['id']}: the file states {stated[1]} x {stated[0]} px, but {path} shows "
+            f"{size[1]} x {size[0]} px. Use the images that were annotated.",
+        )

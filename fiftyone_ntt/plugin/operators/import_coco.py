@@ -1,0 +1,69 @@
+"""Operator: import COCO labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.form import Form, field_problem
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+_ON_ERROR = {"raise": "Stop before anything is written", "skip": "Leave them out and list them"}
+_CROWDS = {"ignore": "Crowds, as COCO has them", "objects": "Objects like the others"}
+
+
+class ImportCoco(NttOperator):
+    """Imports a COCO annotation file into a field of the dataset that is open."""
+
+    NAME = "import_coco"
+    LABEL = "Import COCO labels"
+    DESCRIPTION = "Annotations of a COCO file as detections with pixel-exact masks"
+    ICON = "upload_file"
+    RISK = types.RiskLevel.MEDIUM
+    NOUN = "images"
+
+    def fill(self, form: Form) -> None:
+        """The files, the field, and what becomes of records that do not fit."""
+        server = "On the machine that runs FiftyOne's server"
+        form.text("images", "Folder of the images", description=server)
+        form.text("annotations", "COCO annotation file", description=server)
+        field = form.text("field", "Field", "ground_truth")
+        problem = field_problem(form.ctx.dataset, field) if field else None
+        if problem is not None:
+            form.reject("field", problem)
+        form.choice("on_error", "Records that cannot be used", _ON_ERROR, "raise")
+        form.choice("crowds", "Annotations with iscrowd = 1 are", _CROWDS, "ignore")
+
+    def run(self, ctx: Context, step: Step) -> Outcome:
+        """Import into the dataset; what was left out or read otherwise is the warning."""
+        given = ctx.params
+        report = ntt.import_coco(
+            required(given, "images"),
+            required(given, "annotations"),
+            ctx.dataset,
+            given.get("field", "ground_truth"),
+            on_error=given.get("on_error", "raise"),
+            crowds=given.get("crowds", "ignore"),
+            progress=step,
+        )
+        head, *told = str(report).splitlines()
+        return Outcome(
+            f"{head}.",
+            {
+                "images": report.images,
+                "annotations": report.annotations,
+                "skipped": report.counts,
+                "notes": list(report.notes),
+            },
+            warning="\n".join(line.strip() for line in told) or None,
+        )
+
+    def __call__(
+        self, images: Any, annotations: Any, dataset: Any, field: str = "ground_truth", **more: Any
+    ) -> Any:
+        """`fiftyone_ntt.import_coco`, which see."""
+        return ntt.import_coco(images, annotations, dataset, field, **more)
