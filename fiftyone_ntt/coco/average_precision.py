@@ -56,6 +56,7 @@ def evaluate_results(
     *,
     on_error: OnError = "raise",
     crowds: Crowds = "ignore",
+    published: bool = False,
 ) -> CocoScores:
     """Score a COCO results file against annotations.
 
@@ -66,12 +67,13 @@ def evaluate_results(
         targets: COCO file with annotations.
         on_error: `"raise"` at the first record that cannot be used, or `"skip"` it.
         crowds: `"objects"` scores crowds as objects; see `read_coco`.
+        published: of a benchmark whose figures are compared; see `Findings`.
 
     Raises:
         InputError: a malformed file, no annotations, or truth that is all crowds.
         RecordError: an annotation or result that cannot be used.
     """
-    findings = Findings(on_error, as_it_stands=True)
+    findings = Findings(on_error, as_it_stands=True, published=published)
     truth, predictions = read_pair(results, targets, findings, crowds=crowds)
     found = score(truth, predictions, findings)
     return replace(found, notes=(*found.notes, *findings.lines()))

@@ -20,7 +20,7 @@ from jaxtyping import Float64
 from pycocotools.cocoeval import COCOeval
 
 from fiftyone_ntt.coco.average_precision import candidate, prepared
-from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.findings import Findings, Record
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR300")
 """Names of the figures, as LVIS has them."""
@@ -61,7 +61,8 @@ def federated_scores(truth: Record, predictions: list[Record], kind: Kind) -> Fe
     Raises:
         InputError: a segmentation that cannot be read.
     """
-    annotations, results = prepared(truth, _most_confident(predictions))
+    findings = Findings(published=True)
+    annotations, results = prepared(truth, _most_confident(predictions), findings)
     evaluation = COCOeval(iouType="segm" if kind == "masks" else "bbox")
     evaluation.params.maxDets = [MAX_DETECTIONS]
     cells = _matched(evaluation, truth, annotations, results, kind)

@@ -80,6 +80,8 @@ class Findings:
         as_it_stands: for files that are scored, and published ones: objects without a pixel and
             boxes over the border stay, and images lie as stored, as pycocotools takes them. Where
             somebody's labels become references or a dataset, those are errors.
+        published: of a benchmark whose figures are compared: annotated boxes stay where masks
+            disagree.
 
     Attributes:
         skipped: errors of the records left out.
@@ -88,10 +90,17 @@ class Findings:
         InputError: no such `on_error`.
     """
 
-    def __init__(self, on_error: OnError = "raise", *, as_it_stands: bool = False) -> None:
+    def __init__(
+        self,
+        on_error: OnError = "raise",
+        *,
+        as_it_stands: bool = False,
+        published: bool = False,
+    ) -> None:
         if on_error not in get_args(OnError):
             raise InputError(f"on_error is {on_error!r}. Pass 'raise' or 'skip'.")
-        self.as_it_stands = as_it_stands
+        self.as_it_stands = as_it_stands or published
+        self.published = published
         self.skipped: list[RecordError] = []
         self._strict = on_error == "raise"
         self._noted: dict[Note, _Counted] = {}

@@ -185,6 +185,8 @@ def _agreeing_box(name: str, box: list[float] | None, rle: RLE, findings: Findin
     own: list[float] = coco_mask.toBbox(rle).tolist()
     if box is None or not (box[2] > 0 and box[3] > 0):
         return own
+    if findings.published:
+        return box
     edges = [(x, y, x + w, y + h) for x, y, w, h in (box, own)]
     if max(abs(one - other) for one, other in zip(*edges, strict=True)) <= _AGREEING:
         return box

@@ -245,7 +245,7 @@ def _run_draw(work: _RunContext, part: Part, folder: Path, shots: int, seed: int
             make_folder(made)
         write_atomically(references, COCO_FILE.content(content), COCO_FILE)
     if work.sheets:
-        groups = references_by_class(read_coco(references), part.root, Findings(as_it_stands=True))
+        groups = references_by_class(read_coco(references), part.root, Findings(published=True))
         save_reference_sheet(groups, own / "references.png")
     require_writable(results, COCO_FILE)
     if not results.exists():
@@ -279,7 +279,7 @@ def _segment_targets(
             part.root,
             own / "references.json",
             work.models,
-            findings=Findings(as_it_stands=True),
+            findings=Findings(published=True),
         )
         bank.save(bank_file)
     report = segment_folder(
@@ -296,7 +296,7 @@ def _segment_targets(
         inclusive_boxes=work.setup.boxes == INCLUSIVE,
         store=work.store,
         progress=work.progress(_title(part, own)) if work.progress else None,
-        findings=Findings(as_it_stands=True),
+        findings=Findings(published=True),
     )
     if report.failures:
         results.unlink()

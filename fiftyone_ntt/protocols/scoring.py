@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fiftyone_ntt.coco.average_precision import evaluate_results, read_pair
 from fiftyone_ntt.coco.federated import federated_scores
+from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.semantic import semantic_scores
 
 Metrics = dict[str, float]
@@ -27,7 +28,7 @@ class Outcome:
 
 def coco_outcome(results: Path, targets: Path) -> Outcome:
     """COCO's figures, by boxes and, where the targets have masks, by masks."""
-    found = evaluate_results(results, targets)
+    found = evaluate_results(results, targets, published=True)
     return _outcome(
         {"boxes": found.boxes, "masks": found.masks},
         {"boxes AP": found.class_boxes, "masks AP": found.class_masks},
@@ -36,7 +37,7 @@ def coco_outcome(results: Path, targets: Path) -> Outcome:
 
 def lvis_outcome(results: Path, targets: Path) -> Outcome:
     """LVIS's figures, by boxes and by masks."""
-    truth, predictions = read_pair(results, targets)
+    truth, predictions = read_pair(results, targets, Findings(published=True))
     boxes = federated_scores(truth, predictions, "boxes")
     masks = federated_scores(truth, predictions, "masks")
     return _outcome(
@@ -47,7 +48,8 @@ def lvis_outcome(results: Path, targets: Path) -> Outcome:
 
 def semantic_outcome(results: Path, targets: Path, confidence_threshold: float) -> Outcome:
     """mIoU of the instances of at least that score, besides COCO's figures."""
-    found = semantic_scores(*read_pair(results, targets), confidence_threshold=confidence_threshold)
+    pair = read_pair(results, targets, Findings(published=True))
+    found = semantic_scores(*pair, confidence_threshold=confidence_threshold)
     instances = coco_outcome(results, targets)
     semantic = {"mIoU": found.mean, "background IoU": found.background}
     classes = {
