@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -133,24 +135,23 @@ class Findings:
     @property
     def counts(self) -> dict[str, int]:
         """Records left out, by kind."""
-        found: dict[str, int] = {}
-        for error in self.skipped:
-            found[error.kind] = found.get(error.kind, 0) + 1
-        return found
+        return skipped_counts(self.skipped)
 
     def lines(self) -> list[str]:
         """What to tell the user: counts of what was left out, the first errors, and the notes."""
-        return [*skipped_lines(tuple(self.skipped)), *self.notes]
+        return [*skipped_lines(self.skipped), *self.notes]
 
 
-def skipped_lines(skipped: tuple[RecordError, ...]) -> list[str]:
-    """How many records were left out, by kind, and the first of their errors."""
+def skipped_counts(skipped: Sequence[RecordError]) -> dict[str, int]:
+    """How many records were left out, by kind."""
+    return dict(Counter(error.kind for error in skipped))
+
+
+def skipped_lines(skipped: Sequence[RecordError]) -> list[str]:
+    """`skipped_counts` in a line, and the first of the errors."""
     if not skipped:
         return []
-    kinds: dict[str, int] = {}
-    for error in skipped:
-        kinds[error.kind] = kinds.get(error.kind, 0) + 1
-    counted = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+    counted = ", ".join(f"{kind} {count}" for kind, count in skipped_counts(skipped).items())
     hidden = len(skipped) - _MAX_SHOWN
     return [
         f"left out {len(skipped)}: {counted}",

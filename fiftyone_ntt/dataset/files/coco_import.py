@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,14 @@ import fiftyone.core.media as fom
 from bson import ObjectId
 from bson.errors import BSONError
 
-from fiftyone_ntt.coco.findings import Findings, OnError, Record, RecordError, skipped_lines
+from fiftyone_ntt.coco.findings import (
+    Findings,
+    OnError,
+    Record,
+    RecordError,
+    skipped_counts,
+    skipped_lines,
+)
 from fiftyone_ntt.coco.image_files import ImageFile, image_files
 from fiftyone_ntt.coco.instances import Instance, Size
 from fiftyone_ntt.coco.reading import CocoFile, Crowds, all_crowds_message, read_coco
@@ -82,7 +89,7 @@ class ImportReport:
     @property
     def counts(self) -> dict[str, int]:
         """Records left out, by kind."""
-        return dict(Counter(error.kind for error in self.skipped))
+        return skipped_counts(self.skipped)
 
     def __str__(self) -> str:
         head = (

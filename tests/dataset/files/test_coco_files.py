@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -462,6 +463,73 @@ def test_a_photo_on_its_side_is_annotated_as_shown_or_as_stored(
     assert (found.imgs[1]["height"], found.imgs[1]["width"]) == (60, 40)
     np.testing.assert_array_equal(found.annToMask(found.anns[11]), shown)
     assert found.anns[70]["bbox"] == pytest.approx(found.anns[11]["bbox"])
+
+
+def test_a_file_of_which_nothing_can_be_used_makes_no_dataset(tmp_path: Path, name: str) -> None:
+    data = small(tmp_path)
+    for record in data["images"]:
+        record["file_name"] = f"gone-{record['id']}.png"
+    path = write(tmp_path / "in.json", data)
+    with pytest.raises(InputError, match=r"none of its images can be used.*\nleft out 2: missing"):
+        ntt.import_coco(tmp_path, path, name, on_error="skip", progress=False)
+    assert not fo.dataset_exists(name)
+
+
+def test_annotations_that_are_all_crowds(tmp_path: Path, name: str) -> None:
+    data = small(tmp_path)
+    for row in data["annotations"]:
+        row["iscrowd"] = "1"
+    path = write(tmp_path / "in.json", data)
+    report = ntt.import_coco(tmp_path, path, name, progress=False)
+    assert "numbers written as text, read: 2" in report.notes[0]
+    assert "all 2 annotations are crowds" in report.notes[1] and report.notes[1] in str(report)
+    assert report.dataset.values("ground_truth.detections.iscrowd", unwind=True) == [True] * 2
+    again = ntt.import_coco(
+        tmp_path, path, report.dataset, "objects", crowds="objects", progress=False
+    )
+    assert again.notes[-1] == "crowds taken as objects: 2 (annotation 11, ...)"
+    assert report.dataset.values("objects.detections.iscrowd", unwind=True) == [False] * 2
+
+
+def test_ids_of_two_types_and_entries_that_no_database_holds(tmp_path: Path, name: str) -> None:
+    data = small(tmp_path)
+    data["images"][1]["id"] = "2"
+    data["annotations"][1].update(id="12", image_id=2, category_id="9")
+    data["categories"][0]["colour"] = 2**70
+    report = ntt.import_coco(tmp_path, write(tmp_path / "in.json", data), name, progress=False)
+    assert report.dataset.values("coco_id") == [1, 2]
+    assert report.dataset.values("ground_truth.detections.coco_id", unwind=True) == [11, 12]
+    assert report.dataset.info["coco"]["ground_truth"]["categories"][0] == {
+        "id": 9,
+        "name": "zebra",
+    }
+    for sample in report.dataset.iter_samples(autosave=True):
+        sample.tags.append("saved")  # what FiftyOne validates
+
+
+def test_many_masks_of_a_large_image_are_never_all_pixels_at_once(
+    tmp_path: Path, name: str
+) -> None:
+    side, count = 2000, 60
+    Image.new("1", (side, side)).save(tmp_path / "1.png")
+    data: dict[str, Any] = {"categories": CATEGORIES}
+    data["images"] = [{"id": 1, "file_name": "1.png", "height": side, "width": side}]
+    data["annotations"] = [
+        {
+            "id": key,
+            "image_id": 1,
+            "category_id": 9,
+            "segmentation": [[key, key, key + 40, key, key + 40, key + 30, key, key + 30]],
+        }
+        for key in range(count)
+    ]
+    path = write(tmp_path / "in.json", data)
+    tracemalloc.start()
+    report = ntt.import_coco(tmp_path, path, name, progress=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.annotations == count
+    assert peak < 5 * side * side  # of 60
 
 
 def test_wrong_arguments(tmp_path: Path, name: str) -> None:
