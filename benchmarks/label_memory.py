@@ -49,19 +49,20 @@ def _measure(name: str, images: int, size: tuple[int, int], labels: int) -> Row:
     import fiftyone_ntt as ntt
     from benchmarks.stopwatch import now, peak_memory, resident_memory
 
+    import_coco, boxes_to_masks = ntt.import_coco, ntt.boxes_to_masks  # which loads their modules
     folder = Path(tempfile.mkdtemp())
     dataset = fo.Dataset()
     try:
         content = _content(folder, images, size, labels, boxes_alone=name == "boxes_to_masks")
         (folder / "labels.json").write_text(json.dumps(content))
         if name == "boxes_to_masks":
-            ntt.import_coco(folder, folder / "labels.json", dataset, "boxes", progress=False)
+            import_coco(folder, folder / "labels.json", dataset, "boxes", progress=False)
             models = ntt.load_models("demo")
         before, start = resident_memory(), now()
         if name == "import_coco":
-            ntt.import_coco(folder, folder / "labels.json", dataset, "labels", progress=False)
+            import_coco(folder, folder / "labels.json", dataset, "labels", progress=False)
         else:
-            ntt.boxes_to_masks(dataset, "boxes", "masks", models=models, progress=False)
+            boxes_to_masks(dataset, "boxes", "masks", models=models, progress=False)
         seconds, peak = now() - start, peak_memory(torch.device("cpu"))
     finally:
         dataset.delete()
