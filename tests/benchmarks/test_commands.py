@@ -55,6 +55,7 @@ def test_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("dataset")  # the database that the measuring processes use
 def test_labels(tmp_path: Path) -> None:
     """40 masks of a photo of 12 megapixels, all as pixels, take 480 MB; those of both 960."""
     (report,) = run("labels", tmp_path)
