@@ -81,7 +81,8 @@ class App:
 
     def expect(self, text: str, timeout: float = 20) -> Any:
         """Wait until a text is to be seen."""
-        found = self.page.get_by_text(text).first
+        # Of several, one may be on its way out: a message of the operator before, for instance.
+        found = self.page.get_by_text(text).locator("visible=true").first
         found.wait_for(timeout=timeout * 1000)
         return found
 

@@ -11,7 +11,7 @@ import pytest
 from fiftyone_ntt import build_memory_bank, relabel, segment
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.dataset.runs import stored_matching
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.dataset.colour_models import colour_models
@@ -88,7 +88,7 @@ def test_relabel_reads_no_pixels(
 ) -> None:
     bank = bank_of(scenes)
     segment(scenes, bank, "first", models=colour_models(), store=store)
-    monkeypatch.setattr("PIL.Image.open", None)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)  # a PNG's header may be read
     assert relabel(scenes, bank, "relabelled", store=store).written == 5
 
 
@@ -163,8 +163,13 @@ def test_what_does_not_fit(
         relabel(scenes, bank, store=store.folder / "elsewhere")
 
 
-def test_a_full_disk_costs_no_work(scenes: fo.Dataset, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
+def test_a_full_disk_costs_no_work(
+    scenes: fo.Dataset, store: ProposalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: Any) -> None:
+        raise StoreError("No space left on device")
+
+    monkeypatch.setattr(ProposalStore, "put", no_space)
     bank = bank_of(scenes)
-    report = segment(scenes, bank, "first", models=colour_models(), store=tmp_path / "file")
+    report = segment(scenes, bank, "first", models=colour_models(), store=store)
     assert report.written == 5
