@@ -145,7 +145,7 @@ class ImageReading:
     Example:
         >>> Image.fromarray(np.full((4, 6), 4000, np.uint16)).save("dark.png")
         >>> reading = ImageReading(oriented=True, bit_depth=12)
-        >>> reading.read("dark.png").max(), reading.mark("dark.png")
+        >>> int(reading.read("dark.png").max()), reading.mark("dark.png")
         (250, '-of-12-bits')
     """
 
