@@ -240,7 +240,9 @@ class ProposalStore:
         self.check_folder()
         deleted = []
         for path in self._damaged_descriptions():
-            deleted += [path] if _delete(path) else []
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                path.unlink()
+                deleted.append(path)
         for path, _ in _files(setup_folders(self.folder)):
             try:
                 _read(path.read_bytes(), str(path))

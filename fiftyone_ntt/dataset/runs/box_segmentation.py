@@ -186,14 +186,16 @@ def boxes_to_masks(
     return BoxesReport(**counted, agreement=agreement, low=low)
 
 
-def _boxes(samples: foc.SampleCollection, sample_id: str, box_field: str) -> fol.Detections | None:
+def _boxes(
+    samples: foc.SampleCollection, sample_id: str, box_field: str
+) -> fol.Detections | fol.Polylines | None:
     """The boxes of a sample, as they are now.
 
     Raises:
         InputError: it is not there any more, or the field is not.
     """
     try:
-        boxes: fol.Detections | None = samples[sample_id][box_field]
+        boxes: fol.Detections | fol.Polylines | None = samples[sample_id][box_field]
     except KeyError as error:
         raise InputError(
             f"the sample, or its field {box_field!r}, was deleted or left the view meanwhile"
