@@ -34,7 +34,7 @@ from fiftyone_ntt.dataset.labels.prediction_writing import (
 from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, read_field, rewrite_field
 from fiftyone_ntt.dataset.runs.run_control import RunControl
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
-from fiftyone_ntt.dataset.work.leases import hold_field
+from fiftyone_ntt.dataset.work.leases import Lease, hold_field
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError, NttError
 
@@ -194,7 +194,8 @@ def run_over_images(
             pending = _pending_images(record, ids, paths, policy, again)
             tally.skipped = len(ids) - len(pending)
             new = declare_detections(record.dataset, record.field, attributes)
-            writing = _Writing(record, policy, _begin(record, new, pending), chunk_size, tally)
+            change = _begin(record, new, pending)
+            writing = _Writing(record, lease, policy, change, chunk_size, tally)
             control = RunControl(lease, lambda paused: record.note_pause(paused, writing.counts))
             with record.running(writing.counts, lambda: control.cancelled):
                 _compute_and_write(writing, control, pending, load, compute, progress)
@@ -282,6 +283,7 @@ class _Writing:
     """The writes of a run, chunk by chunk."""
 
     record: RunRecord
+    lease: Lease
     policy: WritePolicy
     change: Change | None
     chunk_size: int
@@ -300,10 +302,16 @@ class _Writing:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was taken; a sample that cannot be written fails alone."""
+        """Write what was taken; a sample that cannot be written fails alone.
+
+        Raises:
+            LeaseLost: another run took the field over; what it wrote since is left alone.
+        """
         chunk, self.chunk = self.chunk, {}
         if not chunk:
             return
+        # A process that slept for long has not noticed yet.
+        self.lease.beat()
         self.record.check_field()
         try:
             self._write(chunk)

@@ -11,7 +11,7 @@ import pytest
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.dataset.runs import run_control
-from fiftyone_ntt.dataset.work.leases import holders
+from fiftyone_ntt.dataset.work.leases import LeaseLost, free, holders
 from fiftyone_ntt.errors import InputError
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
@@ -111,3 +111,24 @@ def test_what_does_not_go_on_is_said_so(scenes: fo.Dataset, ask) -> None:
     done = ntt.segment(scenes, "colours", models=MODELS)
     with pytest.raises(InputError, match=rf"no run '{done.run}' is going on.*same call again"):
         ask(scenes, done.run)
+
+
+@pytest.mark.parametrize("look", [0.0, 3600.0])
+def test_a_run_that_lost_its_field_writes_nothing_more(
+    scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch, look: float
+) -> None:
+    """It was silent for too long, and another one has come and gone meanwhile."""
+    monkeypatch.setattr(run_control, "LOOK", look)
+    options = {"models": MODELS, "overwrite": True}
+    another = []
+
+    def lose(done: int, total: int) -> None:
+        if done == 2:
+            [(name, holder)] = holders(scenes)
+            free(scenes, name, holder.token)
+            another.append(ntt.segment(scenes, "colours", points_per_side=6, **options))
+
+    with pytest.raises(LeaseLost, match="no longer holds field 'predictions'"):
+        ntt.segment(scenes, "colours", progress=lose, **options)
+
+    assert scenes.values("predictions.run") == [another[0].run] * 8
