@@ -81,26 +81,36 @@ class Change:
     run_document: Document | None = None
     described: Document | None = None
 
-    def note(self, entries: Mapping[ObjectId, Document]) -> None:
+    def note(self, entries: Mapping[ObjectId, Document]) -> set[ObjectId]:
         """Write down what samples held; of a sample that has an entry, the first one stays.
 
         Args:
             entries: by sample id.
+
+        Returns:
+            Ids of the samples that had no entry.
         """
         rows = [
             {"change": self.id, "sample": sample_id, **entry}
             for sample_id, entry in entries.items()
         ]
         if not rows:
-            return
+            return set()
         for row in rows:
             row["bytes"] = len(bson.encode(row))
+        there: set[ObjectId] = set()
         try:
             _entries().insert_many(rows, ordered=False)
         except BulkWriteError as error:
-            kinds = {problem["code"] for problem in error.details["writeErrors"]}
-            if kinds != {_DUPLICATE_KEY}:
+            problems = error.details["writeErrors"]
+            if {problem["code"] for problem in problems} != {_DUPLICATE_KEY}:
                 raise
+            there = {rows[problem["index"]]["sample"] for problem in problems}
+        return set(entries) - there
+
+    def forget_entries(self, ids: Iterable[ObjectId]) -> None:
+        """Remove what was written down of samples that then did not change."""
+        _entries().delete_many({"change": self.id, "sample": {"$in": list(ids)}})
 
     def entries(self, ids: Sequence[ObjectId] | None = None) -> Iterator[Document]:
         """What was written down, sample by sample."""
@@ -200,8 +210,9 @@ def _forget_old(dataset: fo.Dataset) -> None:
         total += change.extent().bytes
         if number >= KEPT or (number > 1 and total > KEPT_BYTES):
             change.forget()
-    there = set(foo.get_db_conn()["datasets"].distinct("_id"))
-    for gone in set(_heads().distinct("dataset")) - there:
+    known = set(_heads().distinct("dataset"))
+    # Asked second: a dataset that another process makes in between is there.
+    for gone in known - set(foo.get_db_conn()["datasets"].distinct("_id")):
         forget_dataset(gone)
 
 

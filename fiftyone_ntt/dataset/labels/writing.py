@@ -133,14 +133,18 @@ def rewrite_field(
         decided = {sample_id: decide(row) for sample_id, row in held.items()}
         wanted = {key: rewrite for key, rewrite in decided.items() if rewrite is not None}
         written.left += [key for key, rewrite in decided.items() if rewrite is None]
+        noted = set[ObjectId]()
         if change is not None:
-            change.note({key: _before(held[key], rewrite) for key, rewrite in wanted.items()})
+            noted = change.note({key: _before(held[key], row) for key, row in wanted.items()})
         updates = {
             key: (_unchanged(held[key], name), _update(name, rewrite, at or now()))
             for key, rewrite in wanted.items()
         }
         waiting = _send(dataset, updates)
         late = set(waiting)
+        if change is not None and late & noted:
+            # Somebody's edit came between: the sample will be changed from that, or not at all.
+            change.forget_entries(late & noted)
         written.changed += [key for key in wanted if key not in late]
         if not waiting:
             return written

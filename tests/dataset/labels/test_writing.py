@@ -181,6 +181,26 @@ def test_what_was_there_is_written_down_before_it_changes(labelled: fo.Dataset) 
     assert noted[ids_of(labelled)[0]]["removed"] == removed
 
 
+def test_what_is_written_down_is_what_the_change_was_made_from(labelled: fo.Dataset) -> None:
+    """Not what was there before somebody's edit in between: undoing would take that back too."""
+    edited, contested = ids_of(labelled)[:2]
+    seen: list[ObjectId] = []
+
+    def decide(held: Held) -> Rewrite:
+        seen.append(held.sample_id)
+        if held.sample_id == contested or seen.count(edited) == 1:
+            raw(labelled, held.sample_id, {"$set": {"labels.detections.0.label": str(len(seen))}})
+        return emptied(held)
+
+    change = begin_change(labelled, "labels", "deletion", run="ntt_labels_00000000")
+    written = rewrite_field(labelled, "labels", [edited, contested], decide, change)
+
+    assert (written.changed, written.contested) == ([edited], [contested])
+    [entry] = change.entries()
+    assert entry["sample"] == edited
+    assert [label["label"] for label in entry["value"]["detections"]] == ["1", "b"]
+
+
 def test_samples_that_are_gone_and_samples_that_are_left(labelled: fo.Dataset) -> None:
     gone = ObjectId()
     written = rewrite_field(labelled, "labels", [gone, *ids_of(labelled)], lambda held: None, None)
