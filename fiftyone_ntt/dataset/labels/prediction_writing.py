@@ -20,7 +20,13 @@ from fiftyone_ntt.dataset.labels.change_journal import Change
 from fiftyone_ntt.dataset.labels.digests import DIGEST, document_digest
 from fiftyone_ntt.dataset.labels.mask_overlap import best_ious
 from fiftyone_ntt.dataset.labels.ownership import HAND, REVIEWED, WRITTEN_TAGS, Owner, owner_of
-from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, now, rewrite_field
+from fiftyone_ntt.dataset.labels.writing import (
+    Held,
+    Rewrite,
+    check_uncontested,
+    now,
+    rewrite_field,
+)
 
 Document = dict[str, Any]
 
@@ -270,6 +276,9 @@ def remove_predictions(
 
     Returns:
         What went counts as `replaced`.
+
+    Raises:
+        InputError: others kept writing to some samples meanwhile, so the run is still there.
     """
     counted: dict[ObjectId, Kept] = {}
 
@@ -278,6 +287,7 @@ def remove_predictions(
         return rewrite
 
     written = rewrite_field(dataset, name, samples_of_run(dataset, name, run), decide, change)
+    check_uncontested(written, f"the predictions of run {run} are still there")
     total = Kept()
     for sample_id in written.changed:
         total.add(counted[sample_id])

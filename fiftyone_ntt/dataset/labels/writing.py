@@ -22,6 +22,7 @@ from pymongo import UpdateOne
 
 from fiftyone_ntt.dataset.labels.change_journal import Change
 from fiftyone_ntt.dataset.labels.stored_labels import LISTS, label_id_paths, label_list, value_at
+from fiftyone_ntt.errors import InputError
 
 Document = dict[str, Any]
 
@@ -150,6 +151,23 @@ def rewrite_field(
             return written
     written.contested = waiting
     return written
+
+
+def check_uncontested(written: Written, left: str) -> None:
+    """Accept a change that must be made as a whole.
+
+    Args:
+        written: what came of it.
+        left: how the samples are that it could not change, for the message.
+
+    Raises:
+        InputError: it could not change some.
+    """
+    if written.contested:
+        raise InputError(
+            f"others kept writing to {len(written.contested)} samples meanwhile: there {left}. "
+            "Make the same call again for them."
+        )
 
 
 def write_label(dataset: fo.Dataset, name: str, sample_id: str, label: Document) -> bool:

@@ -86,7 +86,8 @@ def delete_run_predictions(
         replace_reviewed: also delete those that somebody tagged or edited.
 
     Raises:
-        InputError: no such run, a run holds the field, or the field is read-only.
+        InputError: no such run, a run holds the field, the field is read-only, or others kept
+            writing to some samples meanwhile.
 
     Example:
         >>> [run] = ntt.list_prediction_runs(dataset)

@@ -18,7 +18,13 @@ from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
 from fiftyone_ntt.dataset.labels.ownership import owner_of
 from fiftyone_ntt.dataset.labels.prediction_writing import samples_of_run, was_moved
-from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, restore_tags, rewrite_field
+from fiftyone_ntt.dataset.labels.writing import (
+    Held,
+    Rewrite,
+    check_uncontested,
+    restore_tags,
+    rewrite_field,
+)
 from fiftyone_ntt.dataset.work.leases import hold_field
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import drop_run, restore_run
@@ -114,7 +120,8 @@ def undo(
         dry_run: only say what would be taken back and kept.
 
     Raises:
-        InputError: there is nothing to take back, a run holds the field, or it is read-only.
+        InputError: there is nothing to take back, a run holds the field, it is read-only, or others
+            kept writing to some samples meanwhile.
 
     Example:
         >>> [run] = ntt.list_prediction_runs(dataset)
@@ -176,6 +183,7 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
             return replace(rewrite, others=entry.get("others", {}))
 
         written = rewrite_field(dataset, change.field, list(entries), decide, None)
+        check_uncontested(written, "the change is not taken back")
         done = [*written.changed, *written.left]
         total += len(done)
         kept += sum(counts[key] for key in done)

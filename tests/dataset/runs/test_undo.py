@@ -11,6 +11,7 @@ import pytest
 from bson import ObjectId
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.dataset.labels import writing
 from fiftyone_ntt.errors import InputError
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
@@ -183,6 +184,30 @@ def test_what_another_process_changed_since_stays(scenes: fo.Dataset) -> None:
     assert [label.id for label in sample["predictions"].detections] == mine
     after = documents(scenes)
     assert after[1:] == before[1:]
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_samples_that_others_keep_writing_are_still_to_do(
+    scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch, deleted: bool
+) -> None:
+    """The run stays, or the change in the history, until the last sample is as it should be."""
+    before = documents(scenes)
+    run = segment(scenes).run
+
+    def act() -> object:
+        return ntt.delete_run_predictions(scenes, run) if deleted else ntt.undo(scenes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "_send", lambda _, updates: list(updates))
+        with pytest.raises(InputError, match="others kept writing to 6 samples meanwhile"):
+            act()
+    assert list(ntt.list_prediction_runs(scenes)) == [run]
+    act()
+    assert list(ntt.list_prediction_runs(scenes)) == []
+    assert scenes.get_field("predictions") is None or scenes.count("predictions.detections") == 0
+    while ntt.history(scenes):
+        ntt.undo(scenes)
+    assert documents(scenes) == before
 
 
 def test_a_replaced_label_comes_back_beside_an_edit_of_its_successor(scenes: fo.Dataset) -> None:
