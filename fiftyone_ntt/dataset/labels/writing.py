@@ -233,12 +233,25 @@ def _noted_tags(
     tag: str,
     change: Change | None,
 ) -> dict[ObjectId, Document]:
-    """The tags of some samples and of all their labels that a change is about, written down."""
+    """The tags of some samples and of all their labels that a change is about; of those that it
+    changes they are written down: the others may be tagged and untagged by anybody later."""
     wanted = {key: {*put.get(key, ()), *take.get(key, ())} for key in ids}
     rows = _tags_of(dataset, name, wanted, tag)
     if change is not None:
-        change.note({key: {"tags": row} for key, row in rows.items()})
+        change.note({key: {"tags": _changing(row, put.get(key))} for key, row in rows.items()})
     return rows
+
+
+def _changing(row: Document, put: Collection[ObjectId] | None) -> Document:
+    """Of a sample's tags what is written down: `put` are its labels that gain the tag, the others
+    lose it."""
+    tag = row["tag"]
+    labels = [
+        label for label in row["labels"] if (tag in label["tags"]) != (label["id"] in (put or ()))
+    ]
+    sample_changes = (tag in row["sample"]) != (put is not None)
+    noted = {key: row[key] for key in ("list", "tag", "sample")}
+    return {**noted, "labels": labels, "sample_changes": sample_changes}
 
 
 def _by_object_id(labels: Mapping[str, Collection[str]]) -> dict[ObjectId, set[ObjectId]]:
@@ -263,32 +276,52 @@ def restore_tags(
 
     Returns:
         How many samples were written, and on how many labels later tags stayed.
+
+    Raises:
+        InputError: others kept writing to some samples meanwhile.
     """
     changed = kept = 0
+    contested: list[ObjectId] = []
     for entry in entries:
-        noted, tag = entry["tags"], entry["tags"]["tag"]
-        ids = {row["id"]: row["tags"] for row in noted["labels"]}
-        row = _tags_of(dataset, name, {entry["sample"]: ids}, tag).get(entry["sample"])
-        if row is None:
-            continue
-        update: Document = {"tags": _as_before(row["sample"], noted["sample"], tag)}
-        filters: list[Mapping[str, Any]] = []
-        for number, label in enumerate(row["labels"]):
-            tags = _as_before(label["tags"], ids[label["id"]], tag)
-            kept += tags != ids[label["id"]]
-            path = f"{name}.{row['list']}.$[l{number}].tags" if row["list"] else f"{name}.tags"
-            update[path] = tags
-            if row["list"]:
-                filters.append({f"l{number}._id": label["id"], f"l{number}.tags": label["tags"]})
-        change = UpdateOne(
-            {"_id": entry["sample"]},
-            {"$set": {**update, MODIFIED: now()}},
-            array_filters=filters or None,
-        )
-        if not dry_run:
-            _send_all(dataset, [change], [entry["sample"]])
-        changed += 1
+        for _ in range(_ATTEMPTS):
+            found = _restoring(dataset, name, entry)
+            if found is None:
+                break
+            update, later = found
+            if dry_run or _send_all(dataset, [update], [entry["sample"]]):
+                changed, kept = changed + 1, kept + later
+                break
+        else:
+            contested.append(entry["sample"])
+    check_uncontested(Written(contested=contested), "the tags are not taken back")
     return changed, kept
+
+
+def _restoring(
+    dataset: fo.Dataset, name: str, entry: Mapping[str, Any]
+) -> tuple[UpdateOne, int] | None:
+    """How a sample gets its tags back while they are as they are now, and on how many labels later
+    ones stay; None where it is gone."""
+    noted, tag = entry["tags"], entry["tags"]["tag"]
+    ids = {row["id"]: row["tags"] for row in noted["labels"]}
+    row = _tags_of(dataset, name, {entry["sample"]: ids}, tag).get(entry["sample"])
+    if row is None:
+        return None
+    update: Document = {MODIFIED: now()}
+    if noted["sample_changes"]:
+        update["tags"] = _as_before(row["sample"], noted["sample"], tag)
+    filters: list[Mapping[str, Any]] = []
+    kept = 0
+    for number, label in enumerate(row["labels"]):
+        tags = _as_before(label["tags"], ids[label["id"]], tag)
+        kept += tags != ids[label["id"]]
+        path = f"{name}.{row['list']}.$[l{number}].tags" if row["list"] else f"{name}.tags"
+        update[path] = tags
+        if row["list"]:
+            filters.append({f"l{number}._id": label["id"]})
+    same = {"$eq": [{"$ifNull": ["$tags", []]}, {"$literal": row["sample"]}]}
+    condition = {"_id": entry["sample"], MODIFIED: row["modified"], "$expr": same}
+    return UpdateOne(condition, {"$set": update}, array_filters=filters or None), kept
 
 
 def _as_before(tags: Sequence[str], before: Sequence[str], tag: str) -> list[str]:
@@ -458,12 +491,13 @@ def _is_there(dataset: fo.Dataset, sample_id: ObjectId, update: Document) -> boo
     return row is not None and all(value_at(row, name) == wanted[name] for name in names)
 
 
-def _send_all(dataset: fo.Dataset, updates: list[UpdateOne], ids: Iterable[ObjectId]) -> None:
-    if updates:
-        dataset._sample_collection.bulk_write(updates)
-        fos.Sample._reload_docs(
-            dataset._sample_collection_name, sample_ids=[str(key) for key in ids]
-        )
+def _send_all(dataset: fo.Dataset, updates: list[UpdateOne], ids: Iterable[ObjectId]) -> int:
+    """Send updates; returns how many found their sample."""
+    if not updates:
+        return 0
+    matched: int = dataset._sample_collection.bulk_write(updates).matched_count
+    fos.Sample._reload_docs(dataset._sample_collection_name, sample_ids=[str(key) for key in ids])
+    return matched
 
 
 def _tags_of(
@@ -472,7 +506,7 @@ def _tags_of(
     parts = [f"{name}.{key}" for key in ("_id", "tags")]
     parts += [f"{name}.{part}.{key}" for part in LISTS for key in ("_id", "tags")]
     rows = dataset._sample_collection.find(
-        {"_id": {"$in": list(wanted)}}, dict.fromkeys(["tags", *parts], 1)
+        {"_id": {"$in": list(wanted)}}, dict.fromkeys(["tags", MODIFIED, *parts], 1)
     )
     found = {}
     for row in rows:
@@ -487,6 +521,7 @@ def _tags_of(
             "tag": tag,
             "labels": entries,
             "sample": list(row.get("tags") or []),
+            "modified": row.get(MODIFIED),
         }
     return found
 

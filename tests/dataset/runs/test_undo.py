@@ -153,6 +153,52 @@ def test_tags_of_a_person_s_that_came_later_stay(scenes: fo.Dataset) -> None:
     assert undone.kept == 1
 
 
+def test_tags_that_were_there_before_and_that_a_person_took_away_since_stay_away(
+    scenes: fo.Dataset,
+) -> None:
+    sample = scenes.first()
+    sample["ground_truth"].detections[0].tags = ["reference"]
+    sample.tags = ["reference"]
+    sample.save()
+    assert ntt.tag_references(scenes[:1], "ground_truth", tag="reference").kept == 1
+    assert [entry.labels for entry in ntt.history(scenes)] == [2]
+    sample.reload()
+    sample["ground_truth"].detections[0].tags = []
+    sample.tags = []
+    sample.save()
+
+    assert ntt.undo(scenes).kept == 0
+
+    sample.reload()
+    assert sample.tags == []
+    assert [label.tags for label in sample["ground_truth"].detections] == [[], [], []]
+
+
+def test_a_tag_that_a_person_puts_while_tags_are_taken_back_stays(
+    scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ntt.tag_references(scenes[:1], "ground_truth", tag="reference")
+    read, seen = writing._tags_of, []
+
+    def read_and_tag(*args: Any) -> Any:
+        found = read(*args)
+        if not seen:
+            seen.append(found)
+            sample = scenes.first()
+            sample["ground_truth"].detections[1].tags.append("good")
+            sample.tags.append("mine")
+            sample.save()
+        return found
+
+    monkeypatch.setattr(writing, "_tags_of", read_and_tag)
+    assert ntt.undo(scenes).kept == 1
+
+    sample = scenes.first()
+    sample.reload()
+    assert sample.tags == ["mine"]
+    assert [label.tags for label in sample["ground_truth"].detections] == [[], ["good"], []]
+
+
 def test_boxes_to_masks(scenes: fo.Dataset) -> None:
     before = documents(scenes)
     ntt.boxes_to_masks(scenes, "ground_truth", "masks", models=MODELS)
