@@ -7,6 +7,7 @@ it: they are a statement about a prediction, not a change of it.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from typing import Any
@@ -52,3 +53,18 @@ def document_digest(document: Mapping[str, Any]) -> str:
     packed = document.get("mask")
     mask = document.get("mask_path") if packed is None else unpack_array(packed)
     return content_digest(document.get("label"), document["bounding_box"], mask)
+
+
+def is_as_written(document: Mapping[str, Any], digest: object) -> bool:
+    """Whether a detection as it lies in the database still has the digest of its writing.
+
+    One that has none any more, as its box was taken away or its mask cannot be read, has not.
+
+    Example:
+        >>> is_as_written({"label": "boat", "mask": b"no array"}, "dbc26d3ef725e91e")
+        False
+    """
+    try:
+        return document_digest(document) == digest
+    except (KeyError, TypeError, ValueError, EOFError, struct.error, zlib.error):
+        return False

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from fiftyone_ntt.dataset.labels.digests import DIGEST, document_digest
+from fiftyone_ntt.dataset.labels.digests import DIGEST, is_as_written
 
 Owner = Literal["by hand", "tagged", "edited", "unknown", "untouched"]
 """`by hand`: no run wrote it. `tagged` and `edited`: a run did, and a person said or changed
@@ -42,4 +42,4 @@ def owner_of(label: Mapping[str, Any], *, moved: bool = True) -> Owner:
     written = label.get(DIGEST)
     if written is None:
         return "unknown"
-    return "edited" if moved and document_digest(label) != written else "untouched"
+    return "edited" if moved and not is_as_written(label, written) else "untouched"

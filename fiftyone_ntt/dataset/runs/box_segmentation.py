@@ -36,6 +36,7 @@ from fiftyone_ntt.dataset.labels.masks import (
     relative_box,
 )
 from fiftyone_ntt.dataset.labels.names import AGREEMENT, BOX_ID, check_new_predictions
+from fiftyone_ntt.dataset.labels.ownership import WRITTEN_TAGS
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.references.label_names import LabelNames
 from fiftyone_ntt.dataset.references.reference_reading import labels_of
@@ -285,7 +286,7 @@ def _copy(box: fol.Detection | fol.Polyline, made: BoxMask | None, run: str) -> 
         copy[AGREEMENT] = made.agreement
     copy[BOX_ID], copy["run"] = box.id, run
     # Of a box that is itself a prediction: the copy's own are still to come.
-    for name in (DIGEST, PROPOSAL):
+    for name in (DIGEST, PROPOSAL, WRITTEN_TAGS):
         if copy.get_attribute_value(name, None) is not None:
             copy[name] = None
     return copy

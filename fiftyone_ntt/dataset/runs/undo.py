@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
 from fiftyone_ntt.dataset.labels.coco_labels import ID, other_imports, restore_described
-from fiftyone_ntt.dataset.labels.digests import document_digest
+from fiftyone_ntt.dataset.labels.digests import is_as_written
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
 from fiftyone_ntt.dataset.labels.ownership import owner_of
@@ -229,7 +229,7 @@ def _is_of(label: Document, change: Change, entry: Document, moved: bool) -> boo
     """Whether a label is as the change wrote it."""
     if change.kind == "import":
         written = entry["digests"].get(str(label["_id"]))
-        return not label.get("tags") and document_digest(label) == written
+        return not label.get("tags") and is_as_written(label, written)
     return label.get("run") == change.run and owner_of(label, moved=moved) == "untouched"
 
 

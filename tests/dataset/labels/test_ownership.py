@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import fiftyone as fo
 import pytest
 
@@ -29,6 +31,12 @@ def prediction(**changes) -> dict:
         ({"tags": ["reference", "good"], WRITTEN_TAGS: ["reference"]}, "tagged"),
         ({"label": "bird"}, "edited"),
         ({"bounding_box": [0.1, 0.2, 0.3, 0.5]}, "edited"),
+        ({"bounding_box": None}, "edited"),
+        ({"bounding_box": [0.1, 0.2]}, "edited"),
+        ({"bounding_box": ["a", 0.2, 0.3, 0.4]}, "edited"),
+        ({"mask": b"no array"}, "edited"),
+        ({"mask": zlib.compress(b"no array")}, "edited"),
+        ({"mask": zlib.compress(b"")}, "edited"),
         ({DIGEST: None}, "unknown"),
         ({DIGEST: None, "tags": ["checked"]}, "tagged"),
     ],
@@ -47,3 +55,9 @@ def test_where_nobody_wrote_the_sample_its_content_is_not_looked_at() -> None:
 )
 def test_run_keys(value: object, known: bool) -> None:
     assert is_run_key(value) is known
+
+
+def test_a_prediction_without_a_box_is_an_edited_one() -> None:
+    label = prediction()
+    del label["bounding_box"]
+    assert owner_of(label) == "edited"

@@ -168,3 +168,16 @@ def test_a_box_drawn_later_gets_its_mask_and_a_mask_that_was_deleted_stays_so(bo
     made = [label.box_id for label in sample["masks"].detections]
     assert made[-1] == later.id
     assert deleted.box_id not in made
+
+
+def test_the_tag_that_a_prediction_was_written_with_says_nothing_of_the_mask_made_of_it(boxes):
+    """The tag of a mask is a person's who put it there, whatever the box once came with."""
+    sample = boxes.first()
+    sample.boxes.detections[0]["written_tags"] = ["good"]
+    sample.save()
+    boxes_to_masks(boxes[:1], "boxes", "masks", models=MODELS)
+    sample.reload()
+    sample.masks.detections[0].tags = ["good"]
+    sample.save()
+    report = boxes_to_masks(boxes[:1], "ground_truth", "masks", models=MODELS, overwrite=True)
+    assert report.kept == {"tagged": 1}
