@@ -21,6 +21,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from fiftyone_ntt.dataset.labels.change_journal import Change
+from fiftyone_ntt.dataset.labels.ownership import is_run_key
 from fiftyone_ntt.dataset.labels.stored_labels import LISTS, label_id_paths, label_list, value_at
 from fiftyone_ntt.errors import InputError
 
@@ -171,13 +172,18 @@ def check_uncontested(written: Written, left: str) -> None:
 
 
 def write_label(dataset: fo.Dataset, name: str, sample_id: str, label: Document) -> bool:
-    """Write a whole field of one sample that is ours alone, such as a drawing for the App.
+    """Write a whole field of one sample that runs alone write, such as a drawing for the App.
 
     Returns:
-        Whether it was written: the sample may be gone, or others keep writing to it.
+        Whether it was written: the sample may be gone, others may keep writing to it, or it may
+        hold what no run wrote.
     """
-    ids = [ObjectId(sample_id)]
-    return bool(rewrite_field(dataset, name, ids, lambda _: Rewrite(label), None).changed)
+
+    def replaced(held: Held) -> Rewrite | None:
+        free = held.value is None or is_run_key(held.value.get("run"))
+        return Rewrite(label) if free else None
+
+    return bool(rewrite_field(dataset, name, [ObjectId(sample_id)], replaced, None).changed)
 
 
 def tag_labels(

@@ -28,7 +28,8 @@ from fiftyone_ntt.dataset.labels.names import (
     check_new_field,
     check_still_there,
 )
-from fiftyone_ntt.dataset.labels.writing import Rewrite, rewrite_field, write_label
+from fiftyone_ntt.dataset.labels.ownership import is_run_key
+from fiftyone_ntt.dataset.labels.writing import Held, Rewrite, rewrite_field, write_label
 from fiftyone_ntt.dataset.pictures.memory_pictures import (
     DrawnReference,
     LocatedReferences,
@@ -52,7 +53,7 @@ the other, the more of them the sooner.
 """
 
 _AnySample: TypeAlias = fo.Sample | fos.SampleView
-_SAMPLE_GONE = "its sample was deleted meanwhile, or others kept writing to it"
+_SAMPLE_GONE = "its sample was deleted meanwhile, or others wrote to it"
 
 
 @needs_database
@@ -81,8 +82,8 @@ def draw_memory_bank(
         field: how the two fields' names begin.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
-        overwrite: replace the pictures of other banks; each stays until the new one of its image
-            is drawn, the rest until all are.
+        overwrite: replace the pictures of other banks, never what no run drew; each stays until
+            the new one of its image is drawn, the rest until all are.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)` of
             references.
 
@@ -90,9 +91,9 @@ def draw_memory_bank(
         Counts, and the reason for each reference that could not be drawn.
 
     Raises:
-        InputError: no reference is on the dataset; or the fields hold something else, are
-            read-only, or hold pictures of another bank and `overwrite` is False; or they, or the
-            dataset, are deleted meanwhile.
+        InputError: no reference is on the dataset; or the fields hold something else, or what no
+            run drew, are read-only, or hold pictures of another bank and `overwrite` is False; or
+            they, or the dataset, are deleted meanwhile.
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
@@ -106,8 +107,7 @@ def draw_memory_bank(
     located = LocatedReferences.of(samples, bank)
     ingredients = {"bank_hash": bank_hash(bank), "encoder": bank.encoder}
     record = RunRecord(dataset, field, METHOD, ingredients, notes={"bank": bank.name})
-    if not overwrite:
-        _check_replaceable(dataset, field, record.key)
+    _check_replaceable(dataset, field, record.key, overwrite)
     _declare_fields(dataset, field, bank)
     finished = all_images(dataset).match({f"{field}_clusters.run": record.key})
     done = set(finished.values(f"{field}_clusters.references", unwind=True))
@@ -156,32 +156,37 @@ def _fields(field: str) -> dict[str, type[fol.Label]]:
     return {f"{field}_{ending}": kind for ending, kind in _KINDS.items()}
 
 
-def _other_pictures(dataset: fo.Dataset, name: str, key: str) -> set[str]:
-    """Ids of the samples of which a field holds a picture of another origin than the run."""
-    images = all_images(dataset)
-    if dataset.get_field(name) is None:
-        return set()
-    ours: set[str] = set()
-    if dataset.get_field(f"{name}.run") is not None:
-        ours = set(images.match({f"{name}.run": key}).values("id"))
-    return set(images.exists(name).values("id")) - ours
+def _drawn_by(dataset: fo.Dataset, name: str) -> dict[str, object]:
+    """By sample id, the run that drew a field's picture; whatever others wrote there instead."""
+    rows = dataset._sample_collection.find({name: {"$ne": None}}, {f"{name}.run": 1})
+    return {str(row["_id"]): row[name].get("run") for row in rows}
 
 
-def _check_replaceable(dataset: fo.Dataset, field: str, key: str) -> None:
+def _check_replaceable(dataset: fo.Dataset, field: str, key: str, overwrite: bool) -> None:
     for name in _fields(field):
-        if foreign := _other_pictures(dataset, name, key):
+        runs = _drawn_by(dataset, name).values()
+        if theirs := sum(not is_run_key(run) for run in runs):
             raise InputError(
-                f"field {name!r} of {len(foreign)} samples already holds pictures of another bank "
-                f"or origin. Pass overwrite=True to replace them, or another `field` than "
-                f"{field!r}."
+                f"field {name!r} of {theirs} samples holds pictures that no run of this package "
+                f"drew, and which it never replaces. Pass another `field` than {field!r}."
+            )
+        if not overwrite and (foreign := sum(run != key for run in runs)):
+            raise InputError(
+                f"field {name!r} of {foreign} samples already holds pictures of another bank. Pass "
+                f"overwrite=True to replace them, or another `field` than {field!r}."
             )
 
 
 def _clear_other_pictures(dataset: fo.Dataset, field: str, key: str) -> None:
     """Take away what the run has not drawn over: pictures of samples without its references."""
-    for name in (f"{field}_{ending}" for ending in _KINDS):
-        foreign = _other_pictures(dataset, name, key)
-        rewrite_field(dataset, name, map(ObjectId, foreign), lambda _: Rewrite(None), None)
+
+    def emptied(held: Held) -> Rewrite | None:
+        run = (held.value or {}).get("run")
+        return Rewrite(None) if is_run_key(run) and run != key else None
+
+    for name in _fields(field):
+        ids = map(ObjectId, _drawn_by(dataset, name))
+        rewrite_field(dataset, name, ids, emptied, None)
 
 
 def _declare_fields(dataset: fo.Dataset, field: str, bank: MemoryBank) -> None:
@@ -243,8 +248,8 @@ class _PictureFields:
     def _labels(self, sample: _AnySample, group: Sequence[DrawnReference]) -> dict[str, fol.Label]:
         height, width = group[0].picture.mask["size"]
         kept = sample[f"{self.field}_clusters"]
-        if kept is not None and kept.run != self.run:
-            kept = None  # of another bank: gives way
+        if getattr(kept, "run", None) != self.run:
+            kept = None  # of another bank: gives way; somebody's own is not written over
         references = list(kept.references) if kept is not None else []
         if kept is None:
             dtype = np.uint8 if self.values < 256 else np.uint16

@@ -177,13 +177,38 @@ def test_another_bank_asks_before_it_replaces(dataset: Any, bank: Any) -> None:
     draw(dataset, bank)
     first = dataset.first()
     other = smaller_bank(dataset)
-    with pytest.raises(InputError, match=r"pictures of another bank or origin.*overwrite=True"):
+    with pytest.raises(InputError, match=r"pictures of another bank.*overwrite=True"):
         draw(dataset, other)
     assert pixels(dataset.first())[0].tolist() == pixels(first)[0].tolist()
     assert draw(dataset, other, overwrite=True).drawn == 2
     assert dataset.exists("memory_clusters").values("id") == dataset[1:3].values("id")
     assert dataset.mask_targets["memory_clusters"] == {i: f"red {i}" for i in range(1, 5)}
     assert draw(dataset, bank, field="both").drawn == 9
+
+
+def test_what_no_run_drew_stays_whatever_the_options(dataset: Any, bank: Any) -> None:
+    sample = dataset.last()
+    sample["memory_clusters"] = fo.Segmentation(mask=np.full((4, 4), 3, np.uint8))
+    sample.save()
+    with pytest.raises(InputError, match="no run of this package drew"):
+        draw(dataset, bank, overwrite=True)
+    assert dataset.last().memory_clusters.mask.tolist() == [[3] * 4] * 4
+
+
+def test_what_somebody_draws_meanwhile_stays(dataset: Any, bank: Any) -> None:
+    draw(dataset, bank)
+    painted = []
+
+    def paint(done: int, total: int) -> None:
+        if not painted:
+            painted.append(done)
+            for sample in (dataset[1:2].first(), dataset[:1].first()):
+                sample["memory_clusters"] = fo.Segmentation(mask=np.full((4, 4), 3, np.uint8))
+                sample.save()
+
+    draw(dataset, smaller_bank(dataset, ("blue", "red")), overwrite=True, progress=paint)
+    for sample in dataset[:2]:
+        assert sample.memory_clusters.mask.tolist() == [[3] * 4] * 4
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 3, 4])
