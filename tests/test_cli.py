@@ -421,3 +421,9 @@ def test_coco_in_and_out(folder: Path, dataset: Any, capsys: pytest.CaptureFixtu
     rows = json.loads(out.read_text())["annotations"]
     assert [row["id"] for row in rows] == [1, 2]
     assert [row["bbox"] for row in rows] == [[5, 5, 20, 15], [20, 10, 25, 20]]
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "-1"])
+def test_a_limit_that_is_no_size_is_refused(limit, tmp_path, capsys):
+    assert main(["store", "prune", "--folder", str(tmp_path), f"--limit-gb={limit}"]) == 2
+    assert "--limit-gb is" in capsys.readouterr().err
