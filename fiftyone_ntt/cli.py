@@ -287,7 +287,7 @@ def _bank_from_references(options: argparse.Namespace, models: Models) -> Memory
 
 def _labels(options: argparse.Namespace, path: Path, findings: Findings) -> tuple[CocoFile, Path]:
     """Labels of any format, and the folder of their images."""
-    from fiftyone_ntt.formats.label_reading import read_labels
+    from fiftyone_ntt.formats.opened_labels import read_labels
 
     return read_labels(path, findings, images=options.images)
 

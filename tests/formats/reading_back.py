@@ -14,7 +14,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.image_files import image_files
 from fiftyone_ntt.coco.references import checked_instances
 from fiftyone_ntt.core.rle import decode_mask
-from fiftyone_ntt.formats.label_reading import open_labels, read_labels
+from fiftyone_ntt.formats.opened_labels import open_labels, read_labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.findings import Findings, RecordError
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.label_reading import open_labels
+from fiftyone_ntt.formats.opened_labels import open_labels
 from fiftyone_ntt.formats.recognising import recognise
 from tests.formats.reading_back import part_sizes, read_back
 from tests.formats.scenes import CLASSES, Part, Scene, SceneObject, make_scenes

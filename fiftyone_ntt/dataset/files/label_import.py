@@ -13,7 +13,7 @@ from fiftyone_ntt.coco.reading import CocoFile, Crowds
 from fiftyone_ntt.dataset.files.content_import import ImportReport, LabelSource, import_source
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.progress import Progress
-from fiftyone_ntt.formats.label_reading import checked_parts, open_labels
+from fiftyone_ntt.formats.opened_labels import checked_parts, open_labels
 
 
 @needs_database
