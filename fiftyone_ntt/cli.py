@@ -68,6 +68,12 @@ def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
         "--references", type=Path, required=required, help="COCO file of reference instances"
     )
     parser.add_argument("--negatives", type=Path, help="COCO file of negative references")
+    parser.add_argument(
+        "--bit-depth",
+        type=int,
+        help="bits in use in images of more than 8 a sample: 8, 10, 12, 14, 16 or 32; default: "
+        "what the widest image needs",
+    )
     _add_skip_errors(parser)
 
 
@@ -176,11 +182,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.core.bit_depth import check_bit_depth
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.bank_file import BANK_FILE
     from fiftyone_ntt.store.own_files import PICTURE
 
     # Before models are loaded for nothing.
+    check_bit_depth(options.bit_depth)
     require_writable(options.output, BANK_FILE)
     if options.sheet is not None:
         require_writable(options.sheet, PICTURE)
@@ -195,19 +203,21 @@ def _build(options: argparse.Namespace) -> int:
 
         findings = _findings(options)  # what they say is printed already
         file = read_coco(options.references, findings)
-        references = references_by_class(file, options.images, findings)
+        references = references_by_class(file, options.images, findings, options.bit_depth)
         print(save_reference_sheet(references, options.sheet))
     return 0
 
 
 def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.labelling import segment_folder
+    from fiftyone_ntt.core.bit_depth import check_bit_depth
     from fiftyone_ntt.core.pipeline import Pipeline
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.own_files import COCO_FILE
 
     require_writable(options.output, COCO_FILE)
+    check_bit_depth(options.bit_depth)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
@@ -229,12 +239,15 @@ def _segment(options: argparse.Namespace) -> int:
         options.output,
         progress=progress_bar("segmenting"),
         findings=findings,
+        bit_depth=options.bit_depth,
     )
     _tell(findings.lines())
     done = report.images - len(report.failures)
     print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
     for reason in report.failures.values():
         print(f"fiftyone-ntt: skipped {reason}", file=sys.stderr)
+    if report.failures:
+        _tell(["run the same command to try these images alone: the others are not done again"])
     return SOME_IMAGES_FAILED if report.failures else 0
 
 
@@ -262,7 +275,12 @@ def _bank_from_references(options: argparse.Namespace, models: Models) -> Memory
 
     findings = _findings(options)
     bank = build_bank_from_coco(
-        options.images, options.references, models, options.negatives, findings
+        options.images,
+        options.references,
+        models,
+        options.negatives,
+        findings,
+        options.bit_depth,
     )
     _tell([*findings.lines(), *bank.notes])
     return bank

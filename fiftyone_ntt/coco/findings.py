@@ -47,6 +47,7 @@ Note = Literal[
     "objects without a pixel, kept as such",
     "boxes that reach over the border of their images, kept as they are",
     "crowds taken as objects",
+    "sets of images of more than 8 bits a sample, each read as of one bit depth",
 ]
 """What can be read otherwise than it stands."""
 
