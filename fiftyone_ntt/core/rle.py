@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int64, UInt8
 from pycocotools import mask as coco_mask
 
 RLE = dict[str, Any]
@@ -106,6 +106,44 @@ def read_runs(rles: Sequence[RLE]) -> Runs:
     A run length is written in base 32, lowest digit first, a character a digit; from the fourth on,
     as the difference to the one before last (pycocotools' `rleToString`).
     """
+    lengths, first, mask, place = _all_lengths(rles)
+    edges = _segmented_sums(lengths, first, mask)
+    # Lengths alternate, outside first: an inside run lies between an even place and the next.
+    opening = np.flatnonzero((place[:-1] % 2 == 0) & (mask[:-1] == mask[1:]))
+    filled = opening[edges[opening] < edges[opening + 1]]
+    return Runs(edges[filled], edges[filled + 1], mask[filled])
+
+
+def whole_areas(rles: Sequence[RLE]) -> Int64[np.ndarray, " N"]:
+    """Areas of the masks of some compressed encodings of one size that somebody else may have made.
+
+    Raises:
+        ValueError: a run length is written as none is, or the runs of a mask do not fill its image
+            exactly: pycocotools would go past its end.
+    """
+    for rle in rles:
+        _require_written(np.frombuffer(rle["counts"], dtype=np.uint8))
+    lengths, _, mask, place = _all_lengths(rles)
+    pixels = int(np.prod(rles[0]["size"])) if rles else 0
+    if (lengths < 0).any() or (lengths > pixels).any():
+        raise ValueError("a run of one of its masks is longer than the image")
+    totals, areas = np.zeros((2, len(rles)), np.int64)
+    np.add.at(totals, mask, lengths)
+    np.add.at(areas, mask, lengths * (place % 2))
+    if (totals != pixels).any():
+        raise ValueError("the runs of one of its masks do not fill the image")
+    return areas
+
+
+def _all_lengths(
+    rles: Sequence[RLE],
+) -> tuple[
+    Int64[np.ndarray, " n"],
+    Int64[np.ndarray, " N"],
+    Int64[np.ndarray, " n"],
+    Int64[np.ndarray, " n"],
+]:
+    """Run lengths of all masks, where those of each begin, and each one's mask and place there."""
     text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)
     digits = text.astype(np.int64) - _FIRST_CHARACTER
     final = (digits & _MORE) == 0
@@ -113,14 +151,10 @@ def read_runs(rles: Sequence[RLE]) -> Runs:
     # A mask's numbers are those whose final digit lies within its text.
     text_ends = np.cumsum([len(rle["counts"]) for rle in rles], dtype=np.int64)
     number_ends = np.concatenate([[0], np.cumsum(final)])[text_ends]
-    first = np.concatenate([[0], number_ends[:-1]])
+    first = np.concatenate([[0], number_ends])[: len(rles)]
     mask = np.repeat(np.arange(len(rles)), number_ends - first)
     place = np.arange(len(numbers)) - first[mask]
-    edges = _segmented_sums(_run_lengths(numbers, mask, place), first, mask)
-    # Lengths alternate, outside first: an inside run lies between an even place and the next.
-    opening = np.flatnonzero((place[:-1] % 2 == 0) & (mask[:-1] == mask[1:]))
-    filled = opening[edges[opening] < edges[opening + 1]]
-    return Runs(edges[filled], edges[filled + 1], mask[filled])
+    return _run_lengths(numbers, mask, place), first, mask, place
 
 
 def _decode_numbers(
@@ -206,18 +240,24 @@ def read_lengths(counts: bytes) -> Int64[np.ndarray, " T"]:
         ValueError: no run length is written so, or the last one is cut short: pycocotools would
             read on past the end.
     """
-    digits = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - _FIRST_CHARACTER
-    if len(digits) and not ((digits >= 0) & (digits < 2 * _MORE)).all():
+    text = np.frombuffer(counts, dtype=np.uint8)
+    _require_written(text)
+    digits = text.astype(np.int64) - _FIRST_CHARACTER
+    lengths = _decode_numbers(digits, (digits & _MORE) == 0)
+    for start in (1, 2):
+        lengths[start::2] = np.cumsum(lengths[start::2])
+    return lengths
+
+
+def _require_written(text: UInt8[np.ndarray, " characters"]) -> None:
+    """Check that a text holds numbers as they are written, to the end."""
+    if ((text < _FIRST_CHARACTER) | (text >= _FIRST_CHARACTER + 2 * _MORE)).any():
         raise ValueError("its counts hold characters that no run length is written with")
-    final = (digits & _MORE) == 0
+    final = ((text - _FIRST_CHARACTER) & _MORE) == 0
     if np.diff(np.flatnonzero(final), prepend=-1).max(initial=0) > _MOST_DIGITS:
         raise ValueError(f"one of its runs is written in more than {_MOST_DIGITS} digits")
     if len(final) and not final[-1]:
         raise ValueError("its last run is cut short")
-    lengths = _decode_numbers(digits, final)
-    for start in (1, 2):
-        lengths[start::2] = np.cumsum(lengths[start::2])
-    return lengths
 
 
 _MOST_DIGITS = 12

@@ -75,16 +75,18 @@ def test_what_was_put_is_got(tmp_path: Path, count: int) -> None:
 
 def test_more_proposals_than_two_bytes_can_number(tmp_path: Path) -> None:
     count = 2**15 + 2
-    one = example(count=1)
-    arrays = {name: np.repeat(getattr(one, name), count, axis=0) for name in ("ious", "features")}
+    one = example(count=2)  # the second is not empty
+    names = ("ious", "features", "boxes")
+    arrays = {name: np.repeat(getattr(one, name)[1:], count, axis=0) for name in names}
     many = Proposals(
         image_size=one.image_size,
         prompts=np.arange(count),
-        boxes=np.repeat(one.boxes, count, axis=0),
-        masks=[*one.masks] * count,
+        masks=[*one.masks[1:]] * count,
         crops=np.zeros(count, np.int16),
         known_overlaps=Overlaps(
-            np.ones(count, np.int64), np.array([[count - 2, count - 1]]), np.array([1])
+            np.repeat(one.overlaps.areas[1:], count),
+            np.array([[count - 2, count - 1]]),
+            np.array([1]),
         ),
         **arrays,
     )
