@@ -53,7 +53,7 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < _MOST
 
 
-def _is_figure(value: Any) -> bool:
+def _is_metric(value: Any) -> bool:
     return type(value) in (int, float) and -1 <= value <= 1  # NaN fails this too
 
 
@@ -61,7 +61,7 @@ def _or_none(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
-_is_metrics = _by_name(_is_figure)
+_is_metrics = _by_name(_is_metric)
 _SETUP: dict[str, Check] = {
     "protocol": lambda value: is_text(value) and value in PROTOCOLS,
     "models": is_text,
@@ -69,7 +69,7 @@ _SETUP: dict[str, Check] = {
     "segmenter": is_text,
     "mode": is_text,
     "points_per_side": _is_count,
-    "confidence_threshold": _or_none(_is_figure),
+    "confidence_threshold": _or_none(_is_metric),
     "boxes": lambda value: value in (INCLUSIVE, PIXELS),
 }
 _DRAW: dict[str, Check] = {

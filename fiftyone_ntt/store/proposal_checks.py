@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from fiftyone_ntt.core.rle import RLE, whole_areas
 from fiftyone_ntt.store.sealed import Arrays
@@ -24,6 +25,8 @@ _COLUMNS: dict[str, type[np.generic]] = {
 """Arrays of one number a proposal, and their types."""
 _LATER = ("crops", "stability")
 """Not in files of every version."""
+_EXPONENT = np.uint16(0x7C00)
+"""Of a number of 16 bits."""
 _MOST_PIXELS = 2**31 - 1
 """Of an image: areas are stored in 32 bits, and pycocotools counts in as many."""
 
@@ -78,8 +81,15 @@ def _require(
     found = arrays[name]
     if found.dtype not in kinds or list(found.shape) != shape:
         raise ValueError(f"{name} is {found.dtype}{list(found.shape)}")
-    if not np.isfinite(found).all():
+    if not _all_finite(found):
         raise ValueError(f"{name} holds values that are not finite")
+
+
+def _all_finite(array: Shaped[np.ndarray, " ..."]) -> bool:
+    if array.dtype != np.float16:
+        return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    # By their bits, several times as fast: all ones in the exponent is what is not finite.
+    return bool(((array.view(np.uint16) & _EXPONENT) != _EXPONENT).all())
 
 
 def _require_places(arrays: Arrays, count: int) -> None:

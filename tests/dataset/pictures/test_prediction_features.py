@@ -150,7 +150,9 @@ def test_masks_are_sought_in_all_settings(dataset: Any, bank: Any, store: Any) -
     assert len(found) == 12 and found.left_out == {}
     setups = {setup.settings.points_per_side: setup for setup in store.setups()}
     path = dataset.first().filepath
-    many, few = (stored_proposals(store, setups[side], path, READING)[0] for side in (8, 1))
+    many, few = (
+        stored_proposals(store, setups[side], path, READING, bank.width)[0] for side in (8, 1)
+    )
     assert -1 in find_masks(many.masks, few.masks, 0.8)
 
 
