@@ -517,3 +517,42 @@ def test_verify_deletes_the_description_of_another_setup(tmp_path: Path) -> None
     [description] = tmp_path.glob("*/setup.json")
     description.write_text(description.read_text().replace(SETUP.encoder, "another"))
     assert store.verify() == [description]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-9],
+        lambda text: text.replace("encoder:1", "encoder:7"),
+        lambda text: text.replace("32", "31"),
+        lambda text: text.replace("32", "320"),
+        lambda text: text.replace("0.4", "NaN"),
+        lambda text: text.replace("iou_threshold", "iou_treshold"),
+        lambda text: text[:25] + "[" * 100_000,
+    ],
+)
+def test_a_damaged_description_of_a_setup_is_mended(tmp_path: Path, damage: Any) -> None:
+    store, key = ProposalStore(tmp_path), "ab" * 16
+    store.put(SETUP, key, example())
+    (path,) = tmp_path.glob("*/setup.json")
+    whole = path.read_text()
+    path.write_text(damage(whole))
+    assert store.setups() == []
+    assert describe(store).endswith("empty")
+    assert store.verify() == [path]
+    assert store.verify() == []
+    for use in (lambda: store.get(SETUP, key), lambda: store.put(SETUP, key, example())):
+        path.write_text(damage(whole))
+        assert use() is not None
+        assert path.read_text() == whole
+    assert store.setups() == [SETUP]
+
+
+def test_pipes_in_a_store_are_absent(tmp_path: Path) -> None:
+    store, key = ProposalStore(tmp_path), "ab" * 16
+    store.put(SETUP, key, example())
+    for path in (stored_file(tmp_path), *tmp_path.glob("*/setup.json"), *tmp_path.glob("*.json")):
+        path.unlink()
+        os.mkfifo(path)
+    assert store.get(SETUP, key) is None
+    assert store.setups() == [] and store.verify() == []
