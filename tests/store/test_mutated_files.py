@@ -16,7 +16,6 @@ from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.rle import decode_crops, decode_mask, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
-from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store import bank_file, proposal_store
 from fiftyone_ntt.store.bank_file import bank_bytes, load_bank
 from fiftyone_ntt.store.journal import Journal
@@ -119,13 +118,8 @@ def test_damaged_descriptions_of_setups(tmp_path: Path, monkeypatch: pytest.Monk
         store.verify()
         kept = store.get(SETUP, KEY)
         assert kept is not None
-        try:
-            store.put(SETUP, KEY, kept)
-        except StoreError as error:
-            assert "is no description of a setup" in str(error)
-            path.unlink()
-        else:
-            assert len(store.setups()) == 1
+        store.put(SETUP, KEY, kept)
+        assert len(store.setups()) == 1
 
     each_mutation(read, "description")
 

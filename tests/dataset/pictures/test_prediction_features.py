@@ -54,7 +54,7 @@ def test_each_has_the_feature_of_its_proposal(dataset: Any, bank: Any, store: An
 def test_no_network_runs_and_no_image_is_decoded(
     dataset: Any, bank: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("PIL.Image.open", None)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)  # headers are read
     monkeypatch.setattr("fiftyone_ntt.models.loading.load_models", None)
     assert len(prediction_features(dataset, "predictions", bank, store=store)) == 12
 
