@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
+from PIL import Image
 
 from fiftyone_ntt import build_memory_bank, segment
 from fiftyone_ntt.core.bank import MemoryBank
@@ -128,7 +129,7 @@ def test_images_without_proposals(dataset: Any, bank: Any, store: Any, tmp_path:
     Path(dataset.first().filepath).unlink()
     found = prediction_features(dataset, "predictions", bank, store=store)
     assert (len(found), found.left_out) == (9, {module.UNREADABLE: 3})
-    Path(dataset.first().filepath).write_bytes(b"edited since")
+    Image.new("RGB", (64, 64), "green").save(dataset.first().filepath)  # edited since
     found = prediction_features(dataset, "predictions", bank, store=store)
     assert (len(found), found.left_out) == (9, {module.NO_PROPOSALS: 3})
     found = prediction_features(dataset, "predictions", bank, store=tmp_path / "empty")
