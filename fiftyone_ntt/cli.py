@@ -70,6 +70,12 @@ def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
         "--references", type=Path, required=required, help="labels of reference instances"
     )
     parser.add_argument("--negatives", type=Path, help="labels of negative references")
+    parser.add_argument(
+        "--bit-depth",
+        type=int,
+        help="bits in use in images of more than 8 a sample: 8, 10, 12, 14, 16 or 32; default: "
+        "what the widest image needs",
+    )
     _add_skip_errors(parser)
 
 
@@ -193,11 +199,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.core.bit_depth import check_bit_depth
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.bank_file import BANK_FILE
     from fiftyone_ntt.store.own_files import PICTURE
 
     # Before models are loaded for nothing.
+    check_bit_depth(options.bit_depth)
     require_writable(options.output, BANK_FILE)
     if options.sheet is not None:
         require_writable(options.sheet, PICTURE)
@@ -211,19 +219,21 @@ def _build(options: argparse.Namespace) -> int:
 
         findings = _findings(options)  # what they say is printed already
         file, images = _labels(options, options.references, findings)
-        references = references_by_class(file, images, findings)
+        references = references_by_class(file, images, findings, options.bit_depth)
         print(save_reference_sheet(references, options.sheet))
     return 0
 
 
 def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.labelling import segment_folder
+    from fiftyone_ntt.core.bit_depth import check_bit_depth
     from fiftyone_ntt.core.pipeline import Pipeline
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.own_files import COCO_FILE
 
     require_writable(options.output, COCO_FILE)
+    check_bit_depth(options.bit_depth)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
@@ -246,12 +256,15 @@ def _segment(options: argparse.Namespace) -> int:
         options.output,
         progress=progress_bar("segmenting"),
         findings=findings,
+        bit_depth=options.bit_depth,
     )
     _tell(findings.lines())
     done = report.images - len(report.failures)
     print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
     for reason in report.failures.values():
         print(f"fiftyone-ntt: skipped {reason}", file=sys.stderr)
+    if report.failures:
+        _tell(["run the same command to try these images alone: the others are not done again"])
     return SOME_IMAGES_FAILED if report.failures else 0
 
 
@@ -280,7 +293,7 @@ def _bank_from_references(options: argparse.Namespace, models: Models) -> Memory
     findings = _findings(options)
     references, images = _labels(options, options.references, findings)
     negatives = _labels(options, options.negatives, findings)[0] if options.negatives else None
-    bank = build_bank_from_coco(images, references, models, negatives, findings)
+    bank = build_bank_from_coco(images, references, models, negatives, findings, options.bit_depth)
     _tell([*findings.lines(), *bank.notes])
     return bank
 

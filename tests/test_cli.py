@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import fiftyone_ntt
 from fiftyone_ntt.cli import main
@@ -152,6 +154,24 @@ def test_the_mode_reaches_the_pipeline(folder: Path, monkeypatch: pytest.MonkeyP
     assert len(searched) == 3
 
 
+def test_the_bit_depth_reaches_references_and_targets(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key in (1, 2, 5):
+        gray = np.full((40, 60), 900, np.uint16)
+        Image.fromarray(gray).save(folder / "images" / f"image-{key}.png")
+    told = "read as of one bit depth: 1 ({})"
+    sheet = ("--sheet", str(folder / "sheet.png"))
+    assert main(build(folder, "--bit-depth", "12", *sheet)) == 0
+    assert told.format("12 bits") in capsys.readouterr().err
+    assert main(segment(folder, "--bit-depth", "14")) == 0
+    assert capsys.readouterr().err.count(told.format("14 bits")) == 2
+    assert main(segment(folder)) == 0
+    assert capsys.readouterr().err.count(told.format("10 bits, which the widest needs")) == 2
+    assert main(build(folder, "--bit-depth", "8")) == 2
+    assert "set the bit depth to 10" in capsys.readouterr().err
+
+
 def test_the_references_of_a_bank_are_drawn(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,6 +271,7 @@ def test_images_that_fail_give_status_3(folder: Path, capsys: pytest.CaptureFixt
     assert "in 2 of 3 images" in output.out
     assert "fiftyone-ntt: skipped image" in output.err
     assert "image-5.png cannot be read" in output.err
+    assert "run the same command to try these images alone" in output.err
 
 
 def dot(x: float, y: float) -> list[float]:
@@ -277,6 +298,7 @@ def test_notes_of_references_are_shown(folder: Path, capsys: pytest.CaptureFixtu
         (["--confidence-threshold", "50"], "confidence_threshold is 50.0"),
         (["--confidence-threshold", "nan"], "confidence_threshold is nan"),
         (["--targets", "none.json"], "none.json: no such file"),
+        (["--bit-depth", "9"], "the bit depth is 9: use one of 8, 10, 12, 14, 16, 32"),
         (["--bank", "bank"], "either --references FILE or --bank FILE, and not both"),
         (["--output", "."], "is a folder"),
     ],

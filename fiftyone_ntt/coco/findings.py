@@ -51,6 +51,7 @@ Note = Literal[
     "attributes of too many names, left out",
     "flags of images, left out",
     "points and lines, which have no area, left out",
+    "sets of images of more than 8 bits a sample, each read as of one bit depth",
 ]
 """What can be read otherwise than it stands."""
 

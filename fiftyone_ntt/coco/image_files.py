@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.instances import Size
 from fiftyone_ntt.coco.reading import CocoFile, ImageId
-from fiftyone_ntt.core.bit_depth import survey_bit_depth
+from fiftyone_ntt.core.bit_depth import any_wide, check_bit_depth, survey_bit_depth
 from fiftyone_ntt.core.images import ImageReading, image_orientation, image_size
 from fiftyone_ntt.errors import InputError
 
@@ -123,12 +123,12 @@ class ImageFolder:
             )
         return ImageFile(path, shown_size if oriented else stored_size, oriented, orientation)
 
-    def paths(self, file: CocoFile) -> list[Path]:
-        """Where a file's images are, whether or not they can be used."""
-        quiet, found = Findings("skip"), []
-        for record in file.images.values():
+    def paths(self, file: CocoFile) -> dict[ImageId, Path]:
+        """Where a file's images are, whether or not they can be used, by image id."""
+        quiet, found = Findings("skip"), {}
+        for key, record in file.images.items():
             with suppress(RecordError):
-                found.append(self._locate(record, quiet))
+                found[key] = self._locate(record, quiet)
         return found
 
     def _locate(self, record: Record, findings: Findings) -> Path:
@@ -199,9 +199,27 @@ def image_files(
     return found
 
 
-def file_reading(paths: Sequence[Path]) -> ImageReading:
-    """How a file's images are read: as stored, and all of one bit depth."""
-    return ImageReading(oriented=False, bit_depth=survey_bit_depth(paths))
+def file_reading(
+    paths: Sequence[Path], findings: Findings | None = None, bit_depth: int | None = None
+) -> ImageReading:
+    """How a file's images are read: as stored, and all of one bit depth.
+
+    Args:
+        paths: of the images.
+        findings: told of the bit depth where there are images of more than 8 bits a sample.
+        bit_depth: of those; what the widest of them needs when None.
+
+    Raises:
+        InputError: there is no such bit depth.
+    """
+    given = check_bit_depth(bit_depth)
+    depth = survey_bit_depth(paths) if given is None else given
+    if findings is not None and depth is not None and (given is None or any_wide(paths)):
+        findings.note(
+            "sets of images of more than 8 bits a sample, each read as of one bit depth",
+            f"{depth} bits" if given is not None else f"{depth} bits, which the widest needs",
+        )
+    return ImageReading(oriented=False, bit_depth=depth)
 
 
 def _stated(record: Record, default: Size) -> Size:
