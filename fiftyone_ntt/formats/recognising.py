@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fiftyone_ntt.formats import cvat_xml
+from fiftyone_ntt.formats import cvat_xml, label_studio, via
 from fiftyone_ntt.formats.label_files import LabelFormat
 
-FORMATS: tuple[LabelFormat, ...] = (cvat_xml.FORMAT,)
+FORMATS: tuple[LabelFormat, ...] = (cvat_xml.FORMAT, label_studio.FORMAT, via.FORMAT)
 """All formats, in the order in which they are listed to users."""
