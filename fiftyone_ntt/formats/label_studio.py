@@ -375,7 +375,7 @@ def _objects(where: str, task: _Task, size: Size, findings: Findings) -> list[La
             )
             score = task.score if score is None else score
             found[key] = replace(item, attributes=kept, score=score)
-            parents.update({key: f"{p}" for row in rows if (p := row.get("parentID"))})
+            parents[key] = next((f"{p}" for row in rows if (p := row.get("parentID"))), "")
         except UnreadableMask as error:
             findings.leave_out(
                 RecordError(
@@ -440,7 +440,7 @@ def _attributes(key: str, rows: Sequence[Record], value: Record, labels: list[st
             given = own.get(answer) if isinstance(own, dict) else None
             if given is not None:
                 name = row.get("from_name")
-                kept[name if is_text(name) else answer] = _single(given)
+                kept[f"{name}" if is_text(name) else answer] = _single(given)
         meta = row.get("meta")
         if isinstance(meta, dict) and meta.get("text"):
             kept["text"] = _single(meta["text"])

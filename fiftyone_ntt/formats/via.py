@@ -139,7 +139,7 @@ def _labels_of(file: Path, findings: Findings) -> _Labels:
             continue
         regions = given.get("regions") or []
         rows = list(regions.values()) if isinstance(regions, dict) else regions
-        found.images.setdefault(name, []).extend(_shape(row) for row in _records(rows))
+        found.images.setdefault(f"{name}", []).extend(_shape(row) for row in _records(rows))
         found.about_images += _valued(given.get("file_attributes"))
     return found
 
@@ -175,7 +175,7 @@ def _options(content: Record) -> dict[str, tuple[str, ...]]:
 def _of_rows(file: Path, findings: Findings) -> _Labels:
     """Of a CSV file, of which every row is a shape, or an image that has none."""
     found = _Labels()
-    csv.field_size_limit(_MOST_FIELD)
+    limit = csv.field_size_limit(_MOST_FIELD)
     try:
         require_regular_file(file)
         with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -184,6 +184,8 @@ def _of_rows(file: Path, findings: Findings) -> _Labels:
                 _add_row(file, number, row, found, findings)
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{file} is no CSV file of VGG Image Annotator: {error}.") from error
+    finally:
+        csv.field_size_limit(limit)
     return found
 
 
@@ -233,7 +235,7 @@ def _of_version_3(content: Record) -> _Labels:
     for row in _records(list(metadata.values()) if isinstance(metadata, dict) else []):
         name, numbers, given = shown_in.get(f"{row.get('vid')}"), row.get("xy"), row.get("av")
         values = {
-            names.get(key, key): choices.get(key, {}).get(f"{value}", value)
+            f"{names.get(key, key)}": choices.get(key, {}).get(f"{value}", value)
             for key, value in (given if isinstance(given, dict) else {}).items()
         }
         if name is not None and isinstance(numbers, list) and numbers:
@@ -245,9 +247,9 @@ def _of_version_3(content: Record) -> _Labels:
 
 def _source(entry: Record) -> str:
     """Where an image of version 3 is: its address, unless it was picked from a disk."""
-    source = entry.get("src")
-    by_name = not is_text(source) or source.startswith(("data:", "blob:"))
-    return f"{entry.get('fname') if by_name and is_text(entry.get('fname')) else source}"
+    source, name = f"{entry.get('src') or ''}", entry.get("fname")
+    given = not source.startswith(("data:", "blob:")) and is_text(source)
+    return source if given or not is_text(name) else f"{name}"
 
 
 def _version_2_shape(numbers: list[Any]) -> Record:
