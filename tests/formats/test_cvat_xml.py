@@ -87,8 +87,9 @@ def _expected(item: SceneObject, size: tuple[int, int]) -> Bool[np.ndarray, "H W
 def _element(number: int, scene: Scene) -> str:
     height, width = scene.size
     shapes = "".join(_written(n, item) for n, item in enumerate(scene.objects))
-    shared = (
-        f"label={quoteattr(item.label)} source='manual' occluded='{int(number % 2)}' z_order='0'"
+    return (
+        f'<image id="{number}" name="{scene.name}" width="{width}" '
+        f'height="{height}">{shapes}</image>'
     )
 
 
