@@ -25,6 +25,7 @@ from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.content_parts import LabelledImage, LabelledObject, content_parts
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import rectangle_corners
 from fiftyone_ntt.formats.xml_elements import xml_elements
 
@@ -38,24 +39,21 @@ _LOST = {
     "tag": "tags of whole images",
 }
 _FRAME = re.compile(r"frame_(\d+)$")
+_MOST_FILES = 50
+"""Of a folder that are looked into."""
 _FAR = 4
 """How many image sides away the numbers of an ellipse may be."""
 
 
 def _recognise(path: Path) -> str | None:
-    file = _xml_file(path)
-    return None if file is None else f"{file.name} holds CVAT's <{_ROOT}> of images or tracks"
+    found = _xml_files(path)
+    return f"{found[0].name} holds CVAT's <{_ROOT}> of images or tracks" if found else None
 
 
 def _read(path: Path, images: Path | None) -> LabelFiles:
-    file = _xml_file(path)
-    if file is None:
-        raise InputError(
-            f"{path} holds no XML of CVAT's. Pass the annotations.xml of an export as 'CVAT for "
-            "images 1.1'."
-        )
-    own = file.parent / "images"
-    folder = images or (own if own.is_dir() else file.parent)
+    what = "XML of CVAT's. Pass the annotations.xml of an export as 'CVAT for images 1.1'"
+    file = only_file(path, _xml_files(path), what)
+    folder = images or images_beside(file)
     survey = _survey(file)
     if survey.tracks:
         _frame_names(file, folder, survey)  # says at once if the frames are not there
@@ -73,15 +71,16 @@ FORMAT = LabelFormat("cvat", "CVAT for images 1.1, CVAT for video 1.1", "CVAT", 
 """The XML that CVAT keeps its own labels in."""
 
 
-def _xml_file(path: Path) -> Path | None:
-    """The one file of CVAT's that is meant by a file or a folder."""
+def _xml_files(path: Path) -> list[Path]:
+    """The files of CVAT's that may be meant by a file or a folder."""
     if not path.is_dir():
-        return path if _is_cvat(path) else None
+        return [path] if _is_cvat(path) else []
     named = path / "annotations.xml"
-    if _is_cvat(named):
-        return named
-    found = [file for file in files_ending(path, ".xml")[:2] if _is_cvat(file)]
-    return found[0] if len(found) == 1 else None
+    return (
+        [named]
+        if _is_cvat(named)
+        else list(filter(_is_cvat, files_ending(path, ".xml")[:_MOST_FILES]))
+    )
 
 
 def _is_cvat(path: Path) -> bool:

@@ -27,6 +27,7 @@ from fiftyone_ntt.formats.brush_runs import brush_mask
 from fiftyone_ntt.formats.content_parts import LabelledImage, LabelledObject, content_parts
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, json_keys
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import ellipse_corners, rectangle_corners
 
 _LABELS = ("polygonlabels", "brushlabels", "rectanglelabels", "ellipselabels", "labels")
@@ -44,22 +45,19 @@ _ANSWERS = ("choices", "text", "rating", "number", "taxonomy", "datetime")
 _HASHED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the name of an uploaded file."""
 _WHOLE_TURN = 360
+_MOST_FILES = 50
+"""Of a folder that are looked into."""
 
 
 def _recognise(path: Path) -> str | None:
-    file = _json_file(path)
-    return None if file is None else f"{file.name} lists tasks of Label Studio"
+    found = _json_files(path)
+    return f"{found[0].name} lists tasks of Label Studio" if found else None
 
 
 def _read(path: Path, images: Path | None) -> LabelFiles:
-    file = _json_file(path)
-    if file is None:
-        raise InputError(
-            f"{path} holds no JSON export of Label Studio's, or several. Pass the file that its "
-            "Export as 'JSON' gives."
-        )
-    own = file.parent / "images"
-    folder = images or (own if own.is_dir() else file.parent)
+    what = "JSON export of Label Studio's. Pass the file that its Export as 'JSON' gives"
+    file = only_file(path, _json_files(path), what)
+    folder = images or images_beside(file)
     survey = _Survey()
     for task in _tasks(file, Findings("skip")):
         survey.look_at(task)
@@ -84,10 +82,9 @@ FORMAT = LabelFormat(
 """What Label Studio exports with all that it knows."""
 
 
-def _json_file(path: Path) -> Path | None:
-    files = files_ending(path, ".json") if path.is_dir() else [path]
-    found = [file for file in files[:50] if _is_label_studio(file)]
-    return found[0] if len(found) == 1 else None
+def _json_files(path: Path) -> list[Path]:
+    files = files_ending(path, ".json")[:_MOST_FILES] if path.is_dir() else [path]
+    return list(filter(_is_label_studio, files))
 
 
 def _is_label_studio(path: Path) -> bool:

@@ -19,6 +19,7 @@ from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.content_parts import LabelledImage, LabelledObject, content_parts
 from fiftyone_ntt.formats.glance import files_ending, head, json_keys
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import ellipse_corners
 
 _CLASS_NAMES = ("label", "class", "type", "name", "category", "object", "species")
@@ -39,24 +40,21 @@ _SHAPES_3 = dict(
 )
 """What version 3 writes for shapes: numbers."""
 _CHOSEN = ("dropdown", "radio", "checkbox")
+_MOST_FILES = 50
+"""Of a folder that are looked into."""
 _MOST_FIELD = 2**24
 """Characters of a field of a CSV file."""
 
 
 def _recognise(path: Path) -> str | None:
-    file = _via_file(path)
-    return None if file is None else f"{file.name} holds regions of VGG Image Annotator"
+    found = _via_files(path)
+    return f"{found[0].name} holds regions of VGG Image Annotator" if found else None
 
 
 def _read(path: Path, images: Path | None) -> LabelFiles:
-    file = _via_file(path)
-    if file is None:
-        raise InputError(
-            f"{path} holds no annotations of VGG Image Annotator, or several. Pass the JSON or CSV "
-            "file that its 'Export Annotations' or 'Save' gives."
-        )
-    own = file.parent / "images"
-    folder = images or (own if own.is_dir() else file.parent)
+    what = "annotations of VGG Image Annotator. Pass the file that its 'Export Annotations' gives"
+    file = only_file(path, _via_files(path), what)
+    folder = images or images_beside(file)
     labels = _labels_of(file, Findings("skip"))
     attribute = _class_attribute(file, labels)
     classes = _classes(labels, attribute)
@@ -76,10 +74,9 @@ FORMAT = LabelFormat(
 """What VGG Image Annotator keeps; its COCO export is a COCO file."""
 
 
-def _via_file(path: Path) -> Path | None:
-    files = files_ending(path, ".json", ".csv") if path.is_dir() else [path]
-    found = [file for file in files[:50] if _is_via(file)]
-    return found[0] if len(found) == 1 else None
+def _via_files(path: Path) -> list[Path]:
+    files = files_ending(path, ".json", ".csv")[:_MOST_FILES] if path.is_dir() else [path]
+    return list(filter(_is_via, files))
 
 
 def _is_via(path: Path) -> bool:

@@ -16,7 +16,8 @@ from fiftyone_ntt.core.foreign_masks import polygons_rle
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.cvat_xml import FORMAT
-from tests.formats.read_back import read_back, same_masks
+from tests.formats.comparing import same_masks
+from tests.formats.reading_back import read_back
 from tests.formats.scenes import CLASSES, Scene, SceneObject, make_scenes
 
 _META = (
@@ -100,7 +101,7 @@ def test_scenes_come_back(tmp_path: Path) -> None:
     path = _write(tmp_path, "".join(_element(n, scene) for n, scene in enumerate(scenes)))
     files = FORMAT.read(path, None)
     assert files.classes == CLASSES and files.lost == ()
-    found = read_back(files)
+    found = read_back(path)
     assert list(found) == [scene.name for scene in scenes]
     for scene in scenes:
         expected = [(item.label, _expected(item, scene.size)) for item in scene.objects]
@@ -125,7 +126,7 @@ def test_attributes_keep_their_types(tmp_path: Path) -> None:
         '<box label="boat" source="semi-auto" occluded="1" z_order="4" group_id="9" '
         f'xtl="1.5" ytl="2" xbr="11.5" ybr="22">{inside}</box>'
     )
-    [item] = read_back(FORMAT.read(_one_image(tmp_path, box), None))["a.png"]
+    [item] = read_back(_one_image(tmp_path, box))["a.png"]
     assert item.attributes == {
         "occluded": True,
         "z_order": 4,
@@ -137,7 +138,7 @@ def test_attributes_keep_their_types(tmp_path: Path) -> None:
         "code": "007",
         "new": "x",
     }
-    assert item.mask is None and item.box == [1.5, 2, 10, 20]
+    assert item.mask is None and item.box == (1.5, 2, 10, 20)
 
 
 def test_groups_of_several_classes_stay_apart_and_boxes_stay_boxes(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_groups_of_several_classes_stay_apart_and_boxes_stay_boxes(tmp_path: Pat
         f'<polygon label="boat" group_id="0" {square}/><polygon label="boat" group_id="0" {other}/>'
         '<mask label="boat" group_id="1" rle="1, 2, 1" left="20" top="20" width="2" height="2"/>'
     )
-    found = read_back(FORMAT.read(_one_image(tmp_path, shapes), None))["a.png"]
+    found = read_back(_one_image(tmp_path, shapes))["a.png"]
     counted = [(item.label, None if item.mask is None else int(item.mask.sum())) for item in found]
     assert counted == [("boat", 18), ("buoy", 16), ("boat", None), ("boat", 16), ("boat", 16)]
 
@@ -159,9 +160,9 @@ def test_a_turned_box_is_a_polygon_and_an_ellipse_is_drawn_by_opencv(tmp_path: P
         '<box label="boat" rotation="90" xtl="10" ytl="5" xbr="30" ybr="15"/>'
         '<ellipse label="boat" cx="20" cy="15" rx="6" ry="3" rotation="90"/>'
     )
-    box, ellipse = read_back(FORMAT.read(_one_image(tmp_path, shapes), None))["a.png"]
-    assert box.box == [15, 0, 10, 20] and box.attributes["rotation"] == 90
-    assert ellipse.box == [17, 9, 7, 13]  # OpenCV's outermost pixels belong to it
+    box, ellipse = read_back(_one_image(tmp_path, shapes))["a.png"]
+    assert box.box == (15, 0, 10, 20) and box.attributes["rotation"] == 90
+    assert ellipse.box == (17, 9, 7, 13)  # OpenCV's outermost pixels belong to it
 
 
 def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
@@ -170,7 +171,8 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
         '<tag label="buoy"/><tag label="buoy"/><cuboid label="boat" xtl1="1"/>'
         '<skeleton label="boat"><points label="bow" points="1,1"/></skeleton>'
     )
-    files = FORMAT.read(_one_image(tmp_path, shapes), None)
+    path = _one_image(tmp_path, shapes)
+    files = FORMAT.read(path, None)
     assert set(files.lost) == {
         "polylines: 1",
         "points: 1",
@@ -178,7 +180,7 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
         "skeletons: 1",
         "tags of whole images: 2",
     }
-    assert read_back(files) == {"a.png": []}
+    assert read_back(path) == {"a.png": []}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
 def test_faulty_shapes_are_told_and_left_out(tmp_path: Path, shape: str, reason: str) -> None:
     good = '<box label="boat" xtl="1" ytl="1" xbr="9" ybr="9"/>'
     findings = Findings("skip")
-    found = read_back(FORMAT.read(_one_image(tmp_path, shape + good), None), findings)
+    found = read_back(_one_image(tmp_path, shape + good), findings=findings)
     assert len(found["a.png"]) == 1
     [error] = findings.skipped
     assert reason in str(error)
@@ -244,7 +246,7 @@ def test_tracks_are_kept_where_they_are_shown(tmp_path: Path) -> None:
     for frame in range(3):
         Image.new("RGB", (40, 30)).save(tmp_path / f"frame_{frame:06d}.png")
     files = FORMAT.read(path, None)
-    found = read_back(files)
+    found = read_back(path)
     shown = [
         [(item.label, item.attributes["track_id"], item.attributes["keyframe"]) for item in items]
         for items in found.values()
@@ -264,7 +266,7 @@ def test_frames_of_other_names_are_taken_in_order_or_asked_for(tmp_path: Path) -
         FORMAT.read(path, None)
     for name in "cab":
         Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.png")
-    found = read_back(FORMAT.read(path, None))
+    found = read_back(path)
     assert [(name, len(items)) for name, items in found.items()] == [
         ("a.png", 2),
         ("b.png", 1),

@@ -18,7 +18,8 @@ from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.label_studio import FORMAT
 from tests.formats.brush_writer import brush_runs
-from tests.formats.read_back import ReadObject, read_back, same_masks
+from tests.formats.comparing import same_masks
+from tests.formats.reading_back import Found, read_back
 from tests.formats.scenes import CLASSES, Part, Scene, SceneObject, make_scenes
 
 _SIDES = {"original_width": 40, "original_height": 30, "image_rotation": 0}
@@ -83,7 +84,7 @@ def test_scenes_come_back(tmp_path: Path) -> None:
     path = _save(tmp_path, [_task(n, scene) for n, scene in enumerate(scenes)])
     files = FORMAT.read(path, None)
     assert files.classes == tuple(sorted(CLASSES)) and files.lost == ()
-    found = read_back(files)
+    found = read_back(path)
     assert list(found) == [scene.name for scene in scenes]
     for scene in scenes:
         expected = [(item.label, _expected(item, scene.size)) for item in scene.objects]
@@ -107,8 +108,8 @@ def _one_task(folder: Path, results: list[dict[str, Any]], **more: Any) -> Path:
     )
 
 
-def _read_one(folder: Path, results: list[dict[str, Any]], **more: Any) -> list[ReadObject]:
-    return read_back(FORMAT.read(_one_task(folder, results, **more), None))["a.png"]
+def _read_one(folder: Path, results: list[dict[str, Any]], **more: Any) -> list[Found]:
+    return read_back(_one_task(folder, results, **more))["a.png"]
 
 
 def test_boxes_and_what_is_asked_of_them(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_boxes_and_what_is_asked_of_them(tmp_path: Path) -> None:
             _result("whole", "choices", {"choices": ["night"]}, from_name="light"),
         ],
     )
-    assert item.mask is None and item.box == [4, 6, 20, 3]
+    assert item.mask is None and item.box == (4, 6, 20, 3)
     assert item.attributes == {
         "source_id": "k",
         "text": "look",
@@ -135,7 +136,7 @@ def test_a_turned_box_turns_about_its_corner_and_in_pixels(tmp_path: Path) -> No
     value = {"x": 50, "y": 20, "width": 50, "height": 10, "rotation": 90}
     row = _result("k", "rectanglelabels", {**value, "rectanglelabels": ["boat"]})
     [item] = _read_one(tmp_path, [row])
-    assert item.box == [17, 6, 3, 20]  # 20 x 3 px, turned down from (20, 6)
+    assert item.box == (17, 6, 3, 20)  # 20 x 3 px, turned down from (20, 6)
     assert item.attributes["rotation"] == 90
 
 
@@ -143,7 +144,7 @@ def test_an_ellipse_lies_about_its_centre(tmp_path: Path) -> None:
     value = {"x": 50, "y": 50, "radiusX": 20, "radiusY": 10, "rotation": 90}
     row = _result("k", "ellipselabels", {**value, "ellipselabels": ["boat"]})
     [item] = _read_one(tmp_path, [row])
-    assert item.box == [17, 7, 6, 16] and item.mask is not None
+    assert item.box == (17, 7, 6, 16) and item.mask is not None
     assert abs(int(item.mask.sum()) / (np.pi * 8 * 3) - 1) < 0.06
 
 
@@ -192,7 +193,7 @@ def test_which_annotation_is_taken(tmp_path: Path) -> None:
     predictions = [{"result": [_box("d", "guess")], "score": 0.5}]
     path = _one_task(tmp_path, [], annotations=annotations, predictions=predictions)
     files = FORMAT.read(path, None)
-    assert [item.label for item in read_back(files)["a.png"]] == ["last"]
+    assert [item.label for item in read_back(path)["a.png"]] == ["last"]
     assert files.classes == ("last",)
     assert set(files.lost) == {
         "other annotations of the same task: 1",
@@ -215,8 +216,9 @@ def test_skipped_tasks_are_left_out_and_untouched_ones_have_no_objects(tmp_path:
     path = _one_task(tmp_path, [_box("a", "boat")], annotations=[{"was_cancelled": True}])
     tasks = json.loads(path.read_text())
     tasks.append({"id": 8, "annotations": [], "data": {"image": "b.png"}})
-    files = FORMAT.read(_save(tmp_path, tasks), None)
-    assert read_back(files) == {"b.png": []}
+    path = _save(tmp_path, tasks)
+    files = FORMAT.read(path, None)
+    assert read_back(path) == {"b.png": []}
     assert files.lost == ("skipped tasks, left out: 1",)
 
 
@@ -240,7 +242,7 @@ def test_images_are_found_by_what_the_tool_calls_them(
     (tmp_path / "images" / stored).parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (40, 30)).save(tmp_path / "images" / stored)
     tasks = [{"id": 1, "annotations": [{"result": [_box("k", "boat")]}], "data": {"pic": address}}]
-    found = read_back(FORMAT.read(_save(tmp_path, tasks), None))
+    found = read_back(_save(tmp_path, tasks))
     assert [(name, len(items)) for name, items in found.items()] == [(Path(stored).name, 1)]
 
 
@@ -257,8 +259,9 @@ def test_the_short_export_is_read_the_same(tmp_path: Path) -> None:
         "created_at": "2024-02-01",
     }
     older = {**entry, "label": [box], "created_at": "2024-01-01"}
-    files = FORMAT.read(_save(tmp_path, [entry, older]), None)
-    found = read_back(files)["a.png"]
+    path = _save(tmp_path, [entry, older])
+    files = FORMAT.read(path, None)
+    found = read_back(path)["a.png"]
     assert [(item.label, item.mask is None) for item in found] == [("boat", True), ("buoy", False)]
     assert found[1].mask is not None and np.array_equal(found[1].mask, np.eye(30, 40, dtype=bool))
     assert files.lost == ("other annotations of the same task: 1",)
@@ -273,7 +276,8 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
         _result("c", "rectangle", unnamed),
         _result("d", "choices", {"choices": ["night"]}),
     ]
-    files = FORMAT.read(_one_task(tmp_path, rows, drafts=[{"id": 1}]), None)
+    path = _one_task(tmp_path, rows, drafts=[{"id": 1}])
+    files = FORMAT.read(path, None)
     assert set(files.lost) == {
         "key points: 1",
         "relations: 1",
@@ -301,7 +305,7 @@ def test_faulty_shapes_are_told_and_left_out(
 ) -> None:
     rows = [_result("k", kind, {**value, kind: ["boat"]}), _box("good", "boat")]
     findings = Findings("skip")
-    found = read_back(FORMAT.read(_one_task(tmp_path, rows), None), findings)
+    found = read_back(_one_task(tmp_path, rows), findings=findings)
     assert len(found["a.png"]) == 1
     [error] = findings.skipped
     assert reason in str(error)
@@ -310,7 +314,7 @@ def test_faulty_shapes_are_told_and_left_out(
 def test_shapes_on_turned_images_are_refused(tmp_path: Path) -> None:
     findings = Findings("skip")
     path = _one_task(tmp_path, [_box("k", "boat", image_rotation=90)])
-    assert read_back(FORMAT.read(path, None), findings) == {"a.png": []}
+    assert read_back(path, findings=findings) == {"a.png": []}
     assert "turned by 90 degrees" in str(findings.skipped[0])
 
 
@@ -318,7 +322,9 @@ def test_only_files_of_the_tool_are_recognised(tmp_path: Path) -> None:
     path = _one_task(tmp_path, [_box("k", "boat")])
     assert FORMAT.recognise(path) and FORMAT.recognise(tmp_path)
     (tmp_path / "again.json").write_text(path.read_text())
-    assert FORMAT.recognise(tmp_path) is None
+    with pytest.raises(InputError, match=r"2 files of one format: again.json, export.json"):
+        FORMAT.read(tmp_path, None)
+    (tmp_path / "again.json").unlink()
     for text in ('[{"image_id": 1, "score": 0.5, "segmentation": {}}]', '{"annotations": []}', "["):
         path.write_text(text)
         assert FORMAT.recognise(path) is None

@@ -18,7 +18,8 @@ from fiftyone_ntt.core.foreign_masks import polygons_rle
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.via import FORMAT
-from tests.formats.read_back import ReadObject, read_back, same_masks
+from tests.formats.comparing import same_masks
+from tests.formats.reading_back import Found, read_back
 from tests.formats.scenes import CLASSES, Scene, make_scenes
 
 Row = dict[str, Any]
@@ -137,7 +138,7 @@ def test_scenes_come_back(tmp_path: Path, write: Callable[[Path, list[Scene]], P
     assert files.lost == () and set(files.classes) == set(CLASSES)
     if write is not _table:  # which holds no options
         assert files.classes == CLASSES
-    found = read_back(files)
+    found = read_back(path)
     assert list(found) == [scene.name for scene in scenes]
     for scene in scenes:
         expected = [
@@ -161,8 +162,8 @@ def _regions(folder: Path, shapes: list[Row], labels: list[Row] | None = None) -
     )
 
 
-def _read(folder: Path, shapes: list[Row], labels: list[Row] | None = None) -> list[ReadObject]:
-    return read_back(FORMAT.read(_regions(folder, shapes, labels), None))["a.png"]
+def _read(folder: Path, shapes: list[Row], labels: list[Row] | None = None) -> list[Found]:
+    return read_back(_regions(folder, shapes, labels))["a.png"]
 
 
 _RECT = {"name": "rect", "x": 4, "y": 5, "width": 20, "height": 10}
@@ -178,9 +179,9 @@ def test_its_shapes(tmp_path: Path) -> None:
             {"name": "ellipse", "cx": 20, "cy": 15, "rx": 10, "ry": 4, "theta": math.pi / 2},
         ],
     )
-    assert rect.mask is None and rect.box == [4, 5, 20, 10]
-    assert circle.box == [12, 7, 16, 16] and upright.box == [10, 11, 20, 8]
-    assert turned.box == [16, 5, 8, 20]  # in its own COCO export the turn is forgotten
+    assert rect.mask is None and rect.box == (4, 5, 20, 10)
+    assert circle.box == (12, 7, 16, 16) and upright.box == (10, 11, 20, 8)
+    assert turned.box == (16, 5, 8, 20)  # in its own COCO export the turn is forgotten
     for item, area in ((circle, 64), (upright, 40), (turned, 40)):
         assert item.mask is not None
         assert abs(item.mask.sum() / (math.pi * area) - 1) < 0.05
@@ -236,8 +237,9 @@ def test_old_files_number_their_regions_and_shapes_without_class_are_counted(
     image = content["a.png9"]
     image["regions"] = {f"{n}": row for n, row in enumerate(image["regions"])}
     image["file_attributes"] = {"weather": "calm", "caption": ""}
-    files = FORMAT.read(_save(tmp_path, content), None)
-    assert [item.label for item in read_back(files)["a.png"]] == ["boat"]
+    path = _save(tmp_path, content)
+    files = FORMAT.read(path, None)
+    assert [item.label for item in read_back(path)["a.png"]] == ["boat"]
     assert files.classes == ("boat",)
     assert set(files.lost) == {
         "shapes without a value of 'label', which is the class: 1",
@@ -262,7 +264,7 @@ def test_old_files_number_their_regions_and_shapes_without_class_are_counted(
 )
 def test_faulty_shapes_are_told_and_left_out(tmp_path: Path, shape: Row, reason: str) -> None:
     findings = Findings("skip")
-    found = read_back(FORMAT.read(_regions(tmp_path, [shape, _RECT]), None), findings)
+    found = read_back(_regions(tmp_path, [shape, _RECT]), findings=findings)
     assert len(found["a.png"]) == 1
     [error] = findings.skipped
     assert reason in str(error)
