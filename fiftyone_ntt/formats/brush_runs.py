@@ -17,7 +17,7 @@ from jaxtyping import Bool, UInt8
 
 from fiftyone_ntt.core.foreign_masks import UnreadableMask
 
-_CHANNELS = 4
+_COLOURS = 4
 _BYTE = 8
 _HEAD_BITS = 32 + 5 + 4 * 4
 
@@ -39,14 +39,14 @@ def brush_mask(encoded: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     if data.ndim != 1 or len(data) * _BYTE < _HEAD_BITS:
         raise UnreadableMask("its rle is no list of bytes")
     count = int.from_bytes(data[:4].tobytes(), "big")
-    if count != size[0] * size[1] * _CHANNELS:
+    if count != size[0] * size[1] * _COLOURS:
         raise UnreadableMask(
-            f"its rle holds {count} values, not {_CHANNELS} for each of {size[1]} x {size[0]} px"
+            f"its rle holds {count} values, not {_COLOURS} for each of {size[1]} x {size[0]} px"
         )
     values = np.zeros(count, dtype=np.uint8)
     for start, stop, value in _runs(data, count):
         values[start:stop] = value
-    return values[_CHANNELS - 1 :: _CHANNELS].reshape(size) > 0
+    return values[_COLOURS - 1 :: _CHANNELS].reshape(size) > 0
 
 
 def _runs(
