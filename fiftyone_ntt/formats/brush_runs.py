@@ -46,7 +46,7 @@ def brush_mask(encoded: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     values = np.zeros(count, dtype=np.uint8)
     for start, stop, value in _runs(data, count):
         values[start:stop] = value
-    return values[_COLOURS - 1 :: _CHANNELS].reshape(size) > 0
+    return values[_COLOURS - 1 :: _COLOURS].reshape(size) > 0
 
 
 def _runs(

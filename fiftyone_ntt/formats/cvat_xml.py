@@ -237,9 +237,9 @@ def _tracked_images(
                     )
                 )
                 continue
-            for key in ("label", "group_id", "source"):
-                if (value := track.get(key)) is not None:
-                    shape.attrib.setdefault(key, value)
+            for key in ("label", "group_id", "source"):  # the track's, whatever the shape says
+                shape.attrib.pop(key, None)
+                shape.attrib.update({key: value} if (value := track.get(key)) is not None else {})
             kept = {
                 "track_id": as_whole_number(track.get("id")),
                 "keyframe": shape.get("keyframe") == "1",

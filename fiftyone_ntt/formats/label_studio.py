@@ -18,7 +18,7 @@ from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.instances import Size
-from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text, read_json
+from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE, UnreadableMask, polygons_rle
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.rle import encode_masks
@@ -26,6 +26,7 @@ from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.brush_runs import brush_mask
 from fiftyone_ntt.formats.content_parts import LabelledImage, LabelledObject, content_parts
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, json_keys
+from fiftyone_ntt.formats.json_items import json_items
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
 from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import ellipse_corners, rectangle_corners
@@ -119,14 +120,8 @@ class _Task:
 
 
 def _tasks(file: Path, findings: Findings) -> Iterator[_Task]:
-    content = read_json(file, "JSON export of Label Studio")
-    if not isinstance(content, list):
-        raise InputError(
-            f"{file} holds a JSON {type(content).__name__}, not a list of tasks. Export from Label "
-            "Studio as 'JSON'."
-        )
     short: dict[str, Record] = {}
-    for position, given in enumerate(content):
+    for position, given in enumerate(json_items(file, "JSON export of Label Studio")):
         if not isinstance(given, dict):
             findings.leave_out(
                 RecordError("malformed entry", f"{file}: task {position} is {shown(given)}.")

@@ -96,6 +96,11 @@ class _Shape:
     place: Record
     attributes: Record
 
+    @property
+    def kind(self) -> str:
+        """What is drawn, such as "polygon"."""
+        return f"{self.place.get('name') or 'nothing'}"
+
 
 @dataclass
 class _Labels:
@@ -301,7 +306,7 @@ def _classes(labels: _Labels, attribute: str | None) -> tuple[str, ...]:
     """Options as the project lists them, then others as they occur."""
     names = dict.fromkeys(name for name in labels.options.get(attribute or "", ()) if is_text(name))
     for shape in labels.shapes:
-        if shape.place.get("name") not in _LOST and (name := _class_of(shape, attribute)):
+        if shape.kind not in _LOST and (name := _class_of(shape, attribute)):
             names.setdefault(name)
     return tuple(names)
 
@@ -309,9 +314,8 @@ def _classes(labels: _Labels, attribute: str | None) -> tuple[str, ...]:
 def _lost(labels: _Labels, attribute: str | None) -> tuple[str, ...]:
     counts: Counter[str] = Counter()
     for shape in labels.shapes:
-        kind = shape.place.get("name")
-        if kind in _LOST:
-            counts[_LOST[kind]] += 1
+        if shape.kind in _LOST:
+            counts[_LOST[shape.kind]] += 1
         elif _class_of(shape, attribute) is None:
             counts[f"shapes without a value of {attribute!r}, which is the class"] += 1
         elif attribute is None:
@@ -328,7 +332,7 @@ def _images(
         objects = []
         for number, shape in enumerate(shapes):
             label = _class_of(shape, attribute)
-            if label is None or shape.place.get("name") in _LOST:
+            if label is None or shape.kind in _LOST:
                 continue
             try:
                 objects.append(_object(shape, label, attribute))
@@ -344,7 +348,7 @@ def _images(
 
 
 def _object(shape: _Shape, label: str, attribute: str | None) -> LabelledObject:
-    place, kind = shape.place, shape.place.get("name")
+    place, kind = shape.place, shape.kind
     kept = {key: value for key, value in shape.attributes.items() if key != attribute}
     if kind == "polygon":
         return LabelledObject(label, [_polygon(place)], None, kept)

@@ -259,7 +259,8 @@ def test_old_files_number_their_regions_and_shapes_without_class_are_counted(
         ({"name": "circle", "cx": 1, "cy": 2}, "r is None"),
         ({"name": "ellipse", "cx": 1, "cy": 2, "rx": 2, "ry": 3, "theta": "a"}, "theta is 'a'"),
         ({"name": "blob"}, "'blob'"),
-        ({}, "None"),
+        ({}, "'nothing'"),
+        ({"name": ["rect"]}, "which no version"),
     ],
 )
 def test_faulty_shapes_are_told_and_left_out(tmp_path: Path, shape: Row, reason: str) -> None:
