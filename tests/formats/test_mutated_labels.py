@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jaxtyping import UInt8
 from PIL import Image
 
 from fiftyone_ntt.coco.findings import Findings
@@ -20,10 +21,16 @@ from tests.mutations import each_mutation, mutated_bytes, mutated_json
 _SIDES = {"original_width": 40, "original_height": 30, "image_rotation": 0}
 
 
+def _brush() -> UInt8[np.ndarray, "30 40"]:
+    mask = np.zeros((30, 40), dtype=np.uint8)
+    mask[9:12] = 255
+    return mask
+
+
 def _label_studio() -> list[Any]:
     values: dict[str, dict[str, Any]] = {
         "polygonlabels": {"points": [[10, 10], [50, 10.5], [50, 60]]},
-        "brushlabels": {"format": "rle", "rle": brush_runs(np.eye(30, 40, dtype=np.uint8))},
+        "brushlabels": {"format": "rle", "rle": brush_runs(_brush())},
         "rectanglelabels": {"x": 1, "y": 2, "width": 30, "height": 40, "rotation": 30},
         "ellipselabels": {"x": 50, "y": 50, "radiusX": 20, "radiusY": 10, "rotation": 0},
     }
