@@ -22,9 +22,9 @@ from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE, UnreadableMask, polygons_rle
 from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.errors import InputError, shown
-from fiftyone_ntt.formats.content_parts import LabelledImage, LabelledObject, content_parts
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import rectangle_corners
 from fiftyone_ntt.formats.xml_elements import xml_elements
@@ -60,14 +60,14 @@ def _read(path: Path, images: Path | None) -> LabelFiles:
 
     def parts(findings: Findings) -> Iterable[Content]:
         found = _tracked_images if survey.tracks else _images
-        return content_parts(found(file, folder, survey, findings), survey.classes)
+        return numbered_parts(found(file, folder, survey, findings), survey.classes)
 
     return LabelFiles(
-        FORMAT.name, _recognise(path) or "", folder, survey.classes, parts, survey.lost()
+        CVAT.name, _recognise(path) or "", folder, survey.classes, parts, survey.lost()
     )
 
 
-FORMAT = LabelFormat("cvat", "CVAT for images 1.1, CVAT for video 1.1", "CVAT", _recognise, _read)
+CVAT = LabelFormat("cvat", "CVAT for images 1.1, CVAT for video 1.1", "CVAT", _recognise, _read)
 """The XML that CVAT keeps its own labels in."""
 
 

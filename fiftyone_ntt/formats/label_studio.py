@@ -24,10 +24,10 @@ from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.brush_runs import brush_mask
-from fiftyone_ntt.formats.content_parts import LabelledImage, LabelledObject, content_parts
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, json_keys
 from fiftyone_ntt.formats.json_items import json_items
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import ellipse_corners, rectangle_corners
 
@@ -70,14 +70,14 @@ def _read(path: Path, images: Path | None) -> LabelFiles:
             for task in _tasks(file, findings)
             if (image := _labelled_image(file, task, names, findings)) is not None
         )
-        return content_parts(found, survey.classes)
+        return numbered_parts(found, survey.classes)
 
     return LabelFiles(
-        FORMAT.name, _recognise(path) or "", folder, survey.classes, parts, survey.lost()
+        LABEL_STUDIO.name, _recognise(path) or "", folder, survey.classes, parts, survey.lost()
     )
 
 
-FORMAT = LabelFormat(
+LABEL_STUDIO = LabelFormat(
     "label-studio", "Label Studio JSON, JSON-MIN", "Label Studio", _recognise, _read
 )
 """What Label Studio exports with all that it knows."""

@@ -16,9 +16,9 @@ from fiftyone_ntt.coco.json_files import as_number, is_text, read_json
 from fiftyone_ntt.core.foreign_masks import UnreadableMask
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError, shown
-from fiftyone_ntt.formats.content_parts import LabelledImage, LabelledObject, content_parts
 from fiftyone_ntt.formats.glance import files_ending, head, json_keys
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import ellipse_corners
 
@@ -60,15 +60,15 @@ def _read(path: Path, images: Path | None) -> LabelFiles:
     classes = _classes(labels, attribute)
 
     def parts(findings: Findings) -> Iterable[Content]:
-        return content_parts(
+        return numbered_parts(
             _images(file, _labels_of(file, findings), attribute, findings), classes
         )
 
     lost = _lost(labels, attribute)
-    return LabelFiles(FORMAT.name, _recognise(path) or "", folder, classes, parts, lost)
+    return LabelFiles(VIA.name, _recognise(path) or "", folder, classes, parts, lost)
 
 
-FORMAT = LabelFormat(
+VIA = LabelFormat(
     "via", "VIA regions (JSON, CSV, project)", "VGG Image Annotator", _recognise, _read
 )
 """What VGG Image Annotator keeps; its COCO export is a COCO file."""

@@ -15,7 +15,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.core.foreign_masks import polygons_rle
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.cvat_xml import FORMAT
+from fiftyone_ntt.formats.cvat_xml import CVAT
 from tests.formats.comparing import same_masks
 from tests.formats.reading_back import read_back
 from tests.formats.scenes import CLASSES, Scene, SceneObject, make_scenes
@@ -99,7 +99,7 @@ def test_scenes_come_back(tmp_path: Path) -> None:
     for scene in scenes:
         scene.save_image(tmp_path / "images")
     path = _write(tmp_path, "".join(_element(n, scene) for n, scene in enumerate(scenes)))
-    files = FORMAT.read(path, None)
+    files = CVAT.read(path, None)
     assert files.classes == CLASSES and files.lost == ()
     found = read_back(path)
     assert list(found) == [scene.name for scene in scenes]
@@ -172,7 +172,7 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
         '<skeleton label="boat"><points label="bow" points="1,1"/></skeleton>'
     )
     path = _one_image(tmp_path, shapes)
-    files = FORMAT.read(path, None)
+    files = CVAT.read(path, None)
     assert set(files.lost) == {
         "polylines: 1",
         "points: 1",
@@ -224,7 +224,7 @@ def test_images_of_parts_of_a_project_are_found(tmp_path: Path) -> None:
             for n, part in enumerate(("train", "val"))
         ),
     )
-    files = FORMAT.read(path, None)
+    files = CVAT.read(path, None)
     [content] = files.parts(Findings())
     assert [row["file_name"] for row in content["images"]] == ["train/a.png", "val/a.png"]
 
@@ -245,7 +245,7 @@ def test_tracks_are_kept_where_they_are_shown(tmp_path: Path) -> None:
     path = _write(tmp_path, _TRACKS)
     for frame in range(3):
         Image.new("RGB", (40, 30)).save(tmp_path / f"frame_{frame:06d}.png")
-    files = FORMAT.read(path, None)
+    files = CVAT.read(path, None)
     found = read_back(path)
     shown = [
         [(item.label, item.attributes["track_id"], item.attributes["keyframe"]) for item in items]
@@ -263,7 +263,7 @@ def test_tracks_are_kept_where_they_are_shown(tmp_path: Path) -> None:
 def test_frames_of_other_names_are_taken_in_order_or_asked_for(tmp_path: Path) -> None:
     path = _write(tmp_path, _TRACKS)
     with pytest.raises(InputError, match="ffmpeg"):
-        FORMAT.read(path, None)
+        CVAT.read(path, None)
     for name in "cab":
         Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.png")
     found = read_back(path)
@@ -276,8 +276,8 @@ def test_frames_of_other_names_are_taken_in_order_or_asked_for(tmp_path: Path) -
 
 def test_only_files_of_the_tool_are_recognised(tmp_path: Path) -> None:
     path = _one_image(tmp_path, "")
-    assert FORMAT.recognise(path) and FORMAT.recognise(tmp_path)
+    assert CVAT.recognise(path) and CVAT.recognise(tmp_path)
     path.write_text("<annotation><folder>VOC</folder></annotation>")
-    assert FORMAT.recognise(path) is None and FORMAT.recognise(tmp_path / "none") is None
+    assert CVAT.recognise(path) is None and CVAT.recognise(tmp_path / "none") is None
     with pytest.raises(InputError, match="CVAT for images"):
-        FORMAT.read(path, None)
+        CVAT.read(path, None)

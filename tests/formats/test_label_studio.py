@@ -16,7 +16,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.core.foreign_masks import polygons_rle
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.label_studio import FORMAT
+from fiftyone_ntt.formats.label_studio import LABEL_STUDIO
 from tests.formats.brush_writer import brush_runs
 from tests.formats.comparing import same_masks
 from tests.formats.reading_back import Found, read_back
@@ -82,7 +82,7 @@ def test_scenes_come_back(tmp_path: Path) -> None:
     for scene in scenes:
         scene.save_image(tmp_path / "images")
     path = _save(tmp_path, [_task(n, scene) for n, scene in enumerate(scenes)])
-    files = FORMAT.read(path, None)
+    files = LABEL_STUDIO.read(path, None)
     assert files.classes == tuple(sorted(CLASSES)) and files.lost == ()
     found = read_back(path)
     assert list(found) == [scene.name for scene in scenes]
@@ -192,7 +192,7 @@ def test_which_annotation_is_taken(tmp_path: Path) -> None:
     ]
     predictions = [{"result": [_box("d", "guess")], "score": 0.5}]
     path = _one_task(tmp_path, [], annotations=annotations, predictions=predictions)
-    files = FORMAT.read(path, None)
+    files = LABEL_STUDIO.read(path, None)
     assert [item.label for item in read_back(path)["a.png"]] == ["last"]
     assert files.classes == ("last",)
     assert set(files.lost) == {
@@ -217,7 +217,7 @@ def test_skipped_tasks_are_left_out_and_untouched_ones_have_no_objects(tmp_path:
     tasks = json.loads(path.read_text())
     tasks.append({"id": 8, "annotations": [], "data": {"image": "b.png"}})
     path = _save(tmp_path, tasks)
-    files = FORMAT.read(path, None)
+    files = LABEL_STUDIO.read(path, None)
     assert read_back(path) == {"b.png": []}
     assert files.lost == ("skipped tasks, left out: 1",)
 
@@ -260,7 +260,7 @@ def test_the_short_export_is_read_the_same(tmp_path: Path) -> None:
     }
     older = {**entry, "label": [box], "created_at": "2024-01-01"}
     path = _save(tmp_path, [entry, older])
-    files = FORMAT.read(path, None)
+    files = LABEL_STUDIO.read(path, None)
     found = read_back(path)["a.png"]
     assert [(item.label, item.mask is None) for item in found] == [("boat", True), ("buoy", False)]
     assert found[1].mask is not None and np.array_equal(found[1].mask, np.eye(30, 40, dtype=bool))
@@ -277,7 +277,7 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
         _result("d", "choices", {"choices": ["night"]}),
     ]
     path = _one_task(tmp_path, rows, drafts=[{"id": 1}])
-    files = FORMAT.read(path, None)
+    files = LABEL_STUDIO.read(path, None)
     assert set(files.lost) == {
         "key points: 1",
         "relations: 1",
@@ -320,13 +320,13 @@ def test_shapes_on_turned_images_are_refused(tmp_path: Path) -> None:
 
 def test_only_files_of_the_tool_are_recognised(tmp_path: Path) -> None:
     path = _one_task(tmp_path, [_box("k", "boat")])
-    assert FORMAT.recognise(path) and FORMAT.recognise(tmp_path)
+    assert LABEL_STUDIO.recognise(path) and LABEL_STUDIO.recognise(tmp_path)
     (tmp_path / "again.json").write_text(path.read_text())
     with pytest.raises(InputError, match=r"2 files of one format: again.json, export.json"):
-        FORMAT.read(tmp_path, None)
+        LABEL_STUDIO.read(tmp_path, None)
     (tmp_path / "again.json").unlink()
     for text in ('[{"image_id": 1, "score": 0.5, "segmentation": {}}]', '{"annotations": []}', "["):
         path.write_text(text)
-        assert FORMAT.recognise(path) is None
+        assert LABEL_STUDIO.recognise(path) is None
     with pytest.raises(InputError, match="Export as 'JSON'"):
-        FORMAT.read(path, None)
+        LABEL_STUDIO.read(path, None)

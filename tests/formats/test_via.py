@@ -17,7 +17,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.core.foreign_masks import polygons_rle
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.via import FORMAT
+from fiftyone_ntt.formats.via import VIA
 from tests.formats.comparing import same_masks
 from tests.formats.reading_back import Found, read_back
 from tests.formats.scenes import CLASSES, Scene, make_scenes
@@ -133,8 +133,8 @@ def test_scenes_come_back(tmp_path: Path, write: Callable[[Path, list[Scene]], P
     for scene in scenes:
         scene.save_image(tmp_path / "images")
     path = write(tmp_path, scenes)
-    assert FORMAT.recognise(path) and FORMAT.recognise(tmp_path)
-    files = FORMAT.read(path, None)
+    assert VIA.recognise(path) and VIA.recognise(tmp_path)
+    files = VIA.read(path, None)
     assert files.lost == () and set(files.classes) == set(CLASSES)
     if write is not _table:  # which holds no options
         assert files.classes == CLASSES
@@ -222,7 +222,7 @@ def test_which_attribute_is_the_class(tmp_path: Path, attributes: Row, expected:
 def test_an_open_choice_of_the_class_is_asked(tmp_path: Path) -> None:
     path = _regions(tmp_path, [_RECT], [{"hull": "wood", "colour": "red"}])
     with pytest.raises(InputError, match=r"colour, hull.*'class'"):
-        FORMAT.read(path, None)
+        VIA.read(path, None)
 
 
 def test_old_files_number_their_regions_and_shapes_without_class_are_counted(
@@ -238,7 +238,7 @@ def test_old_files_number_their_regions_and_shapes_without_class_are_counted(
     image["regions"] = {f"{n}": row for n, row in enumerate(image["regions"])}
     image["file_attributes"] = {"weather": "calm", "caption": ""}
     path = _save(tmp_path, content)
-    files = FORMAT.read(path, None)
+    files = VIA.read(path, None)
     assert [item.label for item in read_back(path)["a.png"]] == ["boat"]
     assert files.classes == ("boat",)
     assert set(files.lost) == {
@@ -276,7 +276,7 @@ def test_faulty_rows_of_a_table_are_told(tmp_path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines, "b.png,9,{,1,0,{},{}", ",9,{},1,0,{},{}"]), encoding="utf-8")
     findings = Findings("skip")
-    list(FORMAT.read(path, None).parts(findings))
+    list(VIA.read(path, None).parts(findings))
     assert [str(error).split(": ")[1].split(" does")[0] for error in findings.skipped] == [
         f"row {len(lines) + 1}",
         f"row {len(lines) + 2}",
@@ -291,7 +291,7 @@ def test_only_files_of_the_tool_are_recognised(tmp_path: Path) -> None:
         "d.csv": "",
     }.items():
         (tmp_path / name).write_text(text)
-        assert FORMAT.recognise(tmp_path / name) is None
-    assert FORMAT.recognise(tmp_path) is None
+        assert VIA.recognise(tmp_path / name) is None
+    assert VIA.recognise(tmp_path) is None
     with pytest.raises(InputError, match="Export Annotations"):
-        FORMAT.read(tmp_path / "c.csv", None)
+        VIA.read(tmp_path / "c.csv", None)

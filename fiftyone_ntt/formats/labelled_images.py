@@ -9,6 +9,7 @@ from typing import Any
 
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.instances import Size
+from fiftyone_ntt.formats.image_labels import category_records
 from fiftyone_ntt.formats.label_files import PART_SIZE, Content
 
 
@@ -46,7 +47,7 @@ class LabelledImage:
     objects: Sequence[LabelledObject]
 
 
-def content_parts(images: Iterable[LabelledImage], classes: Sequence[str]) -> Iterator[Content]:
+def numbered_parts(images: Iterable[LabelledImage], classes: Sequence[str]) -> Iterator[Content]:
     """Images as COCO content, `PART_SIZE` at a time, with ids that count on over all parts.
 
     Args:
@@ -54,7 +55,7 @@ def content_parts(images: Iterable[LabelledImage], classes: Sequence[str]) -> It
         classes: all that occur; category ids count them from 1.
     """
     numbers = {name: number for number, name in enumerate(classes, 1)}
-    categories = [{"id": number, "name": name} for name, number in numbers.items()]
+    categories = category_records(classes)
     image_ids, annotation_ids = itertools.count(1), itertools.count(1)
     remaining = iter(images)
     while part := list(itertools.islice(remaining, PART_SIZE)):
