@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import numpy as np
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
@@ -475,11 +476,11 @@ def _percent(value: Record, key: str, side: int) -> float:
 
 
 def _polygon(points: Any, size: Size) -> list[float]:
-    corners: list[float] = []
-    for point in points if isinstance(points, list) else [None]:
-        pair = [as_number(number) for number in point] if isinstance(point, list) else []
-        x, y = pair if len(pair) == 2 else (None, None)
-        if x is None or y is None:
-            raise UnreadableMask(f"one of its points is {shown(point)}, not [x, y] in percent")
-        corners += [x / 100 * size[1], y / 100 * size[0]]
-    return corners
+    try:
+        corners = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        corners = np.zeros(0)
+    if corners.ndim != 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
+        raise UnreadableMask(f"its points are {shown(points)}, not pairs [x, y] in percent")
+    pixels: list[float] = (corners / 100 * size[::-1]).ravel().tolist()
+    return pixels

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.json_files import as_number, is_text, read_json
 from fiftyone_ntt.core.foreign_masks import UnreadableMask
@@ -369,12 +371,13 @@ def _polygon(place: Record) -> list[float]:
     columns, rows = place.get("all_points_x"), place.get("all_points_y")
     if not isinstance(columns, list) or not isinstance(rows, list) or len(columns) != len(rows):
         raise UnreadableMask("all_points_x and all_points_y are no lists of one length")
-    found = []
-    for value in (value for pair in zip(columns, rows, strict=True) for value in pair):
-        number = as_number(value)
-        if number is None:
-            raise UnreadableMask(f"one of its coordinates is {shown(value)}, not a number")
-        found.append(float(number))
+    try:
+        corners = np.asarray([columns, rows], dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnreadableMask(f"one of its coordinates is no number: {error}") from error
+    if corners.ndim != 2:
+        raise UnreadableMask("one of its coordinates is a list, not a number")
+    found: list[float] = corners.T.ravel().tolist()
     return found
 
 

@@ -290,9 +290,9 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "reason"),
     [
-        ("polygonlabels", {"points": [[1, 1], [2]]}, "not [x, y]"),
-        ("polygonlabels", {"points": [[1, 1], [2, float("nan")], [3, 3]]}, "not [x, y]"),
-        ("polygonlabels", {"points": {}}, "not [x, y]"),
+        ("polygonlabels", {"points": [[1, 1], [2]]}, "not pairs"),
+        ("polygonlabels", {"points": [[1, 1], [2, float("nan")], [3, 3]]}, "not pairs"),
+        ("polygonlabels", {"points": {}}, "not pairs"),
         ("polygonlabels", {"points": [[0, 0], [1e9, 0], [5, 5]]}, "far from"),
         ("brushlabels", {"rle": [0, 0, 0, 9] + [1] * 20}, "9 values"),
         ("rectanglelabels", {"x": 1, "y": 1, "width": "a", "height": 2}, "width is 'a'"),
