@@ -110,6 +110,17 @@ def test_scenes_come_back(tmp_path: Path) -> None:
     assert sum(_has_holes(item) for scene in scenes for item in scene.objects) > 3
 
 
+def test_a_mask_as_the_tools_own_library_encodes_it(tmp_path: Path) -> None:
+    pixels = ["......", ".####.", ".#..#.", ".####.", "......"]
+    expected = np.array([[pixel == "#" for pixel in row] for row in pixels])
+    # encode_mask of cvat-sdk 2.80.0 gives [0, 5, 2, 5, 1, 1, 4, 3]: runs, and the window's corners.
+    written = 'rle="0, 5, 2, 5" left="1" top="1" width="4" height="3"'
+    assert _rle(expected) == written
+    shape = f'<mask label="boat" {written}></mask>'
+    [item] = read_back(_one_image(tmp_path, shape, (5, 6)))["a.png"]
+    assert item.mask is not None and np.array_equal(item.mask, expected)
+
+
 def _one_image(folder: Path, shapes: str, size: tuple[int, int] = (30, 40)) -> Path:
     folder.mkdir(exist_ok=True)
     Image.new("RGB", size[::-1]).save(folder / "a.png")
