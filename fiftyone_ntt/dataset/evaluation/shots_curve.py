@@ -17,7 +17,7 @@ from bson import ObjectId
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
-from fiftyone_ntt.dataset.labels.fields import check_whole_images, sample_count
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, labels_path, sample_count
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_identifier
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
@@ -317,7 +317,7 @@ class _StoredTrials:
                 if not (known and self._is_ours(self._name)):
                     raise InputError(_taken(self._dataset, self._name, known))
                 self.trials = _load_trials(self._dataset, self._name) | self.trials
-            values = {"trials": [asdict(found) for found in self.trials.values()]}
+            values = {"trials": [_trial_row(found) for found in self.trials.values()]}
             if put_run(self._dataset, self._name, self._config, values, replacing=holds):
                 return
 
@@ -337,6 +337,13 @@ def _load_trials(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialS
     }
 
 
+def _trial_row(trial: TrialScore) -> dict[str, Any]:
+    """What is kept of a trial: its figures, without what was noted of the files."""
+    row = asdict(trial)
+    del row["scores"]["notes"]
+    return row
+
+
 def _curve_identity(
     candidates: foc.SampleCollection,
     targets: foc.SampleCollection,
@@ -345,8 +352,9 @@ def _curve_identity(
     settings: tuple[float, ...],
 ) -> str:
     """Of all that decides the scores: labels by their ids, classes and boxes."""
-    path = f"{field}.detections"
-    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.bounding_box"]
+    path = labels_path(candidates, field)
+    shape = "points" if path.endswith(".polylines") else "bounding_box"
+    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.{shape}"]
     content = [
         [samples.values(columns) for samples in (candidates, targets)],
         [models.encoder.identity, models.segmenter.identity, *settings],
