@@ -9,15 +9,21 @@ from pathlib import Path
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.coco_files import COCO
+from fiftyone_ntt.formats.cvat_xml import CVAT
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
 from fiftyone_ntt.formats.label_files import LabelFormat
+from fiftyone_ntt.formats.label_studio import LABEL_STUDIO
 from fiftyone_ntt.formats.labelme import LABELME
+from fiftyone_ntt.formats.via import VIA
 from fiftyone_ntt.formats.yolo import YOLO
 
 FORMATS: tuple[LabelFormat, ...] = (
     COCO,
     YOLO,
     LABELME,
+    CVAT,
+    LABEL_STUDIO,
+    VIA,
 )
 """All formats, in the order in which they are listed to users."""
 
