@@ -108,13 +108,13 @@ def records_of(content: Content, section: str, most: int | None = None) -> list[
 def image_names(content: Content) -> list[str]:
     """File names of some of its images, as the file has them."""
     names = [r.get("file_name") for r in records_of(content, "images", _NAMES_TRIED)]
-    return [name for name in names if is_text(name)]
+    return [str(name) for name in names if is_text(name)]
 
 
 def class_names(content: Content) -> tuple[str, ...]:
     """Names of its categories in the file's order, each once."""
     names = [record.get("name") for record in records_of(content, "categories")]
-    return tuple(dict.fromkeys(name for name in names if is_text(name)))
+    return tuple(dict.fromkeys(str(name) for name in names if is_text(name)))
 
 
 def coco_parts(path: Path, content: Content) -> Iterator[Content]:

@@ -80,6 +80,19 @@ def read_values(path: Path) -> Int64[np.ndarray, "H W"]:
     return values
 
 
+def coloured(path: Path) -> bool:
+    """Whether a label image has three channels that differ.
+
+    Raises:
+        RecordError: it cannot be read.
+    """
+    with opened(path) as image:
+        if image.mode not in _COLOURS:
+            return False
+        pixels = np.asarray(image)
+        return not (pixels[..., :3] == pixels[..., :1]).all()
+
+
 def read_colours(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     """The colours of a label image of three channels.
 
@@ -109,7 +122,8 @@ def opened(path: Path) -> Image.Image:
             "missing image", f"label image {path}: there is no such file. Restore it."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise _unusable(path, f"{error}. Save it as a PNG, or a TIFF of 8, 16 or 32 bits") from error
+        way = "Save it as a PNG, or a TIFF of 8, 16 or 32 bits"
+        raise _unusable(path, f"{error}. {way}") from error
     if pages > 1:
         image.close()
         raise _unusable(path, f"it is a stack of {pages} pages. Save each as a file of its own")
