@@ -115,7 +115,9 @@ def read_voc_image(path: Path) -> VocImage:
         raise UnreadableXML(f"its root is <{root.tag}>, not <annotation>")
     width, height = (as_whole_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
     objects = tuple(_read_object(node) for node in root.findall("object"))
-    return VocImage((root.findtext("filename") or "").strip(), width or None, height or None, objects)
+    return VocImage(
+        (root.findtext("filename") or "").strip(), width or None, height or None, objects
+    )
 
 
 def _read_object(node: ElementTree.Element) -> VocObject:
@@ -371,9 +373,7 @@ class _Reader:
         sides = {"width": told.width, "height": told.height}
         return {**image, **{key: side for key, side in sides.items() if side}}, rows
 
-    def _rows(
-        self, layout: _Layout, stem: str, told: VocImage, findings: Findings
-    ) -> list[Record]:
+    def _rows(self, layout: _Layout, stem: str, told: VocImage, findings: Findings) -> list[Record]:
         path = layout.root / _OBJECTS / f"{stem}.png"
         if not path.exists():
             return [self._row(item) for item in told.objects]

@@ -1,0 +1,70 @@
+"""LVIS files: COCO's, of which each image is annotated for some categories alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fiftyone_ntt.formats.coco_files import (
+    LVIS_MARKS,
+    class_names,
+    coco_parts,
+    read_content,
+    records_of,
+    the_one_file,
+)
+from fiftyone_ntt.formats.glance import files_ending
+from fiftyone_ntt.formats.image_lookup import image_folder
+from fiftyone_ntt.formats.json_ends import keys_at_ends
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+
+_NAMES_TRIED = 20
+
+
+def recognise(path: Path) -> str | None:
+    """What tells an LVIS file, or a folder with one."""
+    if path.is_dir():
+        found = _files_in(path)
+        return f"it holds {found[0].name}, an LVIS file" if found else None
+    marks = sorted(LVIS_MARKS & keys_at_ends(path))
+    return f"its images have `{marks[0]}`, as LVIS's have" if marks else None
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return [path for path in files_ending(folder, ".json") if recognise(path)]
+
+
+def read(path: Path, images: Path | None) -> LabelFiles:
+    """An LVIS file, see `LabelFormat.read`.
+
+    Images keep `neg_category_ids` and `not_exhaustive_category_ids`, categories their `frequency`,
+    as the file has them.
+    """
+    if path.is_dir():
+        path = the_one_file(path, _files_in(path), "LVIS files")
+    content = read_content(path)
+    some = next(iter(lvis_parts(path, content)))
+    names = [record["file_name"] for record in records_of(some, "images", _NAMES_TRIED)]
+    return LabelFiles(
+        "lvis",
+        recognise(path) or "it was said to be",
+        image_folder(path, names, images),
+        class_names(content),
+        lambda findings: lvis_parts(path, read_content(path)),
+    )
+
+
+def lvis_parts(path: Path, content: Content) -> Iterator[Content]:
+    """See `coco_parts`; images that give an address alone are named by its end, as COCO's are
+    stored: `train2017/000000000009.jpg`."""
+    for part in coco_parts(path, content):
+        yield part
+
+
+LVIS = LabelFormat(
+    "lvis",
+    "LVIS v1 (JSON with federated annotations)",
+    "LVIS",
+    recognise,
+    read,
+)
