@@ -10,7 +10,7 @@ from typing import Any
 from fiftyone_ntt.coco.annotation_checks import IdTable
 from fiftyone_ntt.coco.findings import Findings, Record
 from fiftyone_ntt.coco.json_files import as_id, is_text, read_json
-from fiftyone_ntt.coco.reading import coco_file
+from fiftyone_ntt.coco.reading import coco_file, image_name
 from fiftyone_ntt.coco.result_files import read_results
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.glance import files_ending, head, json_keys
@@ -106,9 +106,9 @@ def records_of(content: Content, section: str, most: int | None = None) -> list[
 
 
 def image_names(content: Content) -> list[str]:
-    """File names of some of its images, as the file has them."""
-    names = [r.get("file_name") for r in records_of(content, "images", _NAMES_TRIED)]
-    return [str(name) for name in names if is_text(name)]
+    """File names of some of its images."""
+    names = [image_name(record) for record in records_of(content, "images", _NAMES_TRIED)]
+    return [name for name in names if name is not None]
 
 
 def class_names(content: Content) -> tuple[str, ...]:

@@ -80,27 +80,24 @@ def read_values(path: Path) -> Int64[np.ndarray, "H W"]:
     return values
 
 
-def coloured(path: Path) -> bool:
-    """Whether a label image has three channels that differ.
+def has_channels(path: Path) -> bool:
+    """Whether a label image has three channels, be they equal or not.
 
     Raises:
         RecordError: it cannot be read.
     """
     with opened(path) as image:
-        if image.mode not in _COLOURS:
-            return False
-        pixels = np.asarray(image)
-        return not (pixels[..., :3] == pixels[..., :1]).all()
+        return image.mode in _COLOURS
 
 
 def read_colours(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """The colours of a label image of three channels.
+    """The colours of a label image of three channels or a palette.
 
     Raises:
         RecordError: it cannot be read, or has no colours.
     """
     with opened(path) as image:
-        if image.mode not in _COLOURS:
+        if image.mode not in (*_COLOURS, "P"):
             raise _unusable(path, f"its pixels are {image.mode}, no RGB. Save it as published")
         return np.asarray(image.convert("RGB"))
 

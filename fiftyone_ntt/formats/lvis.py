@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from fiftyone_ntt.formats.coco_files import (
     LVIS_MARKS,
     class_names,
     coco_parts,
+    image_names,
     read_content,
-    records_of,
     the_one_file,
 )
 from fiftyone_ntt.formats.glance import files_ending
 from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.json_ends import keys_at_ends
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
-
-_NAMES_TRIED = 20
+from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat
 
 
 def recognise(path: Path) -> str | None:
@@ -43,22 +40,13 @@ def read(path: Path, images: Path | None) -> LabelFiles:
     if path.is_dir():
         path = the_one_file(path, _files_in(path), "LVIS files")
     content = read_content(path)
-    some = next(iter(lvis_parts(path, content)))
-    names = [record["file_name"] for record in records_of(some, "images", _NAMES_TRIED)]
     return LabelFiles(
         "lvis",
         recognise(path) or "it was said to be",
-        image_folder(path, names, images),
+        image_folder(path, image_names(content), images),
         class_names(content),
-        lambda findings: lvis_parts(path, read_content(path)),
+        lambda findings: coco_parts(path, read_content(path)),
     )
-
-
-def lvis_parts(path: Path, content: Content) -> Iterator[Content]:
-    """See `coco_parts`; images that give an address alone are named by its end, as COCO's are
-    stored: `train2017/000000000009.jpg`."""
-    for part in coco_parts(path, content):
-        yield part
 
 
 LVIS = LabelFormat(

@@ -5,154 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 from jaxtyping import Int64
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
-from fiftyone_ntt.coco.json_files import as_flag, as_number, as_whole_number
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.glance import files_ending, head, names_in
 from fiftyone_ntt.formats.image_lookup import ImagesByStem
 from fiftyone_ntt.formats.label_files import PART_SIZE, Content, LabelFiles, LabelFormat
-from fiftyone_ntt.formats.label_images import (
-    LabelledPixels,
-    coloured,
-    pixels_by_value,
-    read_colours,
-    read_values,
+from fiftyone_ntt.formats.label_images import LabelledPixels, pixels_by_value
+from fiftyone_ntt.formats.voc_palette import VOID, class_list, class_values, voc_indices
+from fiftyone_ntt.formats.voc_xml import (
+    CLASSES,
+    FIRST_PIXEL,
+    VocImage,
+    VocObject,
+    read_voc_image,
 )
-from fiftyone_ntt.formats.xml_files import UnreadableXML, read_xml
-
-CLASSES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
-    *("train", "tvmonitor"),
-)
-"""The published ones; the label images number them from 1 in this order."""
-VOID = 255
-"""In label images: pixels around objects, which are nobody's."""
 
 _ANNOTATIONS, _IMAGES = "Annotations", "JPEGImages"
 _OBJECTS, _CLASS_IMAGES = "SegmentationObject", "SegmentationClass"
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
-_FLAGS = ("truncated", "difficult", "occluded")
-_NO_ATTRIBUTES = ("name", "bndbox", "part", "polygon", "attributes")
-_FIRST_PIXEL = 1
 _SAME = 0.5
 """IoU of an object's box and its pixels' box from which they are taken as of one object."""
-
-Corners = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class VocObject:
-    """An object of an XML file.
-
-    Attributes:
-        name: of its class.
-        corners: left, top, right, bottom as the file has them: of its first and its last pixel.
-        attributes: what else the file says of it, such as `difficult` and `pose`.
-        unread: outlines and parts of it, such as heads, that are not read.
-    """
-
-    name: str
-    corners: Corners
-    attributes: Record
-    unread: tuple[str, ...] = ()
-
-    def box(self, first_pixel: int = _FIRST_PIXEL) -> list[float]:
-        """x, y, width, height in pixels, from the left edge of the first to the right edge of the
-        last pixel.
-
-        Args:
-            first_pixel: number of an image's first; in files that begin with 0, the right and
-                bottom are edges already.
-        """
-        left, top, right, bottom = self.corners
-        return [
-            left - first_pixel,
-            top - first_pixel,
-            right - left + first_pixel,
-            bottom - top + first_pixel,
-        ]
-
-
-@dataclass(frozen=True)
-class VocImage:
-    """What an XML file says.
-
-    Attributes:
-        file_name: of the image; empty where it says none.
-        width: of the image in pixels; None where it says none.
-        height: likewise.
-        objects: in order.
-    """
-
-    file_name: str
-    width: int | None
-    height: int | None
-    objects: tuple[VocObject, ...]
-
-
-def read_voc_image(path: Path) -> VocImage:
-    """What an XML file says of an image.
-
-    Raises:
-        ValueError: it is not as published; the message is the reason.
-        OSError: it cannot be read.
-
-    Example:
-        >>> _ = Path("few.xml").write_text("<annotation><filename>a.jpg</filename></annotation>")
-        >>> read_voc_image(Path("few.xml")).file_name
-        'a.jpg'
-    """
-    root = read_xml(path)
-    if root.tag != "annotation":
-        raise UnreadableXML(f"its root is <{root.tag}>, not <annotation>")
-    width, height = (as_whole_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
-    objects = tuple(_read_object(node) for node in root.findall("object"))
-    return VocImage(
-        (root.findtext("filename") or "").strip(), width or None, height or None, objects
-    )
-
-
-def _read_object(node: ElementTree.Element) -> VocObject:
-    left, top, right, bottom = (_corner(node, side) for side in _SIDES)
-    attributes: Record = {}
-    for child in node:
-        text = (child.text or "").strip()
-        if child.tag not in _NO_ATTRIBUTES and not len(child) and text:
-            attributes[child.tag] = _value(child.tag, text)
-    for pair in node.findall("attributes/attribute"):  # Datumaro's, and so CVAT's
-        if name := (pair.findtext("name") or "").strip():
-            attributes[name] = _value(name, (pair.findtext("value") or "").strip())
-    unread = tuple(tag for tag in ("part", "polygon") if node.find(tag) is not None)
-    return VocObject(_text(node, "name").strip(), (left, top, right, bottom), attributes, unread)
-
-
-def _value(name: str, text: str) -> bool | float | int | str:
-    flag = as_flag(text) if name in _FLAGS or text.lower() in ("true", "false") else None
-    number = as_number(text) if flag is None else None
-    return flag if flag is not None else text if number is None else number
-
-
-def _corner(node: ElementTree.Element, side: str) -> float:
-    text = _text(node, f"bndbox/{side}")
-    number = as_number(text.strip())
-    if number is None:
-        raise UnreadableXML(f"its {side} is {text!r}, no number")
-    return float(number)
-
-
-def _text(node: ElementTree.Element, path: str) -> str:
-    found = node.findtext(path)
-    if not found:
-        raise UnreadableXML(f"an object has no {path}")
-    return found
 
 
 @dataclass(frozen=True)
@@ -237,6 +113,8 @@ def read(path: Path, images: Path | None) -> LabelFiles:
     survey = _survey(layouts, only)
     folder = images or (path if path.is_dir() else layouts[0].images)
     reader = _Reader(layouts, folder, survey, only)
+    if not survey.first_pixel:
+        why += "; a box begins at 0, so its pixels are counted from 0"
     return LabelFiles("voc", why, folder, survey.classes, reader.parts, survey.lost)
 
 
@@ -262,7 +140,7 @@ class _Survey:
     """
 
     classes: tuple[str, ...]
-    first_pixel: int = _FIRST_PIXEL
+    first_pixel: int = FIRST_PIXEL
     numbers: dict[int, str] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
 
@@ -270,8 +148,8 @@ class _Survey:
 def _survey(layouts: Sequence[_Layout], only: str | None) -> _Survey:
     names: set[str] = set()
     unread: dict[str, int] = {}
-    first_pixel = _FIRST_PIXEL
-    listed = {number: name for layout in layouts for number, name in _class_list(layout.root)}
+    first_pixel = FIRST_PIXEL
+    listed = {number: name for layout in layouts for number, name in class_list(layout.root)}
     segmented = False
     for layout in layouts:
         segmented = segmented or (layout.root / _OBJECTS).is_dir()
@@ -283,38 +161,16 @@ def _survey(layouts: Sequence[_Layout], only: str | None) -> _Survey:
             names |= {item.name for item in found}
             for tag in (tag for item in found for tag in item.unread):
                 unread[tag] = unread.get(tag, 0) + 1
-            if any(min(item.corners[:2]) < _FIRST_PIXEL for item in found):
+            if any(min(item.corners[:2]) < FIRST_PIXEL for item in found):
                 first_pixel = 0
     published = not listed and names <= set(CLASSES)
     numbers = listed or (dict(enumerate(CLASSES, start=1)) if published else {})
     order = list(numbers.values()) if numbers else sorted(names)
     classes = (*order, *sorted(names - set(order)))
     lost = [f"<{tag}> of {count} objects in the XML files" for tag, count in unread.items()]
-    if not first_pixel:
-        lost.append("nothing, but some box begins at 0, so pixels are counted from 0, not from 1")
     if segmented:
         lost.append("void pixels (255) of the label images, which are part of no object")
     return _Survey(classes, first_pixel, numbers, tuple(lost))
-
-
-def _class_list(root: Path) -> Iterator[tuple[int, str]]:
-    """Values and names of CVAT's `labelmap.txt` (name:red,green,blue:parts:actions), if any."""
-    for line in head(root / "labelmap.txt").splitlines():
-        name, _, rest = line.strip().partition(":")
-        colour = [as_whole_number(part) for part in rest.split(":")[0].split(",")]
-        if not name or name.startswith("#") or len(colour) != 3:
-            continue
-        packed = _packed(tuple(part or 0 for part in colour))
-        if packed:  # black is the background
-            yield _COLOUR_BASE + packed, name
-
-
-_COLOUR_BASE = 256
-"""Classes by their own colours come after the 256 that an index can have."""
-
-
-def _packed(colour: tuple[int, ...]) -> int:
-    return colour[0] << 16 | colour[1] << 8 | colour[2]
 
 
 @dataclass(frozen=True)
@@ -378,9 +234,9 @@ class _Reader:
         if not path.exists():
             return [self._row(item) for item in told.objects]
         try:
-            values = _indices(path)
+            values = voc_indices(path)
             class_path = layout.root / _CLASS_IMAGES / f"{stem}.png"
-            classes = _class_values(class_path, self.survey) if class_path.exists() else None
+            classes = class_values(class_path, self.survey.numbers) if class_path.exists() else None
             if classes is not None and classes.shape != values.shape:
                 raise RecordError("mask size", f"{class_path} is not of the size of {path}.")
         except RecordError as error:
@@ -478,47 +334,6 @@ def _commonest(
     found, counts = np.unique(classes[window][values[window] == item.value], return_counts=True)
     counts[found == VOID] = 0
     return int(found[counts.argmax()])
-
-
-def _indices(path: Path) -> Int64[np.ndarray, "H W"]:
-    """The indices in a label image, also where a tool wrote the colours of VOC's palette."""
-    if not coloured(path):
-        return read_values(path)
-    packed = _packed_colours(path)
-    places = np.searchsorted(_palette()[0], packed).clip(max=VOID)
-    if not (_palette()[0][places] == packed).all():
-        raise RecordError(
-            "unreadable segmentation",
-            f"label image {path} has colours that are not of PASCAL VOC's palette, so which object "
-            "is which is open. Save it as a palette PNG.",
-        )
-    return _palette()[1][places]
-
-
-def _class_values(path: Path, survey: _Survey) -> Int64[np.ndarray, "H W"]:
-    """Values of `_Survey.numbers`, of colours where there is a list of those."""
-    if coloured(path) and min(survey.numbers, default=0) >= _COLOUR_BASE:
-        return _COLOUR_BASE + _packed_colours(path)
-    return _indices(path)
-
-
-def _packed_colours(path: Path) -> Int64[np.ndarray, "H W"]:
-    colours = read_colours(path).astype(np.int64)
-    return colours[..., 0] << 16 | colours[..., 1] << 8 | colours[..., 2]
-
-
-@cache
-def _palette() -> tuple[Int64[np.ndarray, "256"], Int64[np.ndarray, "256"]]:
-    """The colours of VOC's palette, packed and rising, and the index of each: bits of the index
-    are spread over the channels, from the uppermost down."""
-    packed = np.zeros(VOID + 1, dtype=np.int64)
-    for index in range(VOID + 1):
-        colour = [0, 0, 0]
-        for bit in range(8):
-            colour[bit % 3] |= (index >> bit & 1) << (7 - bit // 3)
-        packed[index] = _packed(tuple(colour))
-    order = np.argsort(packed)
-    return packed[order], order.astype(np.int64)
 
 
 VOC = LabelFormat(
