@@ -80,7 +80,7 @@ def read_values(path: Path) -> Int64[np.ndarray, "H W"]:
     return values
 
 
-def has_channels(path: Path) -> bool:
+def is_rgb(path: Path) -> bool:
     """Whether a label image has three channels, be they equal or not.
 
     Raises:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fiftyone_ntt.formats.coco_files import (
-    LVIS_MARKS,
-    class_names,
-    coco_parts,
-    image_names,
-    read_content,
-    the_one_file,
-)
+from fiftyone_ntt.coco.reading import read_content
+from fiftyone_ntt.formats.coco_files import LVIS_MARKS, the_one_file
+from fiftyone_ntt.formats.coco_parts import class_names, coco_parts, image_names
 from fiftyone_ntt.formats.glance import files_ending
 from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.json_ends import keys_at_ends
@@ -45,7 +40,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
         recognise(path) or "it was said to be",
         image_folder(path, image_names(content), images),
         class_names(content),
-        lambda findings: coco_parts(path, read_content(path)),
+        lambda findings: coco_parts(read_content(path)),
     )
 
 

@@ -12,15 +12,10 @@ from jaxtyping import Int64
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.json_files import as_flag, as_id, as_whole_number, is_text
+from fiftyone_ntt.coco.reading import read_content
 from fiftyone_ntt.errors import InputError, shown
-from fiftyone_ntt.formats.coco_files import (
-    PANOPTIC_MARKS,
-    class_names,
-    image_names,
-    read_content,
-    records_of,
-    the_one_file,
-)
+from fiftyone_ntt.formats.coco_files import PANOPTIC_MARKS, the_one_file
+from fiftyone_ntt.formats.coco_parts import class_names, image_names, records_of
 from fiftyone_ntt.formats.glance import files_ending
 from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.json_ends import keys_at_ends

@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from fiftyone_ntt.coco.json_files import as_whole_number
 from fiftyone_ntt.formats.glance import head
-from fiftyone_ntt.formats.label_images import has_channels, read_colours, read_values
+from fiftyone_ntt.formats.label_images import is_rgb, read_colours, read_values
 
 VOID = 255
 """In label images: pixels around objects, which are nobody's."""
@@ -43,7 +43,7 @@ def voc_indices(path: Path) -> Int64[np.ndarray, "H W"]:
     Raises:
         RecordError: it cannot be read, or has other colours.
     """
-    if not has_channels(path):
+    if not is_rgb(path):
         return read_values(path)
     packed = _packed_colours(path)
     places = np.searchsorted(_palette()[0], packed).clip(max=VOID)

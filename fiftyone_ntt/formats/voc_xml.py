@@ -90,10 +90,19 @@ def read_voc_image(path: Path) -> VocImage:
     root = read_xml(path)
     if root.tag != "annotation":
         raise UnreadableXML(f"its root is <{root.tag}>, not <annotation>")
-    width, height = (as_whole_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
+    width, height = (_side(root, side) for side in ("width", "height"))
     objects = tuple(_read_object(node) for node in root.findall("object"))
     name = (root.findtext("filename") or "").strip()
-    return VocImage(name, width or None, height or None, objects)
+    return VocImage(name, width, height, objects)
+
+
+def _side(root: ElementTree.Element, side: str) -> int | None:
+    """The image's width or height; some tools write 0 for one that they do not know."""
+    text = (root.findtext(f"size/{side}") or "0").strip()
+    number = as_whole_number(text)
+    if number is None:
+        raise UnreadableXML(f"its {side} is {text!r}, no whole number")
+    return number if number > 0 else None
 
 
 def _read_object(node: ElementTree.Element) -> VocObject:
