@@ -53,6 +53,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
         ("annotations of the file with the categories: import it by itself",)
         if content.get("annotations")
         else (),
+        own_ids=True,
     )
 
 

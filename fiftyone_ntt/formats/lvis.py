@@ -41,6 +41,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
         image_folder(path, image_names(content), images),
         class_names(content),
         lambda findings: coco_parts(read_content(path)),
+        own_ids=True,
     )
 
 

@@ -61,16 +61,17 @@ def read(path: Path, images: Path | None) -> LabelFiles:
     content = read_content(path)
     pictures = _pictures(path, content)
     stuff = sum(as_flag(r.get("isthing")) is False for r in records_of(content, "categories"))
-    why = f"{recognise(path) or 'it was said to be'}; its PNGs are in {pictures}"
+    lost = ["pixels without a segment (void, 0)"]
     if stuff:
-        why += f"; {stuff} of its categories are stuff, whose labels have isthing = False"
+        lost.append(f"stuff as such: labels of {stuff} categories have isthing = False")
     return LabelFiles(
         "panoptic",
-        why,
+        recognise(path) or "it was said to be",
         image_folder(path, image_names(content), images),
         class_names(content),
         lambda findings: _parts(path, pictures, findings),
-        ("pixels without a segment (void, 0)",),
+        tuple(lost),
+        own_ids=True,
     )
 
 

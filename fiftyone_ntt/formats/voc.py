@@ -113,8 +113,6 @@ def read(path: Path, images: Path | None) -> LabelFiles:
     survey = _survey(layouts, only)
     folder = images or (path if path.is_dir() else layouts[0].images)
     reader = _Reader(layouts, folder, survey, only)
-    if not survey.first_pixel:
-        why += "; a box begins at 0, so its pixels are counted from 0"
     return LabelFiles("voc", why, folder, survey.classes, reader.parts, survey.lost)
 
 
@@ -168,6 +166,8 @@ def _survey(layouts: Sequence[_Layout], only: str | None) -> _Survey:
     order = list(numbers.values()) if numbers else sorted(names)
     classes = (*order, *sorted(names - set(order)))
     lost = [f"<{tag}> of {count} objects in the XML files" for tag, count in unread.items()]
+    if not first_pixel:
+        lost.append("pixels counted from 1, as published: a box begins at 0, so all count from 0")
     if segmented:
         lost.append("void pixels (255) of the label images, which are part of no object")
     return _Survey(classes, first_pixel, numbers, tuple(lost))
