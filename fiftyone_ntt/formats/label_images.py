@@ -18,6 +18,8 @@ from fiftyone_ntt.core.rle import RLE, encode_crop
 BACKGROUND = 0
 _COLOURS = ("RGB", "RGBA")
 _VALUES = ("1", "L", "P", "LA", "PA", "I", "I;16", "I;16L", "I;16B", "F")
+_MOST_FLOAT = 2**24
+"""Below it, 32-bit floating-point numbers hold every whole number."""
 _MOST_LISTED = 2**16
 """Values up to which one pass over the image finds where each lies, without sorting."""
 
@@ -69,9 +71,9 @@ def read_values(path: Path) -> Int64[np.ndarray, "H W"]:
         raise _unusable(path, f"its pixels are {mode}, no numbers of objects. Save it in gray")
     elif mode in ("LA", "PA"):
         pixels = pixels[..., 0]
-    values = pixels.astype(np.int64)
-    if mode == "F" and not (values == pixels).all():
+    if mode == "F" and not ((np.abs(pixels) < _MOST_FLOAT) & (pixels == np.floor(pixels))).all():
         raise _unusable(path, "its pixels are no whole numbers. Save them as integers")
+    values = pixels.astype(np.int64)
     if values.min(initial=0) < 0:
         raise _unusable(
             path,
