@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from jaxtyping import Bool, Int64, Integer, UInt8
 from PIL import Image
 from scipy import ndimage
 
 from fiftyone_ntt.coco.findings import Record, RecordError
+from fiftyone_ntt.core.foreign_masks import MOST_PIXELS
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.rle import RLE, encode_crop
 
 BACKGROUND = 0
 _COLOURS = ("RGB", "RGBA")
 _VALUES = ("1", "L", "P", "LA", "PA", "I", "I;16", "I;16L", "I;16B", "F")
+_TIFF = (".tif", ".tiff")
+_WIDE_BYTES = 4
+_MOST_VALUE = 2**62
 _MOST_FLOAT = 2**24
 """Below it, 32-bit floating-point numbers hold every whole number."""
 _MOST_LISTED = 2**16
@@ -48,13 +53,16 @@ def read_values(path: Path) -> Int64[np.ndarray, "H W"]:
 
     Raises:
         RecordError: it cannot be read; it is coloured, so that its pixels are no numbers; it has
-            several pages, negative or broken numbers.
+            several pages, or negative or broken numbers.
 
     Example:
         >>> Image.fromarray(np.full((4, 6), 300, np.uint16)).save("cells.png")
         >>> int(read_values(Path("cells.png")).max())
         300
     """
+    wide = _wide_values(path)
+    if wide is not None:
+        return _numbers(path, wide)
     with opened(path) as image:
         pixels = np.asarray(image)
         mode = image.mode
@@ -71,15 +79,46 @@ def read_values(path: Path) -> Int64[np.ndarray, "H W"]:
         raise _unusable(path, f"its pixels are {mode}, no numbers of objects. Save it in gray")
     elif mode in ("LA", "PA"):
         pixels = pixels[..., 0]
-    if mode == "F" and not ((np.abs(pixels) < _MOST_FLOAT) & (pixels == np.floor(pixels))).all():
-        raise _unusable(path, "its pixels are no whole numbers. Save them as integers")
+    return _numbers(path, pixels)
+
+
+def _numbers(path: Path, pixels: np.ndarray) -> Int64[np.ndarray, "H W"]:
+    """Pixels of any type as whole numbers from 0 on."""
+    if pixels.dtype.kind == "f":
+        if not ((np.abs(pixels) < _MOST_FLOAT) & (pixels == np.floor(pixels))).all():
+            raise _unusable(path, "its pixels are no whole numbers. Save them as integers")
+    elif pixels.dtype.kind == "u" and pixels.max(initial=0) > _MOST_VALUE:
+        raise _unusable(path, f"it holds numbers above {_MOST_VALUE}. Number its objects from 1")
+    elif pixels.dtype.kind not in "biu":
+        raise _unusable(path, f"its pixels are {pixels.dtype}. Save them as integers")
     values = pixels.astype(np.int64)
     if values.min(initial=0) < 0:
-        raise _unusable(
-            path,
-            "it holds negative numbers, or such of 2^31 and more. Number its objects from 1",
-        )
+        raise _unusable(path, "it holds negative numbers. Number its objects from 1")
     return values
+
+
+def _wide_values(path: Path) -> np.ndarray | None:
+    """The pixels of a TIFF of 32 bits and more; None of all else.
+
+    Pillow (13.0) does not know unsigned ones whose first byte is the highest, nor 64 bits, and
+    turns the bytes of compressed ones round (`findings/`).
+    """
+    if path.suffix.lower() not in _TIFF:
+        return None
+    try:
+        require_regular_file(path)
+        with tifffile.TiffFile(path) as file:
+            page = file.pages[0]
+            if len(file.pages) > 1 or page.ndim != 2 or page.dtype is None:
+                return None
+            if page.dtype.itemsize < _WIDE_BYTES or page.size >= MOST_PIXELS:
+                return None
+            return np.asarray(page.asarray())
+    except (OSError, tifffile.TiffFileError):
+        return None  # which Pillow says more of
+    except Exception as error:  # of what it is, tifffile raises nearly anything
+        way = "Save it as a PNG of 16 bits, or a TIFF without compression"
+        raise _unusable(path, f"{error}. {way}") from error
 
 
 def is_rgb(path: Path) -> bool:
