@@ -12,13 +12,16 @@ from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
 _USUAL = ("images", "data", "JPEGImages", "train2017", "val2017")
 
 
-def image_folder(labels: Path, names: Iterable[str], images: Path | None) -> Path:
+def image_folder(
+    labels: Path, names: Iterable[str], images: Path | None, masks: Path | None = None
+) -> Path:
     """The folder that the names in a label file are relative to.
 
     Args:
         labels: the label file.
         names: of some images, as it gives them.
         images: the folder, where somebody said it.
+        masks: a folder of other pictures, which may be named like the images.
 
     Returns:
         `images`; or the first folder beside, above or, by the usual names, below the label file in
@@ -28,7 +31,7 @@ def image_folder(labels: Path, names: Iterable[str], images: Path | None) -> Pat
         return images
     some = list(names)
     for folder in _candidates(labels):
-        if any(os.path.lexists(folder / name) for name in some):
+        if folder != masks and any(os.path.lexists(folder / name) for name in some):
             return folder
     return labels.parent
 

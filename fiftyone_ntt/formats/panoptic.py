@@ -67,7 +67,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
     return LabelFiles(
         "panoptic",
         recognise(path) or "it was said to be",
-        image_folder(path, image_names(content), images),
+        image_folder(path, image_names(content), images, pictures),
         class_names(content),
         lambda findings: _parts(path, pictures, findings),
         tuple(lost),

@@ -78,6 +78,7 @@ def test_things_and_stuff(tmp_path: Path) -> None:
                 }
         assert recognise(given)[0].name == "panoptic"
     assert open_labels(path).classes == CLASSES
+    assert open_labels(path).folder.resolve() == (tmp_path / "val2017").resolve()
     assert "labels of 1 categories have isthing = False" in open_labels(path).lost[1]
     crowds = [row["iscrowd"] for row in read_labels(path)[0].annotations]
     assert sum(crowds) == sum(len(scene.objects) > 3 for scene in scenes) > 0
