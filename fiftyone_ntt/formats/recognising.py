@@ -13,18 +13,22 @@ from fiftyone_ntt.formats.coco_files import COCO
 from fiftyone_ntt.formats.coco_results import COCO_RESULTS
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
 from fiftyone_ntt.formats.label_files import LabelFormat
+from fiftyone_ntt.formats.labelme import LABELME
 from fiftyone_ntt.formats.lvis import LVIS
 from fiftyone_ntt.formats.mask_images import MASKS
 from fiftyone_ntt.formats.panoptic import PANOPTIC
 from fiftyone_ntt.formats.voc import VOC
+from fiftyone_ntt.formats.yolo import YOLO
 
 FORMATS: tuple[LabelFormat, ...] = (
     COCO,
-    COCO_RESULTS,
-    LVIS,
-    PANOPTIC,
+    YOLO,
+    LABELME,
     VOC,
     MASKS,
+    PANOPTIC,
+    LVIS,
+    COCO_RESULTS,
     CLASS_FOLDERS,
 )
 """All formats, in the order in which they are listed to users."""
