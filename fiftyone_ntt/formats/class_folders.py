@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
-from fiftyone_ntt.formats.label_files import PART_SIZE, Content, LabelFiles, LabelFormat
-from fiftyone_ntt.formats.label_images import mask_shape, opened, pixels_by_value, read_values
+from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_pixels import mask_shape, opened, pixels_by_value, read_values
 from fiftyone_ntt.formats.mask_images import MaskedImage, masked_images
 
 _OPAQUE, _HALF = 255, 128
@@ -87,28 +89,23 @@ def read(path: Path, images: Path | None) -> LabelFiles:
 
 
 def _parts(path: Path, folders: list[Path], findings: Findings) -> Iterator[Content]:
-    categories = [{"id": key, "name": each.name} for key, each in enumerate(folders, start=1)]
+    image_ids, ids = itertools.count(1), itertools.count(1)
     found = [
         (category, item)
         for category, folder in enumerate(folders, start=1)
         for item in masked_images(folder, None)
     ]
-    count = 0
-    for start in range(0, max(len(found), 1), PART_SIZE):
-        images: list[Record] = []
-        rows: list[Record] = []
-        for key, (category, item) in enumerate(found[start : start + PART_SIZE], start=start + 1):
-            images.append({"id": key, "file_name": os.path.relpath(item.image, path)})
-            try:
-                shapes = _shapes(item)
-            except RecordError as error:
-                findings.leave_out(error)
-                continue
-            for shape in shapes:
-                count += 1
-                row = {"id": count, "image_id": key, "category_id": category, "iscrowd": 0}
-                rows.append({**row, "attributes": {}, **shape})
-        yield {"images": images, "categories": categories, "annotations": rows}
+
+    def read_one(labelled: tuple[int, MaskedImage], findings: Findings) -> ImageLabels:
+        (category, item), key = labelled, next(image_ids)
+        rows = [
+            {"id": next(ids), "image_id": key, "category_id": category, **shape}
+            for shape in _shapes(item)
+        ]
+        return {"id": key, "file_name": os.path.relpath(item.image, path)}, rows
+
+    categories = category_records([folder.name for folder in folders])
+    return content_parts(found, categories, read_one, findings)
 
 
 def _shapes(item: MaskedImage) -> list[Record]:

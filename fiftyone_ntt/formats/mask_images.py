@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fiftyone_ntt.coco.findings import Findings, Record, RecordError
+from fiftyone_ntt.coco.findings import Findings, RecordError
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
+from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.image_lookup import ImagesByStem
-from fiftyone_ntt.formats.label_files import PART_SIZE, Content, LabelFiles, LabelFormat
-from fiftyone_ntt.formats.label_images import pixels_by_value, read_values
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_pixels import LabelledPixels, pixels_by_value, read_values
 
 MASK_NAME = re.compile(
     r"(?P<image>.+?)[-_. ](?:cp_masks?|masks?|labels?|instances?|instance_?ids?|seg|gt)$", re.I
@@ -120,7 +122,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
         recognise(path) or f"its masks are named like the images in {folder}",
         folder,
         classes,
-        lambda findings: mask_parts(found, classes, folder, findings),
+        lambda findings: _parts(found, classes, folder, findings),
     )
 
 
@@ -169,43 +171,36 @@ def _in_two_folders(images: Path, masks: Path) -> list[MaskedImage]:
     ]
 
 
-def mask_parts(
+def _parts(
     found: list[MaskedImage], classes: tuple[str, ...], folder: Path, findings: Findings
 ) -> Iterator[Content]:
-    """Images and their masks as COCO content, see `LabelFiles.parts`.
+    image_ids, ids = itertools.count(1), itertools.count(1)
 
-    Args:
-        found: the images.
-        classes: all there are; ids count them from 1.
-        folder: that file names are relative to.
-        findings: told of masks that cannot be read.
-    """
-    categories = [{"id": key, "name": name} for key, name in enumerate(classes, start=1)]
-    count = 0
-    for start in range(0, max(len(found), 1), PART_SIZE):
-        images: list[Record] = []
-        rows: list[Record] = []
-        for key, item in enumerate(found[start : start + PART_SIZE], start=start + 1):
-            images.append({"id": key, "file_name": os.path.relpath(item.image, folder)})
-            for label, path in item.masks:
-                try:
-                    shapes = list(pixels_by_value(read_values(path)))
-                except RecordError as error:
-                    findings.leave_out(error)
-                    continue
-                for shape in shapes:
-                    count += 1
-                    rows.append(
-                        {
-                            "id": count,
-                            "image_id": key,
-                            "category_id": classes.index(label) + 1,
-                            "iscrowd": 0,
-                            "attributes": {"source_id": shape.value},
-                            **shape.shape(),
-                        }
-                    )
-        yield {"images": images, "categories": categories, "annotations": rows}
+    def read_one(item: MaskedImage, findings: Findings) -> ImageLabels:
+        key = next(image_ids)
+        rows = [
+            {
+                "id": next(ids),
+                "image_id": key,
+                "category_id": classes.index(label) + 1,
+                "attributes": {"source_id": pixels.value},
+                **pixels.shape(),
+            }
+            for label, path in item.masks
+            for pixels in _readable(path, findings)
+        ]
+        return {"id": key, "file_name": os.path.relpath(item.image, folder)}, rows
+
+    return content_parts(found, category_records(classes), read_one, findings)
+
+
+def _readable(path: Path, findings: Findings) -> list[LabelledPixels]:
+    """The objects of a mask; none of one that cannot be used."""
+    try:
+        return list(pixels_by_value(read_values(path)))
+    except RecordError as error:
+        findings.leave_out(error)
+        return []
 
 
 MASKS = LabelFormat(

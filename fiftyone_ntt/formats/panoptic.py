@@ -20,7 +20,7 @@ from fiftyone_ntt.formats.glance import files_ending
 from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.json_ends import keys_at_ends
 from fiftyone_ntt.formats.label_files import PART_SIZE, Content, LabelFiles, LabelFormat
-from fiftyone_ntt.formats.label_images import LabelledPixels, pixels_by_value, read_colours
+from fiftyone_ntt.formats.label_pixels import LabelledPixels, pixels_by_value, read_colours
 
 _ANNOTATION_FOLDERS = ("", "annotations")
 _BASE = 256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from jaxtyping import Int64
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.glance import files_ending, head, names_in
+from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.image_lookup import ImagesByStem
-from fiftyone_ntt.formats.label_files import PART_SIZE, Content, LabelFiles, LabelFormat
-from fiftyone_ntt.formats.label_images import LabelledPixels, pixels_by_value
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_pixels import LabelledPixels, pixels_by_value
 from fiftyone_ntt.formats.voc_palette import VOID, class_list, class_values, voc_indices
 from fiftyone_ntt.formats.voc_xml import (
     CLASSES,
@@ -174,6 +176,15 @@ def _survey(layouts: Sequence[_Layout], only: str | None) -> _Survey:
 
 
 @dataclass(frozen=True)
+class _Source:
+    """What is labelled: its folders, its name without suffix, and the images of that name."""
+
+    layout: _Layout
+    stem: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Reader:
     """Reads images one by one; see `LabelFiles.parts`."""
 
@@ -184,38 +195,25 @@ class _Reader:
 
     def parts(self, findings: Findings) -> Iterator[Content]:
         """The content, of a number of images at a time."""
-        categories = [
-            {"id": key, "name": name} for key, name in enumerate(self.survey.classes, start=1)
-        ]
-        images: list[Record] = []
-        rows: list[Record] = []
-        image_count = row_count = 0
-        for layout, stem, names in self._images():
-            try:
-                image, found = self._read(layout, stem, names, findings)
-            except RecordError as error:
-                findings.leave_out(error)
-                continue
-            image_count += 1
-            images.append({"id": image_count, **image})
-            for row in found:
-                row_count += 1
-                rows.append({"id": row_count, "image_id": image_count, "iscrowd": 0, **row})
-            if len(images) == PART_SIZE:
-                yield {"images": images, "categories": categories, "annotations": rows}
-                images, rows = [], []
-        if images or not image_count:
-            yield {"images": images, "categories": categories, "annotations": rows}
+        image_ids, ids = itertools.count(1), itertools.count(1)
 
-    def _images(self) -> Iterator[tuple[_Layout, str, list[str]]]:
+        def read_one(source: _Source, findings: Findings) -> ImageLabels:
+            image, rows = self._read(source, findings)
+            key = next(image_ids)
+            image["id"] = key
+            return image, [{"id": next(ids), "image_id": key, **row} for row in rows]
+
+        categories = category_records(self.survey.classes)
+        return content_parts(list(self._images()), categories, read_one, findings)
+
+    def _images(self) -> Iterator[_Source]:
         for layout in self.layouts:
             files = ImagesByStem(layout.images)
             for stem in [self.only] if self.only else layout.stems():
-                yield layout, stem, files.find(stem)
+                yield _Source(layout, stem, tuple(files.find(stem)))
 
-    def _read(
-        self, layout: _Layout, stem: str, names: list[str], findings: Findings
-    ) -> tuple[Record, list[Record]]:
+    def _read(self, source: _Source, findings: Findings) -> ImageLabels:
+        layout, stem, names = source.layout, source.stem, source.names
         path = layout.annotations / f"{stem}.xml"
         try:
             told = read_voc_image(path) if path.exists() else VocImage("", None, None, ())

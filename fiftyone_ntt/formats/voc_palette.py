@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from fiftyone_ntt.coco.json_files import as_whole_number
 from fiftyone_ntt.formats.glance import head
-from fiftyone_ntt.formats.label_images import is_rgb, read_colours, read_values
+from fiftyone_ntt.formats.label_pixels import is_rgb, read_colours, read_values
 
 VOID = 255
 """In label images: pixels around objects, which are nobody's."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fiftyone_ntt.core.rle import decode_mask
-from fiftyone_ntt.formats.label_images import mask_shape, pixels_by_value
+from fiftyone_ntt.formats.label_pixels import mask_shape, pixels_by_value
 
 
 @pytest.mark.parametrize("values", [[1, 3, 65_535], [1, 65_536, 16_777_215], [2**40]])
