@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,7 +88,6 @@ def read(path: Path, images: Path | None) -> LabelFiles:
 
 
 def _parts(path: Path, folders: list[Path], findings: Findings) -> Iterator[Content]:
-    image_ids, ids = itertools.count(1), itertools.count(1)
     found = [
         (category, item)
         for category, folder in enumerate(folders, start=1)
@@ -97,12 +95,13 @@ def _parts(path: Path, folders: list[Path], findings: Findings) -> Iterator[Cont
     ]
 
     def read_one(labelled: tuple[int, MaskedImage], findings: Findings) -> ImageLabels:
-        (category, item), key = labelled, next(image_ids)
+        category, item = labelled
+        name = os.path.relpath(item.image, path)
         rows = [
-            {"id": next(ids), "image_id": key, "category_id": category, **shape}
-            for shape in _shapes(item)
+            {"id": f"{name}, object {n}", "image_id": name, "category_id": category, **shape}
+            for n, shape in enumerate(_shapes(item), start=1)
         ]
-        return {"id": key, "file_name": os.path.relpath(item.image, path)}, rows
+        return {"id": name, "file_name": name}, rows
 
     categories = category_records([folder.name for folder in folders])
     return content_parts(found, categories, read_one, findings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -174,14 +173,12 @@ def _in_two_folders(images: Path, masks: Path) -> list[MaskedImage]:
 def _parts(
     found: list[MaskedImage], classes: tuple[str, ...], folder: Path, findings: Findings
 ) -> Iterator[Content]:
-    image_ids, ids = itertools.count(1), itertools.count(1)
-
     def read_one(item: MaskedImage, findings: Findings) -> ImageLabels:
-        key = next(image_ids)
+        name = os.path.relpath(item.image, folder)
         rows = [
             {
-                "id": next(ids),
-                "image_id": key,
+                "id": f"{os.path.relpath(path, folder)}, value {pixels.value}",
+                "image_id": name,
                 "category_id": classes.index(label) + 1,
                 "attributes": {"source_id": pixels.value},
                 **pixels.shape(),
@@ -189,7 +186,7 @@ def _parts(
             for label, path in item.masks
             for pixels in _readable(path, findings)
         ]
-        return {"id": key, "file_name": os.path.relpath(item.image, folder)}, rows
+        return {"id": name, "file_name": name}, rows
 
     return content_parts(found, category_records(classes), read_one, findings)
 

@@ -195,13 +195,13 @@ class _Reader:
 
     def parts(self, findings: Findings) -> Iterator[Content]:
         """The content, of a number of images at a time."""
-        image_ids, ids = itertools.count(1), itertools.count(1)
 
         def read_one(source: _Source, findings: Findings) -> ImageLabels:
             image, rows = self._read(source, findings)
-            key = next(image_ids)
-            image["id"] = key
-            return image, [{"id": next(ids), "image_id": key, **row} for row in rows]
+            key = os.path.relpath(source.layout.annotations / source.stem, self.folder)
+            ids = (f"{key}, object {number}" for number in itertools.count(1))
+            rows = [{"id": next(ids), "image_id": key, **row} for row in rows]
+            return {"id": key, **image}, rows
 
         categories = category_records(self.survey.classes)
         return content_parts(list(self._images()), categories, read_one, findings)
