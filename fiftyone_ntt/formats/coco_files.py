@@ -9,9 +9,8 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.reading import read_content
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.coco_parts import class_names, image_names
-from fiftyone_ntt.formats.glance import files_ending
+from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
-from fiftyone_ntt.formats.json_ends import keys_at_ends
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
 
 LVIS_MARKS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})
@@ -23,7 +22,7 @@ _FOLDERS = ("", "annotations")
 
 def is_coco(path: Path) -> bool:
     """Whether a file looks like a COCO file, and not like another that is built like one."""
-    keys = keys_at_ends(path) if path.suffix.lower() == ".json" else frozenset()
+    keys = json_keys(path) if path.suffix.lower() == ".json" else frozenset()
     lists = "images" in keys and bool(keys & {"annotations", "categories", "file_name"})
     found = lists or {"image_id", "category_id", "annotations"} <= keys
     return found and not keys & (LVIS_MARKS | PANOPTIC_MARKS)

@@ -7,9 +7,8 @@ from pathlib import Path
 from fiftyone_ntt.coco.reading import read_content
 from fiftyone_ntt.formats.coco_files import LVIS_MARKS, the_one_file
 from fiftyone_ntt.formats.coco_parts import class_names, coco_parts, image_names
-from fiftyone_ntt.formats.glance import files_ending
+from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
-from fiftyone_ntt.formats.json_ends import keys_at_ends
 from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat
 
 
@@ -18,7 +17,7 @@ def recognise(path: Path) -> str | None:
     if path.is_dir():
         found = _files_in(path)
         return f"it holds {found[0].name}, an LVIS file" if found else None
-    marks = sorted(LVIS_MARKS & keys_at_ends(path))
+    marks = sorted(LVIS_MARKS & json_keys(path))
     return f"its images have `{marks[0]}`, as LVIS's have" if marks else None
 
 
@@ -29,8 +28,8 @@ def _files_in(folder: Path) -> list[Path]:
 def read(path: Path, images: Path | None) -> LabelFiles:
     """An LVIS file, see `LabelFormat.read`.
 
-    Images keep `neg_category_ids` and `not_exhaustive_category_ids`, categories their `frequency`,
-    as the file has them.
+    In the content, images have `neg_category_ids` and `not_exhaustive_category_ids` and categories
+    their `frequency`, as the file has them.
     """
     if path.is_dir():
         path = the_one_file(path, _files_in(path), "LVIS files")
@@ -41,6 +40,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
         image_folder(path, image_names(content), images),
         class_names(content),
         lambda findings: coco_parts(read_content(path)),
+        ("for which categories an image is annotated: LVIS's scores need the file itself",),
         own_ids=True,
     )
 

@@ -16,9 +16,8 @@ from fiftyone_ntt.coco.reading import read_content
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.coco_files import PANOPTIC_MARKS, the_one_file
 from fiftyone_ntt.formats.coco_parts import class_names, image_names, records_of
-from fiftyone_ntt.formats.glance import files_ending
+from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
-from fiftyone_ntt.formats.json_ends import keys_at_ends
 from fiftyone_ntt.formats.label_files import PART_SIZE, Content, LabelFiles, LabelFormat
 from fiftyone_ntt.formats.label_pixels import LabelledPixels, pixels_by_value, read_colours
 
@@ -35,7 +34,7 @@ def recognise(path: Path) -> str | None:
 
 
 def _is_panoptic(path: Path) -> bool:
-    keys = keys_at_ends(path)
+    keys = json_keys(path)
     # Of a large file the annotations lie in the middle, and its categories at the end.
     large = "panoptic" in path.name and {"isthing", "images"} <= keys
     return bool(keys & PANOPTIC_MARKS) or large
