@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.coco.annotation_checks import IdTable
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.json_files import as_id, is_text
 from fiftyone_ntt.coco.reading import image_name
+from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.label_files import PART_SIZE, Content
 
 _NAMES_TRIED = 20
@@ -35,18 +37,23 @@ def class_names(content: Content) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(name) for name in names if is_text(name)))
 
 
-def coco_parts(content: Content) -> Iterator[Content]:
+def coco_parts(path: Path, content: Content) -> Iterator[Content]:
     """A COCO file's content in parts of some images each, with their annotations.
 
     What has no image comes with the last part, so that whoever checks the parts sees all there is.
 
     Args:
+        path: where it is from, for messages.
         content: of the file.
+
+    Raises:
+        InputError: its images or annotations are no lists.
     """
     images, annotations = content.get("images"), content.get("annotations") or []
     if not isinstance(images, list) or not isinstance(annotations, list):
-        yield content  # nothing to part: `coco_file` says what is wrong
-        return
+        raise InputError(
+            f"{path}: 'images' or 'annotations' is no list. Pass a COCO annotation file."
+        )
     others = {key: value for key, value in content.items() if key not in ("images", "annotations")}
     if not others.get("categories"):
         others["categories"] = _numbered(annotations)

@@ -103,7 +103,7 @@ def _result_parts(path: Path, truth: Path, findings: Findings) -> Iterable[Conte
     content = {**read_content(truth), "annotations": []}
     results = read_results(path, coco_file(truth, content), findings)
     rows = ({**row, "id": key, "iscrowd": 0} for key, row in enumerate(results, start=1))
-    return coco_parts({**content, "annotations": list(rows)})
+    return coco_parts(path, {**content, "annotations": list(rows)})
 
 
 COCO_RESULTS = LabelFormat(

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from fiftyone_ntt.coco.findings import Record, RecordError
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS
+from fiftyone_ntt.core.images import UNREADABLE
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.rle import RLE, encode_crop
 
@@ -113,12 +114,15 @@ def _wide_values(path: Path) -> np.ndarray | None:
                 return None
             if page.dtype.itemsize < _WIDE_BYTES or page.size >= MOST_PIXELS:
                 return None
-            return np.asarray(page.asarray())
+            pixels = np.asarray(page.asarray())
     except (OSError, tifffile.TiffFileError):
         return None  # which Pillow says more of
     except Exception as error:  # of what it is, tifffile raises nearly anything
         way = "Save it as a PNG of 16 bits, or a TIFF without compression"
         raise _unusable(path, f"{error}. {way}") from error
+    if pixels.ndim != 2 or not pixels.size:  # damaged ones may come without a pixel
+        raise _unusable(path, "it has no pixels. Restore it")
+    return pixels
 
 
 def is_rgb(path: Path) -> bool:
@@ -159,7 +163,7 @@ def opened(path: Path) -> Image.Image:
         raise RecordError(
             "missing image", f"label image {path}: there is no such file. Restore it."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         way = "Save it as a PNG, or a TIFF of 8, 16 or 32 bits"
         raise _unusable(path, f"{error}. {way}") from error
     if pages > 1:

@@ -39,7 +39,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
         recognise(path) or "it was said to be",
         image_folder(path, image_names(content), images),
         class_names(content),
-        lambda findings: coco_parts(read_content(path)),
+        lambda findings: coco_parts(path, read_content(path)),
         ("for which categories an image is annotated: LVIS's scores need the file itself",),
         own_ids=True,
     )

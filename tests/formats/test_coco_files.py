@@ -73,7 +73,7 @@ def test_parts_hold_all_there_is() -> None:
         ],
     }
     content["annotations"].append(7)
-    parts = list(coco_parts(content))
+    parts = list(coco_parts(Path("truth.json"), content))
     assert [len(part["images"]) for part in parts] == [200, 200, 51]
     for section in ("images", "annotations"):
         rows = [row for part in parts for row in part[section]]
