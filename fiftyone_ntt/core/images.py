@@ -27,7 +27,7 @@ UNREADABLE = (
     Image.DecompressionBombError,
 )
 """What Pillow raises on damaged and on suspiciously large files; RuntimeError comes from its AVIF
-reader, TypeError from TIFFs without a width."""
+reader, TypeError from TIFFs with a page without a width."""
 _ORIENTATION = 0x0112
 _UPRIGHT = 1
 _SIDEWAYS = (5, 6, 7, 8)

@@ -13,7 +13,6 @@ from PIL import Image
 from scipy import ndimage
 
 from fiftyone_ntt.coco.findings import Record, RecordError
-from fiftyone_ntt.core.foreign_masks import MOST_PIXELS
 from fiftyone_ntt.core.images import UNREADABLE
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.rle import RLE, encode_crop
@@ -23,6 +22,8 @@ _COLOURS = ("RGB", "RGBA")
 _VALUES = ("1", "L", "P", "LA", "PA", "I", "I;16", "I;16L", "I;16B", "F")
 _TIFF = (".tif", ".tiff")
 _WIDE_BYTES = 4
+_MOST_RATIO = 1100
+"""Of the bytes of pixels to those of their file: zlib's best is 1,032."""
 _MOST_VALUE = 2**62
 _MOST_FLOAT = 2**24
 """Below it, 32-bit floating-point numbers hold every whole number."""
@@ -107,13 +108,15 @@ def _wide_values(path: Path) -> np.ndarray | None:
     if path.suffix.lower() not in _TIFF:
         return None
     try:
-        require_regular_file(path)
+        size = require_regular_file(path)
         with tifffile.TiffFile(path) as file:
             page = file.pages[0]
             if len(file.pages) > 1 or page.ndim != 2 or page.dtype is None:
                 return None
-            if page.dtype.itemsize < _WIDE_BYTES or page.size >= MOST_PIXELS:
+            if page.dtype.itemsize < _WIDE_BYTES:
                 return None
+            if page.size * page.dtype.itemsize > _MOST_RATIO * size:
+                raise ValueError("its file is far too small for the size that it states")
             pixels = np.asarray(page.asarray())
     except (OSError, tifffile.TiffFileError):
         return None  # which Pillow says more of
