@@ -47,6 +47,8 @@ Note = Literal[
     "objects without a pixel, kept as such",
     "boxes that reach over the border of their images, kept as they are",
     "crowds taken as objects",
+    "attributes whose names cannot be fields, renamed",
+    "attributes of too many names, left out",
 ]
 """What can be read otherwise than it stands."""
 

@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
@@ -57,6 +56,26 @@ class ImageFolder:
         self._folder = Path(os.path.abspath(folder))
         self._findings = findings or Findings()
         self._names: dict[str, list[Path]] | None = None
+        self._owners: dict[Path, ImageId] = {}
+
+    def claim(self, path: Path, record: Record, source: Path) -> None:
+        """Note whose file it is.
+
+        Args:
+            path: of the image.
+            record: the entry that it is of.
+            source: which lists it, for the message.
+
+        Raises:
+            RecordError: another entry's.
+        """
+        owner = self._owners.setdefault(path, record["id"])
+        if owner != record["id"]:
+            raise RecordError(
+                "duplicate file",
+                f"{source}: images {owner} and {record['id']} are both {record['file_name']}. Give "
+                "each image one entry.",
+            )
 
     def open(self, record: Record) -> ImageFile:
         """The file of an image's entry, and how its annotations lie on it; reads its header.
@@ -149,7 +168,7 @@ class ImageFolder:
 
 def image_files(
     file: CocoFile,
-    folder: str | Path,
+    folder: str | Path | ImageFolder,
     findings: Findings | None = None,
     only: Collection[ImageId] | None = None,
 ) -> dict[ImageId, ImageFile]:
@@ -157,7 +176,8 @@ def image_files(
 
     Args:
         file: lists them.
-        folder: where they are.
+        folder: where they are; one that was looked through already where a source has several
+            parts, between which no file may be shared.
         findings: told of the others.
         only: ids of those wanted; all when None.
 
@@ -165,22 +185,15 @@ def image_files(
         RecordError: see `ImageFolder.open`, and two entries of one file; unless `findings` skips.
     """
     findings = findings or Findings()
-    lookup = ImageFolder(folder, findings)
+    lookup = folder if isinstance(folder, ImageFolder) else ImageFolder(folder, findings)
     found: dict[ImageId, ImageFile] = {}
-    owners: dict[Path, Any] = {}
     for key, record in file.images.items():
         if only is not None and key not in only:
             continue
         try:
             image = lookup.open(record)
-            if image.path in owners:
-                raise RecordError(
-                    "duplicate file",
-                    f"{file.path}: images {owners[image.path]} and {key} are both "
-                    f"{record['file_name']}. Give each image one entry.",
-                )
+            lookup.claim(image.path, record, file.path)
             found[key] = image
-            owners[image.path] = key
         except RecordError as error:
             findings.leave_out(error)
     return found

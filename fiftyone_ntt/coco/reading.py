@@ -59,13 +59,22 @@ def read_coco(
             without its fields, an annotation of an unknown image or category.
     """
     path = Path(path)
+    return coco_file(path, read_content(path), findings, crowds=crowds)
+
+
+def read_content(path: Path) -> Record:
+    """What a COCO annotation file holds, unchecked.
+
+    Raises:
+        InputError: no such file, not JSON, or no object.
+    """
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(
             f"{path} holds a JSON {type(content).__name__}, not an object with 'images' and "
             "'categories'. Pass a COCO annotation file."
         )
-    return coco_file(path, content, findings, crowds=crowds)
+    return content
 
 
 def coco_file(

@@ -32,6 +32,8 @@ class LabelFiles:
             parts list all categories; ids are unique over all of them. What cannot be used is left
             out through the findings that it is given (`RecordError`).
         lost: what the files hold and cannot be kept, a line each.
+        own_ids: whether ids of images and annotations are the files' own, as COCO's are, and kept
+            as such; else the reader counts them, and they tell nobody anything.
     """
 
     format: str
@@ -40,6 +42,7 @@ class LabelFiles:
     classes: tuple[str, ...]
     parts: Callable[[Findings], Iterable[Content]]
     lost: tuple[str, ...] = ()
+    own_ids: bool = False
 
 
 @dataclass(frozen=True)
