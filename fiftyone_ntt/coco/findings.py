@@ -49,6 +49,8 @@ Note = Literal[
     "crowds taken as objects",
     "attributes whose names cannot be fields, renamed",
     "attributes of too many names, left out",
+    "flags of images, left out",
+    "points and lines, which have no area, left out",
 ]
 """What can be read otherwise than it stands."""
 

@@ -50,34 +50,35 @@ class FolderReport:
 
 def build_bank_from_coco(
     images: str | Path,
-    references: str | Path,
+    references: str | Path | CocoFile,
     models: Models,
-    negatives: str | Path | None = None,
+    negatives: str | Path | CocoFile | None = None,
     findings: Findings | None = None,
 ) -> MemoryBank:
     """A memory bank from COCO reference annotations.
 
     Args:
         images: folder of the images.
-        references: COCO file; each annotation is one reference of its category.
+        references: COCO file, or what was read of labels of another format; each annotation is one
+            reference of its category.
         models: encoder, and the segmenter for annotations that are boxes alone.
-        negatives: COCO file of negative references of the same categories.
+        negatives: likewise, of negative references of the same categories.
         findings: told of what cannot be used, and of what is read otherwise than it stands. When
             None, the first annotation or image that cannot be used is an error.
 
     Raises:
         InputError: a malformed file, an unreadable image, no annotations.
     """
-    given = references_by_class(read_coco(references, findings), images, findings)
+    given = references_by_class(_file(references, findings), images, findings)
     negative = (
-        references_by_class(read_coco(negatives, findings), images, findings) if negatives else None
+        references_by_class(_file(negatives, findings), images, findings) if negatives else None
     )
     return build_bank(given, models.encoder, models.segmenter, negative)
 
 
 def segment_folder(
     images: str | Path,
-    targets: str | Path,
+    targets: str | Path | CocoFile,
     pipeline: Pipeline,
     output: str | Path,
     *,
@@ -93,7 +94,8 @@ def segment_folder(
 
     Args:
         images: folder of the images.
-        targets: COCO file whose `images` are segmented; its annotations are not looked at.
+        targets: COCO file, or what was read of labels of another format, whose `images` are
+            segmented; its annotations are not looked at.
         pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete, and only if written here.
         inclusive_boxes: boxes as the paper scores them; see `coco_results`.
@@ -110,7 +112,7 @@ def segment_folder(
     """
     output = Path(output)
     require_writable(output, COCO_FILE)
-    file = read_coco(targets, findings)
+    file = _file(targets, findings)
     category_ids = _category_ids(file, pipeline.bank)
     lookup = ImageFolder(images, findings)
     reading = file_reading(lookup.paths(file))
@@ -148,6 +150,10 @@ def segment_folder(
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     journal.remove()
     return FolderReport(len(file.images), resumed, len(ordered), failures)
+
+
+def _file(given: str | Path | CocoFile, findings: Findings | None) -> CocoFile:
+    return given if isinstance(given, CocoFile) else read_coco(given, findings)
 
 
 def _identity(

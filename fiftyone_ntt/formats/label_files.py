@@ -10,9 +10,10 @@ from fiftyone_ntt.coco.findings import Findings, Record
 
 Content = Record
 """What a COCO file holds: `images`, whose `file_name` is absolute or relative to the folder of the
-images; `categories`; and `annotations`, with what else the tool kept of each in `attributes`, and
-its `score` if it has one. Segmentations are run lengths of the pixels that the tool draws, or
-polygons where it draws as pycocotools does."""
+images, with the `split` of those that are of one; `categories`; and `annotations`, with what else
+the tool kept of each in `attributes`, and its `score` if it has one. Segmentations are run lengths
+of the pixels that the tool draws, or polygons where it draws as pycocotools does. Ids may be texts
+that say where in the files something is, as errors name it by them."""
 
 PART_SIZE = 200
 """Images of a part: few enough to be held in memory with their masks."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from fiftyone_ntt.coco.findings import Findings, Record
 from fiftyone_ntt.coco.reading import CocoFile, Crowds, coco_file
+from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.label_files import LabelFiles
 from fiftyone_ntt.formats.recognising import recognise
 
@@ -63,6 +64,10 @@ def read_labels(
         images: likewise.
         crowds: see `read_coco`.
 
+    Raises:
+        InputError: see `open_labels`; and none of the images can be used.
+        RecordError: a record that cannot be used, unless `findings` skips it.
+
     Returns:
         What a COCO file would hold, and the folder of the images.
 
@@ -83,4 +88,7 @@ def read_labels(
         for section, listed in rows.items():
             listed.extend(part.get(section) or [])
     whole |= rows
+    if not whole["images"]:
+        lines = findings.lines() or ["nothing is listed"]
+        raise InputError(f"{path}: none of its images can be used:\n" + "\n".join(lines))
     return coco_file(Path(path), whole, findings, crowds=crowds), files.folder

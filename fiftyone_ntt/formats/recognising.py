@@ -11,8 +11,14 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.coco_files import COCO
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
 from fiftyone_ntt.formats.label_files import LabelFormat
+from fiftyone_ntt.formats.labelme import LABELME
+from fiftyone_ntt.formats.yolo import YOLO
 
-FORMATS: tuple[LabelFormat, ...] = (COCO,)
+FORMATS: tuple[LabelFormat, ...] = (
+    COCO,
+    YOLO,
+    LABELME,
+)
 """All formats, in the order in which they are listed to users."""
 
 _ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive"}

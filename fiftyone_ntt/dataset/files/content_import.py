@@ -21,7 +21,7 @@ from fiftyone_ntt.coco.findings import (
 )
 from fiftyone_ntt.coco.image_files import ImageFile, ImageFolder, image_files
 from fiftyone_ntt.coco.instances import Instance, Size
-from fiftyone_ntt.coco.json_files import as_number
+from fiftyone_ntt.coco.json_files import as_number, is_text
 from fiftyone_ntt.coco.reading import CocoFile, all_crowds_message
 from fiftyone_ntt.coco.references import checked_instances
 from fiftyone_ntt.coco.turning import turned_instance, turned_size
@@ -136,6 +136,12 @@ class _Part:
             key: turned_size(image.size) if image.turned else image.size
             for key, image in self.files.items()
         }
+
+    @property
+    def splits(self) -> dict[Any, str]:
+        """Of the images that are of one, such as `train`, by their ids."""
+        told = {key: self.file.images[key].get("split") for key in self.files}
+        return {key: str(split) for key, split in told.items() if is_text(split)}
 
     @property
     def paths(self) -> dict[Any, str]:
@@ -287,7 +293,7 @@ def _write_part(
                     ],
                 }
             advance()
-        writer.write(labels, paths, sizes)
+        writer.write(labels, paths, sizes, part.splits)
 
 
 def _detection(

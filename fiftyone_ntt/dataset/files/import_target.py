@@ -75,13 +75,19 @@ class ImportTarget:
         return cls(dataset, field, change, own_ids, known)
 
     def write(
-        self, labels: Mapping[Any, Document], paths: Mapping[Any, str], sizes: Mapping[Any, Size]
+        self,
+        labels: Mapping[Any, Document],
+        paths: Mapping[Any, str],
+        sizes: Mapping[Any, Size],
+        splits: Mapping[Any, str],
     ) -> None:
-        """Write some images' labels, by ids of images; samples that are new are made first."""
+        """Write some images' labels, by ids of images; samples that are new are made first, and
+        tagged with their splits."""
         check_still_there(self.dataset, self.field, "the import")
         new = [
             fo.Sample(
                 filepath=paths[key],
+                tags=[splits[key]] if key in splits else [],
                 metadata=fo.ImageMetadata(height=sizes[key][0], width=sizes[key][1]),
                 **({ID: key} if self.own_ids else {}),
             )
