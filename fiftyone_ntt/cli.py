@@ -279,7 +279,7 @@ def _bank_from_references(options: argparse.Namespace, models: Models) -> Memory
 
     findings = _findings(options)
     references, images = _labels(options, options.references, findings)
-    negatives, _ = _labels(options, options.negatives, findings) if options.negatives else (None, 0)
+    negatives = _labels(options, options.negatives, findings)[0] if options.negatives else None
     bank = build_bank_from_coco(images, references, models, negatives, findings)
     _tell([*findings.lines(), *bank.notes])
     return bank

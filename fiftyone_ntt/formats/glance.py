@@ -35,6 +35,17 @@ def head(path: Path, most_bytes: int = _HEAD_BYTES) -> str:
         return ""
 
 
+def tail(path: Path) -> str:
+    """The end of a file that is longer than `head`; likewise."""
+    try:
+        size = require_regular_file(path)
+        with path.open("rb") as file:
+            file.seek(max(_HEAD_BYTES, size - _HEAD_BYTES))
+            return file.read(_HEAD_BYTES).decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def names_in(folder: Path, most: int = _MOST_NAMES) -> list[str]:
     """Names in a folder in order, of a large one only the first that the system lists; none of what
     is no folder."""
@@ -51,6 +62,9 @@ def files_ending(folder: Path, *ends: str) -> list[Path]:
 
 
 def json_keys(path: Path) -> frozenset[str]:
-    """Keys that occur in the beginning of a JSON file, at any depth; none of another file."""
+    """Keys that occur in the beginning and the end of a JSON file, at any depth; none of another
+    file."""
     text = head(path)
-    return frozenset(_KEY.findall(text)) if text.lstrip()[:1] in ("{", "[") else frozenset()
+    if text.lstrip()[:1] not in ("{", "["):
+        return frozenset()
+    return frozenset(_KEY.findall(text)).union(_KEY.findall(tail(path)))
