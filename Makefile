@@ -30,6 +30,7 @@ test-long: setup ## what `test` holds a small instance of, at full size; takes m
 	FIFTYONE_NTT_ROUNDS=50 $(VENV)/bin/python -m pytest tests/dataset/runs/test_concurrent_writing.py
 	FIFTYONE_NTT_MUTATIONS=10000 $(VENV)/bin/python -m pytest -o faulthandler_timeout=0 \
 		tests/coco/test_mutated_files.py
+	FIFTYONE_NTT_SCENES=200 $(VENV)/bin/python -m pytest tests/formats
 
 lint: setup ## ruff and mypy
 	$(VENV)/bin/ruff check .
