@@ -6,6 +6,7 @@ Imports of torch and FiftyOne stay inside the sub-commands, so that `--help` ans
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -363,7 +364,7 @@ def _export_coco(options: argparse.Namespace) -> int:
 
 
 def _store(options: argparse.Namespace) -> int:
-    from fiftyone_ntt.errors import StoreError
+    from fiftyone_ntt.errors import InputError, StoreError
     from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, describe
     from fiftyone_ntt.store.stored_setups import is_store
 
@@ -374,6 +375,10 @@ def _store(options: argparse.Namespace) -> int:
             "`segment(store=...)` or `--store`."
         )
     if options.limit_gb is not None:
+        if not 0 <= options.limit_gb < math.inf:
+            raise InputError(
+                f"--limit-gb is {options.limit_gb:g}. Pass the size to leave in GB, 0 or more."
+            )
         store.limit = round(options.limit_gb * 10**9)
     if options.action == "info":
         print(describe(store))

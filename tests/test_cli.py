@@ -22,8 +22,8 @@ from tests.store.test_proposal_store import SETUP
 from tests.store.test_proposal_store import example as proposals_of_an_image
 
 COMMANDS = [
-    *("demo", "build", "segment", "evaluate", "import-coco", "export-coco", "models"),
-    *("install-plugin", "benchmark"),
+    *("demo", "build", "segment", "evaluate", "import", "import-coco", "export-coco"),
+    *("models", "install-plugin", "benchmark"),
 ]
 ROOT = Path(fiftyone_ntt.__file__).parents[1]
 
@@ -353,6 +353,48 @@ def test_an_unknown_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         load_encoder("nothing-of-that-name")
 
 
+def test_labels_of_another_format(
+    folder: Path, dataset: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """YOLO's are references, list the targets, and become a dataset; images lie beside them."""
+    from PIL import Image
+
+    names = sorted(path.name for path in (folder / "images").iterdir())
+    lines = []
+    for name in names:
+        with Image.open(folder / "images" / name) as image:
+            corners = [(5, 5), (25, 5), (25, 20), (5, 20)]
+            shares = [f"{x / image.width:.6g} {y / image.height:.6g}" for x, y in corners]
+        lines.append(f"{len(lines) % 2} {' '.join(shares)}")
+    (folder / "labels").mkdir()
+    for name, line in zip(names, lines, strict=True):
+        (folder / "labels" / f"{Path(name).stem}.txt").write_text(line)
+    data = folder / "data.yaml"
+    data.write_text("names: [boat, buoy]\ntrain: images\n")
+    bank, results = str(folder / "yolo.safetensors"), folder / "yolo.json"
+    assert main(["build", "--references", str(data), "--output", bank]) == 0
+    assert "boat x 2, buoy x 1" in capsys.readouterr().out
+    options = ["--targets", str(data), "--output", str(results), "--points-per-side", "4"]
+    assert main(["segment", "--bank", bank, *options]) == 0
+    found = json.loads(results.read_text())
+    assert {row["image_id"] for row in found} <= {f"images/{name}" for name in names}
+    capsys.readouterr()
+    chosen = f"{dataset.name}-yolo"
+    assert_refused(
+        capsys, ["import", str(folder / "images"), "--dataset", chosen], "3 images and no labels"
+    )
+    try:
+        assert main(["import", str(data), "--dataset", chosen]) == 0
+    finally:
+        import fiftyone as fo
+
+        if fo.dataset_exists(chosen):
+            fo.delete_dataset(chosen)
+    out = capsys.readouterr().out
+    assert "read as yolo: data.yaml names classes" in out
+    assert f"ground_truth: 3 annotations of 3 images in '{chosen}'" in out
+
+
 def test_coco_in_and_out(folder: Path, dataset: Any, capsys: pytest.CaptureFixture[str]) -> None:
     name = f"{dataset.name}-coco"
     data = json.loads((folder / "refs.json").read_text())
@@ -379,3 +421,9 @@ def test_coco_in_and_out(folder: Path, dataset: Any, capsys: pytest.CaptureFixtu
     rows = json.loads(out.read_text())["annotations"]
     assert [row["id"] for row in rows] == [1, 2]
     assert [row["bbox"] for row in rows] == [[5, 5, 20, 15], [20, 10, 25, 20]]
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "-1"])
+def test_a_limit_that_is_no_size_is_refused(limit, tmp_path, capsys):
+    assert main(["store", "prune", "--folder", str(tmp_path), f"--limit-gb={limit}"]) == 2
+    assert "--limit-gb is" in capsys.readouterr().err

@@ -156,6 +156,12 @@ class MemoryBank:
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """In one line: notebooks show a cell's value so."""
+        parts = [f"{len(self.classes)} classes", f"{len(self.references)} references"]
+        parts += [f"{len(self.negatives)} negatives"] if len(self.negatives) else []
+        return f"<MemoryBank {self.name!r}: {', '.join(parts)}, of {self.encoder}>"
+
     def __post_init__(self) -> None:
         missing = set(range(len(self.classes))) - set(self.references.classes.tolist())
         if missing:

@@ -63,7 +63,10 @@ def require_writable(path: Path, kind: FileKind, *, overwrite: bool = True) -> N
             _require_folder(path)
             return
         require_ordinary(path)
-        ours = kind.wrote(path)
+        try:
+            ours = kind.wrote(path)
+        except FileNotFoundError:  # another process deleted it at this moment
+            return
     if not ours:
         raise StoreError(
             f"{path} is no {kind.name} that fiftyone-ntt wrote, so it is not replaced. Move it, or "

@@ -167,6 +167,7 @@ class ProposalStore:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)  # `evict` removes what was not used for longest
+            self._describe(setup)
         return found
 
     def put(self, setup: ProposalSetup, image: str, proposals: Proposals) -> Proposals:
@@ -178,12 +179,8 @@ class ProposalStore:
         Raises:
             StoreError: the file cannot be written.
         """
-        folder, path = self._setup_folder(setup), self._path(setup, image)
-        if not read_setup(folder / SETUP_FILE):
-            self._mark_folder()
-            _make(folder)
-            description = json.dumps(dataclasses.asdict(setup), indent=1)
-            write_atomically(folder / SETUP_FILE, description.encode(), _SETUP)
+        path = self._path(setup, image)
+        self._describe(setup)
         kept = dataclasses.replace(rounded(proposals), known_overlaps=proposals.overlaps)
         data = _bytes_of(kept)
         _make(path.parent)
@@ -232,6 +229,8 @@ class ProposalStore:
     def verify(self) -> list[Path]:
         """Read every file, and delete those that are damaged or of another version.
 
+        Proposals whose setup's description is deleted stay: it is written again when they are used.
+
         Returns:
             the files deleted; what is not the store's own stays.
 
@@ -240,6 +239,10 @@ class ProposalStore:
         """
         self.check_folder()
         deleted = []
+        for path in self._damaged_descriptions():
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                path.unlink()
+                deleted.append(path)
         for path, _ in _files(setup_folders(self.folder)):
             try:
                 _read(path.read_bytes(), str(path))
@@ -307,6 +310,30 @@ class ProposalStore:
             write_atomically(self.folder / _SIZE_FILE, str(round(size)).encode(), _SIZE)
         except StoreError as error:  # then it is listed more often
             logger.warning("%s", error)
+
+    def _describe(self, setup: ProposalSetup) -> None:
+        """Write down what a setup is, unless it stands there."""
+        folder = self._setup_folder(setup)
+        if not read_setup(folder / SETUP_FILE):
+            self._mark_folder()
+            _make(folder)
+            description = json.dumps(dataclasses.asdict(setup), indent=1)
+            write_atomically(folder / SETUP_FILE, description.encode(), _SETUP)
+
+    def _damaged_descriptions(self) -> Iterator[Path]:
+        """Descriptions that are none, or another setup's, beside the store's own files."""
+        if not is_marker(self.folder / MARKER_FILE):
+            return
+        for folder in entries(self.folder):
+            if not (named_like_setup(folder) and is_own_folder(folder)):
+                continue
+            path = folder / SETUP_FILE
+            if path.is_file() and not path.is_symlink() and any(_files([folder])):
+                try:
+                    if self._setup_folder(_read_setup(path)) != folder:
+                        yield path
+                except StoreError:
+                    yield path
 
     def _setup_folder(self, setup: ProposalSetup) -> Path:
         text = json.dumps(_identifying_fields(setup), sort_keys=True)
@@ -389,7 +416,7 @@ def _read_setup(path: Path) -> ProposalSetup:
         content = json.loads(path.read_text())
         settings = ProposalSettings(**content.pop("settings"))
         return ProposalSetup(**content, settings=settings)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _FORMAT.corrupt(str(path), repr(error)) from error
 
 

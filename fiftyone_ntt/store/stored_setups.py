@@ -87,7 +87,7 @@ def read_setup(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text())
         int(content["settings"]["points_per_side"])
         return dict(content) if {"encoder", "segmenter"} <= content.keys() else {}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 

@@ -144,3 +144,11 @@ def test_the_ways_out_that_the_error_names(tmp_path: Path, imports: str) -> None
 
     assert printed == ["True boats ('boat',) [[1.0, 2.0]]"]
     assert path.exists()
+
+
+def test_a_bank_is_shown_in_one_line() -> None:
+    rows = reference_rows([[4, 0], [0, 1], [3, 4]], [0, 0, 1])
+    bank = toy_bank(("a", "b"), rows).renamed("boats")
+    assert repr(bank) == f"<MemoryBank 'boats': 2 classes, 3 references, of {bank.encoder}>"
+    negative = replace(bank, negatives=reference_rows([[1, 0]], [1]))
+    assert "3 references, 1 negatives, of" in repr(negative)

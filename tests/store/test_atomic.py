@@ -24,7 +24,7 @@ from fiftyone_ntt.protocols.draws import Setup
 from fiftyone_ntt.protocols.record import Benchmark
 from fiftyone_ntt.store.atomic import make_folder, write_atomically
 from fiftyone_ntt.store.journal import Journal
-from fiftyone_ntt.store.own_files import COCO_FILE, REPORT_FILE
+from fiftyone_ntt.store.own_files import COCO_FILE, REPORT_FILE, FileKind
 from tests.store.test_bank_file import example
 
 PIXELS = np.zeros((4, 5, 3), np.uint8)
@@ -262,3 +262,15 @@ def test_only_a_benchmark_is_replaced_by_one(tmp_path: Path) -> None:
     path.write_text('{"version": 7}')
     with pytest.raises(StoreError, match="is no benchmark that fiftyone-ntt wrote"):
         Benchmark(SETUP, {}).save(tmp_path)
+
+
+def test_a_file_that_goes_at_the_last_moment_is_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write_results(path)
+
+    def wrote(found: Path) -> bool:
+        found.unlink()  # as another process's eviction does
+        return COCO_FILE.wrote(found)
+
+    write_atomically(path, b"[]", FileKind("results", wrote))
+    assert path.read_bytes() == b"[]"

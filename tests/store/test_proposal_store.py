@@ -495,3 +495,23 @@ def test_description(tmp_path: Path) -> None:
     store.put(SETUP, "ab" * 16, example())
     text = describe(store)
     assert "1 images" in text and "encoder:1" in text and "32 points per side" in text
+
+
+@pytest.mark.parametrize("content", ["", "7", "[]", "null", "{}", "[" * 100_000, "\xff"])
+def test_verify_mends_a_damaged_description(tmp_path: Path, content: str) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "aa" * 16, example())
+    [description] = tmp_path.glob("*/setup.json")
+    description.write_text(content, encoding="latin-1")
+    assert store.verify() == [description]
+    assert store.setups() == [] and store.verify() == []
+    assert store.get(SETUP, "aa" * 16) is not None
+    assert store.setups() == [SETUP]
+
+
+def test_verify_deletes_the_description_of_another_setup(tmp_path: Path) -> None:
+    store = ProposalStore(tmp_path)
+    store.put(SETUP, "aa" * 16, example())
+    [description] = tmp_path.glob("*/setup.json")
+    description.write_text(description.read_text().replace(SETUP.encoder, "another"))
+    assert store.verify() == [description]

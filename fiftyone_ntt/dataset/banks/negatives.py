@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone.core.collections as foc
-import fiftyone.core.labels as fol
 import numpy as np
 
 from fiftyone_ntt.core.bank import MemoryBank, negative_id
@@ -25,13 +24,19 @@ from fiftyone_ntt.core.prototypes import with_negatives
 from fiftyone_ntt.core.rle import RLE, decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.surroundings import surroundings
-from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.core.windows import Box, Reference
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
-from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type, sample_count
+from fiftyone_ntt.dataset.labels.fields import (
+    SHAPE_TYPES,
+    check_whole_images,
+    label_field_type,
+    sample_count,
+)
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.masks import Size, detection_mask, pixel_box
+from fiftyone_ntt.dataset.labels.label_reading import read_labels
+from fiftyone_ntt.dataset.labels.masks import NamedLabel, Size, label_box, label_mask
 from fiftyone_ntt.dataset.references.label_lookup import labels_in_field
-from fiftyone_ntt.dataset.references.reference_reading import read_references
+from fiftyone_ntt.dataset.references.reference_reading import labels_of, read_references
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
@@ -77,7 +82,7 @@ def mine_negatives(
         samples: a dataset or view of labelled images, not the ones evaluated on later.
         bank: a bank, which is left as it is, or the name of one saved on the dataset. Mined
             negatives it has take no part in the detection, and are replaced; others stay.
-        gt_field: Detections, all objects of the bank's classes in those images.
+        gt_field: Detections or closed Polylines, all objects of the bank's classes in those images.
         per_class: negatives per class, at most.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
@@ -205,7 +210,7 @@ def add_background_negatives(
         samples: a dataset or view with the images of the bank's references.
         bank: a bank, which is left as it is, or the name of one saved on the dataset. Background
             negatives it has are replaced; others stay.
-        label_field: Detections with masks, the field the bank was built from.
+        label_field: Detections with masks or closed Polylines, the field the bank was built from.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
@@ -252,11 +257,11 @@ def add_background_negatives(
 
 def _check_labelled_images(samples: foc.SampleCollection, field: str, purpose: str) -> None:
     check_whole_images(samples, purpose)
-    label_field_type(samples, field, (fol.Detections,))
+    label_field_type(samples, field, SHAPE_TYPES)
     if not sample_count(samples):
         raise InputError(
-            f"{samples.name!r} has no samples in this view, so there is nothing to learn from. "
-            "Pass labelled images."
+            f"{samples._root_dataset.name!r} has no samples in this view, so there is nothing to "
+            "learn from. Pass labelled images."
         )
 
 
@@ -267,27 +272,26 @@ class _LabelledImage:
     sample_id: str
     path: str
     size: Size
-    boxes: list[list[float]]
-    names: list[str]
+    boxes: list[Box]
+    names: list[Any]
 
     def true_objects(self, classes: Sequence[str]) -> tuple[list[list[float]], list[int]]:
         """Corners in pixels and class indices of its objects; -1 for other classes."""
-        corners = []
-        for box in self.boxes:
-            x, y, width, height = pixel_box(box, self.size)
-            corners.append([x, y, x + width, y + height])
+        corners = [[x, y, x + width, y + height] for x, y, width, height in self.boxes]
         return corners, [classes.index(name) if name in classes else -1 for name in self.names]
 
 
 def _labelled_images(samples: foc.SampleCollection, field: str) -> list[_LabelledImage]:
-    columns = ["id", "filepath", "metadata.height", "metadata.width"]
-    columns += [f"{field}.detections.{name}" for name in ("bounding_box", "label")]
-    return [
-        _LabelledImage(sample_id, path, known_size(path, height, width), boxes or [], names or [])
-        for sample_id, path, height, width, boxes, names in zip(
-            *samples.values(columns), strict=True
-        )
-    ]
+    images = []
+    for image in read_labels(samples, field):
+        size = known_size(image.path, image.height, image.width)
+        boxes = []
+        for label in image.labels:
+            with NamedLabel(label):
+                boxes.append(label_box(label, size))
+        names = [label.label for label in image.labels]
+        images.append(_LabelledImage(image.sample_id, image.path, size, boxes, names))
+    return images
 
 
 def _background_negatives(
@@ -303,9 +307,13 @@ def _background_negatives(
     """
     metadata, path = sample.metadata, sample.filepath
     size = known_size(path, *((metadata.height, metadata.width) if metadata else (None, None)))
-    masks = {label.id: detection_mask(label, size) for label in sample[field].detections}
+    labels = labels_of(sample[field])
+    masks = {}
+    for label in labels:
+        with NamedLabel(label):
+            masks[label.id] = label_mask(label, size)
     drawn = {key: mask for key, mask in masks.items() if mask is not None and mask.any()}
-    for label in sample[field].detections:
+    for label in labels:
         if label.id not in names or label.id not in drawn or label.label not in classes:
             continue
         others = np.zeros(size, dtype=bool)

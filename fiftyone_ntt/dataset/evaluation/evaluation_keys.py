@@ -14,6 +14,7 @@ import fiftyone.core.collections as foc
 import fiftyone.utils.eval.coco as fouc
 
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluationConfig
+from fiftyone_ntt.dataset.labels.fields import labels_path
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, needs_database
 from fiftyone_ntt.dataset.labels.names import is_kept_attribute, is_kept_field, read_only_part
 from fiftyone_ntt.dataset.work.refreshing import refresh
@@ -136,7 +137,7 @@ def _taken_attribute(dataset: fo.Dataset, key: str, fields: Sequence[str]) -> st
     for name in _attributes(key):
         if is_kept_attribute(name):
             return f"the labels' {name!r}"
-        paths = [f"{field}.detections.{name}" for field in fields]
+        paths = [f"{labels_path(dataset, field)}.{name}" for field in fields]
         declared = [path for path in paths if dataset.get_field(path) is not None]
         if declared:
             return repr(declared[0])

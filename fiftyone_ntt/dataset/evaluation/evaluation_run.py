@@ -26,7 +26,7 @@ from fiftyone_ntt.dataset.evaluation.evaluation_work import (
     LabelAttributes,
 )
 from fiftyone_ntt.dataset.evaluation.pycocotools_evaluation import PycocotoolsEvaluation
-from fiftyone_ntt.dataset.labels.fields import label_field_type
+from fiftyone_ntt.dataset.labels.fields import SHAPE_TYPES, label_field_type
 from fiftyone_ntt.dataset.labels.writing import set_attributes
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
@@ -106,7 +106,7 @@ def _save(
     dataset, fields = samples._root_dataset, (method.config.pred_field, method.config.gt_field)
     refresh(dataset)
     for field in fields:
-        label_field_type(dataset, field, (fol.Detections,))
+        label_field_type(dataset, field, SHAPE_TYPES)
     method.register_run(samples, key)
     method.register_samples(samples, key)
     unwritten = _write(dataset, method.config, key, outcomes)

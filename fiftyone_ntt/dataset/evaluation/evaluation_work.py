@@ -15,11 +15,11 @@ import bson
 
 from fiftyone_ntt.coco.scorer import Candidate, Pair, Scorer
 from fiftyone_ntt.core.images import known_size
-from fiftyone_ntt.dataset.labels.coco_labels import ID, SOURCE, detection_shape
+from fiftyone_ntt.dataset.labels.coco_labels import ID, SOURCE, label_shape
 from fiftyone_ntt.dataset.labels.masks import Size
 from fiftyone_ntt.dataset.labels.stored_labels import StoredLabel, label_paths, stored_labels
 from fiftyone_ntt.dataset.work.processes import map_in_processes
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, shown
 
 BATCH = 32
 """Images per piece of work: some 2 MB where each has a hundred masks."""
@@ -178,25 +178,30 @@ def _score_image(document: dict[str, Any], task: ScoringTask, scorer: Scorer) ->
 
 
 def _true_candidate(label: StoredLabel, size: Size, task: ScoringTask) -> Candidate:
-    _check_mask(label, task)
-    shape = detection_shape(label, size)
+    _check_label(label, task)
+    shape = label_shape(label, size)
     crowd = bool(label.get_attribute_value(task.crowd, False))
     return Candidate(label.label, lambda: shape.rle, shape.box, shape.area, crowd)
 
 
 def _predicted_candidate(label: StoredLabel, size: Size, task: ScoringTask) -> Candidate:
-    _check_mask(label, task)
+    _check_label(label, task)
     if label.confidence is None:
         raise InputError(
             f"label {label.id} has no confidence, so it cannot be ranked. Give it one."
         )
-    shape = detection_shape(label, size)
+    shape = label_shape(label, size)
     # COCO sizes a predicted box by itself, whether or not it has a mask.
     area = shape.area if task.kind == "masks" else shape.box[2] * shape.box[3]
     return Candidate(label.label, lambda: shape.rle, shape.box, area, score=label.confidence)
 
 
-def _check_mask(label: StoredLabel, task: ScoringTask) -> None:
+def _check_label(label: StoredLabel, task: ScoringTask) -> None:
+    if label.label is not None and not isinstance(label.label, str):
+        raise InputError(
+            f"label {label.id} has the class {shown(label.label)}, which is no text. Give it a "
+            "name, or evaluate a view without it."
+        )
     if task.kind == "masks" and not label.has_mask:
         raise InputError(
             f"label {label.id} has no mask. Evaluate boxes instead, or turn boxes into masks "

@@ -23,10 +23,12 @@ from fiftyone_ntt.dataset.evaluation.evaluation_keys import (
 )
 from fiftyone_ntt.dataset.evaluation.evaluation_run import save_evaluation
 from fiftyone_ntt.dataset.labels.fields import (
+    SHAPE_TYPES,
     check_confidences,
     check_samples,
     check_whole_images,
     label_field_type,
+    labels_path,
     sample_count,
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
@@ -172,8 +174,9 @@ def evaluate(
     Args:
         samples: a dataset or view of images; leave out the reference samples yourself, as in
             `dataset.match_tags("reference", bool=False)`.
-        pred_field: Detections with confidences.
-        gt_field: Detections, the truth; crowds are marked by an `iscrowd` attribute.
+        pred_field: Detections, or closed Polylines, with confidences.
+        gt_field: Detections or closed Polylines, the truth; crowds are marked by an `iscrowd`
+            attribute. A label without a pixel in its image cannot be found by its mask, but counts.
         eval_key: also save: the results, and on each object whether it is a true or false positive
             or a false negative, with which other object it was matched, and their IoU; with
             pycocotools, crowds and predictions on them are neither. By masks under this key, by
@@ -181,8 +184,8 @@ def evaluate(
             nothing else may have a name that is written to, such as `<eval_key>_tp` of samples.
         iou: by which IoU; masks need a mask on every object.
         method: `"pycocotools"`, or `"fiftyone"` for FiftyOne's own COCO-style evaluation, which
-            counts crowds that nothing matches as missed, ranks true positives first among equal
-            confidences, and knows no sizes.
+            wants Detections, counts crowds that nothing matches as missed, ranks true positives
+            first among equal confidences, and knows no sizes.
         compute_mAP: also sweep the IoU thresholds for average precision, which takes longer.
         classes: which classes the results are about; all that occur when None.
         confidence_thresh: leave out predictions below this confidence.
@@ -219,7 +222,7 @@ def evaluate(
     if crowds not in get_args(Crowds):
         raise InputError(f"crowds is {crowds!r}. Pass 'ignore' or 'objects'.")
     kinds: list[Kind] = ["masks", "boxes"] if iou == "both" else [iou]
-    _check_fields(samples, pred_field, gt_field)
+    _check_fields(samples, pred_field, gt_field, method)
     if eval_key is not None:
         check_evaluation_key(samples, eval_key, pred_field, gt_field, iou, method)
     for field in (pred_field, gt_field) if iou != "boxes" else ():
@@ -258,31 +261,34 @@ def evaluate(
 
 
 def _check_not_all_crowds(samples: foc.SampleCollection, field: str) -> None:
-    total = samples.count(f"{field}.detections")
+    path = labels_path(samples, field)
+    total = samples.count(path)
     # Of the database, not of the schema: the attribute is often not declared there.
-    if total and not samples.filter_labels(field, ~F(_CROWD)).count(f"{field}.detections"):
+    if total and not samples.filter_labels(field, ~F(_CROWD)).count(path):
         raise InputError(all_crowds_message(f"field {field!r}", total))
 
 
 def _naming_notes(samples: foc.SampleCollection, pred_field: str, gt_field: str) -> tuple[str, ...]:
     """A line about predicted classes that no truth has, but whose names are nearly another's."""
-    found, true = (
-        [name for name in samples.distinct(f"{field}.detections.label") if name is not None]
-        for field in (pred_field, gt_field)
-    )
+    paths = [f"{labels_path(samples, field)}.label" for field in (pred_field, gt_field)]
+    found, true = ([name for name in samples.distinct(path) if name is not None] for path in paths)
     hint = nearest_names_hint([name for name in found if name not in true], true)
     return (f"of the predicted classes, {hint}",) if hint else ()
 
 
-def _check_fields(samples: foc.SampleCollection, pred_field: str, gt_field: str) -> None:
+def _check_fields(
+    samples: foc.SampleCollection, pred_field: str, gt_field: str, method: Method
+) -> None:
     check_samples(samples, "evaluating")
     check_whole_images(samples, "evaluating")
     if not sample_count(samples):
         raise InputError(
-            f"{samples.name!r} has no samples in this view, so there is nothing to evaluate."
+            f"{samples._root_dataset.name!r} has no samples in this view, so there is nothing to "
+            "evaluate."
         )
+    types = SHAPE_TYPES if method == "pycocotools" else (fol.Detections,)
     for field in (pred_field, gt_field):
-        label_field_type(samples, field, (fol.Detections,))
+        label_field_type(samples, field, types)
     if pred_field == gt_field:
         raise InputError(
             f"predictions and truth are both {pred_field!r}. Pass two different fields."
@@ -291,6 +297,8 @@ def _check_fields(samples: foc.SampleCollection, pred_field: str, gt_field: str)
 
 
 def _check_masks(samples: foc.SampleCollection, field: str) -> None:
+    if label_field_type(samples, field, SHAPE_TYPES) is fol.Polylines:
+        return
     bare = samples.filter_labels(field, (F("mask") == None) & (F("mask_path") == None))  # noqa: E711
     count = bare.count(f"{field}.detections")
     if count:

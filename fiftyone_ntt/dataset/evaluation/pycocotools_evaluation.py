@@ -19,7 +19,7 @@ from fiftyone_ntt.dataset.evaluation.evaluation_work import (
     ScoringTask,
     score_batches,
 )
-from fiftyone_ntt.dataset.labels.fields import label_field_type, sample_count
+from fiftyone_ntt.dataset.labels.fields import SHAPE_TYPES, label_field_type, sample_count
 from fiftyone_ntt.dataset.work.processes import default_workers
 from fiftyone_ntt.errors import InputError
 
@@ -82,7 +82,7 @@ class PycocotoolsEvaluation(fouc.COCOEvaluation):  # type: ignore[misc]
     ) -> None:
         """Check both fields, and keep the samples for `evaluate`."""
         for field in (self.config.pred_field, self.config.gt_field):
-            label_field_type(samples, field, (fol.Detections,))
+            label_field_type(samples, field, SHAPE_TYPES)
         super().register_samples(samples, eval_key, dynamic=dynamic)
         self._samples = samples
 
@@ -178,9 +178,11 @@ def _image_order(coco_ids: list[Any]) -> list[int]:
     return [index for _, index in sorted(zip(coco_ids, range(len(coco_ids)), strict=True))]
 
 
-def _set_attributes(labels: fol.Detections | None, found: LabelAttributes, key: str) -> None:
+def _set_attributes(
+    labels: fol.Detections | fol.Polylines | None, found: LabelAttributes, key: str
+) -> None:
     """Write FiftyOne's three attributes on the labels."""
-    for label in labels.detections if labels is not None else ():
+    for label in labels[labels._LABEL_LIST_FIELD] if labels is not None else ():
         attributes = found[label.id]
         for name in (key, f"{key}_id", f"{key}_iou"):
             label[name] = attributes.get(name)

@@ -17,7 +17,7 @@ from bson import ObjectId
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
-from fiftyone_ntt.dataset.labels.fields import check_whole_images, sample_count
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, labels_path, sample_count
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_identifier
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
@@ -345,8 +345,9 @@ def _curve_identity(
     settings: tuple[float, ...],
 ) -> str:
     """Of all that decides the scores: labels by their ids, classes and boxes."""
-    path = f"{field}.detections"
-    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.bounding_box"]
+    path = labels_path(candidates, field)
+    shape = "points" if path.endswith(".polylines") else "bounding_box"
+    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.{shape}"]
     content = [
         [samples.values(columns) for samples in (candidates, targets)],
         [models.encoder.identity, models.segmenter.identity, *settings],

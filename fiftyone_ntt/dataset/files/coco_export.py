@@ -1,4 +1,4 @@
-"""FiftyOne detections out to COCO, pixel for pixel."""
+"""FiftyOne labels out to COCO, pixel for pixel."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
+from fiftyone import ViewField as F
 
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.core.images import known_size
@@ -18,13 +19,15 @@ from fiftyone_ntt.dataset.labels.coco_labels import (
     ID,
     INFO,
     SOURCE,
-    detection_shape,
+    label_shape,
     result_fields,
 )
 from fiftyone_ntt.dataset.labels.fields import (
+    SHAPE_TYPES,
     check_confidences,
     check_whole_images,
     label_field_type,
+    labels_path,
     sample_count,
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
@@ -43,15 +46,19 @@ class ExportReport:
         images: in the view.
         annotations: or results, written.
         category_ids: category id by class.
+        empty: how many of them have a mask without a pixel in the image: written with an empty
+            segmentation, which pycocotools reads as what cannot be found.
     """
 
     path: Path
     images: int
     annotations: int
     category_ids: dict[str, int]
+    empty: int = 0
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.annotations} instances of {self.images} images"
+        text = f"{self.path}: {self.annotations} instances of {self.images} images"
+        return f"{text}, {self.empty} without a pixel" if self.empty else text
 
 
 @needs_database
@@ -64,7 +71,7 @@ def export_coco(
     categories: str | None = None,
     progress: Progress = None,
 ) -> ExportReport:
-    """Write Detections as a COCO file; masks as run lengths at image size, no pixel changed.
+    """Write labels as a COCO file; masks as run lengths at image size, no pixel changed.
 
     Ids, the order and the categories are those of the file that `import_coco` read, if it did;
     new labels and images get ids above those, after them. The box and area of an imported label are
@@ -72,7 +79,7 @@ def export_coco(
 
     Args:
         samples: a dataset or view of images.
-        field: Detections.
+        field: Detections, or closed Polylines.
         path: of the JSON file, in a folder that is there. Of the files that may be there, only one
             that was written here is replaced.
         results: write the list of results that COCO evaluations take, each with a `score`, instead
@@ -96,13 +103,14 @@ def export_coco(
     path = Path(path)
     require_writable(path, COCO_FILE)
     check_whole_images(samples, "exporting")
-    label_field_type(samples, field, (fol.Detections,))
+    label_field_type(samples, field, SHAPE_TYPES)
     if results:
         check_confidences(samples, field)
     found = _read_field(samples, field, categories, progress)
     content: Any = [_result(row) for row in found.rows] if results else _file_content(found)
     write_atomically(path, COCO_FILE.content(content), COCO_FILE)
-    return ExportReport(path, len(found.images), len(found.rows), found.category_ids)
+    empty = sum(row.empty for row in found.rows)
+    return ExportReport(path, len(found.images), len(found.rows), found.category_ids, empty)
 
 
 def coco_content(
@@ -122,6 +130,7 @@ class _Row:
     area: float
     score: float | None
     position: float
+    empty: bool
 
 
 @dataclass(frozen=True)
@@ -174,14 +183,15 @@ def _import_source(
 def _category_ids(
     samples: foc.SampleCollection, field: str, listed: Sequence[Record]
 ) -> dict[str, int]:
-    found = samples.distinct(f"{field}.detections.label")
-    total = samples.count(f"{field}.detections")
-    named = samples.count(f"{field}.detections.label")
-    if named < total:
+    path = labels_path(samples, field)
+    # Asked of the database: FiftyOne does not load a sample with a class that is no text.
+    unnamed = samples.filter_labels(field, ~F("label").is_string()).count(path)
+    if unnamed:
         raise InputError(
-            f"{total - named} of {total} labels in field {field!r} have no class (`label` is "
-            "None). Give them one, or export a view without them."
+            f"{unnamed} of {samples.count(path)} labels in field {field!r} have no class (their "
+            "`label` is no text). Give them one, or export a view without them."
         )
+    found = samples.distinct(f"{path}.label")
     ids = {str(record["name"]): int(record["id"]) for record in listed}
     first = max(ids.values(), default=0) + 1
     new = [name for name in found if name not in ids]
@@ -230,22 +240,25 @@ def _new_ids(keys: Sequence[Any]) -> list[Any]:
     return unique
 
 
-def _rows(labels: fol.Detections | None, image: Record, ids: dict[str, int]) -> Iterator[_Row]:
+def _rows(
+    labels: fol.Detections | fol.Polylines | None, image: Record, ids: dict[str, int]
+) -> Iterator[_Row]:
     size = (image["height"], image["width"])
-    for detection in labels.detections if labels is not None else ():
-        shape = detection_shape(detection, size)
-        source = detection.get_attribute_value(SOURCE, None) or {}
+    for label in labels[labels._LABEL_LIST_FIELD] if labels is not None else ():
+        shape = label_shape(label, size)
+        source = label.get_attribute_value(SOURCE, None) or {}
         yield _Row(
             {
                 "image_id": image["id"],
-                "category_id": ids[detection.label],
+                "category_id": ids[label.label],
                 **result_fields(shape),
             },
-            key=detection.get_attribute_value(ID, None),
-            crowd=bool(detection.get_attribute_value(CROWD, False)),
+            key=label.get_attribute_value(ID, None),
+            crowd=bool(label.get_attribute_value(CROWD, False)),
             area=shape.area,
-            score=detection.confidence,
+            score=label.confidence,
             position=source.get("position", float("inf")),
+            empty=shape.is_empty,
         )
 
 

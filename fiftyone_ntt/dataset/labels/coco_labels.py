@@ -1,4 +1,4 @@
-"""A FiftyOne detection in COCO's terms: run lengths, box and area in pixels.
+"""A FiftyOne label in COCO's terms: run lengths, box and area in pixels.
 
 What a label remembers of the COCO file it came from (its attribute `coco_source`) counts only as
 long as its mask and box are those of the import: an edited label is taken as it is drawn.
@@ -17,8 +17,15 @@ from bson import ObjectId
 
 from fiftyone_ntt.core.rle import RLE, decode_crops, encode_crop, rle_boxes
 from fiftyone_ntt.dataset.labels.mask_bytes import mask_bytes
-from fiftyone_ntt.dataset.labels.masks import Crop, MaskedLabel, Size, detection_crop, pixel_box
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.dataset.labels.masks import (
+    AnyLabel,
+    Crop,
+    NamedLabel,
+    Size,
+    label_box,
+    label_crop,
+    pixel_box,
+)
 
 # Not needed to read labels, which other processes do without FiftyOne and torch.
 if TYPE_CHECKING:
@@ -89,6 +96,11 @@ class Shape:
         """Run lengths at image size; None for a box alone."""
         return None if self.crop is None else encode_crop(*self.crop, self.size)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has a mask, and that no pixel."""
+        return self.crop is not None and not self.crop[0].any()
+
     @cached_property
     def area(self) -> float:
         """In pixels: the file's, or else the mask's or the box's."""
@@ -99,33 +111,34 @@ class Shape:
         return float(np.count_nonzero(self.crop[0]))
 
 
-def detection_shape(detection: MaskedLabel, size: Size) -> Shape:
-    """Mask, box and area of a detection; box and area are the COCO file's if it came from one.
+def label_shape(label: AnyLabel, size: Size) -> Shape:
+    """Mask, box and area of a label; box and area are the COCO file's if it came from one.
 
     Args:
-        detection: with a mask or a box alone.
+        label: a detection with a mask or a box alone, or a polyline.
         size: the image's height and width.
 
     Raises:
-        InputError: the mask's file cannot be read, or the box lies outside the image; raised when
-            the mask is first asked for.
+        InputError: an open polyline; or the mask cannot be read or drawn, raised
+            when it is first asked for.
     """
-    drawn = _label_shape(detection, size)
-    source = detection.get_attribute_value(SOURCE, None)
+    drawn = _drawn_shape(label, size)
+    source = label.get_attribute_value(SOURCE, None)
     if isinstance(source, Mapping) and source.get("shape") == _fingerprint(drawn):
         return Shape(list(source["bbox"]), size, lambda: drawn.crop, source["area"])
     return drawn
 
 
-def _label_shape(detection: MaskedLabel, size: Size) -> Shape:
-    def read_crop() -> Crop | None:
-        """The mask as it is drawn; errors name the label."""
-        try:
-            return detection_crop(detection, size)
-        except InputError as error:
-            raise InputError(f"label {detection.id}: {error}") from error
+def _drawn_shape(label: AnyLabel, size: Size) -> Shape:
+    with NamedLabel(label):
+        box = label_box(label, size)
 
-    return Shape(pixel_box(detection.bounding_box, size), size, read_crop)
+    def read_crop() -> Crop | None:
+        """The mask as it is drawn."""
+        with NamedLabel(label):
+            return label_crop(label, size)
+
+    return Shape(box, size, read_crop)
 
 
 def _fingerprint(shape: Shape) -> int:
@@ -136,7 +149,7 @@ def _fingerprint(shape: Shape) -> int:
 def instance_document(
     instance: Instance, size: Size, label: str, key: Any, position: int
 ) -> dict[str, Any]:
-    """The detection of a COCO annotation, which `detection_shape` takes apart again, as it lies in
+    """The detection of a COCO annotation, which `label_shape` takes apart again, as it lies in
     the database: its mask is packed at once, so that of many none is alive as pixels.
 
     Args:

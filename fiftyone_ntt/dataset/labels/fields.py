@@ -10,10 +10,16 @@ import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 import fiftyone.core.media as fom
+from fiftyone import ViewField as F
 
 from fiftyone_ntt.errors import InputError
 
+_NAN = float("nan")
+
 LabelTypes = tuple[type[fol.Label], ...]
+
+SHAPE_TYPES: LabelTypes = (fol.Detections, fol.Polylines)
+"""Fields of several labels that each have a box and, in it, a mask or an inside."""
 
 
 def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
@@ -36,6 +42,7 @@ def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
             f"{purpose} needs a dataset, but {dataset_of(samples).name!r} was deleted. Load "
             "another."
         )
+    name = samples._root_dataset.name
     if samples.media_type == fom.GROUP:
         dynamic = isinstance(samples, fo.DatasetView) and samples._is_dynamic_groups
         way_out = (
@@ -43,12 +50,10 @@ def check_samples(samples: Any, purpose: str) -> foc.SampleCollection:
             if dynamic
             else "one kind of slice, as in `dataset.select_group_slices(media_type='image')`"
         )
-        raise InputError(
-            f"{purpose} needs images, but {samples.name!r} holds groups. Pass {way_out}."
-        )
+        raise InputError(f"{purpose} needs images, but {name!r} holds groups. Pass {way_out}.")
     if samples.media_type not in (None, fom.IMAGE):
         raise InputError(
-            f"{purpose} needs images, but {samples.name!r} holds {samples.media_type}. For video, "
+            f"{purpose} needs images, but {name!r} holds {samples.media_type}. For video, "
             "pass `dataset.to_frames(sample_frames=True)`."
         )
     return samples
@@ -134,17 +139,19 @@ def label_field_type(
     around = _list_around(samples, field)
     if kind is not None and issubclass(kind, allowed) and around is None:
         return kind
+    # Not the view's own name, which is None until it is saved.
+    dataset = samples._root_dataset.name
     names = " or ".join(label.__name__ for label in allowed)
     if found is None:
-        problem = f"there is no field {field!r} in {samples.name!r}"
+        problem = f"there is no field {field!r} in {dataset!r}"
     elif around is not None:
         problem = (
-            f"field {field!r} of {samples.name!r} lies in the list {around!r}, so a sample may "
+            f"field {field!r} of {dataset!r} lies in the list {around!r}, so a sample may "
             "have several of it"
         )
     else:
         shown = kind.__name__ if kind is not None else type(found).__name__
-        problem = f"field {field!r} of {samples.name!r} holds {shown}, not {names}"
+        problem = f"field {field!r} of {dataset!r} holds {shown}, not {names}"
     raise InputError(f"{problem}. {_usable_fields(samples, allowed, names)}")
 
 
@@ -155,20 +162,31 @@ def _usable_fields(samples: foc.SampleCollection, allowed: LabelTypes, names: st
     return f"Pass one of its {names} fields: {', '.join(usable)}."
 
 
+def labels_path(samples: foc.SampleCollection, field: str) -> str:
+    """Where the labels of a field are: `found.detections`, `drawn.polylines`; of a field of one
+    label, as patches have, the field itself."""
+    kind = samples.get_field(field).document_type
+    return f"{field}.{kind._LABEL_LIST_FIELD}" if issubclass(kind, fol._HasLabelList) else field
+
+
 def check_confidences(samples: foc.SampleCollection, field: str) -> None:
-    """Check that every detection can be ranked.
+    """Check that every label can be ranked.
 
     Raises:
-        InputError: some have no confidence.
+        InputError: some have no confidence, or one that is no number.
     """
-    total, given = samples.count(f"{field}.detections"), 0
-    if samples.get_field(f"{field}.detections.confidence") is not None:
-        given = samples.count(f"{field}.detections.confidence")
-    if given < total:
-        raise InputError(
-            f"{total - given} of {total} detections in field {field!r} have no confidence, so they "
-            "cannot be ranked. Give each a `confidence`, or evaluate another field."
-        )
+    path = labels_path(samples, field)
+    noun = path.rpartition(".")[2]
+    total, given, no_numbers = samples.count(path), 0, 0
+    if samples.get_field(f"{path}.confidence") is not None:
+        given = samples.count(f"{path}.confidence")
+        no_numbers = samples.filter_labels(field, F("confidence") == _NAN).count(path)
+    for count, what in ((total - given, "no confidence"), (no_numbers, "the confidence NaN")):
+        if count:
+            raise InputError(
+                f"{count} of {total} {noun} in field {field!r} have {what}, so they cannot be "
+                "ranked. Give each a `confidence`, or evaluate another field."
+            )
 
 
 def declare_detections(

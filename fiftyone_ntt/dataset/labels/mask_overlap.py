@@ -9,7 +9,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.rle import RLE, encode_crop
-from fiftyone_ntt.dataset.labels.masks import Size, detection_crop, pixel_box
+from fiftyone_ntt.dataset.labels.masks import Size, detection_crop, label_box, relative_box
 from fiftyone_ntt.dataset.labels.stored_labels import StoredLabel, unpack_array
 
 Label = Mapping[str, Any]
@@ -41,10 +41,11 @@ def best_ious(labels: Sequence[Label], others: Sequence[Label]) -> list[float]:
 
 def _image_size(labels: Sequence[Label]) -> Size:
     for label in labels:
-        packed, (_, _, width, height) = label.get("mask"), label["bounding_box"]
-        if packed is not None and width > 0 and height > 0:
+        packed, box = label.get("mask"), relative_box(StoredLabel(label))
+        if packed is not None and box is not None and min(box[2:]) > 0:
             rows, columns = unpack_array(packed).shape[:2]
-            return round(rows / height), round(columns / width)
+            if rows and columns:
+                return round(rows / box[3]), round(columns / box[2])
     return _BOX_SIDE, _BOX_SIDE
 
 
@@ -52,7 +53,7 @@ def _drawn(label: Label, size: Size) -> RLE:
     stored = StoredLabel(label)
     placed = detection_crop(stored, size)
     if placed is None:
-        x, y, width, height = pixel_box(stored.bounding_box, size)
+        x, y, width, height = label_box(stored, size)
         left, top = max(round(x), 0), max(round(y), 0)
         right, bottom = min(round(x + width), size[1]), min(round(y + height), size[0])
         placed = np.ones((max(bottom - top, 0), max(right - left, 0)), dtype=bool), (top, left)

@@ -1,4 +1,4 @@
-"""Detections as the database holds them, read without FiftyOne's documents.
+"""Labels as the database holds them, read without FiftyOne's documents.
 
 A FiftyOne label takes some 0.1 ms to load, many times what scoring it does. Nothing here imports
 FiftyOne, so that other processes can read labels without loading it and connecting.
@@ -45,7 +45,7 @@ class StoredLabel:
 
     @property
     def label(self) -> Any:
-        """The class; None where it has none."""
+        """The class; None where it has none, and whatever others wrote there."""
         return self._document.get("label")
 
     @property
@@ -54,10 +54,9 @@ class StoredLabel:
         return self._document.get("confidence")
 
     @property
-    def bounding_box(self) -> Sequence[float]:
-        """x, y, width, height, relative to the image."""
-        box: Sequence[float] = self._document["bounding_box"]
-        return box
+    def bounding_box(self) -> Sequence[float] | None:
+        """x, y, width, height, relative to the image; None where it has none."""
+        return self._document.get("bounding_box")
 
     @property
     def mask_path(self) -> str | None:
@@ -91,16 +90,54 @@ class StoredLabel:
         return default if old_style is None else old_style.get("value")
 
 
+class StoredPolyline(StoredLabel):
+    """One polyline of a sample's document, with the names of `fiftyone.Polyline`."""
+
+    __slots__ = ()
+
+    @property
+    def points(self) -> Any:
+        """Of each shape its points, relative to the image."""
+        return self._document.get("points")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last point of each shape is joined to the first."""
+        return bool(self._document.get("closed"))
+
+    @property
+    def filled(self) -> bool:
+        """Whether the shapes are drawn filled."""
+        return bool(self._document.get("filled"))
+
+    @property
+    def has_mask(self) -> bool:
+        """Its inside."""
+        return True
+
+
+def is_class(value: Any) -> bool:
+    """Whether a label's `label` names a class: other tools leave it out, or write numbers."""
+    return isinstance(value, str) and value != ""
+
+
 def label_paths(field: str, attributes: Iterable[str] = ()) -> list[str]:
-    """What of a Detections field to ask the database for, so that `StoredLabel` can be made."""
-    names = ("_id", "label", "confidence", "bounding_box", "mask", "mask_path", "attributes")
-    return [f"{field}.detections.{name}" for name in (*names, *attributes)]
+    """What of a field of Detections or Polylines to ask the database for, so that `stored_labels`
+    can be made."""
+    common = ("_id", "label", "confidence", "attributes", *attributes)
+    own = (("bounding_box", "mask", "mask_path"), ("points", "closed", "filled"))
+    return [
+        f"{field}.{part}.{name}"
+        for part, names in zip(LISTS, own, strict=True)
+        for name in (*common, *names)
+    ]
 
 
 def stored_labels(document: Mapping[str, Any], field: str) -> list[StoredLabel]:
-    """The detections of a sample's document, of a field that may lie inside another."""
-    detections = (value_at(document, field) or {}).get("detections") or ()
-    return [StoredLabel(label) for label in detections]
+    """The labels of a sample's document, of a field that may lie inside another."""
+    part, labels = label_list(value_at(document, field))
+    kind = StoredPolyline if part == "polylines" else StoredLabel
+    return [kind(label) for label in labels]
 
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:

@@ -503,7 +503,7 @@ def _attribute_updates(
     names = {name for sample_id in ids for name in labels.get(sample_id, {})}
     rows = dataset._sample_collection.find(
         {"_id": {"$in": [ObjectId(sample_id) for sample_id in ids]}},
-        dict.fromkeys([f"{name}.detections._id" for name in names], 1) or {"_id": 1},
+        dict.fromkeys([f"{name}.{part}._id" for name in names for part in LISTS], 1) or {"_id": 1},
     )
     places = {str(row["_id"]): row for row in rows}
     updates = []
@@ -511,9 +511,9 @@ def _attribute_updates(
         condition: Document = {"_id": ObjectId(sample_id)}
         changes: Document = {**values[sample_id], MODIFIED: now()}
         for name, of_labels in labels.get(sample_id, {}).items():
-            found = value_at(places.get(sample_id, {}), name) or {}
-            for position, label in enumerate(found.get("detections") or ()):
-                path = f"{name}.detections.{position}"
+            part, held = label_list(value_at(places.get(sample_id, {}), name))
+            for position, label in enumerate(held):
+                path = f"{name}.{part}.{position}"
                 attributes = of_labels.get(str(label["_id"]))
                 if attributes is not None:
                     condition[f"{path}._id"] = label["_id"]

@@ -39,6 +39,7 @@ _PALETTE = np.array(
 )
 """Of the clusters; told apart by the colour-blind too (Okabe and Ito)."""
 _GAP = 8
+_TITLE_BYTES = 150
 
 
 @needs_database
@@ -104,6 +105,8 @@ def save_memory_pictures(
 
 def _picture_path(folder: Path, title: str, name: str) -> Path:
     plain = re.sub(r"[^\w.-]", "_", title)  # a class may be called "cup/mug"
+    # Or have a name longer than a file's may be; the reference's own tells them apart.
+    plain = plain.encode()[:_TITLE_BYTES].decode(errors="ignore")
     return folder / f"{plain}_{name}.png"
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
@@ -20,13 +21,18 @@ from fiftyone_ntt.dataset.labels.fields import (
     sample_count,
     source_id_path,
 )
-from fiftyone_ntt.dataset.labels.masks import detection_mask, pixel_box, points_box, polyline_mask
+from fiftyone_ntt.dataset.labels.masks import label_box, label_mask, relative_box
+from fiftyone_ntt.dataset.labels.stored_labels import is_class
 from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
 from fiftyone_ntt.dataset.work.image_readings import image_reading
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, shown
 
 REFERENCE_TYPES = (fol.Detections, fol.Polylines, fol.Detection, fol.Polyline)
 _MAX_SHOWN = 5
+_NOTHING_SHOWN = (
+    "it shows no pixel of the image: its mask is empty, or it has no box of finite numbers there. "
+    "Redraw it, or leave it out: untag it, or pass `label_ids` or a view without it."
+)
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,14 @@ class _Entry:
     """Where one reference's label lies.
 
     Attributes:
-        label: its class.
+        label: its class; text, once that is checked.
         sample_id: of the view's sample.
         owner: of the dataset's own sample: patches have ids of their own.
         label_id: alone it may mean labels of several samples.
         path: of the image.
     """
 
-    label: str | None
+    label: Any
     sample_id: str
     owner: str
     label_id: str
@@ -66,6 +72,10 @@ class ClassReferences:
         owners = {entry.sample_id: entry.owner for entry in self.entries}
         view = self.samples.select(list(owners)).select_fields(self.field)
         reading = image_reading(self.samples)
+        # Of an image with many labels those alone that are wanted: loading one takes long.
+        view = view.select_labels(
+            ids=list({entry.label_id for entry in self.entries}), fields=self.field
+        )
         for sample in view.iter_samples():
             image = reading.read(sample.filepath)
             for label in labels_of(sample[self.field]):
@@ -111,8 +121,8 @@ def read_references(
     check_samples(samples, "reading references")
     if not sample_count(samples):
         raise InputError(
-            f"{samples.name!r} has no samples in this view, so it holds no references. Pass a view "
-            "that contains the labelled samples."
+            f"{samples._root_dataset.name!r} has no samples in this view, so it holds no "
+            "references. Pass a view that contains the labelled samples."
         )
     kind = label_field_type(samples, label_field, REFERENCE_TYPES)
     entries = _entries(samples, label_field, kind, label_tags, label_ids)
@@ -193,12 +203,14 @@ def _rows(
 
 
 def _check_have_classes(entries: list[_Entry], field: str) -> None:
-    unnamed = [entry for entry in entries if not entry.label]
+    unnamed = [entry for entry in entries if not is_class(entry.label)]
     if unnamed:
-        where = ", ".join(f"{e.label_id} in {e.path}" for e in unnamed[:_MAX_SHOWN])
+        where = ", ".join(
+            f"{e.label_id} ({shown(e.label)}) in {e.path}" for e in unnamed[:_MAX_SHOWN]
+        )
         raise InputError(
-            f"{len(unnamed)} labels in field {field!r} have no class (`label` is None): {where}. "
-            "Give them a class, or leave them out with `label_ids` or a filtered view."
+            f"{len(unnamed)} labels in field {field!r} have no class (their `label` is no text): "
+            f"{where}. Give them a class, or leave them out with `label_ids` or a filtered view."
         )
 
 
@@ -244,14 +256,13 @@ def label_reference(
         name: of the reference, see `label_names`.
 
     Raises:
-        InputError: its mask or shape cannot be used.
+        InputError: its mask or shape cannot be used, or shows no pixel of the image.
     """
     size, image_name = (image.shape[0], image.shape[1]), Path(path).name
     try:
-        if isinstance(label, fol.Polyline):
-            box, mask = points_box(label, size), polyline_mask(label, size)
-            return Reference(name, image, box, mask, image_name)
-        box = pixel_box(label.bounding_box, size)
-        return Reference(name, image, box, detection_mask(label, size), image_name)
+        box, mask = label_box(label, size), label_mask(label, size)
+        if (relative_box(label) is None) if mask is None else not mask.any():
+            raise InputError(_NOTHING_SHOWN)
+        return Reference(name, image, box, mask, image_name)
     except InputError as error:
-        raise InputError(f"reference {name} in {path}: {error}") from error
+        raise InputError(f"reference {name} ({label.label}) in {path}: {error}") from error

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import fiftyone.core.collections as foc
-import fiftyone.core.labels as fol
-from fiftyone import ViewField as F
 
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE, Candidate, TooFew, choose, fits
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
-from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.fields import SHAPE_TYPES, check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.masks import Size, pixel_box
+from fiftyone_ntt.dataset.labels.label_reading import read_labels
+from fiftyone_ntt.dataset.labels.masks import Size, is_open, pixel_box, relative_box
 from fiftyone_ntt.dataset.labels.names import check_tag
+from fiftyone_ntt.dataset.labels.stored_labels import is_class
 from fiftyone_ntt.dataset.labels.writing import tag_labels, tagged_labels
 from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
 from fiftyone_ntt.errors import InputError
+
+_CROWD = "iscrowd"
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def sample_references(
 
     Args:
         samples: a dataset or view of images.
-        label_field: Detections; those with a true `iscrowd` attribute are never chosen.
+        label_field: Detections or closed Polylines; those with a true `iscrowd` attribute are
+            never chosen.
         shots: labels per class, of different images.
         seed: of the random order.
         tag: put on the chosen labels (a label tag) and on their samples (a sample tag).
@@ -132,7 +135,7 @@ def sample_references(
         6 references of 3 classes tagged 'pair'
     """
     check_whole_images(samples, "choosing references")
-    label_field_type(samples, label_field, (fol.Detections,))
+    label_field_type(samples, label_field, SHAPE_TYPES)
     check_tag(samples, tag, label_field)
     chosen = draw_labels(
         samples,
@@ -167,7 +170,7 @@ def draw_labels(
 ) -> dict[str, list[DrawnLabel]]:
     """What `sample_references` chooses, by class, and nothing tagged; see there."""
     check_whole_images(samples, "choosing references")
-    label_field_type(samples, label_field, (fol.Detections,))
+    label_field_type(samples, label_field, SHAPE_TYPES)
     groups = _candidates(samples, label_field, classes)
     sizes = _known_sizes(samples)
 
@@ -195,25 +198,17 @@ def draw_labels(
 def _candidates(
     samples: foc.SampleCollection, field: str, classes: Sequence[str] | None
 ) -> dict[str, list[Candidate[DrawnLabel]]]:
-    """Labels by class, crowds left out."""
-    root = f"{field}.detections"
-    names = ["id", "filepath", f"{root}.id", f"{root}.label", f"{root}.bounding_box"]
-    columns = samples.values(names)
-    # By an expression, because `iscrowd` is often not declared on the schema.
-    crowds = samples.filter_labels(field, F("iscrowd").to_bool())
-    crowd_ids = {
-        (sample_id, label_id)
-        for sample_id, ids in zip(*crowds.values(["id", f"{root}.id"]), strict=True)
-        for label_id in ids or ()
-    }
+    """Labels by class, without crowds, open lines and labels that lie nowhere."""
     groups: dict[str, list[Candidate[DrawnLabel]]] = defaultdict(list)
-    for sample_id, path, *of_labels in zip(*columns, strict=True):
-        for label_id, label, box in zip(*(column or [] for column in of_labels), strict=True):
-            if label:
-                group = groups[label]  # a class of crowds alone is still a class
-                if (sample_id, label_id) not in crowd_ids:
-                    found = DrawnLabel(label_id, sample_id, path, tuple(box))
-                    group.append(Candidate(found, path, found.box))
+    for image in read_labels(samples, field, [_CROWD, "attributes"]):
+        for label in image.labels:
+            if is_class(label.label):
+                group = groups[label.label]  # a class of crowds alone is still a class
+                crowd = label.get_attribute_value(_CROWD, False)
+                box = None if crowd or is_open(label) else relative_box(label)
+                if box is not None:
+                    found = DrawnLabel(label.id, image.sample_id, image.path, box)
+                    group.append(Candidate(found, image.path, box))
     wanted = list(groups) if classes is None else list(dict.fromkeys(classes))
     missing = [name for name in wanted if name not in groups]
     if missing or not wanted:

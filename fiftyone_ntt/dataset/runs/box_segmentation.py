@@ -18,14 +18,27 @@ from jaxtyping import UInt8
 
 from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
 from fiftyone_ntt.core.rle import decode_crops, rle_boxes
+from fiftyone_ntt.core.windows import Box
 from fiftyone_ntt.dataset.labels.detections import PROPOSAL, Document
 from fiftyone_ntt.dataset.labels.digests import DIGEST
-from fiftyone_ntt.dataset.labels.fields import check_whole_images, label_field_type
+from fiftyone_ntt.dataset.labels.fields import (
+    SHAPE_TYPES,
+    check_whole_images,
+    label_field_type,
+    labels_path,
+)
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.masks import pixel_box
+from fiftyone_ntt.dataset.labels.masks import (
+    NamedLabel,
+    Size,
+    label_box,
+    label_crop,
+    relative_box,
+)
 from fiftyone_ntt.dataset.labels.names import AGREEMENT, BOX_ID, check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.references.label_names import LabelNames
+from fiftyone_ntt.dataset.references.reference_reading import labels_of
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
 from fiftyone_ntt.dataset.work.image_readings import image_reading
@@ -98,7 +111,8 @@ def boxes_to_masks(
 
     Args:
         samples: a dataset or view of images.
-        box_field: Detections. Those that already have a mask keep it.
+        box_field: Detections, of which those that already have a mask keep it; or closed
+            Polylines, of which the boxes around them are taken.
         mask_field: a new or existing Detections field. Each detection is a copy of a box, with its
             label, confidence and attributes, a pixel-exact mask and the box around that mask; its
             attribute `box_id` is the id of the box it was made from, `run` the run that made it,
@@ -126,7 +140,7 @@ def boxes_to_masks(
     """
     check_whole_images(samples, "making masks of boxes")
     dataset = samples._root_dataset
-    label_field_type(samples, box_field, (fol.Detections,))
+    label_field_type(samples, box_field, SHAPE_TYPES)
     check_new_predictions(dataset, mask_field, ATTRIBUTES)
     if mask_field == box_field:
         raise InputError(
@@ -141,14 +155,15 @@ def boxes_to_masks(
     def compute(sample_id: str, image: UInt8[np.ndarray, "H W 3"]) -> Document:
         """A sample's boxes with masks, those that have none yet."""
         boxes, known = _boxes(samples, sample_id, box_field), done.get(sample_id, [])
-        new = [box for box in (boxes.detections if boxes else []) if box.id not in known]
+        new = [box for box in labels_of(boxes) if box.id not in known]
         return {
             "_cls": "Detections",
             "detections": _with_masks(new, image, segmenter, record.key),
             DONE: [*known, *(box.id for box in new)],
         }
 
-    ids, paths, box_ids = samples.values(["id", "filepath", f"{box_field}.detections.id"])
+    path = labels_path(samples, box_field)
+    ids, paths, box_ids = samples.values(["id", "filepath", f"{path}.id"])
     again = [
         key
         for key, found in zip(ids, box_ids, strict=True)
@@ -171,14 +186,16 @@ def boxes_to_masks(
     return BoxesReport(**counted, agreement=agreement, low=low)
 
 
-def _boxes(samples: foc.SampleCollection, sample_id: str, box_field: str) -> fol.Detections | None:
+def _boxes(
+    samples: foc.SampleCollection, sample_id: str, box_field: str
+) -> fol.Detections | fol.Polylines | None:
     """The boxes of a sample, as they are now.
 
     Raises:
         InputError: it is not there any more, or the field is not.
     """
     try:
-        boxes: fol.Detections | None = samples[sample_id][box_field]
+        boxes: fol.Detections | fol.Polylines | None = samples[sample_id][box_field]
     except KeyError as error:
         raise InputError(
             f"the sample, or its field {box_field!r}, was deleted or left the view meanwhile"
@@ -227,20 +244,38 @@ def _agreements(
 
 
 def _with_masks(
-    boxes: list[fol.Detection], image: UInt8[np.ndarray, "H W 3"], segmenter: Any, run: str
+    boxes: list[fol.Detection | fol.Polyline],
+    image: UInt8[np.ndarray, "H W 3"],
+    segmenter: Any,
+    run: str,
 ) -> list[Document]:
     """Copies of the boxes with masks, each packed before the next is drawn."""
-    bare = [box for box in boxes if not box.has_mask]
     size = (image.shape[0], image.shape[1])
-    areas = [pixel_box(box.bounding_box, size) for box in bare]
+    areas, bare = [], []
+    for box in boxes:
+        with NamedLabel(box):
+            if isinstance(box, fol.Polyline) or not _has_pixels(box, size):
+                bare.append(box)
+                areas.append(_prompt(box, size))
     masks = masks_from_boxes(image, areas, segmenter)
     made = {box.id: mask for box, mask in zip(bare, masks, strict=True)}
     return [dict(_copy(box, made.get(box.id), run).to_mongo()) for box in boxes]
 
 
-def _copy(box: fol.Detection, made: BoxMask | None, run: str) -> fol.Detection:
+def _has_pixels(box: fol.Detection, size: Size) -> bool:
+    placed = label_crop(box, size)
+    return placed is not None and bool(placed[0].any())
+
+
+def _prompt(box: fol.Detection | fol.Polyline, size: Size) -> Box:
+    if relative_box(box) is None:
+        raise InputError("it has no box of finite numbers. Draw one, or remove this label.")
+    return label_box(box, size)
+
+
+def _copy(box: fol.Detection | fol.Polyline, made: BoxMask | None, run: str) -> fol.Detection:
     """The box's detection with a mask, under an id of its own."""
-    copy = box.copy()
+    copy = _as_detection(box) if isinstance(box, fol.Polyline) else box.copy()
     if made is not None:
         height, width = made.rle["size"]
         corners = rle_boxes([made.rle])
@@ -254,3 +289,10 @@ def _copy(box: fol.Detection, made: BoxMask | None, run: str) -> fol.Detection:
         if copy.get_attribute_value(name, None) is not None:
             copy[name] = None
     return copy
+
+
+def _as_detection(polyline: fol.Polyline) -> fol.Detection:
+    """A detection with what a polyline says of its object, but no place yet."""
+    own = {"id", "points", "closed", "filled"}
+    given = {name: value for name, value in polyline.iter_fields() if name not in own}
+    return fol.Detection(**{name: value for name, value in given.items() if value is not None})

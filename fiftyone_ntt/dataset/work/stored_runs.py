@@ -23,6 +23,7 @@ from gridfs import GridFS
 from gridfs.errors import CorruptGridFile, NoFile
 
 from fiftyone_ntt.dataset.work.refreshing import deleted_meanwhile, refresh
+from fiftyone_ntt.errors import StoreError
 
 Document = dict[str, Any]
 
@@ -165,7 +166,13 @@ def run_values(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:
             content = _files().get(document.get("results")).read()
         except (NoFile, CorruptGridFile):
             continue  # replaced since its id was read, unless that is what the key still holds
-        found: dict[str, Any] = json_util.loads(content.decode())
+        try:
+            found: dict[str, Any] = json_util.loads(content.decode())
+        except (ValueError, TypeError, RecursionError) as error:
+            raise StoreError(
+                f"what run {key!r} of dataset {dataset.name!r} keeps is damaged: {error}. Delete "
+                f"the run (`dataset.delete_run({key!r})`), and make it again."
+            ) from error
         return found
 
 

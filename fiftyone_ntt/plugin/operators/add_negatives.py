@@ -11,7 +11,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts, label_tags
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
@@ -74,7 +74,7 @@ class AddNegatives(NttOperator):
 
 def _choose_labels(form: Form, action: str) -> None:
     prefer = "predictions" if action == "tagged" else "ground_truth"
-    field = form.label_field("label_field", "Labels", prefer=prefer)
+    field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer=prefer)
     if action == "mine":
         form.integer("per_class", "Negatives per class", 10, low=1)
         form.integer("points_per_side", "Points per side", 32, low=1)

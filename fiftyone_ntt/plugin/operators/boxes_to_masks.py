@@ -8,7 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.form import Form, field_problem
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form, field_problem
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
@@ -36,7 +36,7 @@ class BoxesToMasks(NttOperator):
     def fill(self, form: Form) -> None:
         """The samples, both fields, and the models."""
         form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
-        boxes = form.label_field("box_field", "Boxes")
+        boxes = form.label_field("box_field", "Boxes", SHAPE_TYPES)
         field = form.text("mask_field", "Output field", "masks")
         problem = field_problem(form.ctx.dataset, field, taken_by=boxes) if field else None
         if problem is not None:

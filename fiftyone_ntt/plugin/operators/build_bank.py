@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import check_new_name
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import (
     TORCH,
     choose_device,
@@ -26,8 +25,6 @@ from fiftyone_ntt.plugin.shared.sources import (
     source_samples,
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
-
-_KINDS = (fol.Detections, fol.Polylines)
 
 
 class BuildMemoryBank(NttOperator):
@@ -44,7 +41,7 @@ class BuildMemoryBank(NttOperator):
 
     def fill(self, form: Form) -> None:
         """Where the references are, their classes, the bank's name and the models."""
-        field = form.label_field("label_field", "Labels", _KINDS, prefer="ground_truth")
+        field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer="ground_truth")
         if field is not None:
             source, tag = choose_source(form, field)
             if source is not None:

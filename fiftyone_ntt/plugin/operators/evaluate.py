@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import sample_tags
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.streaming import Step
 
@@ -34,8 +34,10 @@ class EvaluatePredictions(NttOperator):
     def fill(self, form: Form) -> None:
         """The samples, both fields, the evaluation key and what takes part."""
         form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
-        predictions = form.label_field("pred_field", "Predictions", prefer="predictions")
-        truth = form.label_field("gt_field", "Ground truth", prefer="ground_truth")
+        predictions = form.label_field(
+            "pred_field", "Predictions", SHAPE_TYPES, prefer="predictions"
+        )
+        truth = form.label_field("gt_field", "Ground truth", SHAPE_TYPES, prefer="ground_truth")
         if predictions is not None and predictions == truth:
             form.reject("gt_field", "this is the predictions' field. Choose another.")
         key = form.text("eval_key", "Evaluation key", "ntt")

@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import sample_tags
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.slices import dataset_images
@@ -34,7 +34,7 @@ class MeasureShots(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The labels, the candidates and targets, the shots and draws, and the models."""
-        form.label_field("label_field", "Labels", prefer="ground_truth")
+        form.label_field("label_field", "Labels", SHAPE_TYPES, prefer="ground_truth")
         tags = {tag: f"Samples tagged {tag!r}" for tag in sorted(sample_tags(form.ctx))}
         default = next(iter(tags), None)
         chosen = form.choice("candidates", "Draw references from", tags, default)

@@ -8,7 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
@@ -30,7 +30,7 @@ class SampleReferences(NttOperator):
     def fill(self, form: Form) -> None:
         """The samples and labels, the shots, the seed, the tag and what qualifies."""
         form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
-        field = form.label_field("label_field", "Labels", prefer="ground_truth")
+        field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
         form.integer("seed", "Seed", 33, description="The same seed draws the same references")
         choose_new_tag(form, field)

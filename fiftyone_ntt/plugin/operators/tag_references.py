@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
@@ -22,7 +21,6 @@ from fiftyone_ntt.plugin.shared.sources import (
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
 
-_KINDS = (fol.Detections, fol.Polylines)
 NOTHING = "Select labels, or samples, in the grid first; then open this form again."
 
 
@@ -42,7 +40,7 @@ class TagReferences(NttOperator):
         ctx = form.ctx
         picked = [row["field"] for row in ctx.selected_labels or []]
         prefer = picked[0] if picked else "ground_truth"
-        field = form.label_field("label_field", "Labels", _KINDS, prefer=prefer)
+        field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer=prefer)
         choose_new_tag(form, field)
         if not picked and not ctx.selected:
             form.stop("nothing", "Nothing is selected", NOTHING)

@@ -13,6 +13,9 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 
+SHAPE_TYPES = (fol.Detections, fol.Polylines)
+"""Kinds of labels that have a box and a mask or an inside."""
+
 
 class Form:
     """Fields in the order they are added, with the values the user gave so far.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import fiftyone as fo
+import fiftyone.core.odm as foo
 import pytest
+from gridfs import GridFS
 
 from fiftyone_ntt import (
     build_memory_bank,
@@ -178,3 +181,26 @@ def test_a_damaged_bank_is_told_from_a_missing_one(scenes, bank, damage, word):
     damage(scenes)
     with pytest.raises(StoreError, match=rf"'my colours' on dataset .*{word}.*overwrite=True"):
         load_memory_bank(scenes, "my colours")
+
+
+def run_file(dataset: fo.Dataset) -> Any:
+    """The id of what a bank's run keeps in GridFS."""
+    document = foo.get_db_conn()["runs"].find_one({"_dataset_id": dataset._doc.id})
+    return document["results"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no JSON", b"\xff\xfe", b"[" * 100_000])
+def test_a_bank_whose_run_is_damaged_is_named(scenes, bank, content):
+    files, key = GridFS(foo.get_db_conn()), run_file(scenes)
+    files.delete(key)
+    files.put(content, _id=key)
+    with pytest.raises(StoreError, match=f"'my_colours' of dataset '{scenes.name}' .* damaged"):
+        load_memory_bank(scenes, "my colours")
+
+
+def test_a_bank_whose_content_is_gone_is_told_from_a_damaged_one(scenes, bank):
+    GridFS(foo.get_db_conn()).delete(run_file(scenes))
+    with pytest.raises(StoreError, match="has no content"):
+        load_memory_bank(scenes, "my colours")
+    summary = save_memory_bank(scenes, bank, "my colours", overwrite=True)
+    assert load_memory_bank(scenes, summary.name).class_counts() == bank.class_counts()

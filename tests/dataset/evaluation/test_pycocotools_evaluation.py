@@ -31,6 +31,7 @@ from tests.dataset.evaluation.test_prediction_evaluation import (
     add_random,
     saved_documents,
 )
+from tests.dataset.labels.pixelless import DETECTIONS
 from tests.shapes import python_path, unchecked
 
 
@@ -81,6 +82,102 @@ def test_the_figures_of_the_exported_files(
         assert metrics.get(name, -1) == pytest.approx(value, abs=1e-9)
     assert found.mAP() == pytest.approx(expected["AP"], abs=1e-9)
     assert found.mAR() == pytest.approx(expected["AR100"], abs=1e-9)
+
+
+def to_polylines(dataset: fo.Dataset, field: str) -> None:
+    """Make the labels of a field rectangles drawn as filled polylines."""
+    for sample in dataset.iter_samples(autosave=True):
+        if sample[field] is None:
+            continue
+        drawn = []
+        for label in sample[field].detections:
+            x, y, w, h = label.bounding_box
+            corners = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
+            attributes = dict(label.iter_attributes())
+            drawn.append(
+                fo.Polyline(
+                    label=label.label,
+                    points=[corners],
+                    closed=True,
+                    confidence=label.confidence,
+                    **attributes,
+                )
+            )
+        sample[f"{field}_drawn"] = fo.Polylines(polylines=drawn)
+    dataset.delete_sample_field(field)
+    dataset.rename_sample_field(f"{field}_drawn", field)
+
+
+@pytest.mark.parametrize("fields", [("truth",), ("truth", "predictions")])
+@pytest.mark.parametrize("kind", ["masks", "boxes"])
+def test_polylines_score_as_pycocotools_scores_their_files(
+    dataset: fo.Dataset, tmp_path: Path, fields: tuple[str, ...], kind: Any
+) -> None:
+    add_random(dataset, seed=7)
+    for field in fields:
+        to_polylines(dataset, field)
+    found = ntt.evaluate(
+        dataset, "predictions", "truth", iou=kind, eval_key="drawn", progress=False
+    )
+    key = found.eval_keys[0]
+    results = getattr(found, kind)
+    expected = by_pycocotools(dataset, tmp_path, kind)
+    assert expected["AP"] > 0
+    for name, value in expected.items():
+        assert results.metrics().get(name, -1) == pytest.approx(value, abs=1e-9)
+    verdicts = dataset.count_values(f"truth.polylines.{key}")
+    assert verdicts["tp"] == sum(dataset.values(f"{key}_tp")) > 0
+    assert verdicts["fn"] == sum(dataset.values(f"{key}_fn")) > 0
+    reloaded = fo.load_dataset(dataset.name).load_evaluation_results(key)
+    assert reloaded.metrics() == results.metrics()
+
+
+def add_pixelless(dataset: fo.Dataset) -> int:
+    """Add what has no pixels to truth and predictions; how much of each."""
+    sample = dataset.first()
+    for make in DETECTIONS.values():
+        sample["truth"].detections.append(make(label="a"))
+        sample["predictions"].detections.append(make(label="a", confidence=0.99))
+    sample.save()
+    return len(DETECTIONS)
+
+
+@pytest.mark.parametrize("kind", ["masks", "boxes"])
+def test_labels_without_pixels_score_as_in_pycocotools(
+    dataset: fo.Dataset, tmp_path: Path, kind: Any
+) -> None:
+    add_random(dataset, seed=5)
+    before = ntt.evaluate(dataset, "predictions", "truth", iou=kind, progress=False)
+    count = add_pixelless(dataset)
+    report = ntt.export_coco(dataset, "truth", tmp_path / "empty.json", progress=False)
+    assert report.empty == count and f"{count} without a pixel" in str(report)
+    found = ntt.evaluate(dataset, "predictions", "truth", iou=kind, eval_key="k", progress=False)
+    expected = by_pycocotools(dataset, tmp_path, kind)
+    for name, value in expected.items():
+        assert getattr(found, kind).metrics().get(name, -1) == pytest.approx(value, abs=1e-9)
+    if kind == "masks":
+        assert found.mask_map < before.mask_map
+        path = f"truth.detections.{found.eval_keys[0]}"
+        assert dataset.limit(1).values(path, unwind=True)[-count:] == ["fn"] * count
+
+
+def test_a_confidence_of_nan_is_refused(labelled: fo.Dataset) -> None:
+    sample = labelled.first()
+    sample["predictions"].detections[0].confidence = float("nan")
+    sample.save()
+    with pytest.raises(InputError, match=r"1 of .* detections .* have the confidence NaN"):
+        ntt.evaluate(labelled, "predictions", "truth", progress=False)
+
+
+@pytest.mark.parametrize("kind", ["masks", "boxes"])
+def test_an_open_polyline_is_named(labelled: fo.Dataset, kind: Any) -> None:
+    to_polylines(labelled, "truth")
+    sample = labelled.first()
+    label = sample["truth"].polylines[0]
+    label.closed = False
+    sample.save()
+    with pytest.raises(InputError, match=f"label {label.id}: its polyline is open"):
+        ntt.evaluate(labelled, "predictions", "truth", iou=kind, progress=False)
 
 
 def rounded_confidences(dataset: fo.Dataset) -> list[float]:
@@ -350,3 +447,15 @@ def test_objects_without_a_class(labelled: fo.Dataset, compute_mAP: bool) -> Non
     )
     assert found.classes == ["a", "b", "c"]
     assert found.boxes.metrics()["support"] > 0
+
+
+@pytest.mark.parametrize("field", ["truth", "predictions"])
+def test_a_class_that_is_no_text_is_named_in_an_evaluation(
+    labelled: fo.Dataset, field: str, unchecked: None
+) -> None:
+    sample = labelled.first()
+    labelled._sample_collection.update_one(
+        {"_id": sample._id}, {"$set": {f"{field}.detections.0.label": 7}}
+    )
+    with pytest.raises(InputError, match=f"{sample[field].detections[0].id} has the class 7"):
+        ntt.evaluate(labelled, "predictions", "truth", progress=False)

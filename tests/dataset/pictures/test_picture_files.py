@@ -89,6 +89,20 @@ def test_class_names_make_file_names(dataset: Any, tmp_path: Path) -> None:
     assert path.name.startswith("cup_mug_ü_")
 
 
+@pytest.mark.parametrize("title", ["x" * 300, "ü" * 200])
+def test_long_class_names_make_file_names(dataset: Any, tmp_path: Path, title: str) -> None:
+    add_scenes(dataset, tmp_path, 2)
+    dataset.map_labels("ground_truth", {"red": title}).save()
+    bank = ntt.build_memory_bank(dataset, "ground_truth", models=colour_models(), classes=[title])
+    assert save(dataset, bank, tmp_path / "p").drawn == 2
+    assert save(dataset, bank, tmp_path / "p").skipped == 2
+    names = sorted(path.name for path in (tmp_path / "p").iterdir())
+    assert all(name.startswith(title[:70]) for name in names)
+    assert [name.rpartition("_")[2] for name in names] == sorted(
+        f"{key}.png" for key in bank.references.ids
+    )
+
+
 def test_a_file_in_the_way(dataset: Any, bank: Any, tmp_path: Path) -> None:
     (tmp_path / "p").write_text("mine")
     with pytest.raises(InputError, match="is a file"):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import fiftyone as fo
 import numpy as np
 import pytest
 from fiftyone import ViewField as F
 
-from fiftyone_ntt import build_memory_bank, list_memory_banks
+from fiftyone_ntt import (
+    build_memory_bank,
+    export_coco,
+    list_memory_banks,
+    sample_references,
+)
 from fiftyone_ntt.core.images import ImageReading
-from fiftyone_ntt.dataset.labels.masks import detection_mask, pixel_box, polyline_mask
 from fiftyone_ntt.dataset.references.reference_reading import read_references
 from fiftyone_ntt.errors import InputError
 from tests.dataset.colour_models import colour_models
@@ -30,56 +33,6 @@ def scenes(dataset: fo.Dataset, tmp_path: Path) -> fo.Dataset:
 
 def counts(references) -> dict[str, int]:
     return {name: len(list(group)) for name, group in references.items()}
-
-
-# Masks
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_mask_made_from_an_image_comes_back_exactly(seed):
-    rng = np.random.default_rng(seed)
-    size = tuple(int(n) for n in rng.integers(40, 700, 2))
-    mask = np.zeros(size, bool)
-    top, left = (int(rng.integers(0, n - 5)) for n in size)
-    mask[top : top + 200, left : left + 300] = (
-        rng.random(mask[top : top + 200, left : left + 300].shape) > 0.5
-    )
-    np.testing.assert_array_equal(detection_mask(fo.Detection.from_mask(mask), size), mask)
-
-
-def test_boxes_in_pixels_are_not_shifted_by_rounding():
-    for x in range(480):
-        assert pixel_box([x / 480, 0, 1 / 480, 1], (360, 480))[0] == x
-
-
-def test_a_mask_of_another_size_is_resized_into_its_box():
-    detection = fo.Detection(bounding_box=[0.25, 0.5, 0.5, 0.25], mask=np.eye(2, dtype=bool))
-    mask = detection_mask(detection, (40, 80))
-    assert mask.sum() == 40 * 10 / 2
-    assert mask[20:25, 20:40].all() and mask[25:30, 40:60].all()
-
-
-def test_a_box_beyond_the_image_is_clipped():
-    detection = fo.Detection(bounding_box=[-0.5, 0, 1, 2], mask=np.ones((20, 10), bool))
-    np.testing.assert_array_equal(detection_mask(detection, (10, 10))[:, :5], True)
-    assert detection_mask(detection, (10, 10))[:, 5:].sum() == 0
-
-
-def test_masks_on_disk(tmp_path):
-    mask = np.zeros((10, 20), np.uint8)
-    mask[2:5, 3:9] = 255
-    cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    detection = fo.Detection(bounding_box=[0, 0, 1, 1], mask_path=str(tmp_path / "mask.png"))
-    np.testing.assert_array_equal(detection_mask(detection, (10, 20)), mask > 0)
-
-
-def test_polylines_cover_their_inside():
-    square = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)]
-    mask = polyline_mask(fo.Polyline(points=[square], closed=True), (40, 80))
-    assert mask[10:30, 20:60].all() and mask.sum() == 20 * 40
-
-
-# References
 
 
 def test_references_carry_image_box_mask_and_id(scenes):
@@ -107,6 +60,18 @@ def test_images_are_loaded_when_asked_for(scenes, monkeypatch):
     assert opened == []
     next(iter(found["red"]))
     assert len(opened) == 1
+
+
+def test_each_label_is_loaded_once(scenes, monkeypatch):
+    """Loading all labels of an image for each of its classes takes time quadratic in them."""
+    from fiftyone_ntt.dataset.references import reference_reading as module
+
+    loaded: list[fo.Label] = []
+    original = module.labels_of
+    monkeypatch.setattr(
+        module, "labels_of", lambda value: loaded.extend(found := original(value)) or found
+    )
+    assert sum(counts(read_references(scenes, "ground_truth")).values()) == len(loaded) == 9
 
 
 def test_restrictions(scenes):
@@ -245,3 +210,24 @@ def test_a_mask_file_that_is_gone(scenes):
     sample.save()
     with pytest.raises(InputError, match=r"scene0.png: its mask /nowhere/mask.png cannot be read"):
         build_memory_bank(scenes, "ground_truth", models=MODELS)
+
+
+@pytest.mark.parametrize("value", [7, True, 1.5, ["red"], {"red": 1}, b"red", ""])
+def test_a_class_that_is_no_text_is_named(scenes, value, tmp_path):
+    before = scenes.first().ground_truth.detections[0]
+    scenes._sample_collection.update_one(
+        {"_id": scenes.first()._id}, {"$set": {"ground_truth.detections.0.label": value}}
+    )
+    with pytest.raises(InputError, match=rf"have no class \(.*\): {before.id} .*scene0"):
+        build_memory_bank(scenes, "ground_truth", models=MODELS)
+    chosen = sample_references(scenes, "ground_truth", shots=9, min_size=1, border=0)
+    assert before.id not in chosen.ids and sum(chosen.counts.values()) == 8
+    if value != "":
+        with pytest.raises(InputError, match=r"1 of 9 labels .* have no class"):
+            export_coco(scenes, "ground_truth", tmp_path / "out.json", progress=False)
+
+
+def test_a_view_is_called_by_its_dataset(scenes):
+    for field in ("filepath", "nothing"):
+        with pytest.raises(InputError, match=scenes.name):
+            build_memory_bank(scenes[:2], field, models=MODELS)
