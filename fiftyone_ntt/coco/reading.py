@@ -146,7 +146,7 @@ def _images(path: Path, content: Record, findings: Findings) -> dict[ImageId, Re
 
 def _image(path: Path, record: Any, findings: Findings) -> Record:
     key = as_id(record.get("id")) if isinstance(record, dict) else None
-    name = _file_name(record) if key is not None else None
+    name = image_name(record) if key is not None else None
     if key is None or name is None:
         raise _malformed(path, "images", "file_name", record)
     changed: Record = {} if record.get("file_name") == name else {"file_name": name}
@@ -187,8 +187,13 @@ def _impossible_size(path: Path, key: ImageId, stated: str) -> RecordError:
     )
 
 
-def _file_name(record: Record) -> str | None:
-    """Its `file_name` or, of a file of LVIS, the end of its address."""
+def image_name(record: Record) -> str | None:
+    """The `file_name` of an image's entry or, of a file of LVIS, the end of its address.
+
+    Example:
+        >>> image_name({"id": 9, "coco_url": "http://images.cocodataset.org/val2017/9.jpg"})
+        'val2017/9.jpg'
+    """
     name = record.get("file_name")
     if name is None and is_text(record.get("coco_url")):
         name = "/".join(record["coco_url"].split("/")[-2:])

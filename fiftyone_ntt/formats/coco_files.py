@@ -8,26 +8,32 @@ from pathlib import Path
 from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.reading import read_content
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.formats.coco_parts import class_names, image_names
 from fiftyone_ntt.formats.glance import files_ending, json_keys
+from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
 
-_OTHERS = frozenset({"segments_info", "neg_category_ids", "not_exhaustive_category_ids"})
-"""Keys of formats that are built like COCO's and have readers of their own."""
+LVIS_MARKS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})
+"""What the images of LVIS have, and no other COCO file's."""
+PANOPTIC_MARKS = frozenset({"segments_info", "isthing"})
+"""What COCO's panoptic files have."""
 _FOLDERS = ("", "annotations")
 
 
-def _is_coco(path: Path) -> bool:
+def is_coco(path: Path) -> bool:
+    """Whether a file looks like a COCO file, and not like another that is built like one."""
     keys = json_keys(path) if path.suffix.lower() == ".json" else frozenset()
     lists = "images" in keys and bool(keys & {"annotations", "categories", "file_name"})
-    return (lists or {"image_id", "category_id", "annotations"} <= keys) and not keys & _OTHERS
+    found = lists or {"image_id", "category_id", "annotations"} <= keys
+    return found and not keys & (LVIS_MARKS | PANOPTIC_MARKS)
 
 
 def _found(path: Path) -> list[Path]:
     """The COCO files that a path may mean."""
     if path.is_file():
-        return [path] if _is_coco(path) else []
+        return [path] if is_coco(path) else []
     for name in _FOLDERS:
-        if found := [file for file in files_ending(path / name, ".json") if _is_coco(file)]:
+        if found := [file for file in files_ending(path / name, ".json") if is_coco(file)]:
             return found
     return []
 
@@ -40,14 +46,22 @@ def coco_path(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    found = _found(path)
+    return the_one_file(path, _found(path), "COCO files")
+
+
+def the_one_file(folder: Path, found: list[Path], what: str) -> Path:
+    """The only file of a folder that is of a format.
+
+    Raises:
+        InputError: there are several, or none.
+    """
     if len(found) == 1:
         return found[0]
     if not found:
-        raise InputError(f"{path} holds no COCO file. Pass the file itself.")
+        raise InputError(f"{folder} holds no {what}. Pass the file itself.")
     names = ", ".join(file.name for file in found[:5])
     raise InputError(
-        f"{path} holds {len(found)} COCO files: {names}. Pass one of them, and the folder of its "
+        f"{folder} holds {len(found)} {what}: {names}. Pass one of them, and the folder of its "
         "images as images=."
     )
 
@@ -67,7 +81,9 @@ def _read(path: Path, images: Path | None) -> LabelFiles:
         return [read_content(file)]
 
     why = _recognise(path) or "it was said to be a COCO file"
-    return LabelFiles("coco", why, images or file.parent, (), parts, own_ids=True)
+    content = read_content(file)
+    folder = image_folder(file, image_names(content), images)
+    return LabelFiles("coco", why, folder, class_names(content), parts, own_ids=True)
 
 
 COCO = LabelFormat(

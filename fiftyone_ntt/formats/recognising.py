@@ -8,13 +8,19 @@ from pathlib import Path
 
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.formats.class_folders import CLASS_FOLDERS
 from fiftyone_ntt.formats.coco_files import COCO
+from fiftyone_ntt.formats.coco_results import COCO_RESULTS
 from fiftyone_ntt.formats.cvat_xml import CVAT
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
 from fiftyone_ntt.formats.label_files import LabelFormat
 from fiftyone_ntt.formats.label_studio import LABEL_STUDIO
 from fiftyone_ntt.formats.labelme import LABELME
+from fiftyone_ntt.formats.lvis import LVIS
+from fiftyone_ntt.formats.mask_images import MASKS
+from fiftyone_ntt.formats.panoptic import PANOPTIC
 from fiftyone_ntt.formats.via import VIA
+from fiftyone_ntt.formats.voc import VOC
 from fiftyone_ntt.formats.yolo import YOLO
 
 FORMATS: tuple[LabelFormat, ...] = (
@@ -24,6 +30,12 @@ FORMATS: tuple[LabelFormat, ...] = (
     CVAT,
     LABEL_STUDIO,
     VIA,
+    VOC,
+    MASKS,
+    PANOPTIC,
+    LVIS,
+    COCO_RESULTS,
+    CLASS_FOLDERS,
 )
 """All formats, in the order in which they are listed to users."""
 
