@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.json_files import as_flag, as_number, as_whole_number
-from fiftyone_ntt.formats.xml_files import UnreadableXML, read_xml
+from fiftyone_ntt.formats.xml_elements import xml_elements
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -16,6 +16,7 @@ CLASSES = (
     *("train", "tvmonitor"),
 )
 """The published ones; the label images number them from 1 in this order."""
+ROOT = "annotation"
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = ("truncated", "difficult", "occluded")
 _NO_ATTRIBUTES = ("name", "bndbox", "part", "polygon", "attributes")
@@ -79,17 +80,16 @@ def read_voc_image(path: Path) -> VocImage:
     """What an XML file says of an image.
 
     Raises:
+        InputError: it cannot be read, or is no XML of VOC's.
         ValueError: it is not as published; the message is the reason.
-        OSError: it cannot be read.
 
     Example:
         >>> _ = Path("few.xml").write_text("<annotation><filename>a.jpg</filename></annotation>")
         >>> read_voc_image(Path("few.xml")).file_name
         'a.jpg'
     """
-    root = read_xml(path)
-    if root.tag != "annotation":
-        raise UnreadableXML(f"its root is <{root.tag}>, not <annotation>")
+    root = ElementTree.Element(ROOT)
+    root.extend(list(xml_elements(path, ROOT)))
     width, height = (_side(root, side) for side in ("width", "height"))
     objects = tuple(_read_object(node) for node in root.findall("object"))
     name = (root.findtext("filename") or "").strip()
@@ -101,7 +101,7 @@ def _side(root: ElementTree.Element, side: str) -> int | None:
     text = (root.findtext(f"size/{side}") or "0").strip()
     number = as_whole_number(text)
     if number is None:
-        raise UnreadableXML(f"its {side} is {text!r}, no whole number")
+        raise ValueError(f"its {side} is {text!r}, no whole number")
     return number if number > 0 else None
 
 
@@ -129,12 +129,12 @@ def _corner(node: ElementTree.Element, side: str) -> float:
     text = _text(node, f"bndbox/{side}")
     number = as_number(text.strip())
     if number is None:
-        raise UnreadableXML(f"its {side} is {text!r}, no number")
+        raise ValueError(f"its {side} is {text!r}, no number")
     return float(number)
 
 
 def _text(node: ElementTree.Element, path: str) -> str:
     found = node.findtext(path)
     if not found:
-        raise UnreadableXML(f"an object has no {path}")
+        raise ValueError(f"an object has no {path}")
     return found
