@@ -138,7 +138,8 @@ def _relabelled(paths: list[Path], store: ProposalStore, bank: MemoryBank) -> Ro
     few = paths[:200]
     _, matching = _timed(
         lambda: [
-            match(stored_proposals(store, _SETUP, str(path), _READING)[0], bank) for path in few
+            match(stored_proposals(store, _SETUP, str(path), _READING, bank.width)[0], bank)
+            for path in few
         ]
     )
     row: Row = {"images": len(paths), "seconds": seconds, "images/s": len(paths) / seconds}

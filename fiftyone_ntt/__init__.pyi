@@ -28,6 +28,7 @@ from .dataset.evaluation.shots_curve import shots_curve as shots_curve
 from .dataset.evaluation.shots_curve import shots_curve_name_problem as shots_curve_name_problem
 from .dataset.files.coco_export import export_coco as export_coco
 from .dataset.files.coco_import import import_coco as import_coco
+from .dataset.files.label_import import import_labels as import_labels
 from .dataset.labels.confidences import confidence_counts as confidence_counts
 from .dataset.labels.names import output_field_problem as output_field_problem
 from .dataset.labels.names import tag_problem as tag_problem

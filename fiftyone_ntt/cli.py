@@ -19,6 +19,7 @@ from fiftyone_ntt.errors import NttError
 
 if TYPE_CHECKING:
     from fiftyone_ntt.coco.findings import Findings
+    from fiftyone_ntt.coco.reading import CocoFile
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.models.loading import Models
 
@@ -48,10 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=fiftyone_ntt.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(command(commands, "demo", _demo, "run the whole flow on generated scenes"))
-    _add_build(command(commands, "build", _build, "build a memory bank from COCO references"))
-    _add_segment(command(commands, "segment", _segment, "segment the images of a COCO file"))
+    _add_build(command(commands, "build", _build, "build a memory bank from references"))
+    _add_segment(command(commands, "segment", _segment, "segment the images of a label file"))
     _add_evaluate(command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
-    _add_import(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
+    _add_import(command(commands, "import", _import_labels, "labels of any format to FiftyOne"))
+    _add_import_coco(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
     _add_export(command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
     add_benchmark(commands)
     _add_store(command(commands, "store", _store, "look after the stored proposals"))
@@ -63,12 +65,23 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument("--images", type=Path, required=True, help="folder of the images")
+    _add_images(parser)
     parser.add_argument(
-        "--references", type=Path, required=required, help="COCO file of reference instances"
+        "--references", type=Path, required=required, help="labels of reference instances"
     )
-    parser.add_argument("--negatives", type=Path, help="COCO file of negative references")
+    parser.add_argument("--negatives", type=Path, help="labels of negative references")
+    parser.add_argument(
+        "--bit-depth",
+        type=int,
+        help="bits in use in images of more than 8 a sample: 8, 10, 12, 14, 16 or 32; default: "
+        "what the widest image needs",
+    )
     _add_skip_errors(parser)
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    text = "folder of the images; default: where the labels have them"
+    parser.add_argument("--images", type=Path, help=text)
 
 
 def _add_skip_errors(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +121,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 def _add_segment(parser: argparse.ArgumentParser) -> None:
     _add_references(parser, required=False)
     parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
-    parser.add_argument("--targets", type=Path, required=True, help="COCO file of images to label")
+    parser.add_argument("--targets", type=Path, required=True, help="labels that list the images")
     add_models(parser)
     parser.add_argument(
         "--mode",
@@ -132,6 +145,16 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="file or folder of the labels")
+    parser.add_argument("--dataset", help="name of the new FiftyOne dataset; default: the path's")
+    parser.add_argument("--format", help="of the labels; default: it is recognised")
+    _add_images(parser)
+    parser.add_argument("--field", default="ground_truth", help="of the labels")
+    _add_crowds(parser)
+    _add_skip_errors(parser)
+
+
+def _add_import_coco(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--annotations", type=Path, required=True, help="COCO file")
     parser.add_argument("--dataset", required=True, help="name of the new FiftyOne dataset")
@@ -176,11 +199,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.core.bit_depth import check_bit_depth
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.bank_file import BANK_FILE
     from fiftyone_ntt.store.own_files import PICTURE
 
     # Before models are loaded for nothing.
+    check_bit_depth(options.bit_depth)
     require_writable(options.output, BANK_FILE)
     if options.sheet is not None:
         require_writable(options.sheet, PICTURE)
@@ -189,25 +214,26 @@ def _build(options: argparse.Namespace) -> int:
     counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
     print(f"{path}: {counts}")
     if options.sheet is not None:
-        from fiftyone_ntt.coco.reading import read_coco
         from fiftyone_ntt.coco.references import references_by_class
         from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 
         findings = _findings(options)  # what they say is printed already
-        file = read_coco(options.references, findings)
-        references = references_by_class(file, options.images, findings)
+        file, images = _labels(options, options.references, findings)
+        references = references_by_class(file, images, findings, options.bit_depth)
         print(save_reference_sheet(references, options.sheet))
     return 0
 
 
 def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.labelling import segment_folder
+    from fiftyone_ntt.core.bit_depth import check_bit_depth
     from fiftyone_ntt.core.pipeline import Pipeline
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.own_files import COCO_FILE
 
     require_writable(options.output, COCO_FILE)
+    check_bit_depth(options.bit_depth)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
@@ -222,19 +248,23 @@ def _segment(options: argparse.Namespace) -> int:
         match_settings,
     )
     findings = _findings(options)
+    targets, images = _labels(options, options.targets, findings)
     report = segment_folder(
-        options.images,
-        options.targets,
+        images,
+        targets,
         pipeline,
         options.output,
         progress=progress_bar("segmenting"),
         findings=findings,
+        bit_depth=options.bit_depth,
     )
     _tell(findings.lines())
     done = report.images - len(report.failures)
     print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
     for reason in report.failures.values():
         print(f"fiftyone-ntt: skipped {reason}", file=sys.stderr)
+    if report.failures:
+        _tell(["run the same command to try these images alone: the others are not done again"])
     return SOME_IMAGES_FAILED if report.failures else 0
 
 
@@ -261,11 +291,18 @@ def _bank_from_references(options: argparse.Namespace, models: Models) -> Memory
     from fiftyone_ntt.coco.labelling import build_bank_from_coco
 
     findings = _findings(options)
-    bank = build_bank_from_coco(
-        options.images, options.references, models, options.negatives, findings
-    )
+    references, images = _labels(options, options.references, findings)
+    negatives = _labels(options, options.negatives, findings)[0] if options.negatives else None
+    bank = build_bank_from_coco(images, references, models, negatives, findings, options.bit_depth)
     _tell([*findings.lines(), *bank.notes])
     return bank
+
+
+def _labels(options: argparse.Namespace, path: Path, findings: Findings) -> tuple[CocoFile, Path]:
+    """Labels of any format, and the folder of their images."""
+    from fiftyone_ntt.formats.opened_labels import read_labels
+
+    return read_labels(path, findings, images=options.images)
 
 
 def _findings(options: argparse.Namespace) -> Findings:
@@ -289,6 +326,22 @@ def _evaluate(options: argparse.Namespace) -> int:
         crowds=options.crowds,
     )
     print(found)
+    return 0
+
+
+def _import_labels(options: argparse.Namespace) -> int:
+    from fiftyone_ntt.dataset.files.label_import import import_labels
+
+    report = import_labels(
+        options.path,
+        options.dataset,
+        options.format,
+        options.images,
+        field=options.field,
+        on_error="skip" if options.skip_errors else "raise",
+        crowds=options.crowds,
+    )
+    print(report)
     return 0
 
 

@@ -1,8 +1,9 @@
 """Valid content, damaged at random: what a reader meets on strangers' machines.
 
 `mutated_json` damages values (a number becomes a text, a list loses an item), `mutated_bytes` the
-file itself. A damaged value may be wrong in every way that JSON can say; a test hands it to readers
-that check what they pass on, so that nothing outside this project sees it unchecked.
+file itself, `resealed` what a sealed file holds, with a checksum that is right again. A damaged
+value may be wrong in every way that JSON can say; a test hands it to readers that check what they
+pass on, so that nothing outside this project sees it unchecked.
 
 How many mutations a test tries is said by `mutations`: a few hundred, or what the environment
 variable FIFTYONE_NTT_MUTATIONS says (`make test-long`: 10,000).
@@ -19,7 +20,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.store.sealed import SealedFormat
 
 _CI_MUTATIONS = 300
 _MOST_SECONDS = 2.0
@@ -95,6 +99,62 @@ def mutated_bytes(content: bytes, seed: int) -> bytes:
         else:
             del damaged[start:]
     return bytes(damaged)
+
+
+def resealed(data: bytes, form: SealedFormat, seed: int) -> bytes:
+    """A sealed file with a right checksum over damaged content: JSON values, arrays, or both."""
+    choice = random.Random(seed)
+    content, arrays = form.unseal(data, "original")
+    values = {k: v for k, v in content.items() if k not in ("format", "version", "checksum")}
+    part = choice.randrange(3)
+    if part != 0:
+        values = mutated_json(values, seed)
+    if part != 1:
+        _damage_arrays(arrays, choice)
+    return form.seal(values if isinstance(values, dict) else {}, arrays)
+
+
+def mutated_sealed(data: bytes, form: SealedFormat, seed: int) -> bytes:
+    """A sealed file with its bytes damaged or, mostly, its content."""
+    return mutated_bytes(data, seed) if seed % 4 == 0 else resealed(data, form, seed)
+
+
+_KINDS = ("bool", "int8", "uint8", "int16", "int32", "int64", "uint64", "float16", "float32")
+
+
+def _damage_arrays(arrays: dict[str, Any], choice: random.Random) -> None:
+    """One to three changes of names, types, shapes and values."""
+    for _ in range(choice.randint(1, 3)):
+        name = choice.choice(sorted(arrays) or ["none"])
+        array, kind = arrays.get(name, np.zeros(1, np.float32)), choice.randrange(7)
+        if kind == 0:
+            arrays.pop(name, None)
+        elif kind == 1:
+            arrays[choice.choice(sorted(arrays) or [name])] = array
+        elif kind == 2:
+            with np.errstate(all="ignore"):
+                arrays[name] = array.astype(choice.choice(_KINDS))
+        elif kind == 3:
+            shapes = [array.ravel(), array[None], array[..., None], array[:-1], array[:0]]
+            shapes += [np.concatenate([array, array])] if array.ndim else []
+            arrays[name] = np.ascontiguousarray(choice.choice(shapes if array.ndim else shapes[:3]))
+        elif array.size:
+            arrays[name] = _other_values(array, choice)
+
+
+def _other_values(array: Any, choice: random.Random) -> Any:
+    """The array with a few numbers changed, to bounds of its type mostly."""
+    changed = array.copy().ravel()
+    strange: list[Any] = [0, 1, 2, 3, 100]
+    if np.issubdtype(array.dtype, np.floating):
+        info = np.finfo(array.dtype)
+        strange += [float("nan"), float("inf"), info.max, -info.max, info.tiny, -1, 1e4]
+    elif array.dtype != bool:
+        bounds = np.iinfo(array.dtype)
+        strange += [bounds.max, bounds.min, bounds.max // 2, max(bounds.min, -1), 48, 79, 111]
+    for _ in range(choice.randint(1, 4)):
+        changed[choice.randrange(changed.size)] = choice.choice(strange)
+    return changed.reshape(array.shape)
 
 
 def _places(content: Any, depth: int = 0) -> Iterator[tuple[int, Any, Any]]:

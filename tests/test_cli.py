@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import fiftyone_ntt
 from fiftyone_ntt.cli import main
@@ -22,8 +24,8 @@ from tests.store.test_proposal_store import SETUP
 from tests.store.test_proposal_store import example as proposals_of_an_image
 
 COMMANDS = [
-    *("demo", "build", "segment", "evaluate", "import-coco", "export-coco", "models"),
-    *("install-plugin", "benchmark"),
+    *("demo", "build", "segment", "evaluate", "import", "import-coco", "export-coco"),
+    *("models", "install-plugin", "benchmark"),
 ]
 ROOT = Path(fiftyone_ntt.__file__).parents[1]
 
@@ -152,6 +154,24 @@ def test_the_mode_reaches_the_pipeline(folder: Path, monkeypatch: pytest.MonkeyP
     assert len(searched) == 3
 
 
+def test_the_bit_depth_reaches_references_and_targets(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key in (1, 2, 5):
+        gray = np.full((40, 60), 900, np.uint16)
+        Image.fromarray(gray).save(folder / "images" / f"image-{key}.png")
+    told = "read as of one bit depth: 1 ({})"
+    sheet = ("--sheet", str(folder / "sheet.png"))
+    assert main(build(folder, "--bit-depth", "12", *sheet)) == 0
+    assert told.format("12 bits") in capsys.readouterr().err
+    assert main(segment(folder, "--bit-depth", "14")) == 0
+    assert capsys.readouterr().err.count(told.format("14 bits")) == 2
+    assert main(segment(folder)) == 0
+    assert capsys.readouterr().err.count(told.format("10 bits, which the widest needs")) == 2
+    assert main(build(folder, "--bit-depth", "8")) == 2
+    assert "set the bit depth to 10" in capsys.readouterr().err
+
+
 def test_the_references_of_a_bank_are_drawn(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -251,6 +271,7 @@ def test_images_that_fail_give_status_3(folder: Path, capsys: pytest.CaptureFixt
     assert "in 2 of 3 images" in output.out
     assert "fiftyone-ntt: skipped image" in output.err
     assert "image-5.png cannot be read" in output.err
+    assert "run the same command to try these images alone" in output.err
 
 
 def dot(x: float, y: float) -> list[float]:
@@ -277,6 +298,7 @@ def test_notes_of_references_are_shown(folder: Path, capsys: pytest.CaptureFixtu
         (["--confidence-threshold", "50"], "confidence_threshold is 50.0"),
         (["--confidence-threshold", "nan"], "confidence_threshold is nan"),
         (["--targets", "none.json"], "none.json: no such file"),
+        (["--bit-depth", "9"], "the bit depth is 9: use one of 8, 10, 12, 14, 16, 32"),
         (["--bank", "bank"], "either --references FILE or --bank FILE, and not both"),
         (["--output", "."], "is a folder"),
     ],
@@ -351,6 +373,48 @@ def test_an_unknown_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     with pytest.raises(fiftyone_ntt.NttError):
         load_encoder("nothing-of-that-name")
+
+
+def test_labels_of_another_format(
+    folder: Path, dataset: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """YOLO's are references, list the targets, and become a dataset; images lie beside them."""
+    from PIL import Image
+
+    names = sorted(path.name for path in (folder / "images").iterdir())
+    lines = []
+    for name in names:
+        with Image.open(folder / "images" / name) as image:
+            corners = [(5, 5), (25, 5), (25, 20), (5, 20)]
+            shares = [f"{x / image.width:.6g} {y / image.height:.6g}" for x, y in corners]
+        lines.append(f"{len(lines) % 2} {' '.join(shares)}")
+    (folder / "labels").mkdir()
+    for name, line in zip(names, lines, strict=True):
+        (folder / "labels" / f"{Path(name).stem}.txt").write_text(line)
+    data = folder / "data.yaml"
+    data.write_text("names: [boat, buoy]\ntrain: images\n")
+    bank, results = str(folder / "yolo.safetensors"), folder / "yolo.json"
+    assert main(["build", "--references", str(data), "--output", bank]) == 0
+    assert "boat x 2, buoy x 1" in capsys.readouterr().out
+    options = ["--targets", str(data), "--output", str(results), "--points-per-side", "4"]
+    assert main(["segment", "--bank", bank, *options]) == 0
+    found = json.loads(results.read_text())
+    assert {row["image_id"] for row in found} <= {f"images/{name}" for name in names}
+    capsys.readouterr()
+    chosen = f"{dataset.name}-yolo"
+    assert_refused(
+        capsys, ["import", str(folder / "images"), "--dataset", chosen], "3 images and no labels"
+    )
+    try:
+        assert main(["import", str(data), "--dataset", chosen]) == 0
+    finally:
+        import fiftyone as fo
+
+        if fo.dataset_exists(chosen):
+            fo.delete_dataset(chosen)
+    out = capsys.readouterr().out
+    assert "read as yolo: data.yaml names classes" in out
+    assert f"ground_truth: 3 annotations of 3 images in '{chosen}'" in out
 
 
 def test_coco_in_and_out(folder: Path, dataset: Any, capsys: pytest.CaptureFixture[str]) -> None:

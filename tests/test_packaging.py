@@ -98,7 +98,7 @@ def test_core_runs_without_fiftyone_and_transformers() -> None:
 
 
 ROOMS = {
-    "core": {"fiftyone", "transformers", "cv2"},
+    "core": {"fiftyone", "transformers"},
     "models": {"fiftyone"},
     "store": {"fiftyone", "transformers"},
     "coco": {"fiftyone"},

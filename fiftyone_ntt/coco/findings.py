@@ -47,6 +47,11 @@ Note = Literal[
     "objects without a pixel, kept as such",
     "boxes that reach over the border of their images, kept as they are",
     "crowds taken as objects",
+    "attributes whose names cannot be fields, renamed",
+    "attributes of too many names, left out",
+    "flags of images, left out",
+    "points and lines, which have no area, left out",
+    "sets of images of more than 8 bits a sample, each read as of one bit depth",
 ]
 """What can be read otherwise than it stands."""
 

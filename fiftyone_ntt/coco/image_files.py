@@ -8,13 +8,12 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.instances import Size
 from fiftyone_ntt.coco.reading import CocoFile, ImageId
-from fiftyone_ntt.core.bit_depth import survey_bit_depth
+from fiftyone_ntt.core.bit_depth import any_wide, check_bit_depth, survey_bit_depth
 from fiftyone_ntt.core.images import ImageReading, image_orientation, image_size
 from fiftyone_ntt.errors import InputError
 
@@ -57,6 +56,26 @@ class ImageFolder:
         self._folder = Path(os.path.abspath(folder))
         self._findings = findings or Findings()
         self._names: dict[str, list[Path]] | None = None
+        self._owners: dict[Path, ImageId] = {}
+
+    def claim(self, path: Path, record: Record, source: Path) -> None:
+        """Note whose file it is.
+
+        Args:
+            path: of the image.
+            record: the entry that it is of.
+            source: which lists it, for the message.
+
+        Raises:
+            RecordError: another entry's.
+        """
+        owner = self._owners.setdefault(path, record["id"])
+        if owner != record["id"]:
+            raise RecordError(
+                "duplicate file",
+                f"{source}: images {owner} and {record['id']} are both {record['file_name']}. Give "
+                "each image one entry.",
+            )
 
     def open(self, record: Record) -> ImageFile:
         """The file of an image's entry, and how its annotations lie on it; reads its header.
@@ -104,12 +123,12 @@ class ImageFolder:
             )
         return ImageFile(path, shown_size if oriented else stored_size, oriented, orientation)
 
-    def paths(self, file: CocoFile) -> list[Path]:
-        """Where a file's images are, whether or not they can be used."""
-        quiet, found = Findings("skip"), []
-        for record in file.images.values():
+    def paths(self, file: CocoFile) -> dict[ImageId, Path]:
+        """Where a file's images are, whether or not they can be used, by image id."""
+        quiet, found = Findings("skip"), {}
+        for key, record in file.images.items():
             with suppress(RecordError):
-                found.append(self._locate(record, quiet))
+                found[key] = self._locate(record, quiet)
         return found
 
     def _locate(self, record: Record, findings: Findings) -> Path:
@@ -149,7 +168,7 @@ class ImageFolder:
 
 def image_files(
     file: CocoFile,
-    folder: str | Path,
+    folder: str | Path | ImageFolder,
     findings: Findings | None = None,
     only: Collection[ImageId] | None = None,
 ) -> dict[ImageId, ImageFile]:
@@ -157,7 +176,8 @@ def image_files(
 
     Args:
         file: lists them.
-        folder: where they are.
+        folder: where they are; one that was looked through already where a source has several
+            parts, between which no file may be shared.
         findings: told of the others.
         only: ids of those wanted; all when None.
 
@@ -165,30 +185,41 @@ def image_files(
         RecordError: see `ImageFolder.open`, and two entries of one file; unless `findings` skips.
     """
     findings = findings or Findings()
-    lookup = ImageFolder(folder, findings)
+    lookup = folder if isinstance(folder, ImageFolder) else ImageFolder(folder, findings)
     found: dict[ImageId, ImageFile] = {}
-    owners: dict[Path, Any] = {}
     for key, record in file.images.items():
         if only is not None and key not in only:
             continue
         try:
             image = lookup.open(record)
-            if image.path in owners:
-                raise RecordError(
-                    "duplicate file",
-                    f"{file.path}: images {owners[image.path]} and {key} are both "
-                    f"{record['file_name']}. Give each image one entry.",
-                )
+            lookup.claim(image.path, record, file.path)
             found[key] = image
-            owners[image.path] = key
         except RecordError as error:
             findings.leave_out(error)
     return found
 
 
-def file_reading(paths: Sequence[Path]) -> ImageReading:
-    """How a file's images are read: as stored, and all of one bit depth."""
-    return ImageReading(oriented=False, bit_depth=survey_bit_depth(paths))
+def file_reading(
+    paths: Sequence[Path], findings: Findings | None = None, bit_depth: int | None = None
+) -> ImageReading:
+    """How a file's images are read: as stored, and all of one bit depth.
+
+    Args:
+        paths: of the images.
+        findings: told of the bit depth where there are images of more than 8 bits a sample.
+        bit_depth: of those; what the widest of them needs when None.
+
+    Raises:
+        InputError: there is no such bit depth.
+    """
+    given = check_bit_depth(bit_depth)
+    depth = survey_bit_depth(paths) if given is None else given
+    if findings is not None and depth is not None and (given is None or any_wide(paths)):
+        findings.note(
+            "sets of images of more than 8 bits a sample, each read as of one bit depth",
+            f"{depth} bits" if given is not None else f"{depth} bits, which the widest needs",
+        )
+    return ImageReading(oriented=False, bit_depth=depth)
 
 
 def _stated(record: Record, default: Size) -> Size:

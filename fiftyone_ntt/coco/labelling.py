@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
+from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
@@ -29,6 +30,8 @@ from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
 
 Progress = Callable[[int, int], None]
 """Called with how many are done, and how many there are."""
+FileState = list[int]
+"""Of an image's file: bytes, and when it was last written, in ns."""
 
 
 @dataclass(frozen=True)
@@ -50,34 +53,39 @@ class FolderReport:
 
 def build_bank_from_coco(
     images: str | Path,
-    references: str | Path,
+    references: str | Path | CocoFile,
     models: Models,
-    negatives: str | Path | None = None,
+    negatives: str | Path | CocoFile | None = None,
     findings: Findings | None = None,
+    bit_depth: int | None = None,
 ) -> MemoryBank:
     """A memory bank from COCO reference annotations.
 
     Args:
         images: folder of the images.
-        references: COCO file; each annotation is one reference of its category.
+        references: COCO file, or what was read of labels of another format; each annotation is one
+            reference of its category.
         models: encoder, and the segmenter for annotations that are boxes alone.
-        negatives: COCO file of negative references of the same categories.
+        negatives: likewise, of negative references of the same categories.
         findings: told of what cannot be used, and of what is read otherwise than it stands. When
             None, the first annotation or image that cannot be used is an error.
+        bit_depth: of images of more than 8 bits a sample; what each file's widest needs when None.
 
     Raises:
-        InputError: a malformed file, an unreadable image, no annotations.
+        InputError: a malformed file, an unreadable image, no annotations, no such bit depth.
     """
-    given = references_by_class(read_coco(references, findings), images, findings)
-    negative = (
-        references_by_class(read_coco(negatives, findings), images, findings) if negatives else None
-    )
+
+    def read(labels: str | Path | CocoFile) -> dict[str, Iterator[Reference]]:
+        return references_by_class(_file(labels, findings), images, findings, bit_depth)
+
+    given = read(references)
+    negative = read(negatives) if negatives else None
     return build_bank(given, models.encoder, models.segmenter, negative)
 
 
 def segment_folder(
     images: str | Path,
-    targets: str | Path,
+    targets: str | Path | CocoFile,
     pipeline: Pipeline,
     output: str | Path,
     *,
@@ -85,15 +93,19 @@ def segment_folder(
     store: ProposalStore | None = None,
     progress: Progress | None = None,
     findings: Findings | None = None,
+    bit_depth: int | None = None,
 ) -> FolderReport:
     """Segment the images a COCO file lists and write COCO results.
 
     Finished images are kept in a journal beside `output`; the same call after an interruption does
-    the rest. An image that cannot be read is reported and does not stop the run.
+    the rest, and those of which the files were replaced meanwhile. An image that cannot be read is
+    reported and does not stop the run; the journal stays then, so that the same call does those
+    images alone.
 
     Args:
         images: folder of the images.
-        targets: COCO file whose `images` are segmented; its annotations are not looked at.
+        targets: COCO file, or what was read of labels of another format, whose `images` are
+            segmented; its annotations are not looked at.
         pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete, and only if written here.
         inclusive_boxes: boxes as the paper scores them; see `coco_results`.
@@ -102,18 +114,21 @@ def segment_folder(
         progress: called with images done and images in all.
         findings: told of entries of `targets` that cannot be used, and of images that are read
             otherwise than they stand. When None, the first bad entry is an error.
+        bit_depth: of images of more than 8 bits a sample; what the widest needs when None.
 
     Raises:
-        InputError: a malformed file, or a class of the bank that `targets` has no category for.
+        InputError: a malformed file, a class of the bank that `targets` has no category for, or no
+            such bit depth.
         StoreError: `output` cannot be written or is another's file, or the journal beside it is
             another run's.
     """
     output = Path(output)
     require_writable(output, COCO_FILE)
-    file = read_coco(targets, findings)
+    file = _file(targets, findings)
     category_ids = _category_ids(file, pipeline.bank)
     lookup = ImageFolder(images, findings)
-    reading = file_reading(lookup.paths(file))
+    paths = lookup.paths(file)
+    reading = file_reading(list(paths.values()), findings, bit_depth)
     journal = Journal(
         output.with_name(output.name + ".journal"),
         _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None)
@@ -124,30 +139,39 @@ def segment_folder(
         for turned in (False, True)
     )
 
-    def load(record: Record) -> LoadedImage:
+    def load(record: Record) -> tuple[LoadedImage, FileState | None]:
         """What can be had of an image without the models, on the pixels it was annotated on."""
         image = lookup.open(record)
-        return (shown if image.oriented else stored).load(image.path)
+        state = _file_state(image.path)  # before it is read: it may be replaced meanwhile
+        return (shown if image.oriented else stored).load(image.path), state
 
-    done = _finished(journal, file)
+    done = _finished(journal, file, paths)
     resumed, failures = len(done), {}
     pending = [record for key, record in file.images.items() if key not in done]
     loaded = prefetched(pending, load)
     for count, (record, found) in enumerate(loaded, start=1):
         try:
-            match = pipeline.matcher(stored.proposals(found.result()))
+            image, state = found.result()
+            match = pipeline.matcher(stored.proposals(image))
             done[record["id"]] = coco_results(
                 match, record["id"], category_ids, inclusive=inclusive_boxes
             )
-            journal.append({"image": _key(record), "results": done[record["id"]]})
+            journal.append({"image": _key(record), "file": state, "results": done[record["id"]]})
         except InputError as error:
             failures[record["file_name"]] = str(error)
         if progress:
             progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
-    journal.remove()
+    if failures:
+        journal.deliver()
+    else:
+        journal.remove()
     return FolderReport(len(file.images), resumed, len(ordered), failures)
+
+
+def _file(given: str | Path | CocoFile, findings: Findings | None) -> CocoFile:
+    return given if isinstance(given, CocoFile) else read_coco(given, findings)
 
 
 def _identity(
@@ -175,16 +199,43 @@ def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
     return [ids[name] for name in bank.classes]
 
 
-def _finished(journal: Journal, file: CocoFile) -> dict[ImageId, list[dict[str, Any]]]:
-    """Results by image id of the images that an interrupted run finished and `file` lists."""
-    results = {tuple(record["image"]): record["results"] for record in journal.records}
+def _finished(
+    journal: Journal, file: CocoFile, paths: dict[ImageId, Path]
+) -> dict[ImageId, list[dict[str, Any]]]:
+    """Results by image id of the images that an earlier run finished, that `file` lists, and whose
+    files are as they were.
+
+    Args:
+        journal: of that run; what it holds of another form is passed over.
+        file: lists the images.
+        paths: of the images.
+    """
+    results: dict[tuple[Any, Any], tuple[FileState, list[dict[str, Any]]]] = {}
+    for record in journal.records:
+        match record:
+            case {
+                "image": [int() | str() as key, str() as name],
+                "file": [int() as size, int() as time],
+                "results": [*rows],
+            }:
+                results[key, name] = [size, time], rows
+    found = {key: results.get((*_key(record),)) for key, record in file.images.items()}
     return {
-        image_id: results[tuple(_key(record))]
-        for image_id, record in file.images.items()
-        if tuple(_key(record)) in results
+        key: result[1]
+        for key, result in found.items()
+        if result and key in paths and _file_state(paths[key]) == result[0]
     }
 
 
 def _key(record: dict[str, Any]) -> list[Any]:
     """Which image a result is of: the id alone may name another one in an edited file."""
     return [record["id"], record["file_name"]]
+
+
+def _file_state(path: Path) -> FileState | None:
+    """What tells whether an image's file was replaced; None where it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]

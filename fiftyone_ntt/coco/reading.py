@@ -59,13 +59,22 @@ def read_coco(
             without its fields, an annotation of an unknown image or category.
     """
     path = Path(path)
+    return coco_file(path, read_content(path), findings, crowds=crowds)
+
+
+def read_content(path: Path) -> Record:
+    """What a COCO annotation file holds, unchecked.
+
+    Raises:
+        InputError: no such file, not JSON, or no object.
+    """
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(
             f"{path} holds a JSON {type(content).__name__}, not an object with 'images' and "
             "'categories'. Pass a COCO annotation file."
         )
-    return coco_file(path, content, findings, crowds=crowds)
+    return content
 
 
 def coco_file(
@@ -137,7 +146,7 @@ def _images(path: Path, content: Record, findings: Findings) -> dict[ImageId, Re
 
 def _image(path: Path, record: Any, findings: Findings) -> Record:
     key = as_id(record.get("id")) if isinstance(record, dict) else None
-    name = _file_name(record) if key is not None else None
+    name = image_name(record) if key is not None else None
     if key is None or name is None:
         raise _malformed(path, "images", "file_name", record)
     changed: Record = {} if record.get("file_name") == name else {"file_name": name}
@@ -178,8 +187,13 @@ def _impossible_size(path: Path, key: ImageId, stated: str) -> RecordError:
     )
 
 
-def _file_name(record: Record) -> str | None:
-    """Its `file_name` or, of a file of LVIS, the end of its address."""
+def image_name(record: Record) -> str | None:
+    """The `file_name` of an image's entry or, of a file of LVIS, the end of its address.
+
+    Example:
+        >>> image_name({"id": 9, "coco_url": "http://images.cocodataset.org/val2017/9.jpg"})
+        'val2017/9.jpg'
+    """
     name = record.get("file_name")
     if name is None and is_text(record.get("coco_url")):
         name = "/".join(record["coco_url"].split("/")[-2:])

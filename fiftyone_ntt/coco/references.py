@@ -17,7 +17,10 @@ from fiftyone_ntt.errors import InputError
 
 
 def references_by_class(
-    file: CocoFile, folder: str | Path, findings: Findings | None = None
+    file: CocoFile,
+    folder: str | Path,
+    findings: Findings | None = None,
+    bit_depth: int | None = None,
 ) -> dict[str, Iterator[Reference]]:
     """The file's annotations as references, by category name, in the order of category ids.
 
@@ -28,9 +31,10 @@ def references_by_class(
         file: its annotations are the references.
         folder: where the images are.
         findings: told of what cannot be used, and of what is read otherwise than it stands.
+        bit_depth: of images of more than 8 bits a sample; see `file_reading`.
 
     Raises:
-        InputError: no annotation at all, or none that can be used.
+        InputError: no annotation at all, or none that can be used; no such bit depth.
         RecordError: an image or annotation that cannot be used, unless `findings` skips it.
     """
     findings = findings or Findings()
@@ -49,7 +53,7 @@ def references_by_class(
             f"{file.path}: none of its {len(file.annotations)} annotations can be used, so there "
             "are no references. Mend what was left out."
         )
-    reading = file_reading([image.path for image in images.values()])
+    reading = file_reading([image.path for image in images.values()], findings, bit_depth)
     return {file.categories[key]: _read(group, reading) for key, group in groups.items() if group}
 
 

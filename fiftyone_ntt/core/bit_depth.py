@@ -6,7 +6,7 @@ show lies in the lower part of that range, so the file's high byte alone is near
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -101,21 +101,30 @@ def survey_bit_depth(paths: Sequence[str | Path]) -> int | None:
         >>> survey_bit_depth(["dark.png"])
         12
     """
+    depths = (_depth(path) for path in _surveyed(paths))
+    return max((depth for depth in depths if depth is not None), default=None)
+
+
+def any_wide(paths: Sequence[str | Path]) -> bool:
+    """Whether a file that `survey_bit_depth` would look at is wide; only headers are read."""
+    return any(_depth(path, header=True) is not None for path in _surveyed(paths))
+
+
+def _surveyed(paths: Sequence[str | Path]) -> Sequence[str | Path]:
     candidates = [path for path in paths if Path(path).suffix.lower() not in _NARROW]
-    step = max(1, -(-len(candidates) // _MAX_SURVEYED))
-    return max(_depths(candidates[::step]), default=None)
+    return candidates[:: max(1, -(-len(candidates) // _MAX_SURVEYED))]
 
 
-def _depths(paths: Iterable[str | Path]) -> Iterable[int]:
-    """The depths in use of those files that are wide."""
-    for path in paths:
-        try:
-            require_regular_file(path)
-            with Image.open(path) as image:
-                if is_wide(image):
-                    yield depth_in_use(wide_samples(image, path))
-        except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
-            continue
+def _depth(path: str | Path, *, header: bool = False) -> int | None:
+    """The depth in use of a file that is wide, by its header what it may be; None of another."""
+    try:
+        require_regular_file(path)
+        with Image.open(path) as image:
+            if not is_wide(image):
+                return None
+            return BIT_DEPTHS[-1] if header else depth_in_use(wide_samples(image, path))
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        return None
 
 
 def _is_wide_colour(image: Image.Image) -> bool:

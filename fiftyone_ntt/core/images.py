@@ -17,16 +17,17 @@ from fiftyone_ntt.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# What Pillow raises on damaged and on suspiciously large files; RuntimeError comes from its AVIF
-# reader.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     SyntaxError,
     ValueError,
     EOFError,
     RuntimeError,
+    TypeError,
     Image.DecompressionBombError,
 )
+"""What Pillow raises on damaged and on suspiciously large files; RuntimeError comes from its AVIF
+reader, TypeError from TIFFs with a page without a width."""
 _ORIENTATION = 0x0112
 _UPRIGHT = 1
 _SIDEWAYS = (5, 6, 7, 8)
@@ -77,7 +78,7 @@ def read_image(
                 _tell_pages(str(path))
             image = _to_rgb(file, path, bit_depth)
             return np.asarray(_turned(image, _orientation(file)) if oriented else image)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
@@ -93,7 +94,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
         with _opened(path) as image:
             sideways = _orientation(image) in _SIDEWAYS
             return (image.width, image.height) if sideways else (image.height, image.width)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
@@ -107,7 +108,7 @@ def image_orientation(path: str | Path) -> int:
         with _opened(path) as image:
             found = _orientation(image)
             return found if found in _TURNS else _UPRIGHT
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
@@ -174,7 +175,7 @@ class ImageReading:
                 applied = self.oriented and _orientation(image) != _UPRIGHT
                 mark = "-as-stored" if turned and not applied else ""
                 return f"{mark}-of-{self.bit_depth or 'own'}-bits" if is_wide(image) else mark
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _unreadable(path, error) from error
 
 

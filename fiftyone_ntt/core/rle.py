@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int64, UInt8
 from pycocotools import mask as coco_mask
 
 RLE = dict[str, Any]
@@ -106,6 +106,46 @@ def read_runs(rles: Sequence[RLE]) -> Runs:
     A run length is written in base 32, lowest digit first, a character a digit; from the fourth on,
     as the difference to the one before last (pycocotools' `rleToString`).
     """
+    lengths, first, mask, place = _all_lengths(rles)
+    edges = _segmented_sums(lengths, first, mask)
+    # Lengths alternate, outside first: an inside run lies between an even place and the next.
+    opening = np.flatnonzero((place[:-1] % 2 == 0) & (mask[:-1] == mask[1:]))
+    filled = opening[edges[opening] < edges[opening + 1]]
+    return Runs(edges[filled], edges[filled + 1], mask[filled])
+
+
+def whole_areas(rles: Sequence[RLE]) -> Int64[np.ndarray, " N"]:
+    """Areas of the masks of some compressed encodings of one size that somebody else may have made.
+
+    Raises:
+        ValueError: a run length is written as none is, or the runs of a mask do not fill its image
+            exactly: pycocotools would go past its end.
+    """
+    if not all(rle["counts"] for rle in rles):
+        raise ValueError("one of its masks has no runs")
+    text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)
+    ends = np.cumsum([len(rle["counts"]) for rle in rles], dtype=np.int64)
+    _require_written(text, ends)
+    lengths, first, _, place = _all_lengths(rles)
+    pixels = int(np.prod(rles[0]["size"])) if rles else 0
+    if lengths.min(initial=0) < 0 or lengths.max(initial=0) > pixels:
+        raise ValueError("a run of one of its masks is longer than the image")
+    if not len(first):
+        return first
+    if (np.add.reduceat(lengths, first) != pixels).any():
+        raise ValueError("the runs of one of its masks do not fill the image")
+    return np.add.reduceat(lengths * (place & 1), first)
+
+
+def _all_lengths(
+    rles: Sequence[RLE],
+) -> tuple[
+    Int64[np.ndarray, " n"],
+    Int64[np.ndarray, " N"],
+    Int64[np.ndarray, " n"],
+    Int64[np.ndarray, " n"],
+]:
+    """Run lengths of all masks, where those of each begin, and each one's mask and place there."""
     text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)
     digits = text.astype(np.int64) - _FIRST_CHARACTER
     final = (digits & _MORE) == 0
@@ -113,48 +153,46 @@ def read_runs(rles: Sequence[RLE]) -> Runs:
     # A mask's numbers are those whose final digit lies within its text.
     text_ends = np.cumsum([len(rle["counts"]) for rle in rles], dtype=np.int64)
     number_ends = np.concatenate([[0], np.cumsum(final)])[text_ends]
-    first = np.concatenate([[0], number_ends[:-1]])
+    first = np.concatenate([[0], number_ends])[: len(rles)]
     mask = np.repeat(np.arange(len(rles)), number_ends - first)
     place = np.arange(len(numbers)) - first[mask]
-    edges = _segmented_sums(_run_lengths(numbers, mask, place), first, mask)
-    # Lengths alternate, outside first: an inside run lies between an even place and the next.
-    opening = np.flatnonzero((place[:-1] % 2 == 0) & (mask[:-1] == mask[1:]))
-    filled = opening[edges[opening] < edges[opening + 1]]
-    return Runs(edges[filled], edges[filled + 1], mask[filled])
+    return _run_lengths(numbers, place), first, mask, place
 
 
 def _decode_numbers(
     digits: Int64[np.ndarray, " characters"], final: Bool[np.ndarray, " characters"]
 ) -> Int64[np.ndarray, " n"]:
     """The numbers written, from the characters' values and which are a number's last."""
-    starts = np.flatnonzero(np.concatenate([[True], final[:-1]])) if len(final) else final
-    if not len(starts):
-        return np.zeros(0, np.int64)
-    number = np.cumsum(final) - final
-    shift = _DIGIT_BITS * (np.arange(len(digits)) - starts[number])
-    values = (digits & _DIGIT) << shift
+    ends = np.flatnonzero(final)
+    starts = np.concatenate([np.zeros(min(len(ends), 1), np.int64), ends[:-1] + 1])
+    count = ends - starts + 1
+    values = digits[starts] & _DIGIT
+    longer = np.flatnonzero(count > 1)
+    # Most numbers have one or two digits.
+    for place in range(1, int(count.max(initial=1))):
+        longer = longer[count[longer] > place]
+        values[longer] |= (digits[starts[longer] + place] & _DIGIT) << (_DIGIT_BITS * place)
     # The final digit's upper bit is the sign: the number goes on with ones.
-    negative = final & ((digits & _SIGN) != 0)
-    values[negative] -= np.int64(1) << (shift[negative] + _DIGIT_BITS)
-    return np.add.reduceat(values, starts)
+    negative = np.flatnonzero(digits[ends] & _SIGN)
+    values[negative] -= np.int64(1) << (_DIGIT_BITS * count[negative])
+    return values
 
 
 def _run_lengths(
-    numbers: Int64[np.ndarray, " n"],
-    mask: Int64[np.ndarray, " n"],
-    place: Int64[np.ndarray, " n"],
+    numbers: Int64[np.ndarray, " n"], place: Int64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
     """Run lengths from the numbers written: every second one sums up, but for each mask's first."""
-    rows = np.bincount(mask, minlength=0) // 2
-    first_row = np.cumsum(rows) - rows
-    table = np.zeros((int(rows.sum()), 2), dtype=np.int64)
+    if not len(numbers):
+        return numbers
     later = place > 0
-    cell = 2 * first_row[mask[later]] + place[later] - 1
-    table.ravel()[cell] = numbers[later]
-    sums = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(table, axis=0)])
-    lengths = numbers.copy()
-    lengths[later] = (sums[1:].ravel()[cell]) - sums[first_row[mask[later]], (place[later] - 1) % 2]
-    return lengths
+    begun = np.flatnonzero(~later)
+    sums = np.where(later, numbers, 0)
+    for parity in (0, 1):
+        sums[parity::2] = np.cumsum(sums[parity::2])
+    # What the sums of both parities had reached before each mask: the first place adds nothing.
+    before = np.stack([sums[begun], np.where(begun > 0, sums[begun - 1], 0)], axis=1)
+    number = np.cumsum(~later) - 1
+    return np.where(later, sums - before[number, place & 1], numbers)
 
 
 def _segmented_sums(
@@ -206,18 +244,24 @@ def read_lengths(counts: bytes) -> Int64[np.ndarray, " T"]:
         ValueError: no run length is written so, or the last one is cut short: pycocotools would
             read on past the end.
     """
-    digits = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - _FIRST_CHARACTER
-    if len(digits) and not ((digits >= 0) & (digits < 2 * _MORE)).all():
-        raise ValueError("its counts hold characters that no run length is written with")
-    final = (digits & _MORE) == 0
-    if np.diff(np.flatnonzero(final), prepend=-1).max(initial=0) > _MOST_DIGITS:
-        raise ValueError(f"one of its runs is written in more than {_MOST_DIGITS} digits")
-    if len(final) and not final[-1]:
-        raise ValueError("its last run is cut short")
-    lengths = _decode_numbers(digits, final)
+    text = np.frombuffer(counts, dtype=np.uint8)
+    _require_written(text, np.full(min(len(text), 1), len(text)))
+    digits = text.astype(np.int64) - _FIRST_CHARACTER
+    lengths = _decode_numbers(digits, (digits & _MORE) == 0)
     for start in (1, 2):
         lengths[start::2] = np.cumsum(lengths[start::2])
     return lengths
+
+
+def _require_written(text: UInt8[np.ndarray, " characters"], ends: Int64[np.ndarray, " N"]) -> None:
+    """Check that texts, one after the other, hold numbers as they are written, to their ends."""
+    if ((text < _FIRST_CHARACTER) | (text >= _FIRST_CHARACTER + 2 * _MORE)).any():
+        raise ValueError("its counts hold characters that no run length is written with")
+    final = ((text - _FIRST_CHARACTER) & _MORE) == 0
+    if np.diff(np.flatnonzero(final), prepend=-1).max(initial=0) > _MOST_DIGITS:
+        raise ValueError(f"one of its runs is written in more than {_MOST_DIGITS} digits")
+    if not final[ends - 1].all():
+        raise ValueError("its last run is cut short")
 
 
 _MOST_DIGITS = 12

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.protocols.benchmark_checks import require_sound_benchmark
 from fiftyone_ntt.protocols.draws import Draw, Setup, differences
 from fiftyone_ntt.protocols.summary import describe
 from fiftyone_ntt.store.atomic import write_atomically
@@ -15,6 +17,8 @@ from fiftyone_ntt.store.own_files import FileKind
 
 VERSION = 1
 FILE = "benchmark.json"
+_MOST_BYTES = 2**30
+"""Of the file: a draw of LVIS takes half a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,19 @@ def load_benchmark(path: str | Path) -> Benchmark:
     path = Path(path)
     path = path / FILE if path.is_dir() else path
     try:
+        require_regular_file(path, _MOST_BYTES)
         content: dict[str, Any] = json.loads(path.read_text())
         if content.pop("version") != VERSION:
             raise ValueError("it is of another version")
         setup, draws = Setup(**content.pop("setup")), content.pop("draws")
-        return Benchmark(setup=setup, draws=tuple(Draw(**row) for row in draws), **content)
+        found = Benchmark(setup=setup, draws=tuple(Draw(**row) for row in draws), **content)
+        require_sound_benchmark(found.setup, found.data, found.draws)
+        return found
+    except RecursionError as error:
+        raise StoreError(
+            f"{path} is not a benchmark: its lists are nested too deeply. Pass the {FILE} that "
+            "`benchmark` wrote."
+        ) from error
     except FileNotFoundError as error:
         raise StoreError(f"{path}: no such file. Pass what `benchmark` wrote.") from error
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:

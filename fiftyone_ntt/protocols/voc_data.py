@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from xml.etree import ElementTree
 
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.reading import CocoFile, ImageId
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.formats.voc_xml import CLASSES, VocObject, read_voc_image
 from fiftyone_ntt.protocols.data import Source
 
 KIT = "VOCdevkit"
@@ -27,11 +27,6 @@ VOC = Source(
     ),
 )
 
-CLASSES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
-    *("train", "tvmonitor"),
-)
 Parts = tuple[tuple[str, str], ...]
 
 
@@ -76,33 +71,20 @@ def read_parts(root: Path, parts: Parts) -> CocoFile:
 
 def _read_image(path: Path) -> tuple[Record, list[Record]]:
     try:
-        root = ElementTree.parse(path).getroot()
-        image = {
-            "file_name": _text(root, "filename"),
-            "width": int(_text(root, "size/width")),
-            "height": int(_text(root, "size/height")),
-        }
-        return image, [_read_object(node) for node in root.findall("object")]
-    except (OSError, ElementTree.ParseError, ValueError, KeyError) as error:
+        found = read_voc_image(path)
+        if not (found.file_name and found.width and found.height):
+            raise ValueError("it has no filename or no size")
+        image = {"file_name": found.file_name, "width": found.width, "height": found.height}
+        return image, [_row(item) for item in found.objects]
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path} is not an annotation of PASCAL VOC: {error}. Unpack the archive again."
         ) from error
 
 
-def _read_object(node: ElementTree.Element) -> Record:
-    left, top, right, bottom = (
-        float(_text(node, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
-    )
-    difficult = node.findtext("difficult") or "0"
+def _row(item: VocObject) -> Record:
     return {
-        "category_id": CLASSES.index(_text(node, "name")) + 1,
-        "bbox": [left - 1, top - 1, right - left + 1, bottom - top + 1],
-        "iscrowd": int(difficult),
+        "category_id": CLASSES.index(item.name) + 1,
+        "bbox": item.box(),
+        "iscrowd": int(item.attributes.get("difficult", False)),
     }
-
-
-def _text(node: ElementTree.Element, path: str) -> str:
-    found = node.findtext(path)
-    if found is None:
-        raise KeyError(f"it has no {path}")
-    return found

@@ -13,6 +13,9 @@ import numpy as np
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.core.statistics import CLUSTERS, PCA_COMPONENTS
 
+_LARGEST = 1e9
+"""Of any number in a bank: tokens are below 100, and squares must stay finite."""
+
 
 def require_sound(bank: MemoryBank) -> None:
     """Check everything about a bank that its types do not say.
@@ -26,6 +29,7 @@ def require_sound(bank: MemoryBank) -> None:
     _require_texts("the encoder", (bank.encoder,))
     _require_texts("the name", (bank.name,))
     _require_texts("a note", bank.notes)
+    _require_texts("a version", (*bank.versions, *bank.versions.values()))
     if not isinstance(bank.models, dict):
         raise ValueError("its models are not given by role")
     _require_texts("a model", (*bank.models, *bank.models.values()))
@@ -41,11 +45,14 @@ def _require_texts(what: str, values: tuple[object, ...]) -> None:
     for value in values:
         if not isinstance(value, str):
             raise ValueError(f"{what} is {value!r}, which is no text")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError(f"{what} is {value!a}, which no terminal or database can hold")
 
 
 def _require_rows(part: str, rows: ReferenceSet, classes: int, width: int) -> None:
     """One row for each id, of known classes, finite and of one width."""
     _require_texts(f"the id of a {part}", rows.ids)
+    _require_texts(f"the image's name of a {part}", rows.image_names)
     count = len(rows.ids)
     shapes = {
         "classes": (count,),
@@ -86,5 +93,7 @@ def _require_arrays(
                 f"the {whose} {field.name} are {array.dtype} {list(array.shape)} instead of "
                 f"{np.dtype(kind)} {list(shape)}"
             )
-        if not np.isfinite(array).all():
-            raise ValueError(f"the {whose} {field.name} hold values that are not finite")
+        if not (np.abs(array) <= _LARGEST).all():  # NaN fails this too
+            raise ValueError(
+                f"the {whose} {field.name} hold values that are not finite, or beyond any encoder's"
+            )

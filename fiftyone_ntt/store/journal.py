@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,20 @@ from fiftyone_ntt.store.atomic import cannot_write, require_ordinary, write_atom
 from fiftyone_ntt.store.own_files import FileKind
 
 _HEAD = b'{"fiftyone-ntt journal": 1, "run": '
+_DELIVERED = {"delivered": True}
+"""The record after those that lie in the run's output."""
 
 
 class Journal:
     """Appends one JSON record per finished item; a later run of the same identity reads them back.
 
-    A killed run or machine may leave its last lines cut short or damaged: from the first such line
-    on they are dropped, and their items done again.
+    A killed run or machine may leave its last lines cut short or damaged, which the checksum before
+    each tells: from the first such line on they are dropped, and their items done again.
 
     Args:
         path: the journal's file; made on the first `append`.
-        identity: of the run. A journal of another run is refused, not overwritten.
+        identity: of the run. A journal of another run is refused, not overwritten, unless all it
+            holds was delivered.
 
     Raises:
         StoreError: the file is another run's journal, or no journal.
@@ -37,6 +41,11 @@ class Journal:
 
     def _read(self) -> list[Any]:
         head, *lines = _lines(self._path)
+        records = list(_whole_records(lines))
+        delivered = records[-1:] == [_DELIVERED]
+        if head.startswith(_HEAD) and head != self._head and delivered:
+            self.remove()
+            return []
         if head != self._head and not _is_cut_head(head):
             holds = (
                 "the unfinished work of a run with other images, references, models or settings. "
@@ -45,10 +54,9 @@ class Journal:
                 else "something else than the journal of a run. Move it, or choose another output."
             )
             raise StoreError(f"{self._path} holds {holds}")
-        records = list(_whole_records(lines))
         # Appending must go on after the last whole line.
         write_atomically(self._path, b"".join([self._head, *lines[: len(records)]]), _JOURNAL)
-        return records
+        return [record for record in records if record != _DELIVERED]
 
     def append(self, record: Any) -> None:
         """Write one finished item's record, durably.
@@ -56,16 +64,27 @@ class Journal:
         Raises:
             StoreError: the file cannot be written.
         """
+        self._write(record)
+        self.records.append(record)
+
+    def deliver(self) -> None:
+        """Say that all of its records lie in the output, where a later run may still want them.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        self._write(_DELIVERED)
+
+    def _write(self, record: Any) -> None:
         try:
             with self._path.open("ab") as file:
                 if file.tell() == 0:
                     file.write(self._head)
-                file.write(json.dumps(record).encode() + b"\n")
+                file.write(_line(record))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise cannot_write(self._path, error) from error
-        self.records.append(record)
 
     def remove(self) -> None:
         """Delete the file: its content now lies in the output."""
@@ -94,12 +113,18 @@ def _is_cut_head(head: bytes) -> bool:
     return not head.endswith(b"\n") and (head.startswith(_HEAD) or _HEAD.startswith(head))
 
 
+def _line(record: Any) -> bytes:
+    text = json.dumps(record).encode()
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
 def _whole_records(lines: list[bytes]) -> Iterator[Any]:
     for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
+        checksum, _, text = line.partition(b" ")
+        if not text.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text[:-1]):
             return
-        if not line.endswith(b"\n"):
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError):
             return
         yield record

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from fiftyone_ntt.core.images import ImageReading
+from fiftyone_ntt.core.images import ImageReading, image_size
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.settings import check_stored_mode
@@ -64,7 +64,9 @@ class ProposalSource:
         if self.store is None:
             return LoadedImage(None, self.reading.read(path))
         key = image_key(path, self.reading)
-        stored = self.store.get(self.pipeline.matcher.setup, key)
+        stored = self.store.get(
+            self.pipeline.matcher.setup, key, size=image_size(path), width=self.pipeline.bank.width
+        )
         if stored is not None:
             return LoadedImage(key, stored)
         return LoadedImage(key, self.reading.read(path))

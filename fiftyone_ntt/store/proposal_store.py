@@ -23,17 +23,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int16, Int32, Shaped, UInt8
+from jaxtyping import Int16, Int32, UInt8
 
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.rle import RLE
-from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import cannot_write, write_atomically
 from fiftyone_ntt.store.own_files import FileKind
+from fiftyone_ntt.store.proposal_checks import (
+    require_sound_arrays,
+    require_sound_masks,
+    sound_size,
+)
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
 from fiftyone_ntt.store.stored_setups import (
     MARKER,
@@ -45,7 +49,9 @@ from fiftyone_ntt.store.stored_setups import (
     is_own_folder,
     is_store,
     named_like_setup,
+    read_bounded,
     read_setup,
+    settings_of,
     setup_folders,
 )
 
@@ -60,6 +66,9 @@ _FORMAT = SealedFormat(
 )
 _SIZE_FILE = "size"
 _OWN_NAMES = (_SIZE_FILE, MARKER_FILE)
+
+_DESCRIPTION = b'{\n "encoder": "'
+"""How the description of a setup begins."""
 
 _PART_NAME = re.compile("[0-9a-f]{2}")
 _FILE_NAME = re.compile(r"[0-9a-f]{32}[-a-z0-9]*\.safetensors")
@@ -78,10 +87,18 @@ def _or_blank(wrote: Callable[[Path], bool]) -> Callable[[Path], bool]:
     return wrote_or_blank
 
 
+def _begins_a_description(path: Path) -> bool:
+    """Whether a file in a setup's folder was written here, though it may be damaged further on."""
+    return read_bounded(path).startswith(_DESCRIPTION) or bool(read_setup(path))
+
+
 _MARKER = FileKind("marker of a proposal store", _or_blank(is_marker))
 _PROPOSALS = FileKind(_FORMAT.name, _or_blank(_FORMAT.wrote))
-_SETUP = FileKind("description of a setup", _or_blank(lambda path: bool(read_setup(path))))
-_SIZE = FileKind("size of a proposal store", _or_blank(lambda path: path.read_bytes().isdigit()))
+_SETUP = FileKind("description of a setup", _or_blank(_begins_a_description))
+_SIZE = FileKind("size of a proposal store", _or_blank(lambda path: read_bounded(path).isdigit()))
+
+_MOST_BYTES = 4 * 2**30
+"""Of a proposal file: 10,000 proposals that all overlap each other have 1 GB."""
 
 _FILLED_SHARE = 0.95
 """Of the limit, what eviction leaves: one that freed no more than needed would be due at once."""
@@ -155,11 +172,26 @@ class ProposalStore:
         self.limit = limit
         self._unaccounted = 0
 
-    def get(self, setup: ProposalSetup, image: str) -> Proposals | None:
-        """The proposals of the image with this hash; None if absent, damaged or foreign."""
+    def get(
+        self,
+        setup: ProposalSetup,
+        image: str,
+        *,
+        size: tuple[int, int] | None = None,
+        width: int | None = None,
+    ) -> Proposals | None:
+        """The proposals of an image; None if absent, damaged, foreign, or not such an image's.
+
+        Args:
+            setup: what they were made with.
+            image: its key.
+            size: of the image, either way round; any when None.
+            width: of the encoder's tokens; any when None.
+        """
         path = self._path(setup, image)
         try:
-            found = _read(path.read_bytes(), str(path))
+            found = _read_file(path)
+            _require_fitting(found, size, width, path)
         except FileNotFoundError:
             return None
         except (StoreError, OSError) as error:
@@ -190,6 +222,24 @@ class ProposalStore:
             self.keep_within_limit()
         return kept
 
+    def _describe(self, setup: ProposalSetup) -> None:
+        """See to it that the folder of a setup says what it is."""
+        folder = self._setup_folder(setup)
+        if self._described(folder) is None:
+            self._mark_folder()
+            _make(folder)
+            description = json.dumps(dataclasses.asdict(setup), indent=1)
+            write_atomically(folder / SETUP_FILE, description.encode(), _SETUP)
+
+    def _described(self, folder: Path) -> ProposalSetup | None:
+        """The setup that a folder says it is of; None unless its name agrees."""
+        content = read_setup(folder / SETUP_FILE)
+        settings = settings_of(content) if content else None
+        if settings is None:
+            return None
+        setup = ProposalSetup(content["encoder"], content["segmenter"], settings)
+        return setup if self._setup_folder(setup).name == folder.name else None
+
     def check_folder(self) -> None:
         """Check that the folder is a store, or can become one.
 
@@ -218,8 +268,9 @@ class ProposalStore:
             write_atomically(self.folder / MARKER_FILE, MARKER, _MARKER)
 
     def setups(self) -> list[ProposalSetup]:
-        """The setups of which it holds proposals."""
-        return [_read_setup(folder / SETUP_FILE) for folder in setup_folders(self.folder)]
+        """The setups of which it holds proposals; without those that this version does not know."""
+        found = (self._described(folder) for folder in setup_folders(self.folder))
+        return [setup for setup in found if setup is not None]
 
     def usage(self, setup: ProposalSetup) -> Usage:
         """What it holds of a setup; lists all its files."""
@@ -245,7 +296,7 @@ class ProposalStore:
                 deleted.append(path)
         for path, _ in _files(setup_folders(self.folder)):
             try:
-                _read(path.read_bytes(), str(path))
+                _read_file(path)
             except FileNotFoundError:  # another process was faster
                 continue
             except StoreError:
@@ -297,8 +348,8 @@ class ProposalStore:
 
     def _size_found(self) -> float:
         try:
-            return int((self.folder / _SIZE_FILE).read_text())
-        except (OSError, ValueError):  # never looked at, or damaged
+            return int(read_bounded(self.folder / _SIZE_FILE))
+        except ValueError:  # never looked at, or damaged
             return math.inf
 
     def _note_size(self, size: float) -> None:
@@ -311,15 +362,6 @@ class ProposalStore:
         except StoreError as error:  # then it is listed more often
             logger.warning("%s", error)
 
-    def _describe(self, setup: ProposalSetup) -> None:
-        """Write down what a setup is, unless it stands there."""
-        folder = self._setup_folder(setup)
-        if not read_setup(folder / SETUP_FILE):
-            self._mark_folder()
-            _make(folder)
-            description = json.dumps(dataclasses.asdict(setup), indent=1)
-            write_atomically(folder / SETUP_FILE, description.encode(), _SETUP)
-
     def _damaged_descriptions(self) -> Iterator[Path]:
         """Descriptions that are none, or another setup's, beside the store's own files."""
         if not is_marker(self.folder / MARKER_FILE):
@@ -328,12 +370,9 @@ class ProposalStore:
             if not (named_like_setup(folder) and is_own_folder(folder)):
                 continue
             path = folder / SETUP_FILE
-            if path.is_file() and not path.is_symlink() and any(_files([folder])):
-                try:
-                    if self._setup_folder(_read_setup(path)) != folder:
-                        yield path
-                except StoreError:
-                    yield path
+            ordinary = path.is_file() and not path.is_symlink()
+            if ordinary and any(_files([folder])) and self._described(folder) is None:
+                yield path
 
     def _setup_folder(self, setup: ProposalSetup) -> Path:
         text = json.dumps(_identifying_fields(setup), sort_keys=True)
@@ -411,15 +450,6 @@ def _make(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-def _read_setup(path: Path) -> ProposalSetup:
-    try:
-        content = json.loads(path.read_text())
-        settings = ProposalSettings(**content.pop("settings"))
-        return ProposalSetup(**content, settings=settings)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise _FORMAT.corrupt(str(path), repr(error)) from error
-
-
 def _bytes_of(proposals: Proposals) -> bytes:
     counts = [np.frombuffer(mask["counts"], dtype=np.uint8) for mask in proposals.masks]
     arrays: Arrays = {
@@ -439,22 +469,46 @@ def _bytes_of(proposals: Proposals) -> bytes:
     return _FORMAT.seal({"image_size": proposals.image_size}, arrays)
 
 
+def _read_file(path: Path) -> Proposals:
+    """The proposals in a file.
+
+    Raises:
+        OSError: it cannot be read, or is none that ends.
+        StoreError: it is damaged, or of another version.
+    """
+    require_regular_file(path, _MOST_BYTES)
+    return _read(path.read_bytes(), str(path))
+
+
+def _require_fitting(
+    found: Proposals, size: tuple[int, int] | None, width: int | None, path: Path
+) -> None:
+    if size is not None and sorted(found.image_size) != sorted(size):
+        raise _FORMAT.corrupt(str(path), "its masks are of another image's size")
+    if width is not None and found.features.shape[1] != width:
+        raise _FORMAT.corrupt(str(path), "its features are of another width than the encoder's")
+
+
 def _read(data: bytes, origin: str) -> Proposals:
     content, arrays = _FORMAT.unseal(data, origin)
     try:
-        height, width = content["image_size"]
+        size = sound_size(content["image_size"])
+        require_sound_arrays(arrays)
+        masks = _masks(arrays["mask_bytes"], arrays["mask_lengths"], size)
+        require_sound_masks(masks, arrays)
         areas, pairs, pixels = (
             arrays[name].astype(np.int64) for name in ("areas", "pairs", "pixels")
         )
         return Proposals(
-            image_size=(height, width),
+            image_size=size,
             prompts=arrays["prompts"].astype(np.int64),
             ious=arrays["ious"],
             boxes=arrays["boxes"].astype(np.int64),
             features=arrays["features"].astype(np.float32),
-            masks=_masks(arrays["mask_bytes"], arrays["mask_lengths"], (height, width)),
+            masks=masks,
             crops=_crops(arrays, content["version"]),
-            stability=_stability(arrays),
+            # None of proposals stored before version 3, or made without it.
+            stability=arrays.get("stability"),
             known_overlaps=Overlaps(areas, pairs, pixels),
         )
     except (KeyError, ValueError, TypeError) as error:
@@ -465,20 +519,7 @@ def _crops(arrays: Arrays, version: int) -> Int16[np.ndarray, " N"]:
     """Where each proposal was found: before version 3, in the whole picture."""
     if version < 3:
         return np.zeros(len(arrays["ious"]), dtype=np.int16)
-    return _column(arrays, "crops", np.int16)
-
-
-def _stability(arrays: Arrays) -> Float32[np.ndarray, " N"] | None:
-    """None of proposals stored before version 3, or made without it."""
-    return _column(arrays, "stability", np.float32) if "stability" in arrays else None
-
-
-def _column(arrays: Arrays, name: str, kind: type[np.generic]) -> Shaped[np.ndarray, " N"]:
-    """An array with one number per proposal."""
-    found = arrays[name]
-    if found.dtype != kind or found.shape != arrays["ious"].shape:
-        raise ValueError(f"{name} is {found.dtype}{list(found.shape)}")
-    return found
+    return arrays["crops"]
 
 
 def _masks(

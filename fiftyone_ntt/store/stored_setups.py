@@ -5,6 +5,7 @@ Apart from the store itself, whose arrays need torch: a form asks this at every 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.core.regular_files import require_regular_file
+from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.errors import InputError, StoreError
 
 FOLDER_VARIABLE = "FIFTYONE_NTT_PROPOSALS"
 """Environment variable that moves the default store."""
@@ -21,6 +24,8 @@ SETUP_FILE = "setup.json"
 MARKER_FILE = "proposal-store.json"
 """In a store's folder, says that it is one; stores of earlier versions have none."""
 MARKER = b'{"fiftyone-ntt proposal store": 1}\n'
+_MOST_BYTES = 2**20
+"""Of a description or a marker, which take a thousandth of that."""
 _SETUP_NAME = re.compile("[0-9a-f]{16}")
 
 
@@ -44,8 +49,8 @@ def stored_grids(encoder: str) -> list[int]:
         setups = [read_setup(folder / SETUP_FILE) for folder in setup_folders(default_folder())]
     except StoreError:
         return []  # `segment` tells of it; here it only cannot be chosen
-    found = [setup["settings"] for setup in setups if setup["encoder"] == encoder]
-    return sorted({int(settings["points_per_side"]) for settings in found})
+    settings = [settings_of(setup) for setup in setups if setup["encoder"] == encoder]
+    return sorted({found.points_per_side for found in settings if found is not None})
 
 
 def is_store(folder: Path) -> bool:
@@ -56,10 +61,7 @@ def is_store(folder: Path) -> bool:
 
 def is_marker(path: Path) -> bool:
     """Whether a file marks a store."""
-    try:
-        return path.read_bytes() == MARKER
-    except OSError:
-        return False
+    return read_bounded(path) == MARKER
 
 
 def setup_folders(store: Path) -> list[Path]:
@@ -84,11 +86,36 @@ def is_own_folder(path: Path) -> bool:
 def read_setup(path: Path) -> dict[str, Any]:
     """The description of a setup; empty where the file is absent, damaged or something else."""
     try:
-        content = json.loads(path.read_text())
-        int(content["settings"]["points_per_side"])
-        return dict(content) if {"encoder", "segmenter"} <= content.keys() else {}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        content = json.loads(read_bounded(path))
+    except (ValueError, RecursionError):
         return {}
+    match content:
+        case {"encoder": str(), "segmenter": str(), "settings": {"points_per_side": int()}}:
+            return dict(content)
+    return {}
+
+
+def settings_of(setup: dict[str, Any]) -> ProposalSettings | None:
+    """What `read_setup` gave as settings; None where they are none that this version knows."""
+    values = setup["settings"]
+    known = {field.name: field.default for field in dataclasses.fields(ProposalSettings)}
+    for name, value in values.items():
+        kinds = (int, float) if isinstance(known.get(name), float) else (int,)
+        if name not in known or type(value) not in kinds:
+            return None
+    try:
+        return ProposalSettings(**values)
+    except InputError:
+        return None
+
+
+def read_bounded(path: Path) -> bytes:
+    """What a small file holds; nothing where it is absent, large, or no file that ends."""
+    try:
+        require_regular_file(path, _MOST_BYTES)
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def entries(folder: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,105 @@ def test_unreadable_images_are_reported_and_do_not_stop(folder: Folder) -> None:
     assert "no such file" in report.failures["image-1.png"]
     assert {row["image_id"] for row in folder.results()} == {5, 9}
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_the_same_call_does_the_images_that_failed_alone(folder: Folder) -> None:
+    folder.segment()
+    whole = folder.output.read_bytes()
+    bank, image = folder.bank(), folder.images / "image-2.png"
+    pixels = image.read_bytes()
+    image.write_bytes(b"no image")
+    for resumed, computed in ((0, 3), (3, 0)):
+        segmenter = ToySegmenter()
+        report = folder.segment(bank=bank, models=toy_models(segmenter=segmenter))
+        assert (report.resumed, list(report.failures)) == (resumed, ["image-2.png"])
+        assert segmenter.embedded == computed
+        assert {row["image_id"] for row in folder.results()} == {5, 9, 1}
+    image.write_bytes(pixels)
+    segmenter = ToySegmenter()
+    report = folder.segment(bank=bank, models=toy_models(segmenter=segmenter))
+    assert (report.resumed, report.failures, segmenter.embedded) == (3, {}, 1)
+    assert folder.output.read_bytes() == whole
+    assert os.listdir(folder.output.parent) == ["results.json"]
+
+
+def test_an_image_replaced_meanwhile_is_done_again(folder: Folder) -> None:
+    bank, (other, bad) = folder.bank(), (folder.images / f"image-{key}.png" for key in (5, 9))
+    pixels = bad.read_bytes()
+    bad.write_bytes(b"no image")
+    folder.segment(bank=bank)
+    bad.write_bytes(pixels)
+    Image.open(folder.images / "image-1.png").rotate(180).save(other)
+    segmenter = ToySegmenter()
+    report = folder.segment(bank=bank, models=toy_models(segmenter=segmenter))
+    assert (report.resumed, segmenter.embedded) == (2, 2)
+    found = folder.output.read_bytes()
+    folder.segment(bank=bank)
+    assert folder.output.read_bytes() == found
+
+
+def test_after_failures_another_run_may_take_the_output(folder: Folder) -> None:
+    bank = folder.bank()
+    (folder.images / "image-9.png").unlink()
+    folder.segment(bank=bank)
+    other = ProposalSettings(points_per_side=5)
+    assert folder.segment(bank=bank, proposal_settings=other).resumed == 0
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        *(None, 7, [], {}, {"image": [5, "image-5.png"]}, {"image": 5, "results": []}),
+        {"image": [[], {}], "file": [1, 2], "results": []},
+        {"image": [5, "image-5.png"], "file": None, "results": []},
+        {"image": [5, "image-5.png"], "results": []},  # as an earlier version wrote it
+    ],
+)
+def test_records_of_another_form_are_passed_over(folder: Folder, record: Any) -> None:
+    with pytest.raises(Killed):
+        folder.segment(progress=kill_after(2))
+    head = folder.journal.read_bytes().splitlines(keepends=True)[0]
+    text = json.dumps(record).encode()
+    folder.journal.write_bytes(head + b"%08x %b\n" % (zlib.crc32(text), text))
+    assert folder.segment().resumed == 0
+
+
+def test_bit_depth_of_references_and_targets(folder: Folder) -> None:
+    """Samples of 900 need 10 bits; as of 12 they are a quarter as bright."""
+    seen: list[int] = []
+
+    class Watching(ToySegmenter):
+        def embed(self, images: Any) -> Any:
+            seen.append(round(255 * float(images.max())))
+            return super().embed(images)
+
+    bank = folder.bank()
+    for key in IMAGES:
+        Image.fromarray(np.full((40, 60), 900, np.uint16)).save(folder.images / f"image-{key}.png")
+    for depth, brightest, told in ((None, 225, "10 bits, which"), (12, 56, "12 bits)")):
+        seen.clear()
+        findings = Findings()
+        models = toy_models(segmenter=Watching())
+        folder.segment(bank=bank, models=models, findings=findings, bit_depth=depth)
+        assert seen == [brightest] * 4
+        assert f"read as of one bit depth: 1 ({told}" in findings.lines()[0]
+    with pytest.raises(InputError, match=r"the bit depth is 9: use one of 8, 10, 12"):
+        folder.segment(bank=bank, bit_depth=9)
+    report = folder.segment(bank=bank, bit_depth=8)
+    assert "set the bit depth to 10" in report.failures["image-5.png"]
+
+
+def test_bit_depth_of_a_bank(folder: Folder) -> None:
+    gray = np.full((40, 60), 100, np.uint16)
+    gray[5:20, 5:25] = 900
+    for key in (1, 2):
+        Image.fromarray(gray).save(folder.images / f"image-{key}.png")
+    surveyed, ten, twelve = (
+        build_bank_from_coco(folder.images, folder.references, toy_models(), bit_depth=depth)
+        for depth in (None, 10, 12)
+    )
+    np.testing.assert_array_equal(surveyed.references.prototypes, ten.references.prototypes)
+    assert not np.array_equal(ten.references.prototypes, twelve.references.prototypes)
 
 
 def test_with_a_store_another_bank_needs_no_network(folder: Folder) -> None:

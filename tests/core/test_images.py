@@ -116,6 +116,17 @@ def test_damaged_files_raise_nothing_else(tmp_path: Path, kind: str) -> None:
     assert failed > 0
 
 
+def test_a_tiff_whose_second_page_has_no_width_is_unreadable(tmp_path: Path) -> None:
+    """Pillow raises a TypeError when it counts the pages."""
+    page, path = Image.fromarray(GRAY), tmp_path / "image.tif"
+    page.save(path, save_all=True, append_images=[page])
+    content = bytearray(path.read_bytes())
+    content[content.rindex(bytes([0x00, 0x01, 0x04, 0x00]))] = 0x07  # ImageWidth, a LONG
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"image\.tif cannot be read"):
+        read_image(path, oriented=False)
+
+
 def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "image.png")
     for read in (lambda path: read_image(path, oriented=True), image_size):

@@ -12,6 +12,7 @@ from fiftyone_ntt.core.rle import (
     encode_masks,
     read_runs,
     rle_boxes,
+    whole_areas,
 )
 
 
@@ -61,3 +62,33 @@ def test_crops_of_noise(size: tuple[int, int]) -> None:
 def test_nothing_to_decode() -> None:
     assert decode_crops([], np.zeros((0, 4), int)) == []
     assert read_runs([]).starts.shape == (0,)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+def test_areas_of_whole_masks(share: float) -> None:
+    masks = np.random.default_rng(3).random((7, 40, 300)) < share
+    masks[2] = False
+    assert whole_areas(encode_masks(masks)).tolist() == masks.sum(axis=(1, 2)).tolist()
+    assert whole_areas([]).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        (b"", "no runs"),
+        (b"5", "do not fill"),
+        (b"52224", "do not fill"),
+        (b"99", "do not fill"),
+        (b"5N5", "longer than the image"),
+        (b"PPPP2", "longer than the image"),
+        (b"P", "cut short"),
+        (b"5\x00", "characters"),
+        (b"5p", "characters"),
+        (b"P" * 12 + b"0", "more than 12 digits"),
+    ],
+)
+def test_runs_that_do_not_fit_their_image(counts: bytes, reason: str) -> None:
+    whole = encode_masks(np.ones((1, 3, 4), dtype=bool))[0]
+    for rles in ([{"size": [3, 4], "counts": counts}, whole], [{**whole, "counts": counts}]):
+        with pytest.raises(ValueError, match=reason):
+            whole_areas(rles)

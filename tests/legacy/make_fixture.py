@@ -164,7 +164,10 @@ def described_curve(dataset: Any) -> list[dict[str, Any]]:
     """The trials of the curve that is kept on the dataset."""
     import fiftyone_ntt as ntt
 
-    return [dataclasses.asdict(trial) for trial in ntt.load_shots_curve(dataset, CURVE).trials]
+    rows = [dataclasses.asdict(trial) for trial in ntt.load_shots_curve(dataset, CURVE).trials]
+    for row in rows:
+        row["scores"].pop("notes", None)  # of files; later versions have them, and keep none
+    return rows
 
 
 def described_thumbnails(dataset: Any) -> dict[str, dict[str, list[str]]]:

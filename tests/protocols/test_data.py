@@ -88,7 +88,7 @@ def test_the_folder_may_be_the_kit_itself(tmp_path: Path) -> None:
         (
             "<annotation><filename>x</filename><size><width>a</width><height>1</height></size>"
             "</annotation>",
-            "invalid literal",
+            "its width is 'a', no whole number",
         ),
         (None, "No such file"),
     ],

@@ -250,6 +250,10 @@ def resealed(change: Callable[[dict[str, Any], dict[str, Any]], Any]) -> bytes:
     [
         (lambda h, a: a["references.prototypes"].__setitem__((1, 2), NAN), "not finite"),
         (lambda h, a: a["statistics.centres"].__setitem__((0, 0, 0), np.inf), "not finite"),
+        (lambda h, a: a["references.prototypes"].fill(1e38), "beyond any encoder's"),
+        (lambda h, a: a["negatives.patch_counts"].fill(2**62), "beyond any encoder's"),
+        (lambda h, a: h.update(classes=["bird", "\ud800"]), "no terminal or database can hold"),
+        (lambda h, a: h.update(versions={"numpy": "\udfff"}), "no terminal or database can hold"),
         (lambda h, a: a["references.classes"].__setitem__(0, 2), "class number 2 of 2"),
         (lambda h, a: a["negatives.classes"].__setitem__(0, -1), "a negative reference is of cl"),
         (lambda h, a: a["references.classes"].fill(1), "no reference"),

@@ -49,6 +49,32 @@ def test_a_run_killed_at_any_byte_is_continued(
         assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize("place", range(20, 120, 10))
+def test_a_damaged_record_is_done_again(tmp_path: Path, place: int) -> None:
+    """Also where it is JSON still: a digit of a run length that flips would reach the output."""
+    path = tmp_path / "journal"
+    journal_of(path)
+    head, *lines = path.read_bytes().splitlines(keepends=True)
+    damaged = bytearray(b"".join(lines))
+    damaged[place % len(damaged)] ^= 1
+    path.write_bytes(head + damaged)
+    first = place % len(damaged) < len(lines[0])
+    assert Journal(path, "run-1").records == ([] if first else RECORDS[:1])
+
+
+def test_what_was_delivered_may_go(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal_of(path).deliver()
+    assert Journal(path, "run-1").records == RECORDS
+    assert Journal(path, "run-2").records == []
+    assert os.listdir(tmp_path) == []
+    journal_of(path).deliver()
+    Journal(path, "run-1").append({"more": 1})
+    with pytest.raises(StoreError, match=r"holds the unfinished work"):
+        Journal(path, "run-2")
+    assert Journal(path, "run-1").records == [*RECORDS, {"more": 1}]
+
+
 @pytest.mark.parametrize("damage", [b"\0" * 40, b"\xff\xfe\n", b'{"a": \n{"b": 1}\n'])
 def test_damaged_lines_are_done_again(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "journal"

@@ -75,16 +75,18 @@ def test_what_was_put_is_got(tmp_path: Path, count: int) -> None:
 
 def test_more_proposals_than_two_bytes_can_number(tmp_path: Path) -> None:
     count = 2**15 + 2
-    one = example(count=1)
-    arrays = {name: np.repeat(getattr(one, name), count, axis=0) for name in ("ious", "features")}
+    one = example(count=2)  # the second is not empty
+    names = ("ious", "features", "boxes")
+    arrays = {name: np.repeat(getattr(one, name)[1:], count, axis=0) for name in names}
     many = Proposals(
         image_size=one.image_size,
         prompts=np.arange(count),
-        boxes=np.repeat(one.boxes, count, axis=0),
-        masks=[*one.masks] * count,
+        masks=[*one.masks[1:]] * count,
         crops=np.zeros(count, np.int16),
         known_overlaps=Overlaps(
-            np.ones(count, np.int64), np.array([[count - 2, count - 1]]), np.array([1])
+            np.repeat(one.overlaps.areas[1:], count),
+            np.array([[count - 2, count - 1]]),
+            np.array([1]),
         ),
         **arrays,
     )
@@ -515,3 +517,42 @@ def test_verify_deletes_the_description_of_another_setup(tmp_path: Path) -> None
     [description] = tmp_path.glob("*/setup.json")
     description.write_text(description.read_text().replace(SETUP.encoder, "another"))
     assert store.verify() == [description]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-9],
+        lambda text: text.replace("encoder:1", "encoder:7"),
+        lambda text: text.replace("32", "31"),
+        lambda text: text.replace("32", "320"),
+        lambda text: text.replace("0.4", "NaN"),
+        lambda text: text.replace("iou_threshold", "iou_treshold"),
+        lambda text: text[:25] + "[" * 100_000,
+    ],
+)
+def test_a_damaged_description_of_a_setup_is_mended(tmp_path: Path, damage: Any) -> None:
+    store, key = ProposalStore(tmp_path), "ab" * 16
+    store.put(SETUP, key, example())
+    (path,) = tmp_path.glob("*/setup.json")
+    whole = path.read_text()
+    path.write_text(damage(whole))
+    assert store.setups() == []
+    assert describe(store).endswith("empty")
+    assert store.verify() == [path]
+    assert store.verify() == []
+    for use in (lambda: store.get(SETUP, key), lambda: store.put(SETUP, key, example())):
+        path.write_text(damage(whole))
+        assert use() is not None
+        assert path.read_text() == whole
+    assert store.setups() == [SETUP]
+
+
+def test_pipes_in_a_store_are_absent(tmp_path: Path) -> None:
+    store, key = ProposalStore(tmp_path), "ab" * 16
+    store.put(SETUP, key, example())
+    for path in (stored_file(tmp_path), *tmp_path.glob("*/setup.json"), *tmp_path.glob("*.json")):
+        path.unlink()
+        os.mkfifo(path)
+    assert store.get(SETUP, key) is None
+    assert store.setups() == [] and store.verify() == []

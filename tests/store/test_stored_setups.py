@@ -27,6 +27,8 @@ def test_grids_of_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("b", "e1", 16),
         ("c", "e2", 8),
         ("d", "e1", 32),
+        ("1", "e1", 129),  # of a version that refused none
+        ("2", "e1", -1),
     ):
         setup = {"segmenter": "s", "settings": {"points_per_side": points}}
         store_setup(tmp_path, name * 16, {"encoder": encoder, **setup})

@@ -317,7 +317,7 @@ class _StoredTrials:
                 if not (known and self._is_ours(self._name)):
                     raise InputError(_taken(self._dataset, self._name, known))
                 self.trials = _load_trials(self._dataset, self._name) | self.trials
-            values = {"trials": [asdict(found) for found in self.trials.values()]}
+            values = {"trials": [_trial_row(found) for found in self.trials.values()]}
             if put_run(self._dataset, self._name, self._config, values, replacing=holds):
                 return
 
@@ -335,6 +335,13 @@ def _load_trials(dataset: fo.Dataset, name: str) -> dict[tuple[int, int], TrialS
         )
         for row in rows
     }
+
+
+def _trial_row(trial: TrialScore) -> dict[str, Any]:
+    """What is kept of a trial: its figures, without what was noted of the files."""
+    row = asdict(trial)
+    del row["scores"]["notes"]
+    return row
 
 
 def _curve_identity(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 from bson import ObjectId
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.rle import decode_crops
 from fiftyone_ntt.dataset.labels.digests import DIGEST, content_digest
 from fiftyone_ntt.dataset.labels.mask_bytes import mask_bytes
+
+# Forms need the names of attributes, and do without torch.
+if TYPE_CHECKING:
+    from fiftyone_ntt.core.matching import Match
 
 PROPOSAL = "proposal"
 """Attribute: the image's key in the proposal store, a colon, and the proposal's index there."""

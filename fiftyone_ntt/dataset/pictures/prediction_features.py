@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.images import ImageReading
+from fiftyone_ntt.core.images import ImageReading, image_size
 from fiftyone_ntt.core.mask_lookup import find_masks
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.rle import RLE, encode_crop
@@ -59,8 +59,9 @@ class PredictionFeatures:
 
 @dataclass
 class _FeatureRows:
-    """What was found so far."""
+    """What was found so far, of features so wide."""
 
+    width: int
     ids: list[str] = field(default_factory=list)
     sample_ids: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -114,7 +115,7 @@ def prediction_features(
             "the features of predictions come from a store of proposals. Pass `store`."
         )
     setups = [setup for setup in proposals.setups() if setup.encoder == bank.encoder]
-    collected = _FeatureRows()
+    collected = _FeatureRows(bank.width)
     reading = image_reading(samples)
     view = samples.select_fields(label_field)
     with progress_steps(len(view), progress) as advance:
@@ -144,15 +145,19 @@ def _collect_image(
     """Add one image's predictions."""
     try:
         key = image_key(sample.filepath, reading) if setups else ""
+        size = image_size(sample.filepath) if setups else None
     except InputError:
         return collected.leave_out(UNREADABLE, len(detections))
     # An image may have been segmented with several settings: a mask may come from any of them.
-    found = [stored for setup in setups if (stored := store.get(setup, key)) is not None]
+    stored = (store.get(setup, key, size=size, width=collected.width) for setup in setups)
+    found = [proposals for proposals in stored if proposals is not None]
     if not found:
         return collected.leave_out(NO_PROPOSALS, len(detections))
     masked = _detection_masks(detections, found[0].image_size, collected)
     rows = find_masks(
-        [mask for _, mask in masked], [mask for stored in found for mask in stored.masks], MIN_IOU
+        [mask for _, mask in masked],
+        [mask for proposals in found for mask in proposals.masks],
+        MIN_IOU,
     )
     known = [(detection, row) for (detection, _), row in zip(masked, rows, strict=True) if row >= 0]
     collected.leave_out(NO_PROPOSAL, len(masked) - len(known))

@@ -70,8 +70,9 @@ class StoredMatcher:
 
     def _match_image(self, path: str) -> MatchOutcome:
         try:
-            found, key = stored_proposals(self.store, self.matcher.setup, path, self.reading)
-            match, bank = self.matcher(found), self.matcher.bank
+            bank, setup = self.matcher.bank, self.matcher.setup
+            found, key = stored_proposals(self.store, setup, path, self.reading, bank.width)
+            match = self.matcher(found)
             return MatchOutcome(match_document(match, bank, found.image_size, self.run, key))
         except Exception as error:
             return MatchOutcome(None, failure_reason(error))

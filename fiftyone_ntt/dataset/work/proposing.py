@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fiftyone_ntt.core.images import ImageReading
+from fiftyone_ntt.core.images import ImageReading, image_size
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import Mode, check_stored_mode, is_stored_mode
 from fiftyone_ntt.errors import InputError
@@ -36,15 +36,22 @@ def store_of_mode(store: StoreChoice, mode: Mode) -> ProposalStore | None:
 
 
 def stored_proposals(
-    store: ProposalStore, setup: ProposalSetup, path: str, reading: ImageReading
+    store: ProposalStore, setup: ProposalSetup, path: str, reading: ImageReading, width: int
 ) -> tuple[Proposals, str]:
     """Proposals that must be in the store, and the image's key there.
+
+    Args:
+        store: holds them.
+        setup: what they were made with.
+        path: of the image.
+        reading: how it is read.
+        width: of the encoder's tokens.
 
     Raises:
         InputError: the file cannot be read, or its proposals are not there.
     """
     key = image_key(path, reading)
-    stored = store.get(setup, key)
+    stored = store.get(setup, key, size=image_size(path), width=width)
     if stored is None:
         raise InputError(
             f"image {path} has no proposals in {store.folder}: it was never segmented with these "

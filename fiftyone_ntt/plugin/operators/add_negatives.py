@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts, label_tags
@@ -77,7 +78,7 @@ def _choose_labels(form: Form, action: str) -> None:
     field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer=prefer)
     if action == "mine":
         form.integer("per_class", "Negatives per class", 10, low=1)
-        form.integer("points_per_side", "Points per side", 32, low=1)
+        form.integer("points_per_side", "Points per side", 32, low=1, high=MOST_POINTS_PER_SIDE)
         form.note("complete", "Every object of the classes must be labelled in these images")
     elif action == "tagged" and field is not None:
         counts = label_tags(form.ctx, field)

@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import sample_tags
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
@@ -55,7 +56,12 @@ class MeasureShots(NttOperator):
             form.reject("name", problem)
         form.flag("overwrite", "Replace another curve of this name")
         form.integer(
-            "points_per_side", "Points per side", 32, low=1, description="Fewer are quicker"
+            "points_per_side",
+            "Points per side",
+            32,
+            low=1,
+            high=MOST_POINTS_PER_SIDE,
+            description="Fewer are quicker",
         )
         choose_models(form)
         choose_device(form)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.core.settings import Mode
+from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE, Mode
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
@@ -54,7 +54,12 @@ class SegmentWithMemoryBank(NttOperator):
             "mode", "Mode", {mode: mode for mode in get_args(Mode)}, "paper", description=MODES
         )
         form.integer(
-            "points_per_side", "Points per side", 32, low=1, description="Fewer are quicker"
+            "points_per_side",
+            "Points per side",
+            32,
+            low=1,
+            high=MOST_POINTS_PER_SIDE,
+            description="Fewer are quicker",
         )
         choose_device(form)
         count_images(form, field)

@@ -41,14 +41,24 @@ class Form:
             self.reject(name, f"{label} is empty.")
         return str(self._value(name, default)).strip()
 
-    def integer(self, name: str, label: str, default: int, low: int = 0, **shown: Any) -> int:
-        """A whole number of at least `low`."""
+    def integer(
+        self,
+        name: str,
+        label: str,
+        default: int,
+        low: int = 0,
+        high: int | None = None,
+        **shown: Any,
+    ) -> int:
+        """A whole number of at least `low` and, where there is a bound, at most `high`."""
         self.inputs.int(name, label=label, default=default, **shown)
         value = self._value(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            self.reject(name, f"{label} must be a whole number of at least {low}.")
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < low or (high is not None and value > high):
+            allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
+            self.reject(name, f"{label} must be a whole number {allowed}.")
             return default
-        return value
+        return int(value)
 
     def fraction(self, name: str, label: str, default: float, **shown: Any) -> float:
         """A number in 0..1."""

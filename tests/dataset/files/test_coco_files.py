@@ -177,10 +177,11 @@ KILLED = """
 import os, signal, sys
 import fiftyone as fo
 import fiftyone_ntt as ntt
-from fiftyone_ntt.dataset.files import coco_import
+from fiftyone_ntt.dataset.files import content_import
+from fiftyone_ntt.dataset.files.import_target import ImportTarget
 
-coco_import._CHUNK = 4
-write, written = coco_import._write, []
+content_import._CHUNK = 4
+write, written = ImportTarget.write, []
 
 
 def kill(*arguments):
@@ -190,7 +191,7 @@ def kill(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-coco_import._write = kill
+ImportTarget.write = kill
 folder, path, name, field, existing = sys.argv[1:]
 target = fo.load_dataset(name) if existing else name
 ntt.import_coco(folder, path, target, field, progress=False)
@@ -470,7 +471,7 @@ def test_a_file_of_which_nothing_can_be_used_makes_no_dataset(tmp_path: Path, na
     for record in data["images"]:
         record["file_name"] = f"gone-{record['id']}.png"
     path = write(tmp_path / "in.json", data)
-    with pytest.raises(InputError, match=r"none of its images can be used.*\nleft out 2: missing"):
+    with pytest.raises(InputError, match=r"none of its images can be used.*\nleft out 4: missing"):
         ntt.import_coco(tmp_path, path, name, on_error="skip", progress=False)
     assert not fo.dataset_exists(name)
 

@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
+from PIL import Image
 
 from fiftyone_ntt import build_memory_bank, segment
 from fiftyone_ntt.core.bank import MemoryBank
@@ -54,7 +55,7 @@ def test_each_has_the_feature_of_its_proposal(dataset: Any, bank: Any, store: An
 def test_no_network_runs_and_no_image_is_decoded(
     dataset: Any, bank: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("PIL.Image.open", None)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)  # headers are read
     monkeypatch.setattr("fiftyone_ntt.models.loading.load_models", None)
     assert len(prediction_features(dataset, "predictions", bank, store=store)) == 12
 
@@ -128,7 +129,7 @@ def test_images_without_proposals(dataset: Any, bank: Any, store: Any, tmp_path:
     Path(dataset.first().filepath).unlink()
     found = prediction_features(dataset, "predictions", bank, store=store)
     assert (len(found), found.left_out) == (9, {module.UNREADABLE: 3})
-    Path(dataset.first().filepath).write_bytes(b"edited since")
+    Image.new("RGB", (64, 64), "green").save(dataset.first().filepath)  # edited since
     found = prediction_features(dataset, "predictions", bank, store=store)
     assert (len(found), found.left_out) == (9, {module.NO_PROPOSALS: 3})
     found = prediction_features(dataset, "predictions", bank, store=tmp_path / "empty")
@@ -150,7 +151,9 @@ def test_masks_are_sought_in_all_settings(dataset: Any, bank: Any, store: Any) -
     assert len(found) == 12 and found.left_out == {}
     setups = {setup.settings.points_per_side: setup for setup in store.setups()}
     path = dataset.first().filepath
-    many, few = (stored_proposals(store, setups[side], path, READING)[0] for side in (8, 1))
+    many, few = (
+        stored_proposals(store, setups[side], path, READING, bank.width)[0] for side in (8, 1)
+    )
     assert -1 in find_masks(many.masks, few.masks, 0.8)
 
 

@@ -94,7 +94,7 @@ def test_the_embeddings_panel_can_plot_and_colour_them(dataset: Any, bank: Any, 
 
 def test_no_network_runs(dataset: Any, bank: Any, store: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("fiftyone_ntt.models.loading.load_models", None)
-    monkeypatch.setattr("PIL.Image.open", None)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
     report = ntt.visualize_memory_bank(dataset, bank, "predictions", store=store)
     assert sum(report.runs.values()) == 18
 

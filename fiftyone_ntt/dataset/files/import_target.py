@@ -1,0 +1,344 @@
+"""Where labels of files go: a dataset that is made, added to, or gone on with, and its field."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import bson
+import fiftyone as fo
+import fiftyone.core.dataset as fod
+import fiftyone.core.fields as fof
+import fiftyone.core.labels as fol
+import fiftyone.core.media as fom
+from bson import ObjectId
+from bson.errors import BSONError
+
+from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.instances import Size
+from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
+from fiftyone_ntt.dataset.labels.coco_labels import ID, INFO, described_import
+from fiftyone_ntt.dataset.labels.detections import Document
+from fiftyone_ntt.dataset.labels.digests import document_digest
+from fiftyone_ntt.dataset.labels.fields import all_images, check_samples, sample_count
+from fiftyone_ntt.dataset.labels.names import (
+    check_field_kind,
+    check_field_name,
+    check_new_field,
+    check_still_there,
+    check_writable,
+)
+from fiftyone_ntt.dataset.labels.writing import (
+    Held,
+    Rewrite,
+    Written,
+    rewrite_field,
+)
+from fiftyone_ntt.errors import InputError
+
+_UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class ImportTarget:
+    """A dataset's field that labels are being imported into.
+
+    Attributes:
+        dataset: imported into.
+        field: for the labels.
+        change: to undo it by.
+        own_ids: whether images have ids of the file, which samples are to get.
+        known: id of the sample by the path of its image.
+    """
+
+    dataset: fo.Dataset
+    field: str
+    change: Change
+    own_ids: bool
+    known: dict[str, str]
+
+    @classmethod
+    def begin(cls, dataset: fo.Dataset, field: str, identity: str, own_ids: bool) -> ImportTarget:
+        """The change is that which an interrupted import began, if one was."""
+        new = dataset.get_field(field) is None
+        resume = _interrupted_import(dataset, field) == identity
+        described = described_import(dataset, field)
+        change = begin_change(
+            dataset, field, "import", created=new, described=described, resume=resume
+        )
+        known = dict(zip(*all_images(dataset).values(["filepath", "id"]), strict=True))
+        return cls(dataset, field, change, own_ids, known)
+
+    def write(
+        self,
+        labels: Mapping[Any, Document],
+        paths: Mapping[Any, str],
+        sizes: Mapping[Any, Size],
+        splits: Mapping[Any, str],
+    ) -> None:
+        """Write some images' labels, by ids of images; samples that are new are made first, and
+        tagged with their splits."""
+        check_still_there(self.dataset, self.field, "the import")
+        new = [
+            fo.Sample(
+                filepath=paths[key],
+                tags=[splits[key]] if key in splits else [],
+                metadata=fo.ImageMetadata(height=sizes[key][0], width=sizes[key][1]),
+                **({ID: key} if self.own_ids else {}),
+            )
+            for key in labels
+            if paths[key] not in self.known
+        ]
+        if new:
+            self.dataset.add_samples(new, progress=False)
+            self.known.update({sample.filepath: sample.id for sample in new})
+        if labels:
+            rows = {self.known[paths[key]]: (row, key) for key, row in labels.items()}
+            _check_written(self.dataset, self.field, self._add(rows))
+
+    def _add(self, labels: Mapping[str, tuple[Document, Any]]) -> Written:
+        """Write labels, and the image's id, into samples that are there already, where the field is
+        still empty."""
+        ids = list(map(ObjectId, labels))
+        found = self.dataset._sample_collection.find({"_id": {"$in": ids}}, {ID: 1})
+        before = {row["_id"]: [row[ID]] if ID in row else [] for row in found}
+
+        def decide(held: Held) -> Rewrite | None:
+            document, key = labels[str(held.sample_id)]
+            digests = _digests(document)
+            if held.labels:
+                # An earlier version's interrupted import wrote them, and not yet the image's id.
+                if sorted(_digests(held.value).values()) != sorted(digests.values()):
+                    return None
+                document = dict(held.value)
+            return Rewrite(
+                document,
+                digests={} if held.labels else digests,
+                added=0 if held.labels else len(digests),
+                others={ID: [key]} if self.own_ids else {},
+                others_before={ID: before.get(held.sample_id, [])} if self.own_ids else {},
+            )
+
+        return rewrite_field(self.dataset, self.field, ids, decide, self.change)
+
+
+def check_target(
+    dataset: str | fo.Dataset,
+    field: str,
+    paths: Mapping[Any, str],
+    identity: str,
+    *,
+    own_ids: bool,
+) -> fo.Dataset | None:
+    """The dataset to import into; None for one that is still to be made.
+
+    Args:
+        dataset: name of a new one, or one to add to.
+        field: for the labels.
+        paths: of the images, by their ids.
+        identity: what an interrupted import is recognised by.
+        own_ids: whether those ids are the file's, and not counted by the reader.
+
+    Raises:
+        InputError: it is there already, or holds something else in the places to write to.
+    """
+    if field == ID:
+        raise InputError(f"{ID!r} is where images keep their id of the file. Pass another field.")
+    if isinstance(dataset, str):
+        check_field_name(field)
+        if not fo.dataset_exists(dataset):
+            _check_new_dataset(dataset)
+            return None
+        found = fo.load_dataset(dataset)
+        check_fields(found, field)
+        if sample_count(all_images(found)) and _interrupted_import(found, field) != identity:
+            raise InputError(
+                f"there already is a dataset {dataset!r}. Pass another name, or the dataset itself "
+                "(`fo.load_dataset(...)`) to add to it."
+            )
+        return found
+    check_fields(dataset, field)
+    _check_groups(dataset, paths)
+    if _interrupted_import(dataset, field) != identity:
+        _check_empty(dataset, field, paths)
+        if own_ids:
+            _check_ids(dataset, paths)
+    return dataset
+
+
+def _check_groups(dataset: fo.Dataset, paths: Mapping[Any, str]) -> None:
+    """A sample of a grouped dataset is one of a group, of which a COCO file knows nothing."""
+    if dataset.media_type != fom.GROUP:
+        return
+    missing = sorted(set(paths.values()) - set(all_images(dataset).values("filepath")))
+    if missing:
+        raise InputError(
+            f"{len(missing)} of these {len(paths)} images are not in {dataset.name!r}, as "
+            f"{missing[0]}, and that dataset is grouped: the file does not say which groups they "
+            "are of. Add them to their groups first, or import into a dataset of its own."
+        )
+
+
+def _check_new_dataset(name: str) -> None:
+    """Accept the name of a dataset that is still to be made.
+
+    Raises:
+        InputError: FiftyOne takes no such name, or another dataset's is too much like it.
+    """
+    try:
+        fod._validate_dataset_name(name)
+    except ValueError as error:
+        raise InputError(
+            f"no dataset can be called {name!r}: {error}. Pass another name."
+        ) from error
+
+
+def check_fields(
+    dataset: fo.Dataset, field: str, kinds: Mapping[str, type[fof.Field]] = MappingProxyType({})
+) -> None:
+    """Accept the places of a dataset that an import writes to.
+
+    Args:
+        dataset: imported into.
+        field: for the annotations.
+        kinds: types of what is noted on the samples, and on their labels, by path from either, as
+            far as they are known.
+
+    Raises:
+        InputError: one holds something else, or is read-only.
+    """
+    check_samples(all_images(dataset), "importing labels")
+    attributes = {path: kind for path, kind in kinds.items() if path != ID}
+    check_new_field(dataset, field, fol.Detections, attributes)
+    if ID in kinds:
+        check_field_kind(dataset, ID, kinds[ID])
+    check_writable(dataset, ID)
+    if not isinstance(dataset.info.get(INFO, {}), Mapping):
+        raise InputError(
+            f"`info[{INFO!r}]` of dataset {dataset.name!r} is none of an import, which keeps the "
+            "file's categories there. Rename it, and save the dataset."
+        )
+
+
+def _interrupted_import(dataset: fo.Dataset, field: str) -> str | None:
+    """Identity of the import into this field that was interrupted, if one was."""
+    described = dataset.info.get(INFO, {}).get(field, {})
+    found: str | None = described.get(_UNFINISHED)
+    return found
+
+
+def imported_images(
+    dataset: fo.Dataset, field: str, paths: Mapping[Any, str], *, own_ids: bool
+) -> set[Any]:
+    """Ids of the images that an interrupted import has written whole."""
+    if dataset.get_field(field) is None or (own_ids and dataset.get_field(ID) is None):
+        return set()
+    filled = all_images(dataset).exists(field)
+    if not own_ids:
+        written = set(filled.values("filepath"))
+        return {key for key, path in paths.items() if path in written}
+    ids = dict(zip(*filled.values(["filepath", ID]), strict=True))
+    return {key for key, path in paths.items() if ids.get(path) == key}
+
+
+def free_name(wanted: str, field: str, identity: str) -> str:
+    """A name for a new dataset: the wanted one, as far as FiftyOne takes it, with a number if it is
+    taken; or that of the dataset in which the same import was interrupted."""
+    base = re.sub(r"[^\w .-]", "_", wanted).strip() or "labels"
+    for number in itertools.count(1):
+        name = base if number == 1 else f"{base}-{number}"
+        if not fo.dataset_exists(name):
+            try:
+                fod._validate_dataset_name(name)
+            except ValueError:
+                continue
+            return name
+        if _interrupted_import(fo.load_dataset(name), field) == identity:
+            return name
+    raise AssertionError  # numbers do not end
+
+
+def _check_empty(dataset: fo.Dataset, field: str, paths: Mapping[Any, str]) -> None:
+    if dataset.get_field(field) is None:
+        return
+    filled = set(all_images(dataset).exists(field).values("filepath")) & set(paths.values())
+    if filled:
+        raise InputError(
+            f"field {field!r} of {len(filled)} of these {len(paths)} images in {dataset.name!r} "
+            "already holds labels. Pass another field."
+        )
+
+
+def _check_ids(dataset: fo.Dataset, paths: Mapping[Any, str]) -> None:
+    """An image keeps one id, of all the files that were imported."""
+    if dataset.get_field(ID) is None:
+        return
+    owners = {path: key for key, path in paths.items()}
+    for path, key in zip(*all_images(dataset).values(["filepath", ID]), strict=True):
+        if path in owners and key not in (None, owners[path]):
+            raise InputError(
+                f"{path} has the id {key} in {dataset.name!r} but {owners[path]} in this file. "
+                "Import the file into a dataset of its own."
+            )
+
+
+def declare_fields(dataset: fo.Dataset, field: str, kinds: Mapping[str, type[fof.Field]]) -> None:
+    """Fields of the one type their values have, so that the App can filter by them."""
+    dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
+    for path, kind in kinds.items():
+        dataset.add_sample_field(path if path == ID else f"{field}.{path}", kind)
+
+
+def _digests(labels: Mapping[str, Any]) -> dict[str, str]:
+    return {str(label["_id"]): document_digest(label) for label in labels["detections"]}
+
+
+def _check_written(dataset: fo.Dataset, field: str, written: Written) -> None:
+    """Check that all samples got their labels.
+
+    Raises:
+        InputError: somebody labelled one meanwhile, or deleted it.
+    """
+    if written.missing:
+        raise InputError(
+            f"{len(written.missing)} of these images were deleted from {dataset.name!r} meanwhile, "
+            f"as was sample {written.missing[0]}. Make the same call again to import them anew."
+        )
+    if missed := [*written.left, *written.contested]:
+        raise InputError(
+            f"field {field!r} of {len(missed)} of these images in {dataset.name!r} was labelled "
+            f"by somebody else meanwhile, as of sample {missed[0]}. Those labels stay; import into "
+            "another field."
+        )
+
+
+def save_import_info(
+    dataset: fo.Dataset,
+    field: str,
+    categories: Sequence[Record],
+    folder: Path,
+    unfinished: str | None = None,
+) -> None:
+    """What an export needs besides the samples; and, while it goes on, which import this is."""
+    described = dict(dataset.info.get(INFO, {}))
+    kept = [_storable(record) for record in categories]
+    described[field] = {"images": str(folder), "categories": kept}
+    if unfinished is not None:
+        described[field][_UNFINISHED] = unfinished
+    dataset.info[INFO] = described
+    dataset.classes[field] = [record["name"] for record in categories]
+    dataset.save()
+
+
+def _storable(record: Record) -> Record:
+    """A category without what a database cannot hold, such as numbers of more than 64 bits."""
+    try:
+        bson.encode(record)
+    except (ValueError, OverflowError, TypeError, RecursionError, BSONError):
+        return {"id": record["id"], "name": record["name"]}
+    return record

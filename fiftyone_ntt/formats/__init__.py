@@ -1,0 +1,1 @@
+"""Label files of annotation tools as COCO content, one file a format, without FiftyOne."""

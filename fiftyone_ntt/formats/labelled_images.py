@@ -1,0 +1,90 @@
+"""Labelled images, one after the other, as parts of COCO content: numbered and packed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.instances import Size
+from fiftyone_ntt.formats.image_labels import category_records
+from fiftyone_ntt.formats.label_files import PART_SIZE, Content
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledObject:
+    """One object as a tool describes it.
+
+    Attributes:
+        label: its class.
+        segmentation: polygons or run lengths, as in a COCO file; None for a box alone.
+        box: x, y, width, height in pixels; None where the segmentation says where it lies.
+        attributes: what else the tool kept of it.
+        score: of a prediction, 0 to 1.
+    """
+
+    label: str
+    segmentation: Any = None
+    box: list[float] | None = None
+    attributes: Record = field(default_factory=dict)
+    score: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImage:
+    """An image and its objects.
+
+    Attributes:
+        name: of its file, absolute or relative to the folder of the images.
+        size: height and width that the tool states; None where it states none.
+        objects: in the tool's order.
+    """
+
+    name: str
+    size: Size | None
+    objects: Sequence[LabelledObject]
+
+
+def numbered_parts(images: Iterable[LabelledImage], classes: Sequence[str]) -> Iterator[Content]:
+    """Images as COCO content, `PART_SIZE` at a time, with ids that count on over all parts.
+
+    Args:
+        images: read as the parts are asked for.
+        classes: all that occur; category ids count them from 1.
+    """
+    numbers = {name: number for number, name in enumerate(classes, 1)}
+    categories = category_records(classes)
+    image_ids, annotation_ids = itertools.count(1), itertools.count(1)
+    remaining = iter(images)
+    while part := list(itertools.islice(remaining, PART_SIZE)):
+        content: Content = {"images": [], "categories": categories, "annotations": []}
+        for image in part:
+            key = next(image_ids)
+            content["images"].append({"id": key, "file_name": image.name, **_sides(image.size)})
+            content["annotations"] += [
+                _annotation(next(annotation_ids), key, numbers[item.label], item)
+                for item in image.objects
+            ]
+        yield content
+
+
+def _sides(size: Size | None) -> Record:
+    return {} if size is None else {"height": size[0], "width": size[1]}
+
+
+def _annotation(key: int, image_id: int, category_id: int, item: LabelledObject) -> Record:
+    row: Record = {
+        "id": key,
+        "image_id": image_id,
+        "category_id": category_id,
+        "segmentation": item.segmentation or [],
+        "iscrowd": 0,
+        "attributes": item.attributes,
+    }
+    if item.box is not None:
+        row["bbox"] = item.box
+    if item.score is not None:
+        row["score"] = item.score
+    return row

@@ -1,0 +1,150 @@
+"""Which format a file or folder of labels is of: every format is asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from fiftyone_ntt.core.nearest_names import nearest_names_hint
+from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.formats.class_folders import CLASS_FOLDERS
+from fiftyone_ntt.formats.coco_files import COCO
+from fiftyone_ntt.formats.coco_results import COCO_RESULTS
+from fiftyone_ntt.formats.cvat_xml import CVAT
+from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
+from fiftyone_ntt.formats.label_files import LabelFormat
+from fiftyone_ntt.formats.label_studio import LABEL_STUDIO
+from fiftyone_ntt.formats.labelme import LABELME
+from fiftyone_ntt.formats.lvis import LVIS
+from fiftyone_ntt.formats.mask_images import MASKS
+from fiftyone_ntt.formats.panoptic import PANOPTIC
+from fiftyone_ntt.formats.via import VIA
+from fiftyone_ntt.formats.voc import VOC
+from fiftyone_ntt.formats.yolo import YOLO
+
+FORMATS: tuple[LabelFormat, ...] = (
+    COCO,
+    YOLO,
+    LABELME,
+    CVAT,
+    LABEL_STUDIO,
+    VIA,
+    VOC,
+    MASKS,
+    PANOPTIC,
+    LVIS,
+    COCO_RESULTS,
+    CLASS_FOLDERS,
+)
+"""All formats, in the order in which they are listed to users."""
+
+_ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive"}
+_MOST_KEYS = 6
+
+
+def recognise(path: Path, format: str | None = None) -> tuple[LabelFormat, str]:
+    """The format of a file or folder, and a sentence, without its end, that says why.
+
+    Args:
+        path: of the labels.
+        format: name of the format, where it is known already.
+
+    Raises:
+        InputError: there is nothing, nothing known, or what could be of several formats.
+
+    Example:
+        >>> _ = Path("truth.json").write_text('{"images": [], "annotations": []}')
+        >>> found, why = recognise(Path("truth.json"))
+        >>> found.name, why
+        ('coco', 'truth.json lists images and annotations as a COCO file does')
+    """
+    if format is not None:
+        found = find_format(format)
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder. Check the path.")
+        return found, found.recognise(path) or f"it was said to be {found.title}"
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder. Check the path.")
+    asked = [(known, known.recognise(path)) for known in FORMATS]
+    fitting = [(known, why) for known, why in asked if why is not None]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise InputError(
+            f"{path} could be of {len(fitting)} formats: "
+            + "; ".join(f"{known.name!r}, as {why}" for known, why in fitting)
+            + f". Pass format={fitting[0][0].name!r} or the other, or the one file that is meant."
+        )
+    raise InputError(
+        f"{path} {_looks_like(path)}, and is of no format that is read here. Pass format= one of: "
+        f"{', '.join(known.name for known in FORMATS)}, if it is; else export the labels as one of "
+        "those."
+    )
+
+
+def find_format(name: str) -> LabelFormat:
+    """The format of a name.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = {known.name: known for known in FORMATS}
+    if name not in known:
+        hint = nearest_names_hint([name], known)
+        raise InputError(
+            f"there is no format {name!r}. Pass one of: {', '.join(known)}."
+            f"{' ' if hint else ''}{hint}"
+        )
+    return known[name]
+
+
+def _looks_like(path: Path) -> str:
+    return _folder_looks(path) if path.is_dir() else _file_looks(path)
+
+
+def _folder_looks(folder: Path) -> str:
+    names = names_in(folder)
+    if not names:
+        return "is an empty folder"
+    ends = Counter(Path(name).suffix.lower() for name in names)
+    pictures = sum(count for end, count in ends.items() if end in IMAGE_ENDS)
+    told = [f"{pictures} images"] if pictures else []
+    told += [
+        f"{count} {end} files"
+        for end, count in ends.most_common()
+        if end and end not in IMAGE_ENDS and not (folder / end).is_dir()
+    ][:3]
+    folders = [name for name in names if not Path(name).suffix and (folder / name).is_dir()]
+    if folders:
+        told.append(f"{len(folders)} folders ({', '.join(folders[:3])})")
+    return f"is a folder that holds {_listed(told or [f'{len(names)} files'])}" + (
+        " and no labels" if pictures == len(names) else ""
+    )
+
+
+def _file_looks(path: Path) -> str:
+    try:
+        if not path.stat().st_size:
+            return "is an empty file"
+        with path.open("rb") as file:
+            first = file.read(4)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    for mark, what in _ARCHIVES.items():
+        if first.startswith(mark):
+            return f"seems to be {what}, which is to be unpacked first"
+    if path.suffix.lower() in IMAGE_ENDS:
+        return "seems to be an image"
+    keys, text = sorted(json_keys(path)), head(path).lstrip()
+    if keys or text[:1] in ("{", "["):
+        what = "list" if text[:1] == "[" else "object"
+        told = f" with {_listed(list(map(repr, keys[:_MOST_KEYS])))}" if keys else ""
+        return f"seems to be a JSON {what}{told}"
+    if text.startswith("<"):
+        return "seems to be XML"
+    return f"seems to be a {path.suffix} file" if path.suffix else "seems to be a file of text"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
