@@ -138,11 +138,14 @@ def undo(
     if change is None:
         where = f"field {label_field!r} of " if label_field else ""
         raise InputError(f"{where}{dataset.name!r} has no change of this package to take back.")
+    _require_field(dataset, change)
     entry = _entry(change)
     if dry_run:
         return UndoReport(entry, *_take_back(dataset, change, dry_run=True))
     with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
         refresh(dataset)
+        _require_last(dataset, change)
+        _require_field(dataset, change)
         check_writable(dataset, change.field, *(["tags"] if change.tag else []))
         undone = _take_back(dataset, change)
         _record_back(dataset, change)
@@ -150,6 +153,25 @@ def undo(
             _import_back(dataset, change, change.described)
         change.forget()
     return UndoReport(entry, *undone)
+
+
+def _require_field(dataset: fo.Dataset, change: Change) -> None:
+    """Refuse to take a change back whose field is gone: nothing would be, and it be forgotten."""
+    if dataset.get_field(change.field) is None:
+        raise InputError(
+            f"field {change.field!r} of {dataset.name!r}, which the last change is of, was deleted "
+            "or renamed. Rename it back, or pass `label_field` for the last change of another."
+        )
+
+
+def _require_last(dataset: fo.Dataset, change: Change) -> None:
+    """Refuse a change that was chosen before its field was held, if it is no longer the last."""
+    last = next(changes_of(dataset, change.field), None)
+    if last is None or last.id != change.id:
+        raise InputError(
+            f"labels of field {change.field!r} of {dataset.name!r} were changed, or a change taken "
+            "back, by another call at this moment. Look at `history`, and call again."
+        )
 
 
 def _entry(change: Change) -> HistoryEntry:
@@ -162,8 +184,6 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
     if change.tag:
         return restore_tags(dataset, change.field, change.entries(), dry_run=dry_run)
     total = kept = 0
-    if dataset.get_field(change.field) is None:
-        return total, kept  # somebody deleted it since, and so it stays
     ids = change.samples()
     ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)
     for start in range(0, len(ids), 100):

@@ -283,6 +283,18 @@ def test_the_fields_have_their_own_history(scenes: fo.Dataset) -> None:
     assert all(entry.bytes > 0 for entry in ntt.history(scenes))
 
 
+def test_a_renamed_field_keeps_its_history(scenes: fo.Dataset) -> None:
+    before = documents(scenes)
+    segment(scenes)
+    scenes.rename_sample_field("predictions", "mine")
+    for dry_run in (True, False):
+        with pytest.raises(InputError, match=r"was deleted or renamed\. Rename it back"):
+            ntt.undo(scenes, dry_run=dry_run)
+    scenes.rename_sample_field("mine", "predictions")
+    assert ntt.undo(scenes).samples == len(scenes)
+    assert documents(scenes) == before
+
+
 def test_a_deleted_dataset_leaves_no_history(scenes: fo.Dataset, tmp_path: Path) -> None:
     import fiftyone.core.odm as foo
 
