@@ -82,6 +82,11 @@ def peak_memory(device: torch.device) -> float:
     """MB: the most this process ever held, of a GPU's memory or, on a CPU, in RAM."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
+    status = Path("/proc/self/status")
+    if status.exists():
+        # `getrusage` would count what the process that started this one held at that moment.
+        [line] = [row for row in status.read_text().splitlines() if row.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
