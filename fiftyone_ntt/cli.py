@@ -381,6 +381,10 @@ def _store(options: argparse.Namespace) -> int:
     from fiftyone_ntt.store.proposal_store import ProposalStore, default_store, describe
     from fiftyone_ntt.store.stored_setups import is_store
 
+    if options.limit_gb is not None and not 0 <= options.limit_gb < math.inf:
+        raise InputError(
+            f"--limit-gb is {options.limit_gb:g}. Pass the size to leave in GB, 0 or more."
+        )
     store = default_store() if options.folder is None else ProposalStore(options.folder)
     if options.folder is not None and not is_store(store.folder):
         raise StoreError(
@@ -388,10 +392,6 @@ def _store(options: argparse.Namespace) -> int:
             "`segment(store=...)` or `--store`."
         )
     if options.limit_gb is not None:
-        if not 0 <= options.limit_gb < math.inf:
-            raise InputError(
-                f"--limit-gb is {options.limit_gb:g}. Pass the size to leave in GB, 0 or more."
-            )
         store.limit = round(options.limit_gb * 10**9)
     if options.action == "info":
         print(describe(store))

@@ -128,7 +128,7 @@ def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | N
         >>> ntt.picture_fields_problem(dataset, "memory") is None
         True
         >>> ntt.picture_fields_problem(dataset, "my memory")
-        "'my memory' cannot name a field ..."
+        "'my memory' cannot name a field. ..."
     """
     try:
         _check_fields(samples._root_dataset, field)
