@@ -160,8 +160,9 @@ class LocatedReferences:
         if todo:
             chosen = models_of_bank(self.bank, models, device)
             with progress_steps(sum(len(group) for _, group in todo), progress) as advance:
+                read = lru_cache(maxsize=1)(image_reading(self.dataset).read)
                 for label, group in todo:
-                    rows = list(self._pictures(label, group, chosen, failures, advance))
+                    rows = list(self._pictures(label, group, chosen, read, failures, advance))
                     colours = component_colours([picture for _, picture in rows])
                     pairs = zip(rows, colours, strict=True)
                     lost = write([DrawnReference(*row, found) for row, found in pairs])
@@ -176,11 +177,11 @@ class LocatedReferences:
         label: int,
         ids: Sequence[str],
         models: Models,
+        read: Callable[[str], UInt8[np.ndarray, "H W 3"]],
         failures: dict[str, str],
         advance: Callable[[], None],
     ) -> Iterator[tuple[str, ReferencePicture]]:
         """Sample ids and pictures of references of one class; one encoder pass each."""
-        read = lru_cache(maxsize=1)(image_reading(self.dataset).read)
         images = all_images(self.dataset)
         for name in sorted(ids, key=self._order):  # an image's all at once
             field, place = self.places[name]

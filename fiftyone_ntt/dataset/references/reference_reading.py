@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import fiftyone.core.labels as fol
 import numpy as np
 from jaxtyping import UInt8
 
-from fiftyone_ntt.core.images import image_size
+from fiftyone_ntt.core.images import ImageReading, image_size
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.dataset.labels.fields import (
     check_samples,
@@ -62,6 +63,7 @@ class ClassReferences:
     field: str
     entries: tuple[_Entry, ...]
     names: LabelNames
+    reading: Callable[[], ImageReading]
     on_read: Callable[[], None]
 
     def __len__(self) -> int:
@@ -71,13 +73,12 @@ class ClassReferences:
         times = Counter((entry.sample_id, entry.label_id) for entry in self.entries)
         owners = {entry.sample_id: entry.owner for entry in self.entries}
         view = self.samples.select(list(owners)).select_fields(self.field)
-        reading = image_reading(self.samples)
         # Of an image with many labels those alone that are wanted: loading one takes long.
         view = view.select_labels(
             ids=list({entry.label_id for entry in self.entries}), fields=self.field
         )
         for sample in view.iter_samples():
-            image = reading.read(sample.filepath)
+            image = self.reading().read(sample.filepath)
             for label in labels_of(sample[self.field]):
                 for _ in range(times[sample.id, label.id]):
                     name = self.names.of(label.id, owners[sample.id])
@@ -131,9 +132,16 @@ def read_references(
     chosen = [entry for entry in entries if entry.label in set(names)]
     _check_files(chosen)
     called = LabelNames(samples._root_dataset, label_field, {entry.label_id for entry in chosen})
+    # Found once for all classes, when the first image is asked for: files may be surveyed for it.
+    reading = cache(partial(image_reading, samples))
     return {
         name: ClassReferences(
-            samples, label_field, tuple(e for e in chosen if e.label == name), called, on_read
+            samples,
+            label_field,
+            tuple(e for e in chosen if e.label == name),
+            called,
+            reading,
+            on_read,
         )
         for name in names
     }

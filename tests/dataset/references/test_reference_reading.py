@@ -74,6 +74,18 @@ def test_each_label_is_loaded_once(scenes, monkeypatch):
     assert sum(counts(read_references(scenes, "ground_truth")).values()) == len(loaded) == 9
 
 
+def test_how_images_are_read_is_found_once_for_all_classes(scenes, monkeypatch):
+    from fiftyone_ntt.dataset.references import reference_reading as module
+
+    asked = []
+    find = module.image_reading
+    monkeypatch.setattr(module, "image_reading", lambda given: asked.append(given) or find(given))
+    found = read_references(scenes, "ground_truth")
+    assert asked == []
+    assert all(next(iter(group)).image.shape == (*SIZE, 3) for group in found.values())
+    assert len(found) == 3 and len(asked) == 1
+
+
 def test_restrictions(scenes):
     first = scenes.first().ground_truth.detections
     scenes.select_labels(ids=[first[0].id], fields="ground_truth").tag_labels("good")
