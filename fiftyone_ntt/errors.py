@@ -6,6 +6,8 @@ caller (an operator, the command line) can show the message instead of a traceba
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class NttError(Exception):
     """Base of all errors whose message is meant for the user.
@@ -33,6 +35,15 @@ class StoreError(NttError, OSError):
 
 class DatabaseError(NttError, ConnectionError):
     """FiftyOne's database does not answer any more."""
+
+
+def problem_of(check: Callable[..., object], *arguments: object) -> str | None:
+    """What a check says of its arguments, for a form to show; None where it accepts them."""
+    try:
+        check(*arguments)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def shown(value: object) -> str:

@@ -33,7 +33,7 @@ from fiftyone_ntt.drawing.charts import (
     save_chart,
     shots_chart,
 )
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, problem_of
 from fiftyone_ntt.models.loading import Models
 
 METHOD = "ntt_shots_curve"
@@ -252,11 +252,7 @@ def shots_curve_name_problem(samples: foc.SampleCollection, name: str) -> str | 
         >>> ntt.shots_curve_name_problem(dataset, "my shots")
         "'my shots' cannot be the name of a curve. Use letters, digits and underscores, ..."
     """
-    try:
-        _check_name(samples._root_dataset, name)
-    except InputError as error:
-        return str(error)
-    return None
+    return problem_of(_check_name, samples._root_dataset, name)
 
 
 def _check_name(dataset: fo.Dataset, name: str) -> None:

@@ -24,7 +24,7 @@ from fiftyone_ntt.dataset.labels.fields import label_field_type, prediction_path
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.ownership import WRITTEN_TAGS
 from fiftyone_ntt.dataset.work.refreshing import refresh
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, problem_of
 
 BOX_ID, AGREEMENT = "box_id", "box_agreement"
 """Attributes of masks that were made of boxes: the box's id, and how well the two agree."""
@@ -133,11 +133,7 @@ def output_field_problem(samples: foc.SampleCollection, field: str) -> str | Non
         >>> ntt.output_field_problem(dataset, "metadata")
         "'metadata' cannot name a field: FiftyOne keeps that name for itself. ..."
     """
-    try:
-        check_new_predictions(samples._root_dataset, field, ATTRIBUTES)
-    except InputError as error:
-        return str(error)
-    return None
+    return problem_of(check_new_predictions, samples._root_dataset, field, ATTRIBUTES)
 
 
 def check_field_kind(dataset: fo.Dataset, path: str, kind: type[fof.Field]) -> None:
@@ -248,11 +244,7 @@ def tag_problem(samples: foc.SampleCollection, tag: str, label_field: str) -> st
         >>> ntt.tag_problem(dataset, "$5", "ground_truth")
         "the tag '$5' begins with a dollar: FiftyOne would not find the labels that have it. ..."
     """
-    try:
-        check_tag(samples, tag, label_field)
-    except InputError as error:
-        return str(error)
-    return None
+    return problem_of(check_tag, samples, tag, label_field)
 
 
 def _check_plain(field: str) -> None:

@@ -37,7 +37,7 @@ from fiftyone_ntt.dataset.pictures.memory_pictures import (
 )
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work.progress import Progress
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, problem_of
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.run_identity import bank_hash
 
@@ -130,11 +130,7 @@ def picture_fields_problem(samples: foc.SampleCollection, field: str) -> str | N
         >>> ntt.picture_fields_problem(dataset, "my memory")
         "'my memory' cannot name a field. ..."
     """
-    try:
-        _check_fields(samples._root_dataset, field)
-    except InputError as error:
-        return str(error)
-    return None
+    return problem_of(_check_fields, samples._root_dataset, field)
 
 
 def _check_fields(dataset: fo.Dataset, field: str) -> None:
