@@ -6,6 +6,10 @@ VENV := .venv
 STAMP := $(VENV)/.fiftyone-ntt-installed
 DEMO_ARGS ?= --no-app
 PYTEST_ARGS ?=
+# Processes that share the tests' files; each has a database of its own.
+WORKERS ?= 2
+# Empty (make test CHROMIUM=): no browser is installed, and the tests that drive one are left out.
+CHROMIUM ?= install
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long lint format pictures clean distclean
@@ -23,7 +27,9 @@ demo: setup ## run the demo; on a machine with a display: make demo DEMO_ARGS=
 	$(VENV)/bin/fiftyone-ntt demo $(DEMO_ARGS)
 
 test: lint ## lint, then run all tests, and the docstrings' examples
-	$(VENV)/bin/python -m pytest -m "not timed" $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		-m "not timed and not app" $(PYTEST_ARGS)
+	$(if $(CHROMIUM),$(VENV)/bin/python -m pytest -m app)
 	FIFTYONE_NTT_UNCHECKED=1 $(VENV)/bin/python -m pytest -m timed
 
 test-long: setup ## what `test` holds a small instance of, at full size; takes minutes
