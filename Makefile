@@ -6,6 +6,12 @@ VENV := .venv
 STAMP := $(VENV)/.fiftyone-ntt-installed
 DEMO_ARGS ?= --no-app
 PYTEST_ARGS ?=
+# Processes that share the tests' files; each has a database of its own. If one dies, a new one would
+# be waited for in vain: the run fails at once.
+WORKERS ?= 2
+SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# Empty (make test CHROMIUM=): no browser is installed, and the tests that drive one are left out.
+CHROMIUM ?= install
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long lint format pictures clean distclean
@@ -23,7 +29,8 @@ demo: setup ## run the demo; on a machine with a display: make demo DEMO_ARGS=
 	$(VENV)/bin/fiftyone-ntt demo $(DEMO_ARGS)
 
 test: lint ## lint, then run all tests, and the docstrings' examples
-	$(VENV)/bin/python -m pytest -m "not timed" $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest $(SHARED) -m "not timed and not app" $(PYTEST_ARGS)
+	$(if $(CHROMIUM),$(VENV)/bin/python -m pytest -m app)
 	FIFTYONE_NTT_UNCHECKED=1 $(VENV)/bin/python -m pytest -m timed
 
 test-long: setup ## what `test` holds a small instance of, at full size; takes minutes
@@ -31,6 +38,8 @@ test-long: setup ## what `test` holds a small instance of, at full size; takes m
 	FIFTYONE_NTT_MUTATIONS=10000 $(VENV)/bin/python -m pytest -o faulthandler_timeout=0 \
 		tests/coco/test_mutated_files.py tests/store/test_mutated_files.py tests/protocols/test_mutated_files.py
 	FIFTYONE_NTT_SCENES=200 $(VENV)/bin/python -m pytest tests/formats
+	FIFTYONE_NTT_SWEEPS=1 $(VENV)/bin/python -m pytest -s -o faulthandler_timeout=0 \
+		tests/demo/test_review_marks.py
 
 lint: setup ## ruff and mypy
 	$(VENV)/bin/ruff check .

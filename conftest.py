@@ -37,3 +37,11 @@ def private_database() -> database.PrivateDatabase:
     """The running database, for tests whose child processes are the ones to import FiftyOne."""
     _DATABASE.start()
     return _DATABASE
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of files that several processes share, those with slow tests come first: else one process
+    would be left with them when all others are done."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+        items.sort(key=lambda item: item.path not in slow)

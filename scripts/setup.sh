@@ -66,5 +66,5 @@ if [ "${CHROMIUM-install}" = install ] && ! chromium_found >/dev/null; then
     fi
     chromium_found >/dev/null ||
         echo "setup: no Chromium here, and only root on Debian can install one; the browser tests" \
-            "will fail. Install it, or leave them out: make test PYTEST_ARGS=\"-m 'not app'\"" >&2
+            "will fail. Install it, or leave them out: make test CHROMIUM=" >&2
 fi

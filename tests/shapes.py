@@ -29,6 +29,11 @@ def check() -> None:
     import checked_calls
 
     checked_calls.install()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        # Started by pytest as tests start theirs, see `checked/sitecustomize.py`, but not to run a
+        # module: what it compiles is kept for others.
+        sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+        return
     paths = [_CHECKED, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 

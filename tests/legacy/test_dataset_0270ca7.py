@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -26,16 +27,28 @@ RUNS = EXPECTED["deletions"]["runs"]
 EVALUATIONS = EXPECTED["evaluations"]
 
 
-@pytest.fixture
-def opened(dataset: fo.Dataset, tmp_path: Path) -> fo.Dataset:
-    """The old dataset, imported under a name of its own."""
-    folder = tmp_path / "dataset"
+def open_old(dataset: fo.Dataset, folder: Path) -> fo.Dataset:
+    """The old dataset, from a copy of its files, in one that is empty."""
     shutil.copytree(legacy.FOLDER / "dataset", folder)
     dataset.add_dir(dataset_dir=str(folder), dataset_type=fo.types.FiftyOneDataset, progress=False)
     for row in json.loads((legacy.FOLDER / "thumbnails.json").read_text()):
         store = ExecutionStore.create(row["store_name"], dataset_id=dataset._doc.id)
         store.set(row["key"], row["value"])
     return dataset
+
+
+@pytest.fixture
+def opened(dataset: fo.Dataset, tmp_path: Path) -> fo.Dataset:
+    """The old dataset, imported under a name of its own."""
+    return open_old(dataset, tmp_path / "dataset")
+
+
+@pytest.fixture(scope="module")
+def read_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fo.Dataset]:
+    """The same, imported once for all tests that only look at it."""
+    dataset = fo.Dataset("test-legacy")
+    yield open_old(dataset, tmp_path_factory.mktemp("legacy") / "dataset")
+    dataset.delete()
 
 
 @pytest.fixture
@@ -64,12 +77,12 @@ SINCE = ("digest", "proposal")
 """Attributes that predictions have got since."""
 
 
-def test_it_opens_with_all_its_labels(opened: fo.Dataset) -> None:
-    assert opened.count_sample_tags() == EXPECTED["tags"]
-    assert opened.count_label_tags() == EXPECTED["label_tags"]
-    assert sorted(opened.get_field_schema()) == EXPECTED["fields"]
+def test_it_opens_with_all_its_labels(read_only: fo.Dataset) -> None:
+    assert read_only.count_sample_tags() == EXPECTED["tags"]
+    assert read_only.count_label_tags() == EXPECTED["label_tags"]
+    assert sorted(read_only.get_field_schema()) == EXPECTED["fields"]
     for field, labels in EXPECTED["labels"].items():
-        assert legacy.described_labels(opened, field) == labels
+        assert legacy.described_labels(read_only, field) == labels
 
 
 def test_nothing_is_logged_while_it_is_opened_and_read(
@@ -86,12 +99,12 @@ def test_nothing_is_logged_while_it_is_opened_and_read(
     assert [row.getMessage() for row in records if row.levelno >= logging.WARNING] == []
 
 
-def test_its_coco_file_is_the_same(opened: fo.Dataset) -> None:
-    assert legacy.exported_coco(opened) == EXPECTED["coco"]
+def test_its_coco_file_is_the_same(read_only: fo.Dataset) -> None:
+    assert legacy.exported_coco(read_only) == EXPECTED["coco"]
 
 
-def test_its_banks(opened: fo.Dataset) -> None:
-    found = legacy.described_banks(opened)
+def test_its_banks(read_only: fo.Dataset) -> None:
+    found = legacy.described_banks(read_only)
     assert [(bank["name"], bank["run_key"]) for bank in found] == [
         ("shapes", "shapes"),
         ("shapes, sharper", "shapes__sharper"),
@@ -121,22 +134,22 @@ def test_its_banks_can_be_edited_and_deleted(opened: fo.Dataset) -> None:
     assert [bank.name for bank in ntt.list_memory_banks(opened)] == ["all", "shapes"]
 
 
-def test_its_runs(opened: fo.Dataset) -> None:
-    assert legacy.described_runs(opened) == EXPECTED["runs"]
+def test_its_runs(read_only: fo.Dataset) -> None:
+    assert legacy.described_runs(read_only) == EXPECTED["runs"]
 
 
 @pytest.mark.parametrize("key", EVALUATIONS)
-def test_its_evaluations_load(opened: fo.Dataset, key: str) -> None:
-    assert legacy.described_evaluation(opened, key) == EVALUATIONS[key]
+def test_its_evaluations_load(read_only: fo.Dataset, key: str) -> None:
+    assert legacy.described_evaluation(read_only, key) == EVALUATIONS[key]
 
 
-def test_its_exact_evaluations_are_ours(opened: fo.Dataset) -> None:
+def test_its_exact_evaluations_are_ours(read_only: fo.Dataset) -> None:
     from fiftyone_ntt.dataset.exact_evaluation import PycocotoolsEvaluationConfig
 
-    infos = [opened.get_evaluation_info(key) for key in ("exact", "exact_boxes")]
+    infos = [read_only.get_evaluation_info(key) for key in ("exact", "exact_boxes")]
     assert [type(info.config) for info in infos] == [PycocotoolsEvaluationConfig] * 2
     assert [info.config.method for info in infos] == ["pycocotools"] * 2
-    assert opened.list_evaluations(method="pycocotools") == ["exact", "exact_boxes"]
+    assert read_only.list_evaluations(method="pycocotools") == ["exact", "exact_boxes"]
 
 
 ANEW = {
@@ -269,8 +282,8 @@ def test_an_evaluation_is_deleted(opened: fo.Dataset, plugin: None, key: str) ->
     assert opened.list_evaluations() == sorted(set(EVALUATIONS) - {key})
 
 
-def test_thumbnails(opened: fo.Dataset) -> None:
-    assert legacy.described_thumbnails(opened) == EXPECTED["thumbnails"]
+def test_thumbnails(read_only: fo.Dataset) -> None:
+    assert legacy.described_thumbnails(read_only) == EXPECTED["thumbnails"]
     assert len(EXPECTED["thumbnails"]["shapes"]) == 6
 
 
@@ -291,14 +304,14 @@ def test_the_pictures_of_a_bank(opened: fo.Dataset) -> None:
     assert (report.drawn, report.skipped) == (0, 6)
 
 
-def test_the_shots_curve(opened: fo.Dataset) -> None:
-    assert ntt.list_shots_curves(opened) == [legacy.CURVE]
-    assert legacy.described_curve(opened) == EXPECTED["curve"]
+def test_the_shots_curve(read_only: fo.Dataset) -> None:
+    assert ntt.list_shots_curves(read_only) == [legacy.CURVE]
+    assert legacy.described_curve(read_only) == EXPECTED["curve"]
 
 
-def test_a_workspace_s_panels_are_still_called_so(opened: fo.Dataset, plugin: None) -> None:
+def test_a_workspace_s_panels_are_still_called_so(read_only: fo.Dataset, plugin: None) -> None:
     from fiftyone.operators import get_operator
 
-    panels = opened.load_workspace("memory").children
+    panels = read_only.load_workspace("memory").children
     uris = [f"@ntt/reference_segmentation/{panel.type}" for panel in panels]
     assert [get_operator(uri).name for uri in uris] == list(legacy.PANELS)

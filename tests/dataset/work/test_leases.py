@@ -31,7 +31,7 @@ def age(dataset: fo.Dataset, seconds: float) -> None:
 def test_a_second_run_is_refused_with_the_first_one_s_name(dataset: fo.Dataset) -> None:
     with (
         hold_field(dataset, "predictions", "ntt_one"),
-        pytest.raises(InputError, match=r"being written to by run ntt_one \(process .* for 0 s"),
+        pytest.raises(InputError, match=r"being written to by run ntt_one \(process .* for \d s"),
         hold_field(dataset, "predictions", "ntt_two"),
     ):
         pass
