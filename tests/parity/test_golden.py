@@ -215,8 +215,7 @@ def assert_same_instances(
         assert partner == rank or abs(expected_scores[rank] - score) < 1e-4
 
 
-# All of the command's options. What the other two cases differ in is compared above, on arrays.
-@pytest.mark.parametrize("case", [CASES[1], CASES[3]], ids=lambda case: case.folder)
+@each_case
 def test_results_of_the_command(case: Case, tmp_path: Path) -> None:
     output = tmp_path / "results.json"
     command = ["segment", "--images", str(GOLDEN / "images")]
