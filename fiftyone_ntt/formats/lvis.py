@@ -41,7 +41,6 @@ def read(path: Path, options: ReadOptions) -> LabelFiles:
         image_folder(path, image_names(content), options.images),
         class_names(content),
         lambda findings: coco_parts(path, read_content(path)),
-        ("for which categories an image is annotated: LVIS's scores need the file itself",),
         own_ids=True,
     )
 

@@ -47,7 +47,9 @@ def import_labels(
         format: name of the format, where it is not to be recognised.
         images: folder of the images, where they are not where the format has them.
         field: new to those images. Each detection has its class as label, its score as confidence,
-            and what else the tool kept of it as attributes.
+            and what else the tool kept of it as attributes. Samples of LVIS get two lists of
+            classes in fields named after this one: `..._absent_classes`, which the image is known
+            not to show, and `..._incomplete_classes`, of which not all objects are annotated.
         on_error: `"raise"` at the first record that cannot be used, or `"skip"` and report it.
         crowds: `"objects"` imports annotations with `iscrowd` as objects like others.
         class_name: class of objects of which the files name none: of masks whose folder is no
