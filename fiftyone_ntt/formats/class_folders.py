@@ -10,6 +10,7 @@ import numpy as np
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.formats.foreign_files import foreign_in
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
@@ -32,7 +33,7 @@ _LABEL_FILES = (".json", ".xml", ".txt", ".yaml", ".yml", ".csv")
 def recognise(path: Path) -> str | None:
     """What tells a folder of classes: it has folders of pictures, and no label files."""
     folders = _class_folders(path)
-    if not folders:
+    if not folders or foreign_in(path) is not None:
         return None
     return (
         f"it has folders of pictures alone, {len(folders)} of them, as {folders[0].name}: each is "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.reading import read_content
-from fiftyone_ntt.formats.coco_parts import class_names, image_names
+from fiftyone_ntt.formats.coco_parts import class_names, image_names, records_of
 from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
@@ -25,7 +25,8 @@ def is_coco(path: Path) -> bool:
     keys = json_keys(path) if path.suffix.lower() == ".json" else frozenset()
     lists = "images" in keys and bool(keys & {"annotations", "categories", "file_name"})
     found = lists or {"image_id", "category_id", "annotations"} <= keys
-    return found and not keys & (LVIS_MARKS | PANOPTIC_MARKS)
+    captions = "caption" in keys and not keys & {"category_id", "bbox", "segmentation"}
+    return found and not captions and not keys & (LVIS_MARKS | PANOPTIC_MARKS)
 
 
 def _found(path: Path) -> list[Path]:
@@ -66,7 +67,15 @@ def _read(path: Path, options: ReadOptions) -> LabelFiles:
     why = _recognise(path) or "it was said to be a COCO file"
     content = read_content(file)
     folder = image_folder(file, image_names(content), options.images)
-    return LabelFiles("coco", why, folder, class_names(content), parts, own_ids=True)
+    return LabelFiles(
+        "coco", why, folder, class_names(content), parts, _lost(content), own_ids=True
+    )
+
+
+def _lost(content: Content) -> tuple[str, ...]:
+    """Key points, of files such as `person_keypoints_val2017.json`."""
+    count = sum(bool(row.get("keypoints")) for row in records_of(content, "annotations"))
+    return (f"key points of {count} annotations",) if count else ()
 
 
 COCO = LabelFormat(

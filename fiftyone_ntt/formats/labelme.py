@@ -197,9 +197,16 @@ def _size(name: str, content: Record, image: Path) -> tuple[int, int]:
 
 
 def _check(where: str, shape: Any, classes: dict[str, int]) -> None:
-    if not isinstance(shape, dict) or shape.get("label") not in classes:
+    label = shape.get("label") if isinstance(shape, dict) else None
+    if not is_text(label) or label not in classes:
         raise RecordError(
             "malformed entry", f"{where} has no label: {shown(shape)}. Add one, or remove it."
+        )
+    if not isinstance(shape.get("shape_type") or "", str):
+        raise RecordError(
+            "malformed entry",
+            f"{where} has the shape_type {shown(shape['shape_type'])}, which is no word such as "
+            "'polygon'. Correct it.",
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.image_files import ImageFolder
 from fiftyone_ntt.coco.reading import CocoFile, Crowds, coco_file
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat
 from fiftyone_ntt.formats.recognising import FORMATS, recognise
 
@@ -108,12 +108,21 @@ def read_labels(
     for part in files.parts(findings):
         whole |= part
         for section, listed in rows.items():
-            listed.extend(part.get(section) or [])
+            listed.extend(_entries(path, part, section))
     whole |= rows
     if not whole["images"]:
         lines = findings.lines() or ["nothing is listed"]
         raise InputError(f"{path}: none of its images can be used:\n" + "\n".join(lines))
     return coco_file(Path(path), whole, findings, crowds=crowds), files.folder
+
+
+def _entries(path: str | Path, content: Record, section: str) -> list[Any]:
+    entries = content.get(section)
+    if entries is not None and not isinstance(entries, list):
+        raise InputError(
+            f"{path}: {section!r} is {shown(entries)}, not a list. Correct it, or export it again."
+        )
+    return entries or []
 
 
 def read_truth(path: str | Path, findings: Findings, **options: Any) -> CocoFile:

@@ -200,5 +200,5 @@ def test_a_folder_of_images_alone(tmp_path: Path) -> None:
     Image.new("L", (3, 2), 1).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"no picture has a mask.*x_mask\.png"):
         open_labels(tmp_path, "masks")
-    with pytest.raises(InputError, match="no format that is read"):
+    with pytest.raises(InputError, match="and no labels"):
         open_labels(tmp_path)
