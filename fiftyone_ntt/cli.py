@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 import fiftyone_ntt
 from fiftyone_ntt.benchmark_command import add_benchmark
-from fiftyone_ntt.cli_options import add_models, command, load_chosen_models, progress_bar
+from fiftyone_ntt.cli_options import (
+    add_models,
+    add_reading,
+    add_skip_errors,
+    chosen_reading,
+    command,
+    load_chosen_models,
+    on_error,
+    progress_bar,
+)
 from fiftyone_ntt.errors import NttError
 
 if TYPE_CHECKING:
@@ -51,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(command(commands, "demo", _demo, "run the whole flow on generated scenes"))
     _add_build(command(commands, "build", _build, "build a memory bank from references"))
     _add_segment(command(commands, "segment", _segment, "segment the images of a label file"))
-    _add_evaluate(command(commands, "evaluate", _evaluate, "COCO AP of a results file"))
+    _add_evaluate(command(commands, "evaluate", _evaluate, "COCO AP of COCO results"))
     _add_import(command(commands, "import", _import_labels, "labels of any format to FiftyOne"))
     _add_import_coco(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
     _add_export(command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
@@ -65,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    _add_images(parser)
+    add_reading(parser)
     parser.add_argument(
         "--references", type=Path, required=required, help="labels of reference instances"
     )
@@ -76,18 +85,7 @@ def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
         help="bits in use in images of more than 8 a sample: 8, 10, 12, 14, 16 or 32; default: "
         "what the widest image needs",
     )
-    _add_skip_errors(parser)
-
-
-def _add_images(parser: argparse.ArgumentParser) -> None:
-    text = "folder of the images; default: where the labels have them"
-    parser.add_argument("--images", type=Path, help=text)
-
-
-def _add_skip_errors(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--skip-errors", action="store_true", help="leave out and list what cannot be used"
-    )
+    add_skip_errors(parser)
 
 
 def _add_crowds(parser: argparse.ArgumentParser) -> None:
@@ -139,19 +137,21 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, required=True, help="output of `segment`")
-    parser.add_argument("--targets", type=Path, required=True, help="COCO file with ground truth")
+    parser.add_argument(
+        "--targets", type=Path, required=True, help="labels that are the ground truth"
+    )
+    add_reading(parser)
     _add_crowds(parser)
-    _add_skip_errors(parser)
+    add_skip_errors(parser)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="file or folder of the labels")
     parser.add_argument("--dataset", help="name of the new FiftyOne dataset; default: the path's")
-    parser.add_argument("--format", help="of the labels; default: it is recognised")
-    _add_images(parser)
+    add_reading(parser)
     parser.add_argument("--field", default="ground_truth", help="of the labels")
     _add_crowds(parser)
-    _add_skip_errors(parser)
+    add_skip_errors(parser)
 
 
 def _add_import_coco(parser: argparse.ArgumentParser) -> None:
@@ -160,7 +160,7 @@ def _add_import_coco(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", required=True, help="name of the new FiftyOne dataset")
     parser.add_argument("--field", default="ground_truth", help="of the labels")
     _add_crowds(parser)
-    _add_skip_errors(parser)
+    add_skip_errors(parser)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -302,13 +302,13 @@ def _labels(options: argparse.Namespace, path: Path, findings: Findings) -> tupl
     """Labels of any format, and the folder of their images."""
     from fiftyone_ntt.formats.opened_labels import read_labels
 
-    return read_labels(path, findings, images=options.images)
+    return read_labels(path, findings, **chosen_reading(options))
 
 
 def _findings(options: argparse.Namespace) -> Findings:
     from fiftyone_ntt.coco.findings import Findings
 
-    return Findings("skip" if options.skip_errors else "raise")
+    return Findings(on_error(options))
 
 
 def _tell(lines: Sequence[str]) -> None:
@@ -317,15 +317,14 @@ def _tell(lines: Sequence[str]) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from fiftyone_ntt.coco.average_precision import evaluate_results
+    from fiftyone_ntt.coco.average_precision import score_results
+    from fiftyone_ntt.coco.findings import Findings
+    from fiftyone_ntt.formats.opened_labels import read_truth
 
-    found = evaluate_results(
-        options.results,
-        options.targets,
-        on_error="skip" if options.skip_errors else "raise",
-        crowds=options.crowds,
-    )
-    print(found)
+    findings = Findings(on_error(options), as_it_stands=True)
+    given = chosen_reading(options)
+    targets = read_truth(options.targets, findings, crowds=options.crowds, **given)
+    print(score_results(options.results, targets, findings))
     return 0
 
 
@@ -335,11 +334,10 @@ def _import_labels(options: argparse.Namespace) -> int:
     report = import_labels(
         options.path,
         options.dataset,
-        options.format,
-        options.images,
         field=options.field,
-        on_error="skip" if options.skip_errors else "raise",
+        on_error=on_error(options),
         crowds=options.crowds,
+        **chosen_reading(options),
     )
     print(report)
     return 0
@@ -353,7 +351,7 @@ def _import_coco(options: argparse.Namespace) -> int:
         options.annotations,
         options.dataset,
         options.field,
-        on_error="skip" if options.skip_errors else "raise",
+        on_error=on_error(options),
         crowds=options.crowds,
     )
     print(report)

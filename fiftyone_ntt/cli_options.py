@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fiftyone_ntt.coco.findings import OnError
     from fiftyone_ntt.coco.labelling import Progress
     from fiftyone_ntt.models.loading import Models
 
@@ -43,6 +45,36 @@ def load_chosen_models(options: argparse.Namespace) -> Models:
         device=options.device,
         precision=options.precision,
     )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The options that `chosen_reading` reads."""
+    parser.add_argument(
+        "--images", type=Path, help="folder of the images; default: where the labels have them"
+    )
+    parser.add_argument("--format", help="of the labels; default: it is recognised")
+    parser.add_argument("--class-name", help="class of objects of which the labels name none")
+    parser.add_argument("--class-attribute", help="the attribute that is the class, of VIA")
+
+
+def chosen_reading(options: argparse.Namespace) -> dict[str, Any]:
+    """How labels are to be read, as `open_labels` and `import_labels` take it."""
+    return {name: getattr(options, name) for name in _READING}
+
+
+_READING = ("images", "format", "class_name", "class_attribute")
+
+
+def add_skip_errors(parser: argparse.ArgumentParser) -> None:
+    """The option that `on_error` reads."""
+    parser.add_argument(
+        "--skip-errors", action="store_true", help="leave out and list what cannot be used"
+    )
+
+
+def on_error(options: argparse.Namespace) -> OnError:
+    """What is done with a record that cannot be used."""
+    return "skip" if options.skip_errors else "raise"
 
 
 def progress_bar(title: str) -> Progress:

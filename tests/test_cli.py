@@ -260,6 +260,56 @@ def test_evaluating_the_results(folder: Path, capsys: pytest.CaptureFixture[str]
     assert_refused(capsys, [*command, "--targets", str(folder / "targets.json")], "no annotations")
 
 
+def test_evaluating_against_labels_of_other_formats(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same truth as polygons of VIA, whose files state no sizes: equal figures, by pixels."""
+    corners = {1: (5, 5, 20, 15), 2: (20, 10, 25, 20)}
+    regions = {
+        f"image-{key}.png": {
+            "filename": f"image-{key}.png",
+            "size": 9,
+            "file_attributes": {},
+            "regions": [
+                {
+                    "shape_attributes": {
+                        "name": "polygon",
+                        "all_points_x": [x, x + width, x + width, x],
+                        "all_points_y": [y, y, y + height, y + height],
+                    },
+                    "region_attributes": {"kind": "boat", "hull": "wood"},
+                }
+            ],
+        }
+        for key, (x, y, width, height) in corners.items()
+    }
+    write(folder / "via.json", regions)
+    rows = [
+        {"image_id": key, "category_id": 1, "score": 0.5, **rectangle(*corners[key])}
+        for key in corners
+    ]
+    write(folder / "found.json", rows)
+    command = ["evaluate", "--results", str(folder / "found.json"), "--targets"]
+    command += [str(folder / "via.json"), "--images", str(folder / "images")]
+    assert_refused(capsys, command, "Pass the one that is as class_attribute= (--class-attribute)")
+    assert main([*command, "--class-attribute", "kind"]) == 0
+    _, masks, boxes = capsys.readouterr().out.splitlines()
+    assert masks.split()[:2] == ["masks", "1.000"] and boxes.split()[:2] == ["boxes", "1.000"]
+    assert_refused(capsys, [*command, "--format", "cvat"], "holds no XML files of CVAT's")
+
+
+def test_building_from_what_could_be_of_two_formats(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refs = folder / "images" / "refs.json"
+    write(refs, content([1, 2], [annotation(1, 1, 7, **rectangle(5, 5, 20, 15))]))
+    Image.new("L", (60, 40), 1).save(folder / "images" / "image-2_mask.png")
+    command = ["build", "--references", str(folder / "images"), "--output", str(folder / "bank")]
+    assert_refused(capsys, command, "could be of 2 formats: 'coco'")
+    assert main([*command, "--format", "masks", "--class-name", "boat"]) == 0
+    assert capsys.readouterr().out.endswith("bank: boat x 1\n")
+
+
 def refs(folder: Path) -> str:
     return (folder / "refs.json").read_text()
 

@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.findings import Findings, OnError, Record, RecordError
 from fiftyone_ntt.coco.instances import Size, drawn, read_instance, require_near
-from fiftyone_ntt.coco.reading import Crowds, read_coco, require_some_objects
+from fiftyone_ntt.coco.reading import CocoFile, Crowds, read_coco, require_some_objects
 from fiftyone_ntt.coco.result_files import read_results
 from fiftyone_ntt.coco.scorer import METRICS, RECALLS, Candidate, Scorer, Scores
 from fiftyone_ntt.core.foreign_masks import UnreadableMask, encoding_size
@@ -74,24 +74,36 @@ def evaluate_results(
         RecordError: an annotation or result that cannot be used.
     """
     findings = Findings(on_error, as_it_stands=True, published=published)
-    truth, predictions = read_pair(results, targets, findings, crowds=crowds)
-    found = score(truth, predictions, findings)
+    return score_results(results, read_coco(targets, findings, crowds=crowds), findings)
+
+
+def score_results(results: str | Path, file: CocoFile, findings: Findings) -> CocoScores:
+    """Score a COCO results file against annotations that are read already.
+
+    Args:
+        results: see `evaluate_results`.
+        file: holds the truth; labels of any format are read as one.
+        findings: that it was read with.
+
+    Raises:
+        InputError: see `evaluate_results`.
+    """
+    found = score(*_pair(results, file, findings), findings)
     return replace(found, notes=(*found.notes, *findings.lines()))
 
 
 def read_pair(
-    results: str | Path,
-    targets: str | Path,
-    findings: Findings | None = None,
-    *,
-    crowds: Crowds = "ignore",
+    results: str | Path, targets: str | Path, findings: Findings | None = None
 ) -> tuple[Record, list[Record]]:
     """The truth and the predictions that `score` compares, out of their files; raises likewise."""
     findings = findings or Findings(as_it_stands=True)
-    file = read_coco(targets, findings, crowds=crowds)
+    return _pair(results, read_coco(targets, findings), findings)
+
+
+def _pair(results: str | Path, file: CocoFile, findings: Findings) -> tuple[Record, list[Record]]:
     if not file.annotations:
         raise InputError(
-            f"{targets} has no annotations to evaluate against. Pass the file that holds the "
+            f"{file.path} has no annotations to evaluate against. Pass the file that holds the "
             "ground truth."
         )
     require_some_objects(file)

@@ -85,6 +85,12 @@ class ImageFolder:
                 its EXIF orientation and nothing says whether its annotations are.
         """
         path = self._locate(record, self._findings)
+        if not os.path.lexists(path):
+            raise RecordError(
+                "missing image",
+                f"image {record['id']}: there is no such file as {path}. Put it there, or pass the "
+                "folder that it is in as images= (--images).",
+            )
         try:
             shown_size = image_size(path)
             orientation = image_orientation(path)

@@ -10,9 +10,10 @@ import numpy as np
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.formats.foreign_files import foreign_in
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.label_pixels import mask_shape, opened, pixels_by_value, read_values
 from fiftyone_ntt.formats.mask_images import MaskedImage, masked_images
 
@@ -32,7 +33,7 @@ _LABEL_FILES = (".json", ".xml", ".txt", ".yaml", ".yml", ".csv")
 def recognise(path: Path) -> str | None:
     """What tells a folder of classes: it has folders of pictures, and no label files."""
     folders = _class_folders(path)
-    if not folders:
+    if not folders or foreign_in(path) is not None:
         return None
     return (
         f"it has folders of pictures alone, {len(folders)} of them, as {folders[0].name}: each is "
@@ -61,17 +62,17 @@ def _class_folders(path: Path) -> list[Path]:
     return found
 
 
-def read(path: Path, images: Path | None) -> LabelFiles:
-    """A folder of classes, see `LabelFormat.read`.
+def read(path: Path, options: ReadOptions) -> LabelFiles:
+    """A folder of classes, see `LabelFormat.reader`.
 
     Raises:
         InputError: it has no folder of pictures, or another folder is given for the images.
     """
     folders = _class_folders(path)
-    if images is not None and images != path:
+    if options.images is not None and options.images != path:
         raise InputError(
-            f"images= is {images}, but the pictures of a folder per class are in {path} itself. "
-            "Leave images= out."
+            f"images= is {options.images}, but the pictures of a folder per class are in {path} "
+            "itself. Leave images= out."
         )
     if not folders:
         raise InputError(

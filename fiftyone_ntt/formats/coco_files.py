@@ -7,11 +7,11 @@ from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.reading import read_content
-from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.coco_parts import class_names, image_names
+from fiftyone_ntt.formats.coco_parts import class_names, image_names, records_of
 from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
+from fiftyone_ntt.formats.one_file import only_file
 
 LVIS_MARKS = frozenset({"neg_category_ids", "not_exhaustive_category_ids"})
 """What the images of LVIS have, and no other COCO file's."""
@@ -25,7 +25,8 @@ def is_coco(path: Path) -> bool:
     keys = json_keys(path) if path.suffix.lower() == ".json" else frozenset()
     lists = "images" in keys and bool(keys & {"annotations", "categories", "file_name"})
     found = lists or {"image_id", "category_id", "annotations"} <= keys
-    return found and not keys & (LVIS_MARKS | PANOPTIC_MARKS)
+    captions = "caption" in keys and not keys & {"category_id", "bbox", "segmentation"}
+    return found and not captions and not keys & (LVIS_MARKS | PANOPTIC_MARKS)
 
 
 def _found(path: Path) -> list[Path]:
@@ -46,24 +47,7 @@ def coco_path(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    return the_one_file(path, _found(path), "COCO files")
-
-
-def the_one_file(folder: Path, found: list[Path], what: str) -> Path:
-    """The only file of a folder that is of a format.
-
-    Raises:
-        InputError: there are several, or none.
-    """
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise InputError(f"{folder} holds no {what}. Pass the file itself.")
-    names = ", ".join(file.name for file in found[:5])
-    raise InputError(
-        f"{folder} holds {len(found)} {what}: {names}. Pass one of them, and the folder of its "
-        "images as images=."
-    )
+    return only_file(path, _found(path), "COCO files")
 
 
 def _recognise(path: Path) -> str | None:
@@ -74,7 +58,7 @@ def _recognise(path: Path) -> str | None:
     return f"{where} lists images and annotations as a COCO file does"
 
 
-def _read(path: Path, images: Path | None) -> LabelFiles:
+def _read(path: Path, options: ReadOptions) -> LabelFiles:
     file = coco_path(path)
 
     def parts(findings: Findings) -> Iterable[Content]:
@@ -82,8 +66,16 @@ def _read(path: Path, images: Path | None) -> LabelFiles:
 
     why = _recognise(path) or "it was said to be a COCO file"
     content = read_content(file)
-    folder = image_folder(file, image_names(content), images)
-    return LabelFiles("coco", why, folder, class_names(content), parts, own_ids=True)
+    folder = image_folder(file, image_names(content), options.images)
+    return LabelFiles(
+        "coco", why, folder, class_names(content), parts, _lost(content), own_ids=True
+    )
+
+
+def _lost(content: Content) -> tuple[str, ...]:
+    """Key points, of files such as `person_keypoints_val2017.json`."""
+    count = sum(bool(row.get("keypoints")) for row in records_of(content, "annotations"))
+    return (f"key points of {count} annotations",) if count else ()
 
 
 COCO = LabelFormat(
@@ -91,5 +83,5 @@ COCO = LabelFormat(
     title="COCO annotations (JSON)",
     tool="CVAT, Label Studio, Roboflow, pycocotools and others",
     recognise=_recognise,
-    read=_read,
+    reader=_read,
 )

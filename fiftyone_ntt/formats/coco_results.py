@@ -16,7 +16,7 @@ from fiftyone_ntt.formats.coco_files import is_coco
 from fiftyone_ntt.formats.coco_parts import class_names, coco_parts, image_names, records_of
 from fiftyone_ntt.formats.glance import files_ending, head, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 
 _RESULT = frozenset({"image_id", "category_id", "score"})
 
@@ -32,22 +32,21 @@ def recognise(path: Path) -> str | None:
     )
 
 
-def read(path: Path, images: Path | None) -> LabelFiles:
-    """A list of COCO results with the file that they are results for, see `LabelFormat.read`.
+def read(path: Path, options: ReadOptions) -> LabelFiles:
+    """A list of COCO results with the file that they are results for, see `LabelFormat.reader`.
 
     Args:
         path: of the list, which says neither what the images are nor how classes are called.
-        images: the COCO file that says it; or the folder of the images, in which or beside the
-            list the COCO file then is.
+        options: its `images` are the COCO file that says it; or the folder of the images, in which
+            or beside the list the COCO file then is.
     """
-    truth = _truth_of(path, images)
+    truth = _truth_of(path, options.images)
     content = read_content(truth)
+    folder = options.images if options.images is not None and options.images.is_dir() else None
     return LabelFiles(
         "coco-results",
         f"it is a JSON list of results, for the images and categories of {truth}",
-        image_folder(
-            truth, image_names(content), images if images is not None and images.is_dir() else None
-        ),
+        image_folder(truth, image_names(content), folder),
         class_names(content),
         lambda findings: _result_parts(path, truth, findings),
         ("annotations of the file with the categories: import it by itself",)

@@ -23,7 +23,7 @@ from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE, UnreadableMa
 from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import rectangle_corners
@@ -50,10 +50,10 @@ def _recognise(path: Path) -> str | None:
     return f"{found[0].name} holds CVAT's <{_ROOT}> of images or tracks" if found else None
 
 
-def _read(path: Path, images: Path | None) -> LabelFiles:
-    what = "XML of CVAT's. Pass the annotations.xml of an export as 'CVAT for images 1.1'"
-    file = only_file(path, _xml_files(path), what)
-    folder = images or images_beside(file)
+def _read(path: Path, options: ReadOptions) -> LabelFiles:
+    way = "Pass the annotations.xml of an export as 'CVAT for images 1.1'."
+    file = only_file(path, _xml_files(path), "XML files of CVAT's", way)
+    folder = options.images or images_beside(file)
     survey = _survey(file)
     if survey.tracks:
         _frame_names(file, folder, survey)  # says at once if the frames are not there

@@ -1,8 +1,9 @@
-"""Formats of one label file an image: their content in parts."""
+"""Images with their annotations, one after the other, as content in parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
@@ -19,7 +20,7 @@ def category_records(classes: Sequence[str]) -> list[Record]:
 
 
 def content_parts(
-    sources: Sequence[_T],
+    sources: Iterable[_T],
     categories: Sequence[Record],
     read: Callable[[_T, Findings], ImageLabels],
     findings: Findings,
@@ -32,16 +33,32 @@ def content_parts(
         read: gives an image's entries; raises `RecordError` where the image cannot be used.
         findings: told of those.
     """
-    for start in range(0, len(sources), PART_SIZE):
-        images: list[Record] = []
-        annotations: list[Record] = []
-        for source in sources[start : start + PART_SIZE]:
-            try:
-                image, rows = read(source, findings)
-            except RecordError as error:
-                findings.leave_out(error)
-            else:
-                images.append(image)
-                annotations.extend(rows)
-        if images:
-            yield {"images": images, "categories": list(categories), "annotations": annotations}
+    return packed_parts(_readable(sources, read, findings), categories)
+
+
+def packed_parts(images: Iterable[ImageLabels], categories: Sequence[Record]) -> Iterator[Content]:
+    """Images with their annotations as content, `PART_SIZE` at a time; none of no images.
+
+    Args:
+        images: read as the parts are asked for.
+        categories: of all of them.
+    """
+    remaining = iter(images)
+    while part := list(itertools.islice(remaining, PART_SIZE)):
+        yield {
+            "images": [image for image, _ in part],
+            "categories": list(categories),
+            "annotations": [row for _, rows in part for row in rows],
+        }
+
+
+def _readable(
+    sources: Iterable[_T], read: Callable[[_T, Findings], ImageLabels], findings: Findings
+) -> Iterator[ImageLabels]:
+    for source in sources:
+        try:
+            found = read(source, findings)
+        except RecordError as error:
+            findings.leave_out(error)
+        else:
+            yield found

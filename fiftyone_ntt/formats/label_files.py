@@ -19,6 +19,10 @@ PART_SIZE = 200
 """Images of a part: few enough to be held in memory with their masks."""
 
 
+UNNAMED = "object"
+"""The class of objects of which the files name none, where nobody says one."""
+
+
 @dataclass(frozen=True)
 class LabelFiles:
     """Files of one format, recognised and looked over, whose labels are still to be read.
@@ -47,6 +51,23 @@ class LabelFiles:
 
 
 @dataclass(frozen=True)
+class ReadOptions:
+    """What somebody says of labels that the files leave open.
+
+    All formats know `images`; of the others, each knows those in its `LabelFormat.options`.
+
+    Attributes:
+        images: the folder of the images; where the format has them when None.
+        class_name: the class of objects of which the files name none.
+        class_attribute: the attribute that is the class.
+    """
+
+    images: Path | None = None
+    class_name: str | None = None
+    class_attribute: str | None = None
+
+
+@dataclass(frozen=True)
 class LabelFormat:
     """A format of label files.
 
@@ -57,12 +78,24 @@ class LabelFormat:
         recognise: says what a file or folder is recognised by, as a sentence without its end, or
             None if it is none of this format. Looks at names and first bytes (`glance.py`), so
             that it is quick on large folders; never raises.
-        read: takes the file or folder, and the folder of the images or None where it is not given;
-            raises `InputError` where the whole cannot be read.
+        reader: takes the file or folder, and what is said of it; raises `InputError` where the
+            whole cannot be read.
+        options: names of those in `ReadOptions`, besides `images`, that it knows.
     """
 
     name: str
     title: str
     tool: str
     recognise: Callable[[Path], str | None]
-    read: Callable[[Path, Path | None], LabelFiles]
+    reader: Callable[[Path, ReadOptions], LabelFiles]
+    options: frozenset[str] = frozenset()
+
+    def read(self, path: Path, images: Path | None = None, **options: str | None) -> LabelFiles:
+        """The files looked over, see `reader`.
+
+        Args:
+            path: the file or folder.
+            images: see `ReadOptions`.
+            options: likewise; those that it does not know change nothing.
+        """
+        return self.reader(path, ReadOptions(images, **options))

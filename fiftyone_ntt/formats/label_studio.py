@@ -27,7 +27,7 @@ from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.brush_runs import brush_mask
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, json_keys
 from fiftyone_ntt.formats.json_items import json_items
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import ellipse_corners, rectangle_corners
@@ -56,10 +56,10 @@ def _recognise(path: Path) -> str | None:
     return f"{found[0].name} lists tasks of Label Studio" if found else None
 
 
-def _read(path: Path, images: Path | None) -> LabelFiles:
-    what = "JSON export of Label Studio's. Pass the file that its Export as 'JSON' gives"
-    file = only_file(path, _json_files(path), what)
-    folder = images or images_beside(file)
+def _read(path: Path, options: ReadOptions) -> LabelFiles:
+    way = "Pass the file that its Export as 'JSON' gives."
+    file = only_file(path, _json_files(path), "JSON exports of Label Studio's", way)
+    folder = options.images or images_beside(file)
     survey = _Survey()
     for task in _tasks(file, Findings("skip")):
         survey.look_at(task)

@@ -1,4 +1,4 @@
-"""Labelled images, one after the other, as parts of COCO content: numbered and packed."""
+"""Images and objects as tools describe them, as parts of COCO content with ids that count."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.instances import Size
-from fiftyone_ntt.formats.image_labels import category_records
-from fiftyone_ntt.formats.label_files import PART_SIZE, Content
+from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, packed_parts
+from fiftyone_ntt.formats.label_files import Content
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,26 +48,24 @@ class LabelledImage:
 
 
 def numbered_parts(images: Iterable[LabelledImage], classes: Sequence[str]) -> Iterator[Content]:
-    """Images as COCO content, `PART_SIZE` at a time, with ids that count on over all parts.
+    """Images as COCO content, in parts, with ids that count on over all of them.
 
     Args:
         images: read as the parts are asked for.
         classes: all that occur; category ids count them from 1.
     """
+    return packed_parts(_numbered(images, classes), category_records(classes))
+
+
+def _numbered(images: Iterable[LabelledImage], classes: Sequence[str]) -> Iterator[ImageLabels]:
     numbers = {name: number for number, name in enumerate(classes, 1)}
-    categories = category_records(classes)
-    image_ids, annotation_ids = itertools.count(1), itertools.count(1)
-    remaining = iter(images)
-    while part := list(itertools.islice(remaining, PART_SIZE)):
-        content: Content = {"images": [], "categories": categories, "annotations": []}
-        for image in part:
-            key = next(image_ids)
-            content["images"].append({"id": key, "file_name": image.name, **_sides(image.size)})
-            content["annotations"] += [
-                _annotation(next(annotation_ids), key, numbers[item.label], item)
-                for item in image.objects
-            ]
-        yield content
+    annotation_ids = itertools.count(1)
+    for key, image in enumerate(images, 1):
+        rows = [
+            _annotation(next(annotation_ids), key, numbers[item.label], item)
+            for item in image.objects
+        ]
+        yield {"id": key, "file_name": image.name, **_sides(image.size)}, rows
 
 
 def _sides(size: Size | None) -> Record:

@@ -29,7 +29,7 @@ from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, json_keys, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 
 Point = tuple[float, float]
 
@@ -67,19 +67,21 @@ def _recognise(path: Path) -> str | None:
     return f"{found[0].name} lists shapes with labels and points as labelme does"
 
 
-def _read(path: Path, images: Path | None) -> LabelFiles:
+def _read(path: Path, options: ReadOptions) -> LabelFiles:
     files = _all_files(path)
     if not files:
         raise InputError(f"{path} holds no JSON files. Pass labelme's file, or the folder of them.")
     root = path if path.is_dir() else path.parent
     classes = _classes(files, root)
-    read = partial(_labels_of, root, images, {name: key for key, name in enumerate(classes, 1)})
+    read = partial(
+        _labels_of, root, options.images, {name: key for key, name in enumerate(classes, 1)}
+    )
 
     def parts(findings: Findings) -> Iterable[Content]:
         return content_parts(files, category_records(classes), read, findings)
 
     why = _recognise(path) or "it was said to be labelme's"
-    return LabelFiles("labelme", why, images or root, classes, parts)
+    return LabelFiles("labelme", why, options.images or root, classes, parts)
 
 
 def _all_files(path: Path) -> list[Path]:
@@ -195,9 +197,16 @@ def _size(name: str, content: Record, image: Path) -> tuple[int, int]:
 
 
 def _check(where: str, shape: Any, classes: dict[str, int]) -> None:
-    if not isinstance(shape, dict) or shape.get("label") not in classes:
+    label = shape.get("label") if isinstance(shape, dict) else None
+    if not is_text(label) or label not in classes:
         raise RecordError(
             "malformed entry", f"{where} has no label: {shown(shape)}. Add one, or remove it."
+        )
+    if not isinstance(shape.get("shape_type") or "", str):
+        raise RecordError(
+            "malformed entry",
+            f"{where} has the shape_type {shown(shape['shape_type'])}, which is no word such as "
+            "'polygon'. Correct it.",
         )
 
 
@@ -350,5 +359,5 @@ LABELME = LabelFormat(
     title="labelme or X-AnyLabeling (a JSON file beside each image)",
     tool="labelme, X-AnyLabeling",
     recognise=_recognise,
-    read=_read,
+    reader=_read,
 )

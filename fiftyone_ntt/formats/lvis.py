@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from fiftyone_ntt.coco.reading import read_content
-from fiftyone_ntt.formats.coco_files import LVIS_MARKS, the_one_file
+from fiftyone_ntt.formats.coco_files import LVIS_MARKS
 from fiftyone_ntt.formats.coco_parts import class_names, coco_parts, image_names
 from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
-from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat, ReadOptions
+from fiftyone_ntt.formats.one_file import only_file
 
 
 def recognise(path: Path) -> str | None:
@@ -25,22 +26,21 @@ def _files_in(folder: Path) -> list[Path]:
     return [path for path in files_ending(folder, ".json") if recognise(path)]
 
 
-def read(path: Path, images: Path | None) -> LabelFiles:
-    """An LVIS file, see `LabelFormat.read`.
+def read(path: Path, options: ReadOptions) -> LabelFiles:
+    """An LVIS file, see `LabelFormat.reader`.
 
     In the content, images have `neg_category_ids` and `not_exhaustive_category_ids` and categories
     their `frequency`, as the file has them.
     """
     if path.is_dir():
-        path = the_one_file(path, _files_in(path), "LVIS files")
+        path = only_file(path, _files_in(path), "LVIS files")
     content = read_content(path)
     return LabelFiles(
         "lvis",
         recognise(path) or "it was said to be",
-        image_folder(path, image_names(content), images),
+        image_folder(path, image_names(content), options.images),
         class_names(content),
         lambda findings: coco_parts(path, read_content(path)),
-        ("for which categories an image is annotated: LVIS's scores need the file itself",),
         own_ids=True,
     )
 

@@ -13,7 +13,7 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.image_lookup import ImagesByStem
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import UNNAMED, Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.label_pixels import LabelledPixels, pixels_by_value, read_values
 
 MASK_NAME = re.compile(
@@ -21,8 +21,6 @@ MASK_NAME = re.compile(
 )
 """Name of a mask without its suffix: the image's, and a word for masks. Cellpose's is
 `x_cp_masks`."""
-UNNAMED = "object"
-"""The class of masks whose folder names none."""
 
 _IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 _MASK_FOLDERS = ("masks", "mask", "labels", "label", "instances", "gt", "groundtruth")
@@ -98,16 +96,16 @@ def _names_beside(names: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def read(path: Path, images: Path | None) -> LabelFiles:
-    """A folder of images and masks, see `LabelFormat.read`.
+def read(path: Path, options: ReadOptions) -> LabelFiles:
+    """A folder of images and masks, see `LabelFormat.reader`.
 
     Masks in folders of their own below the masks' folder are of the class that is the folder's
-    name, others of the class "object".
+    name, others of `class_name` or, where it is not given, "object".
 
     Raises:
         InputError: no image has a mask.
     """
-    found = masked_images(path, images)
+    found = masked_images(path, options.images, options.class_name or UNNAMED)
     if not any(item.masks for item in found):
         raise InputError(
             f"{path}: no picture has a mask. Name masks like their images, in folders `images` and "
@@ -115,7 +113,12 @@ def read(path: Path, images: Path | None) -> LabelFiles:
             "(--images)."
         )
     classes = tuple(sorted({name for item in found for name, _ in item.masks}))
-    folder = images or path
+    if options.class_name is not None and options.class_name not in classes:
+        raise InputError(
+            f"{path}: class_name is {options.class_name!r}, but all masks lie in folders of "
+            f"classes: {', '.join(classes)}. Leave class_name= (--class-name) out."
+        )
+    folder = options.images or path
     return LabelFiles(
         "masks",
         recognise(path) or f"its masks are named like the images in {folder}",
@@ -125,32 +128,33 @@ def read(path: Path, images: Path | None) -> LabelFiles:
     )
 
 
-def masked_images(path: Path, images: Path | None) -> list[MaskedImage]:
+def masked_images(path: Path, images: Path | None, unnamed: str = UNNAMED) -> list[MaskedImage]:
     """The images of a folder and their masks, by name.
 
     Args:
         path: of the folder.
         images: of the folder of the images, where the masks are in `path` alone.
+        unnamed: class of masks whose folder names none.
     """
     if images is not None:
         masks = next((both[1] for both in [_two_folders(path)] if both), path)
-        return _in_two_folders(images, masks)
+        return _in_two_folders(images, masks, unnamed)
     roots = [folders for root in _roots(path) if (folders := _two_folders(root))]
     if roots:
-        return [item for both in roots for item in _in_two_folders(*both)]
+        return [item for both in roots for item in _in_two_folders(*both, unnamed)]
     names = sorted(os.listdir(path))
     beside = _names_beside(names)
     masks_of = {name for some in beside.values() for name in some}
     return [
-        MaskedImage(path / name, tuple((UNNAMED, path / mask) for mask in beside.get(name, ())))
+        MaskedImage(path / name, tuple((unnamed, path / mask) for mask in beside.get(name, ())))
         for name in names
         if _is_picture(name) and name not in masks_of
     ]
 
 
-def _in_two_folders(images: Path, masks: Path) -> list[MaskedImage]:
+def _in_two_folders(images: Path, masks: Path, unnamed: str) -> list[MaskedImage]:
     """Each image with the masks of its name, of the masks' folder and of those of classes."""
-    lookups = [(UNNAMED, masks, ImagesByStem(masks))]
+    lookups = [(unnamed, masks, ImagesByStem(masks))]
     lookups += [
         (name, masks / name, ImagesByStem(masks / name))
         for name in sorted(os.listdir(masks))
@@ -206,4 +210,5 @@ MASKS = LabelFormat(
     "Cellpose, StarDist, ImageJ, scikit-image",
     recognise,
     read,
+    frozenset({"class_name"}),
 )

@@ -10,13 +10,16 @@ from fiftyone_ntt.errors import InputError
 _SHOWN = 5
 
 
-def only_file(path: Path, found: Sequence[Path], what: str) -> Path:
+def only_file(
+    path: Path, found: Sequence[Path], what: str, way: str = "Pass the file itself."
+) -> Path:
     """The file that a path means.
 
     Args:
         path: a file or a folder.
         found: files of the format, the file itself or those in the folder.
-        what: they are, and what to pass, as a sentence without its end.
+        what: they are, as in "COCO files".
+        way: what to do where there is none.
 
     Raises:
         InputError: there is none, or several.
@@ -24,12 +27,11 @@ def only_file(path: Path, found: Sequence[Path], what: str) -> Path:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise InputError(f"{path} holds no {what}.")
+        raise InputError(f"{path} holds no {what}. {way}")
     names = ", ".join(file.name for file in found[:_SHOWN])
     raise InputError(
-        f"{path} holds {len(found)} files of one format: {names}"
-        f"{', ...' if len(found) > _SHOWN else ''}. Pass one of them, and the folder of its images "
-        "as images=."
+        f"{path} holds {len(found)} {what}: {names}{', ...' if len(found) > _SHOWN else ''}. Pass "
+        "one of them, and the folder of its images as images= (--images)."
     )
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.coco.findings import Findings, Record
+from fiftyone_ntt.coco.findings import Findings, Record, RecordError
+from fiftyone_ntt.coco.image_files import ImageFolder
 from fiftyone_ntt.coco.reading import CocoFile, Crowds, coco_file
-from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.label_files import LabelFiles
-from fiftyone_ntt.formats.recognising import recognise
+from fiftyone_ntt.errors import InputError, shown
+from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat
+from fiftyone_ntt.formats.recognising import FORMATS, recognise
 
 
 def open_labels(
-    path: str | Path, format: str | None = None, images: str | Path | None = None
+    path: str | Path,
+    format: str | None = None,
+    images: str | Path | None = None,
+    **options: str | None,
 ) -> LabelFiles:
     """Recognise labels and look them over.
 
@@ -22,14 +27,28 @@ def open_labels(
         path: file or folder of the labels.
         format: name of the format; recognised when None.
         images: folder of the images; where the format has them when None.
+        options: others of `ReadOptions`, by name; None for one that is not given.
 
     Raises:
-        InputError: of no known format, of several, or not readable as a whole.
+        InputError: of no known format, of several, or not readable as a whole; or an option means
+            nothing to the format.
     """
     path = Path(path)
     known, why = recognise(path, format)
-    found = known.read(path, None if images is None else Path(images))
-    return LabelFiles(**{**vars(found), "why": why})
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        _check_option(name, known, why)
+    found = known.read(path, None if images is None else Path(images), **given)
+    return replace(found, why=why)
+
+
+def _check_option(name: str, known: LabelFormat, why: str) -> None:
+    if name not in known.options:
+        others = [other.name for other in FORMATS if name in other.options]
+        raise InputError(
+            f"{name}= (--{name.replace('_', '-')}) means nothing to labels read as {known.name} "
+            f"({why}): it is for {' and '.join(others)}. Leave it out."
+        )
 
 
 def checked_parts(
@@ -54,6 +73,7 @@ def read_labels(
     format: str | None = None,
     images: str | Path | None = None,
     crowds: Crowds = "ignore",
+    **options: str | None,
 ) -> tuple[CocoFile, Path]:
     """Labels of any format as a whole, for what needs no dataset.
 
@@ -63,6 +83,7 @@ def read_labels(
         format: see `open_labels`.
         images: likewise.
         crowds: see `read_coco`.
+        options: see `open_labels`.
 
     Raises:
         InputError: see `open_labels`; and none of the images can be used.
@@ -80,15 +101,56 @@ def read_labels(
         >>> file.categories
         {1: 'boat'}
     """
-    files, findings = open_labels(path, format, images), findings or Findings()
+    files = open_labels(path, format, images, **options)
+    findings = findings or Findings()
     rows: dict[str, list[Any]] = {"images": [], "annotations": []}
     whole: Record = {}
     for part in files.parts(findings):
         whole |= part
         for section, listed in rows.items():
-            listed.extend(part.get(section) or [])
+            listed.extend(_entries(path, part, section))
     whole |= rows
     if not whole["images"]:
         lines = findings.lines() or ["nothing is listed"]
         raise InputError(f"{path}: none of its images can be used:\n" + "\n".join(lines))
     return coco_file(Path(path), whole, findings, crowds=crowds), files.folder
+
+
+def _entries(path: str | Path, content: Record, section: str) -> list[Any]:
+    entries = content.get(section)
+    if entries is not None and not isinstance(entries, list):
+        raise InputError(
+            f"{path}: {section!r} is {shown(entries)}, not a list. Correct it, or export it again."
+        )
+    return entries or []
+
+
+def read_truth(path: str | Path, findings: Findings, **options: Any) -> CocoFile:
+    """Labels of any format to score results against, which lie on the pixels as stored.
+
+    Args:
+        path: file or folder of the labels.
+        findings: told of what cannot be used.
+        options: see `read_labels`.
+
+    Raises:
+        InputError: see `read_labels`.
+
+    Returns:
+        What a COCO file would hold; images of which the labels do not state the size have that of
+        their files, as far as those are there.
+    """
+    file, folder = read_labels(path, findings, **options)
+    lookup = ImageFolder(folder, Findings(as_it_stands=True))
+    images = {key: _with_size(record, lookup) for key, record in file.images.items()}
+    return replace(file, images=images)
+
+
+def _with_size(record: Record, lookup: ImageFolder) -> Record:
+    if {"height", "width"} <= set(record):
+        return record
+    try:
+        height, width = lookup.open(record).size
+    except RecordError:
+        return record  # which matters to polygons alone, and then is said
+    return {**record, "height": height, "width": width}

@@ -14,12 +14,19 @@ from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.json_files import as_flag, as_id, as_whole_number, is_text
 from fiftyone_ntt.coco.reading import read_content
 from fiftyone_ntt.errors import InputError, shown
-from fiftyone_ntt.formats.coco_files import PANOPTIC_MARKS, the_one_file
+from fiftyone_ntt.formats.coco_files import PANOPTIC_MARKS
 from fiftyone_ntt.formats.coco_parts import class_names, image_names, records_of
 from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
-from fiftyone_ntt.formats.label_files import PART_SIZE, Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import (
+    PART_SIZE,
+    Content,
+    LabelFiles,
+    LabelFormat,
+    ReadOptions,
+)
 from fiftyone_ntt.formats.label_pixels import LabelledPixels, pixels_by_value, read_colours
+from fiftyone_ntt.formats.one_file import only_file
 
 _ANNOTATION_FOLDERS = ("", "annotations")
 _BASE = 256
@@ -49,14 +56,14 @@ def _files_in(folder: Path) -> list[Path]:
     ]
 
 
-def read(path: Path, images: Path | None) -> LabelFiles:
-    """A panoptic file, see `LabelFormat.read`.
+def read(path: Path, options: ReadOptions) -> LabelFiles:
+    """A panoptic file, see `LabelFormat.reader`.
 
     Raises:
         InputError: it cannot be read, or the folder of its PNGs is not there.
     """
     if path.is_dir():
-        path = the_one_file(path, _files_in(path), "panoptic files")
+        path = only_file(path, _files_in(path), "panoptic files")
     content = read_content(path)
     pictures = _pictures(path, content)
     stuff = sum(as_flag(r.get("isthing")) is False for r in records_of(content, "categories"))
@@ -66,7 +73,7 @@ def read(path: Path, images: Path | None) -> LabelFiles:
     return LabelFiles(
         "panoptic",
         recognise(path) or "it was said to be",
-        image_folder(path, image_names(content), images, pictures),
+        image_folder(path, image_names(content), options.images, pictures),
         class_names(content),
         lambda findings: _parts(path, pictures, findings),
         tuple(lost),

@@ -12,6 +12,7 @@ from fiftyone_ntt.formats.class_folders import CLASS_FOLDERS
 from fiftyone_ntt.formats.coco_files import COCO
 from fiftyone_ntt.formats.coco_results import COCO_RESULTS
 from fiftyone_ntt.formats.cvat_xml import CVAT
+from fiftyone_ntt.formats.foreign_files import foreign_file, foreign_in
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
 from fiftyone_ntt.formats.label_files import LabelFormat
 from fiftyone_ntt.formats.label_studio import LABEL_STUDIO
@@ -39,7 +40,7 @@ FORMATS: tuple[LabelFormat, ...] = (
 )
 """All formats, in the order in which they are listed to users."""
 
-_ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive"}
+_NO_LABELS = " and no labels"
 _MOST_KEYS = 6
 
 
@@ -76,11 +77,7 @@ def recognise(path: Path, format: str | None = None) -> tuple[LabelFormat, str]:
             + "; ".join(f"{known.name!r}, as {why}" for known, why in fitting)
             + f". Pass format={fitting[0][0].name!r} or the other, or the one file that is meant."
         )
-    raise InputError(
-        f"{path} {_looks_like(path)}, and is of no format that is read here. Pass format= one of: "
-        f"{', '.join(known.name for known in FORMATS)}, if it is; else export the labels as one of "
-        "those."
-    )
+    raise InputError(f"{path} {_looks_like(path)}")
 
 
 def find_format(name: str) -> LabelFormat:
@@ -100,7 +97,35 @@ def find_format(name: str) -> LabelFormat:
 
 
 def _looks_like(path: Path) -> str:
-    return _folder_looks(path) if path.is_dir() else _file_looks(path)
+    """What it seems to be, and the way on."""
+    if path.is_dir():
+        return _folder_seems(path)
+    foreign = foreign_file(path)
+    if foreign is not None:
+        return f"seems to be {foreign.what}, which is not read here. {foreign.way}."
+    return f"{_file_looks(path)}, and is of no format that is read here. {_way()}"
+
+
+def _way() -> str:
+    return (
+        f"Pass format= one of: {', '.join(known.name for known in FORMATS)}, if it is; else export "
+        "the labels as one of those."
+    )
+
+
+def _folder_seems(folder: Path) -> str:
+    looks = _folder_looks(folder)
+    found = foreign_in(folder)
+    if found is not None:
+        file, foreign = found
+        name = file.relative_to(folder)
+        return f"{looks}, of which {name} seems to be {foreign.what}: not read here. {foreign.way}."
+    if looks.endswith(_NO_LABELS):
+        return (
+            f"{looks}. Pass the file or folder of the labels, and this folder as images= "
+            "(--images)."
+        )
+    return f"{looks}, and is of no format that is read here. {_way()}"
 
 
 def _folder_looks(folder: Path) -> str:
@@ -119,7 +144,7 @@ def _folder_looks(folder: Path) -> str:
     if folders:
         told.append(f"{len(folders)} folders ({', '.join(folders[:3])})")
     return f"is a folder that holds {_listed(told or [f'{len(names)} files'])}" + (
-        " and no labels" if pictures == len(names) else ""
+        _NO_LABELS if pictures == len(names) else ""
     )
 
 
@@ -127,13 +152,8 @@ def _file_looks(path: Path) -> str:
     try:
         if not path.stat().st_size:
             return "is an empty file"
-        with path.open("rb") as file:
-            first = file.read(4)
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    for mark, what in _ARCHIVES.items():
-        if first.startswith(mark):
-            return f"seems to be {what}, which is to be unpacked first"
     if path.suffix.lower() in IMAGE_ENDS:
         return "seems to be an image"
     keys, text = sorted(json_keys(path)), head(path).lstrip()

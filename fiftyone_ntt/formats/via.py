@@ -19,15 +19,13 @@ from fiftyone_ntt.core.foreign_masks import UnreadableMask
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.glance import files_ending, head, json_keys
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import UNNAMED, Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file
 from fiftyone_ntt.formats.outlines import ellipse_corners
 
 _CLASS_NAMES = ("label", "class", "type", "name", "category", "object", "species")
 """What people call the attribute that is the class, most often first."""
-_UNNAMED = "object"
-"""The class of shapes that have no attributes at all, as where there is one class."""
 _LOST = {
     "polyline": "polylines",
     "point": "points",
@@ -53,25 +51,28 @@ def _recognise(path: Path) -> str | None:
     return f"{found[0].name} holds regions of VGG Image Annotator" if found else None
 
 
-def _read(path: Path, images: Path | None) -> LabelFiles:
-    what = "annotations of VGG Image Annotator. Pass the file that its 'Export Annotations' gives"
-    file = only_file(path, _via_files(path), what)
-    folder = images or images_beside(file)
+def _read(path: Path, options: ReadOptions) -> LabelFiles:
+    way = "Pass the file that its 'Export Annotations' gives."
+    file = only_file(path, _via_files(path), "files of VGG Image Annotator's", way)
+    folder = options.images or images_beside(file)
     labels = _labels_of(file, Findings("skip"))
-    attribute = _class_attribute(file, labels)
-    classes = _classes(labels, attribute)
+    naming = _naming(file, labels, options)
+    classes = _classes(labels, naming)
 
     def parts(findings: Findings) -> Iterable[Content]:
-        return numbered_parts(
-            _images(file, _labels_of(file, findings), attribute, findings), classes
-        )
+        return numbered_parts(_images(file, _labels_of(file, findings), naming, findings), classes)
 
-    lost = _lost(labels, attribute)
+    lost = _lost(labels, naming)
     return LabelFiles(VIA.name, _recognise(path) or "", folder, classes, parts, lost)
 
 
 VIA = LabelFormat(
-    "via", "VIA regions (JSON, CSV, project)", "VGG Image Annotator", _recognise, _read
+    "via",
+    "VIA regions (JSON, CSV, project)",
+    "VGG Image Annotator",
+    _recognise,
+    _read,
+    frozenset({"class_name", "class_attribute"}),
 )
 """What VGG Image Annotator keeps; its COCO export is a COCO file."""
 
@@ -269,15 +270,50 @@ def _version_2_shape(numbers: list[Any]) -> Record:
     return {"name": name, **dict(zip(keys, values, strict=False))}
 
 
-def _class_attribute(file: Path, labels: _Labels) -> str | None:
+@dataclass(frozen=True)
+class _Naming:
+    """Where the class of a shape is found.
+
+    Attributes:
+        attribute: that is it; None where shapes have none.
+        unnamed: the class of all shapes then.
+    """
+
+    attribute: str | None
+    unnamed: str
+
+
+def _naming(file: Path, labels: _Labels, options: ReadOptions) -> _Naming:
+    """As somebody says it, or as the attributes suggest.
+
+    Raises:
+        InputError: several attributes may be the class, or no shape has the one that is said.
+    """
+    used = Counter(
+        key for shape in labels.shapes for key, value in shape.attributes.items() if value
+    )
+    attribute = options.class_attribute
+    if attribute is None:
+        attribute = _class_attribute(file, labels, used)
+    elif attribute not in {*used, *labels.options}:
+        raise InputError(
+            f"{file}: no shape has an attribute {attribute!r}, which class_attribute= "
+            f"(--class-attribute) is to name. They have: {', '.join(sorted(used)) or 'none'}."
+        )
+    if attribute is not None and options.class_name is not None:
+        raise InputError(
+            f"{file}: class_name is {options.class_name!r}, but its shapes say their class in the "
+            f"attribute {attribute!r}. Leave class_name= (--class-name) out."
+        )
+    return _Naming(attribute, options.class_name or UNNAMED)
+
+
+def _class_attribute(file: Path, labels: _Labels, used: Counter[str]) -> str | None:
     """The attribute that is the class; None where shapes have none.
 
     Raises:
         InputError: several may be it.
     """
-    used = Counter(
-        key for shape in labels.shapes for key, value in shape.attributes.items() if value
-    )
     by_lower = {name.lower(): name for name in (*labels.options, *used)}
     named = next((by_lower[name] for name in _CLASS_NAMES if name in by_lower), None)
     chosen = [name for name in labels.options if used[name] or not used]
@@ -288,56 +324,60 @@ def _class_attribute(file: Path, labels: _Labels) -> str | None:
     if len(used) == 1:
         return next(iter(used))
     raise InputError(
-        f"{file}: which attribute is the class is open: {', '.join(sorted(used))}. Rename the one "
-        "that is to 'class' in VGG Image Annotator (Attributes > Region Attributes)."
+        f"{file}: which attribute is the class is open: {', '.join(sorted(used))}. Pass the one "
+        "that is as class_attribute= (--class-attribute)."
     )
 
 
-def _class_of(shape: _Shape, attribute: str | None) -> str | None:
+def _class_of(shape: _Shape, naming: _Naming) -> str | None:
     """A shape's class; None for one that was not given any. Of boxes to tick, the first ticked."""
-    if attribute is None:
-        return _UNNAMED
-    value = shape.attributes.get(attribute)
+    if naming.attribute is None:
+        return naming.unnamed
+    value = shape.attributes.get(naming.attribute)
     if isinstance(value, dict):
         value = next((name for name, ticked in value.items() if ticked), None)
     text = f"{value}".strip() if value is not None else ""
     return text if is_text(text) else None
 
 
-def _classes(labels: _Labels, attribute: str | None) -> tuple[str, ...]:
+def _classes(labels: _Labels, naming: _Naming) -> tuple[str, ...]:
     """Options as the project lists them, then others as they occur."""
-    names = dict.fromkeys(name for name in labels.options.get(attribute or "", ()) if is_text(name))
+    names = dict.fromkeys(
+        name for name in labels.options.get(naming.attribute or "", ()) if is_text(name)
+    )
     for shape in labels.shapes:
-        if shape.kind not in _LOST and (name := _class_of(shape, attribute)):
+        if shape.kind not in _LOST and (name := _class_of(shape, naming)):
             names.setdefault(name)
     return tuple(names)
 
 
-def _lost(labels: _Labels, attribute: str | None) -> tuple[str, ...]:
+def _lost(labels: _Labels, naming: _Naming) -> tuple[str, ...]:
     counts: Counter[str] = Counter()
     for shape in labels.shapes:
         if shape.kind in _LOST:
             counts[_LOST[shape.kind]] += 1
-        elif _class_of(shape, attribute) is None:
-            counts[f"shapes without a value of {attribute!r}, which is the class"] += 1
-        elif attribute is None:
-            counts[f"names of classes: no shape has an attribute, so all are {_UNNAMED!r}"] += 1
+        elif _class_of(shape, naming) is None:
+            counts[f"shapes without a value of {naming.attribute!r}, which is the class"] += 1
+        elif naming.attribute is None:
+            counts[
+                f"names of classes: no shape has an attribute, so all are {naming.unnamed!r}"
+            ] += 1
     if labels.about_images:
         counts["attributes of whole images"] = labels.about_images
     return tuple(f"{what}: {count}" for what, count in counts.items())
 
 
 def _images(
-    file: Path, labels: _Labels, attribute: str | None, findings: Findings
+    file: Path, labels: _Labels, naming: _Naming, findings: Findings
 ) -> Iterator[LabelledImage]:
     for name, shapes in labels.images.items():
         objects = []
         for number, shape in enumerate(shapes):
-            label = _class_of(shape, attribute)
+            label = _class_of(shape, naming)
             if label is None or shape.kind in _LOST:
                 continue
             try:
-                objects.append(_object(shape, label, attribute))
+                objects.append(_object(shape, label, naming.attribute))
             except UnreadableMask as error:
                 findings.leave_out(
                     RecordError(

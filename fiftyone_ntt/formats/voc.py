@@ -16,7 +16,7 @@ from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.glance import files_ending, head, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.image_lookup import ImagesByStem
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.label_pixels import LabelledPixels, pixels_by_value
 from fiftyone_ntt.formats.voc_palette import VOID, class_list, class_values, voc_indices
 from fiftyone_ntt.formats.voc_xml import (
@@ -97,8 +97,8 @@ def _roots(path: Path) -> list[Path]:
     return [root for root in holding if any((root / mark).is_dir() for mark in marks)] or [path]
 
 
-def read(path: Path, images: Path | None) -> LabelFiles:
-    """A folder of VOC, see `LabelFormat.read`.
+def read(path: Path, options: ReadOptions) -> LabelFiles:
+    """A folder of VOC, see `LabelFormat.reader`.
 
     Raises:
         InputError: it is not even a folder with XML files.
@@ -111,9 +111,9 @@ def read(path: Path, images: Path | None) -> LabelFiles:
         )
     only = None if path.is_dir() else path.stem
     roots = _roots(path) if only is None else [path.parent]
-    layouts = [_Layout(root, images or _image_folder(root)) for root in roots]
+    layouts = [_Layout(root, options.images or _image_folder(root)) for root in roots]
     survey = _survey(layouts, only)
-    folder = images or (path if path.is_dir() else layouts[0].images)
+    folder = options.images or (path if path.is_dir() else layouts[0].images)
     reader = _Reader(layouts, folder, survey, only)
     return LabelFiles("voc", why, folder, survey.classes, reader.parts, survey.lost)
 

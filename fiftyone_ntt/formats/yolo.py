@@ -23,7 +23,7 @@ from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, content_parts
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat
+from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 
 _SPLITS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 _MOST_YAML_BYTES = 2**24
@@ -87,15 +87,15 @@ def _is_plain(path: Path) -> bool:
     return bool(texts) and all(as_number(word) is not None for word in words)
 
 
-def _read(path: Path, images: Path | None) -> LabelFiles:
+def _read(path: Path, options: ReadOptions) -> LabelFiles:
     file = _setup_file(path)
     setup = _plain_setup(path) if file is None else _read_setup(file)
-    labelled = _given_images(setup, images) if images else list(_all_images(setup))
+    labelled = _given_images(setup, options.images) if options.images else list(_all_images(setup))
     missing = [
         f"split {split!r}: there is no {folder}"
         for split, folders in setup.splits.items()
         for folder in folders
-        if not images and not folder.exists()
+        if not options.images and not folder.exists()
     ]
     if not labelled:
         raise InputError(
@@ -113,7 +113,7 @@ def _read(path: Path, images: Path | None) -> LabelFiles:
     return LabelFiles(
         "yolo",
         _recognise(path) or "it was said to be YOLO's",
-        images or setup.root,
+        options.images or setup.root,
         tuple(setup.names[number] for number in numbers),
         parts,
         (*missing, *lost),
@@ -335,5 +335,5 @@ YOLO = LabelFormat(
     title="YOLO segmentation or boxes (data.yaml)",
     tool="Ultralytics, Roboflow, Label Studio, CVAT, supervision",
     recognise=_recognise,
-    read=_read,
+    reader=_read,
 )

@@ -8,7 +8,7 @@ from fiftyone_ntt.plugin.operators.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.operators.coco_metrics import CocoMetrics
 from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.operators.evaluate import EvaluatePredictions
-from fiftyone_ntt.plugin.operators.import_coco import ImportCoco
+from fiftyone_ntt.plugin.operators.import_labels import ImportLabels
 from fiftyone_ntt.plugin.operators.make_thumbnails import MakeThumbnails
 from fiftyone_ntt.plugin.operators.manage_banks import ManageMemoryBanks
 from fiftyone_ntt.plugin.operators.measure_shots import MeasureShots
@@ -35,7 +35,7 @@ OPERATORS = (
     ManageMemoryBanks,
     DeleteRunPredictions,
     UndoLastChange,
-    ImportCoco,
+    ImportLabels,
     MakeThumbnails,
     MeasureShots,
     PlacePredictions,

@@ -88,7 +88,7 @@ FORMS = [
     ("Sample references", "References per class", "0", "at least 1"),
     ("Tag selection as references", "Tag", "", "Tag is empty"),
     ("Build memory bank", "Name", BANK, "already has a memory bank"),
-    ("Import COCO labels", "Field", "a b", "letters, digits and underscores"),
+    ("Import labels", "Field", "a b", "letters, digits and underscores"),
     ("Add negatives to memory bank", "Negatives per class", "0", "at least 1"),
     ("Segment with memory bank", "Output field", "1st", "letters, digits and underscores"),
     ("Relabel with memory bank", "Confidence threshold", "2", "a number from 0 to 1"),

@@ -322,7 +322,7 @@ def test_only_files_of_the_tool_are_recognised(tmp_path: Path) -> None:
     path = _one_task(tmp_path, [_box("k", "boat")])
     assert LABEL_STUDIO.recognise(path) and LABEL_STUDIO.recognise(tmp_path)
     (tmp_path / "again.json").write_text(path.read_text())
-    with pytest.raises(InputError, match=r"2 files of one format: again.json, export.json"):
+    with pytest.raises(InputError, match=r"2 JSON exports .*: again.json, export.json"):
         LABEL_STUDIO.read(tmp_path, None)
     (tmp_path / "again.json").unlink()
     for text in ('[{"image_id": 1, "score": 0.5, "segmentation": {}}]', '{"annotations": []}', "["):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fiftyone_ntt.coco.findings import Findings, RecordError
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.opened_labels import open_labels
+from fiftyone_ntt.formats.opened_labels import open_labels, read_labels
 from fiftyone_ntt.formats.recognising import recognise
 from tests.formats.comparing import number_map, require_same
 from tests.formats.reading_back import part_sizes, read_back
@@ -171,9 +171,34 @@ def test_parts_and_images_without_masks(tmp_path: Path) -> None:
     assert sorted(map(len, found.values()))[-2:] == [0, 1]
 
 
+def test_the_class_of_masks_whose_folder_names_none(tmp_path: Path) -> None:
+    picture = Image.new("L", (3, 2), 1)
+    for name in ("images/1.png", "masks/1.png", "masks/boat/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(tmp_path / name)
+    assert open_labels(tmp_path).classes == ("boat", "object")
+    assert open_labels(tmp_path, class_name="cell").classes == ("boat", "cell")
+    file, _ = read_labels(tmp_path, class_name="cell")
+    assert [file.categories[row["category_id"]] for row in file.annotations] == ["cell", "boat"]
+    (tmp_path / "masks" / "1.png").unlink()
+    with pytest.raises(InputError, match="class_name is 'cell', but all masks lie in folders"):
+        open_labels(tmp_path, class_name="cell")
+
+
+def test_an_option_of_another_format_is_refused(tmp_path: Path) -> None:
+    for name in ("1.png", "1_mask.png"):
+        Image.new("L", (3, 2), 1).save(tmp_path / name)
+    message = r"class_attribute= \(--class-attribute\) means nothing to .*read as masks.* for via\."
+    with pytest.raises(InputError, match=message):
+        open_labels(tmp_path, class_attribute="kind")
+    (tmp_path / "1.json").write_text('{"images": [{"id": 1, "file_name": "1.png"}]}')
+    with pytest.raises(InputError, match=r"read as coco .* it is for via and masks\."):
+        open_labels(tmp_path / "1.json", class_name="cell")
+
+
 def test_a_folder_of_images_alone(tmp_path: Path) -> None:
     Image.new("L", (3, 2), 1).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"no picture has a mask.*x_mask\.png"):
         open_labels(tmp_path, "masks")
-    with pytest.raises(InputError, match="no format that is read"):
+    with pytest.raises(InputError, match="and no labels"):
         open_labels(tmp_path)

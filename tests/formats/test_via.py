@@ -17,6 +17,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.core.foreign_masks import polygons_rle
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.formats.opened_labels import open_labels
 from fiftyone_ntt.formats.via import VIA
 from tests.formats.comparing import same_masks
 from tests.formats.reading_back import Found, read_back
@@ -134,7 +135,7 @@ def test_scenes_come_back(tmp_path: Path, write: Callable[[Path, list[Scene]], P
         scene.save_image(tmp_path / "images")
     path = write(tmp_path, scenes)
     assert VIA.recognise(path) and VIA.recognise(tmp_path)
-    files = VIA.read(path, None)
+    files = VIA.read(path)
     assert files.lost == () and set(files.classes) == set(CLASSES)
     if write is not _table:  # which holds no options
         assert files.classes == CLASSES
@@ -221,8 +222,22 @@ def test_which_attribute_is_the_class(tmp_path: Path, attributes: Row, expected:
 
 def test_an_open_choice_of_the_class_is_asked(tmp_path: Path) -> None:
     path = _regions(tmp_path, [_RECT], [{"hull": "wood", "colour": "red"}])
-    with pytest.raises(InputError, match=r"colour, hull.*'class'"):
-        VIA.read(path, None)
+    with pytest.raises(InputError, match=r"colour, hull.*class_attribute= \(--class-attribute\)"):
+        VIA.read(path)
+    files = open_labels(path, class_attribute="hull")
+    assert files.classes == ("wood",)
+    [row] = [row for part in files.parts(Findings()) for row in part["annotations"]]
+    assert row["attributes"] == {"colour": "red"}
+    with pytest.raises(InputError, match=r"no shape has an attribute 'keel'.*colour, hull"):
+        open_labels(path, class_attribute="keel")
+    with pytest.raises(InputError, match=r"class_name is 'boat', but .*attribute 'hull'"):
+        open_labels(path, class_attribute="hull", class_name="boat")
+
+
+def test_shapes_without_attributes_are_of_the_class_that_is_said(tmp_path: Path) -> None:
+    path = _regions(tmp_path, [_RECT], [{}])
+    files = open_labels(path, class_name="boat")
+    assert (files.classes, files.lost[0][-9:]) == (("boat",), "'boat': 1")
 
 
 def test_old_files_number_their_regions_and_shapes_without_class_are_counted(
@@ -238,7 +253,7 @@ def test_old_files_number_their_regions_and_shapes_without_class_are_counted(
     image["regions"] = {f"{n}": row for n, row in enumerate(image["regions"])}
     image["file_attributes"] = {"weather": "calm", "caption": ""}
     path = _save(tmp_path, content)
-    files = VIA.read(path, None)
+    files = VIA.read(path)
     assert [item.label for item in read_back(path)["a.png"]] == ["boat"]
     assert files.classes == ("boat",)
     assert set(files.lost) == {
@@ -276,7 +291,7 @@ def test_faulty_rows_of_a_table_are_told(tmp_path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines, "b.png,9,{,1,0,{},{}", ",9,{},1,0,{},{}"]), encoding="utf-8")
     findings = Findings("skip")
-    list(VIA.read(path, None).parts(findings))
+    list(VIA.read(path).parts(findings))
     assert [str(error).split(": ")[1].split(" does")[0] for error in findings.skipped] == [
         f"row {len(lines) + 1}",
         f"row {len(lines) + 2}",
@@ -294,4 +309,4 @@ def test_only_files_of_the_tool_are_recognised(tmp_path: Path) -> None:
         assert VIA.recognise(tmp_path / name) is None
     assert VIA.recognise(tmp_path) is None
     with pytest.raises(InputError, match="Export Annotations"):
-        VIA.read(tmp_path / "c.csv", None)
+        VIA.read(tmp_path / "c.csv")

@@ -1,4 +1,5 @@
-"""From the App, banks are exported to and imported from one folder of the server, and no other."""
+"""From the App, banks are exported to and imported from one folder of the server, and no other;
+labels are read from that and from those that its owner lists."""
 
 from __future__ import annotations
 
@@ -10,10 +11,13 @@ from typing import Any
 import fiftyone.operators as foo
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import save
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.exports import read_path
 from tests.plugin.forms import open_form, problems
+from tests.plugin.test_operators import messages
 from tests.store.test_bank_file import example
 
 Act = Callable[..., dict[str, Any]]
@@ -162,3 +166,61 @@ def test_what_the_form_says(act: Act, exports: Path, dataset: Any) -> None:
     for path in ("/etc/passwd", "/no/such/file"):
         for action in ("export", "import"):
             assert "leads out of the exports folder" in reason(action, path)
+
+
+def test_labels_are_read_from_the_folders_that_the_owner_lists(
+    exports: Path, outside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "listed"
+    (listed / "set").mkdir(parents=True)
+    (exports / "own.json").write_text("{}")
+    with pytest.raises(ntt.NttError, match=f"may read: {exports}. .*FIFTYONE_NTT_IMPORTS"):
+        read_path(str(listed / "set"))
+    monkeypatch.setenv("FIFTYONE_NTT_IMPORTS", f"{listed}:{tmp_path / 'more'}")
+    assert read_path("own.json") == exports / "own.json"
+    assert read_path(str(exports / "own.json")) == exports / "own.json"
+    assert read_path("set") == read_path(f"{listed}/set/") == listed / "set"
+    assert read_path(str(listed)) == listed
+    for name in (
+        "{outside}/{name}",
+        "../outside/{name}",
+        "{exports}/link/{name}",
+        "set/../../outside/{name}",
+    ):
+        answers = set()
+        for last in ("there", "absent"):
+            path = name.format(outside=outside, exports=exports, name=last)
+            with pytest.raises(ntt.NttError) as caught:
+                read_path(path)
+            answers.add(str(caught.value).replace(repr(path), "PATH", 1))
+        assert len(answers) == 1, answers
+
+
+def test_a_listed_folder_behind_a_link_keeps_the_name_that_samples_know(
+    exports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "named").symlink_to(tmp_path / "real")
+    monkeypatch.setenv("FIFTYONE_NTT_IMPORTS", str(tmp_path / "named"))
+    assert read_path(str(tmp_path / "named" / "a")) == tmp_path / "named" / "a"
+
+
+def test_what_labels_are_read_as_is_said_before_they_are(
+    uri: Any, exports: Path, dataset: Any
+) -> None:
+    for name in ("1.png", "1_mask.png"):
+        Image.new("L", (3, 2), 1).save(exports / name)
+    fields = open_form("import_labels", dataset, {"path": str(exports)})
+    assert problems(fields) == {}
+    assert fields["read_as"].view.label.startswith("Read as masks: masks as PNG or TIFF")
+    assert "1_mask.png is of 1.png" in fields["read_as"].view.description
+    assert "class_name" in fields and "class_attribute" not in fields
+    (exports / "few.json").write_text('{"images": [{"id": 1, "file_name": "1.png"}]}')
+    told = problems(open_form("import_labels", dataset, {"path": str(exports)}))["path"]
+    assert "could be of 2 formats: 'coco'" in told
+    chosen = {"path": str(exports), "format": "masks", "class_name": "cell"}
+    assert problems(open_form("import_labels", dataset, chosen)) == {}
+    sent = dict(messages("import_labels", dataset, {**chosen, "class_attribute": "gone"}))
+    assert "ground_truth: 1 annotations of 1 images" in sent["notify"]["message"]
+    dataset.reload()
+    assert dataset.distinct("ground_truth.detections.label") == ["cell"]

@@ -65,10 +65,11 @@ def test_the_same_verdict_everywhere(
             assert all(line in told for line in lines), told
             assert "left out " in told
 
-    params = {"images": images, "annotations": str(path), "field": "app"}
+    monkeypatch.setenv("FIFTYONE_NTT_IMPORTS", str(tmp_path))
+    params = {"images": images, "path": str(path), "field": "app"}
     shown = [
         sent["message"]
-        for name, sent in messages("import_coco", dataset, params)
+        for name, sent in messages("import_labels", dataset, params)
         if name == "notify"
     ]
     assert all(line in shown[-1] for line in lines), shown

@@ -88,8 +88,12 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("place_predictions", {"label_field": "gone"}, "label_field", "no 'gone' here"),
         ("delete_run_predictions", {}, "run", "no run has written"),
         ("undo_last_change", {}, "label_field", "no change of this plugin's"),
-        ("import_coco", {"images": "/data"}, "annotations", "is empty"),
-        ("import_coco", {"field": "1st"}, "field", "letters, digits"),
+        ("import_labels", {}, "path", "is empty"),
+        ("import_labels", {"path": "/etc/passwd"}, "path", "leads out of the folders"),
+        ("import_labels", {"path": "gone.json"}, "path", "gone.json: no such file"),
+        ("import_labels", {"images": "/etc"}, "images", "leads out of the folders"),
+        ("import_labels", {"format": "yolo9"}, "format", "no 'yolo9'"),
+        ("import_labels", {"field": "1st"}, "field", "letters, digits"),
     ],
 )
 def test_reasons(bank: Any, scenes: fo.Dataset, name: str, params: dict, field: str, reason: str):
@@ -97,7 +101,12 @@ def test_reasons(bank: Any, scenes: fo.Dataset, name: str, params: dict, field: 
     assert reason.lower() in found[field].lower()
 
 
-def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> None:
+def test_nothing_is_wrong_with_what_is_right(
+    bank: Any, scenes: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIFTYONE_NTT_IMPORTS", str(tmp_path))
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"images": [], "annotations": []}')
     ntt.segment(scenes, bank, points_per_side=4)
     selected = {"selected": [scenes.first().id]}
     for name, params in {
@@ -113,7 +122,7 @@ def test_nothing_is_wrong_with_what_is_right(bank: Any, scenes: fo.Dataset) -> N
         "manage_memory_banks": {"new_name": "new"},
         "delete_run_predictions": {},
         "undo_last_change": {},
-        "import_coco": {"images": "/data", "annotations": "/data/labels.json"},
+        "import_labels": {"path": str(labels), "images": str(labels.parent)},
         "make_thumbnails": {},
         "place_predictions": {},
     }.items():

@@ -42,7 +42,7 @@ WRITERS: dict[str, dict[str, Any]] = {
 OTHERS = {
     "build_memory_bank",
     "add_negatives",
-    "import_coco",  # refuses fields that hold labels of these images
+    "import_labels",  # refuses fields that hold labels of these images
     "evaluate_predictions",  # adds attributes under a key that means nothing else
     "visualize_memory_bank",
     "manage_memory_banks",

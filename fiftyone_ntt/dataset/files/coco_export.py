@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fiftyone_ntt.dataset.labels.coco_labels import (
     ID,
     INFO,
     SOURCE,
+    class_list_fields,
     label_shape,
     result_fields,
 )
@@ -75,7 +76,8 @@ def export_coco(
 
     Ids, the order and the categories are those of the file that `import_coco` read, if it did;
     new labels and images get ids above those, after them. The box and area of an imported label are
-    the file's as long as the label is as imported.
+    the file's as long as the label is as imported. Lists of classes that images of LVIS came with
+    (see `import_labels`) go out again.
 
     Args:
         samples: a dataset or view of images.
@@ -145,8 +147,13 @@ def _read_field(
     samples: foc.SampleCollection, field: str, categories: str | None, progress: Progress
 ) -> _FieldExport:
     source, listed = _import_source(samples, field, categories)
-    category_ids = _category_ids(samples, field, listed)
+    lists = _class_lists(samples, field)
+    category_ids = _category_ids(samples, field, listed, lists)
     images = _image_records(samples, source.get("images"))
+    for word, column in lists.items():
+        for image, names in zip(images, column, strict=True):
+            if names is not None:
+                image[word] = [category_ids[name] for name in names]
     rows: list[_Row] = []
     with progress_steps(sample_count(samples), progress) as advance:
         for sample, image in zip(samples.select_fields(field).iter_samples(), images, strict=True):
@@ -180,8 +187,19 @@ def _import_source(
     return source, list(source.get("categories", []))
 
 
+def _class_lists(samples: foc.SampleCollection, field: str) -> dict[str, list[Any]]:
+    """The lists of classes of each sample that a file of LVIS came with, by the file's word."""
+    named = class_list_fields(field).items()
+    return {
+        word: samples.values(name) for word, name in named if samples.get_field(name) is not None
+    }
+
+
 def _category_ids(
-    samples: foc.SampleCollection, field: str, listed: Sequence[Record]
+    samples: foc.SampleCollection,
+    field: str,
+    listed: Sequence[Record],
+    lists: Mapping[str, Sequence[Any]],
 ) -> dict[str, int]:
     path = labels_path(samples, field)
     # Asked of the database: FiftyOne does not load a sample with a class that is no text.
@@ -194,7 +212,8 @@ def _category_ids(
     found = samples.distinct(f"{path}.label")
     ids = {str(record["name"]): int(record["id"]) for record in listed}
     first = max(ids.values(), default=0) + 1
-    new = [name for name in found if name not in ids]
+    found += [name for column in lists.values() for names in column for name in names or ()]
+    new = [name for name in dict.fromkeys(found) if name not in ids]
     return ids | {name: first + index for index, name in enumerate(new)}
 
 

@@ -47,7 +47,8 @@ def import_coco(
             already are recognised by their path. A grouped dataset must have all of them.
         field: new to those images. Each detection has its category as label, and the attributes
             `iscrowd`, `coco_id` and `coco_source` (the file's own box and area); samples get
-            `coco_id`. An empty `segmentation` means a box without a mask.
+            `coco_id`, and those of LVIS lists of classes (`import_labels`). An empty `segmentation`
+            means a box without a mask.
         on_error: `"raise"` at the first record that cannot be used, or `"skip"` and report it.
         crowds: `"objects"` imports annotations with `iscrowd` as objects like others: some tools
             mark every mask of theirs so.

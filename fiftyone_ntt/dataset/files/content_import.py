@@ -21,7 +21,7 @@ from fiftyone_ntt.coco.findings import (
 )
 from fiftyone_ntt.coco.image_files import ImageFile, ImageFolder, image_files
 from fiftyone_ntt.coco.instances import Instance, Size
-from fiftyone_ntt.coco.json_files import as_number, is_text
+from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text
 from fiftyone_ntt.coco.reading import CocoFile, all_crowds_message
 from fiftyone_ntt.coco.references import checked_instances
 from fiftyone_ntt.coco.turning import turned_instance, turned_size
@@ -35,7 +35,7 @@ from fiftyone_ntt.dataset.files.import_target import (
     save_import_info,
 )
 from fiftyone_ntt.dataset.files.label_attributes import AttributeTable
-from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, instance_document
+from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, class_list_fields, instance_document
 from fiftyone_ntt.dataset.labels.detections import Document
 from fiftyone_ntt.dataset.labels.gone import told_if_gone
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
@@ -143,6 +143,24 @@ class _Part:
         told = {key: self.file.images[key].get("split") for key in self.files}
         return {key: str(split) for key, split in told.items() if is_text(split)}
 
+    def class_lists(self, field: str) -> dict[Any, dict[str, list[str]]]:
+        """Of the images that have them, LVIS's lists of classes by field of the sample, by ids."""
+        found: dict[Any, dict[str, list[str]]] = defaultdict(dict)
+        names = {**self.file.categories, **self._doubles}
+        for word, name in class_list_fields(field).items():
+            for key in self.files:
+                listed = self.file.images[key].get(word)
+                if isinstance(listed, list):
+                    numbers = map(as_whole_number, listed)
+                    found[key][name] = [names[number] for number in numbers if number in names]
+        return found
+
+    @property
+    def _doubles(self) -> dict[int, str]:
+        """Names of categories for which others of the same name stand, by their ids."""
+        file = self.file
+        return {key: file.categories[other] for key, other in file.same_categories.items()}
+
     @property
     def paths(self) -> dict[Any, str]:
         """Of the images, by their ids."""
@@ -160,12 +178,13 @@ class _Survey:
         identity: what an interrupted import is recognised by.
     """
 
-    def __init__(self, source: LabelSource, findings: Findings) -> None:
+    def __init__(self, source: LabelSource, field: str, findings: Findings) -> None:
         self.paths: dict[Any, str] = {}
         self.annotations = 0
         self.attributes = AttributeTable(findings)
         self.categories: list[Record] = []
-        self._source, self._findings = source, findings
+        self._source, self._field, self._findings = source, field, findings
+        self._list_fields: set[str] = set()
         self._crowds = self._listed = self._parts = 0
         self._id_types: set[type] = set()
         self._kept: _Part | None = None
@@ -182,6 +201,7 @@ class _Survey:
         self._kept = part if self._parts == 1 else None
         self.categories = part.file.category_records
         self.paths.update(part.paths)
+        self._list_fields.update(*part.class_lists(self._field).values())
         self._listed += len(part.file.annotations)
         self._crowds += sum(bool(row.get("iscrowd")) for row in part.file.annotations)
         for group in part.by_image.values():
@@ -208,6 +228,7 @@ class _Survey:
             for path, types in ((ID, image_ids), (f"detections.{ID}", self._id_types)):
                 if kinds := types - {type(None)}:
                     found[path] = fof.IntField if kinds == {int} else fof.StringField
+        found |= dict.fromkeys(sorted(self._list_fields), fof.ListField)
         named = self.attributes.kinds()
         return found | {f"detections.{name}": kind for name, kind in named.items()}
 
@@ -240,7 +261,7 @@ def import_source(
     """
     if isinstance(dataset, fo.Dataset):
         check_fields(dataset, field)  # before everything is read for nothing
-    survey = _Survey(source, findings)
+    survey = _Survey(source, field, findings)
     if not survey.paths:
         raise InputError(f"{source.path}: {_NOTHING}\n" + "\n".join(findings.lines()))
     name = free_name(source.path.stem, field, survey.identity) if dataset is None else dataset
@@ -281,6 +302,7 @@ def _write_part(
     advance: Callable[[], None],
 ) -> None:
     sizes, paths, keys = part.sizes, part.paths, list(part.files)
+    splits, lists = part.splits, part.class_lists(writer.field)
     for start in range(0, len(keys), _CHUNK):
         labels = {}
         for key in keys[start : start + _CHUNK]:
@@ -293,7 +315,7 @@ def _write_part(
                     ],
                 }
             advance()
-        writer.write(labels, paths, sizes, part.splits)
+        writer.write(labels, paths, sizes, splits, lists)
 
 
 def _detection(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,9 +23,9 @@ from bson.errors import BSONError
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.instances import Size
 from fiftyone_ntt.dataset.labels.change_journal import Change, begin_change
-from fiftyone_ntt.dataset.labels.coco_labels import ID, INFO, described_import
+from fiftyone_ntt.dataset.labels.coco_labels import ID, INFO, class_list_fields, described_import
 from fiftyone_ntt.dataset.labels.detections import Document
-from fiftyone_ntt.dataset.labels.digests import document_digest
+from fiftyone_ntt.dataset.labels.digests import digest_if_any, document_digest
 from fiftyone_ntt.dataset.labels.fields import all_images, check_samples, sample_count
 from fiftyone_ntt.dataset.labels.names import (
     check_field_kind,
@@ -80,9 +81,10 @@ class ImportTarget:
         paths: Mapping[Any, str],
         sizes: Mapping[Any, Size],
         splits: Mapping[Any, str],
+        lists: Mapping[Any, Mapping[str, list[str]]],
     ) -> None:
-        """Write some images' labels, by ids of images; samples that are new are made first, and
-        tagged with their splits."""
+        """Write some images' labels, by ids of images, with lists of classes by field of the
+        sample; samples that are new are made first, and tagged with their splits."""
         check_still_there(self.dataset, self.field, "the import")
         new = [
             fo.Sample(
@@ -98,30 +100,35 @@ class ImportTarget:
             self.dataset.add_samples(new, progress=False)
             self.known.update({sample.filepath: sample.id for sample in new})
         if labels:
-            rows = {self.known[paths[key]]: (row, key) for key, row in labels.items()}
+            rows = {}
+            for key, row in labels.items():
+                ids = {ID: key} if self.own_ids else {}
+                rows[self.known[paths[key]]] = (row, {**ids, **lists.get(key, {})})
             _check_written(self.dataset, self.field, self._add(rows))
 
-    def _add(self, labels: Mapping[str, tuple[Document, Any]]) -> Written:
-        """Write labels, and the image's id, into samples that are there already, where the field is
-        still empty."""
+    def _add(self, labels: Mapping[str, tuple[Document, Document]]) -> Written:
+        """Write labels, and what else is known of the image by field, into samples that are there
+        already, where the field is still empty."""
         ids = list(map(ObjectId, labels))
-        found = self.dataset._sample_collection.find({"_id": {"$in": ids}}, {ID: 1})
-        before = {row["_id"]: [row[ID]] if ID in row else [] for row in found}
+        names = sorted({name for _, others in labels.values() for name in others})
+        found = self.dataset._sample_collection.find({"_id": {"$in": ids}}, dict.fromkeys(names, 1))
+        before = {row["_id"]: row for row in found}
 
         def decide(held: Held) -> Rewrite | None:
-            document, key = labels[str(held.sample_id)]
+            document, others = labels[str(held.sample_id)]
+            old = before.get(held.sample_id, {})
             digests = _digests(document)
             if held.labels:
                 # An earlier version's interrupted import wrote them, and not yet the image's id.
-                if sorted(_digests(held.value).values()) != sorted(digests.values()):
+                if not _same_labels(held.labels, digests.values()):
                     return None
                 document = dict(held.value)
             return Rewrite(
                 document,
                 digests={} if held.labels else digests,
                 added=0 if held.labels else len(digests),
-                others={ID: [key]} if self.own_ids else {},
-                others_before={ID: before.get(held.sample_id, [])} if self.own_ids else {},
+                others={name: [value] for name, value in others.items()},
+                others_before={name: [old[name]] if name in old else [] for name in others},
             )
 
         return rewrite_field(self.dataset, self.field, ids, decide, self.change)
@@ -213,15 +220,29 @@ def check_fields(
         InputError: one holds something else, or is read-only.
     """
     check_samples(all_images(dataset), "importing labels")
-    attributes = {path: kind for path, kind in kinds.items() if path != ID}
+    of_samples = _sample_fields(field) & set(kinds)
+    attributes = {path: kind for path, kind in kinds.items() if path not in of_samples}
     check_new_field(dataset, field, fol.Detections, attributes)
-    if ID in kinds:
-        check_field_kind(dataset, ID, kinds[ID])
-    check_writable(dataset, ID)
+    for path in of_samples:
+        check_field_kind(dataset, path, kinds[path])
+        _check_listed(dataset, path)
+    check_writable(dataset, ID, *of_samples)
     if not isinstance(dataset.info.get(INFO, {}), Mapping):
         raise InputError(
             f"`info[{INFO!r}]` of dataset {dataset.name!r} is none of an import, which keeps the "
             "file's categories there. Rename it, and save the dataset."
+        )
+
+
+def _check_listed(dataset: fo.Dataset, path: str) -> None:
+    """Accept a list of texts, if it is a list."""
+    found = dataset.get_field(path)
+    listed = found.field if isinstance(found, fof.ListField) else None
+    if listed is not None and not isinstance(listed, fof.StringField):
+        raise InputError(
+            f"{path!r} of {dataset.name!r} lists {type(listed).__name__}, and StringField is to "
+            "be listed there. Pass another field, or rename what is there "
+            "(`dataset.rename_sample_field`)."
         )
 
 
@@ -290,12 +311,25 @@ def _check_ids(dataset: fo.Dataset, paths: Mapping[Any, str]) -> None:
 def declare_fields(dataset: fo.Dataset, field: str, kinds: Mapping[str, type[fof.Field]]) -> None:
     """Fields of the one type their values have, so that the App can filter by them."""
     dataset.add_sample_field(field, fof.EmbeddedDocumentField, embedded_doc_type=fol.Detections)
+    of_samples = _sample_fields(field)
     for path, kind in kinds.items():
-        dataset.add_sample_field(path if path == ID else f"{field}.{path}", kind)
+        texts = {"subfield": fof.StringField} if kind is fof.ListField else {}
+        dataset.add_sample_field(path if path in of_samples else f"{field}.{path}", kind, **texts)
+
+
+def _sample_fields(field: str) -> set[str]:
+    """What an import into a field writes on the samples besides."""
+    return {ID, *class_list_fields(field).values()}
 
 
 def _digests(labels: Mapping[str, Any]) -> dict[str, str]:
     return {str(label["_id"]): document_digest(label) for label in labels["detections"]}
+
+
+def _same_labels(labels: Sequence[Document], digests: Iterable[str]) -> bool:
+    """Whether labels, which may be of anybody, are those of the digests."""
+    found = Counter(map(digest_if_any, labels))
+    return found == Counter(digests)
 
 
 def _check_written(dataset: fo.Dataset, field: str, written: Written) -> None:

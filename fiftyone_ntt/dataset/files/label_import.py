@@ -26,6 +26,8 @@ def import_labels(
     field: str = "ground_truth",
     on_error: OnError = "raise",
     crowds: Crowds = "ignore",
+    class_name: str | None = None,
+    class_attribute: str | None = None,
     progress: Progress = None,
 ) -> ImportReport:
     """Read the labels of an annotation tool into a field of Detections with pixel-exact masks.
@@ -45,15 +47,20 @@ def import_labels(
         format: name of the format, where it is not to be recognised.
         images: folder of the images, where they are not where the format has them.
         field: new to those images. Each detection has its class as label, its score as confidence,
-            and what else the tool kept of it as attributes.
+            and what else the tool kept of it as attributes. Samples of LVIS get two lists of
+            classes in fields named after this one: `..._absent_classes`, which the image is known
+            not to show, and `..._incomplete_classes`, of which not all objects are annotated.
         on_error: `"raise"` at the first record that cannot be used, or `"skip"` and report it.
         crowds: `"objects"` imports annotations with `iscrowd` as objects like others.
+        class_name: class of objects of which the files name none: of masks whose folder is no
+            class, of shapes of VIA without attributes.
+        class_attribute: the attribute of VIA that is the class, where several may be it.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
     Raises:
         RecordError: an `InputError` whose `kind` says what is wrong with a record.
-        InputError: labels of no known format, or of several; the dataset or the field do not fit,
-            or nothing can be used.
+        InputError: labels of no known format, or of several; an option that means nothing to the
+            format; the dataset or the field do not fit, or nothing can be used.
 
     Example:
         >>> written = ntt.export_coco(dataset, "ground_truth", "instances.json")
@@ -63,7 +70,9 @@ def import_labels(
     """
     findings = Findings(on_error)
     path = Path(os.path.abspath(path))
-    files = open_labels(path, format, images)
+    files = open_labels(
+        path, format, images, class_name=class_name, class_attribute=class_attribute
+    )
 
     def parts(findings: Findings) -> Iterator[CocoFile]:
         return checked_parts(path, files, findings, crowds)

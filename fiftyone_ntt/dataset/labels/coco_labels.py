@@ -41,6 +41,24 @@ INFO = "coco"
 """Key of `dataset.info`: per imported field its `categories` and the folder of its `images`."""
 
 
+CLASS_LISTS = {
+    "neg_category_ids": "absent_classes",
+    "not_exhaustive_category_ids": "incomplete_classes",
+}
+"""What LVIS's files say of an image: the classes that it is known not to show, and those of which
+not all objects are annotated."""
+
+
+def class_list_fields(field: str) -> dict[str, str]:
+    """Where samples keep those lists of an imported field, as names of classes, by the file's word.
+
+    Example:
+        >>> class_list_fields("ground_truth")["neg_category_ids"]
+        'ground_truth_absent_classes'
+    """
+    return {key: f"{field}_{name}" for key, name in CLASS_LISTS.items()}
+
+
 def described_import(dataset: fo.Dataset, field: str) -> dict[str, Any]:
     """What a dataset says of an imported field, for `restore_described`."""
     return {

@@ -55,16 +55,28 @@ def document_digest(document: Mapping[str, Any]) -> str:
     return content_digest(document.get("label"), document["bounding_box"], mask)
 
 
+def digest_if_any(document: Mapping[str, Any]) -> str | None:
+    """`document_digest` of whatever somebody wrote; None where it has no box, or its mask cannot
+    be read.
+
+    Example:
+        >>> digest_if_any({"label": "boat", "mask": b"no array"}) is None
+        True
+    """
+    try:
+        return document_digest(document)
+    except (KeyError, TypeError, ValueError, EOFError, struct.error, zlib.error):
+        return None
+
+
 def is_as_written(document: Mapping[str, Any], digest: object) -> bool:
     """Whether a detection as it lies in the database still has the digest of its writing.
 
-    One that has none any more, as its box was taken away or its mask cannot be read, has not.
+    One that has none any more has not.
 
     Example:
         >>> is_as_written({"label": "boat", "mask": b"no array"}, "dbc26d3ef725e91e")
         False
     """
-    try:
-        return document_digest(document) == digest
-    except (KeyError, TypeError, ValueError, EOFError, struct.error, zlib.error):
-        return False
+    found = digest_if_any(document)
+    return found is not None and found == digest

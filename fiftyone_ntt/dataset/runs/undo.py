@@ -12,7 +12,12 @@ import fiftyone.core.collections as foc
 from bson import ObjectId
 
 from fiftyone_ntt.dataset.labels.change_journal import Change, changes_of
-from fiftyone_ntt.dataset.labels.coco_labels import ID, other_imports, restore_described
+from fiftyone_ntt.dataset.labels.coco_labels import (
+    ID,
+    class_list_fields,
+    other_imports,
+    restore_described,
+)
 from fiftyone_ntt.dataset.labels.digests import is_as_written
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
@@ -198,9 +203,12 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
             rewrite, counts[held.sample_id] = restored(held, entry, change)
             if dry_run:
                 return None
-            if rewrite is None or ids_serve_others:
+            if rewrite is None:
                 return rewrite
-            return replace(rewrite, others=entry.get("others", {}))
+            others = dict(entry.get("others", {}))
+            if ids_serve_others:
+                others.pop(ID, None)
+            return replace(rewrite, others=others)
 
         written = rewrite_field(dataset, change.field, list(entries), decide, None)
         check_uncontested(written, "the change is not taken back")
@@ -269,7 +277,8 @@ def _import_back(dataset: fo.Dataset, change: Change, described: Document) -> No
     refresh(dataset)
     restore_described(dataset, change.field, described)
     if change.created:
-        _delete_empty(dataset, change.field)
+        for name in (change.field, *class_list_fields(change.field).values()):
+            _delete_empty(dataset, name)
     if not described["has_ids"]:
         _delete_empty(dataset, ID)
 

@@ -1,7 +1,8 @@
-"""The one folder of the server's machine that the App writes to and reads from.
+"""The folders of the server's machine that the App writes to and reads from.
 
 In open source the App has no roles: who reaches it may run every operator. So what it exports and
-imports lies below a folder that the server's owner names, and no answer tells what lies elsewhere.
+imports lies below a folder that the server's owner names; labels and images may also lie below
+others that the owner lists, which the App never writes to. No answer tells what lies elsewhere.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from fiftyone_ntt import NttError
 
 FOLDER_VARIABLE = "FIFTYONE_NTT_EXPORTS"
 """Environment variable of the server that moves the folder."""
+
+READ_VARIABLE = "FIFTYONE_NTT_IMPORTS"
+"""Environment variable of the server: further folders to read labels and images from, between
+colons, as in PATH."""
 
 
 def exports_folder() -> Path:
@@ -62,6 +67,39 @@ def import_path(name: str) -> Path:
             f"{exports_folder()} on FiftyOne's server."
         )
     return path
+
+
+def read_folders() -> list[Path]:
+    """The exports folder, and those that `FIFTYONE_NTT_IMPORTS` lists."""
+    listed = os.environ.get(READ_VARIABLE, "").split(os.pathsep)
+    return [exports_folder(), *(Path(name).expanduser() for name in listed if name)]
+
+
+def read_path(name: str) -> Path:
+    """Where labels or images of this name are, which the App may read.
+
+    Args:
+        name: a whole path, or one relative to one of the `read_folders`.
+
+    Raises:
+        NttError: it leads out of them, whether there is anything or not.
+    """
+    found = []
+    with contextlib.suppress(ValueError):  # a name that no file has
+        for folder in map(os.path.abspath, map(os.fspath, read_folders())):
+            # As it is named, not where links lead: samples are recognised by their paths.
+            path = Path(os.path.abspath(os.path.join(folder, name)))
+            real, below = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+            if real == below or below in real.parents:
+                found.append(path)
+    if found:
+        return next((path for path in found if os.path.exists(path)), found[0])
+    folders = ", ".join(map(str, read_folders()))
+    raise NttError(
+        f"{name!r} leads out of the folders that the App may read: {folders}. Have it put into one "
+        f"of them, or its folder listed in {READ_VARIABLE}, in the environment of FiftyOne's "
+        "server."
+    )
 
 
 def _inside(name: str) -> Path:

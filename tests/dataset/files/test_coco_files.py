@@ -354,7 +354,7 @@ RLE = {"size": [40, 61], "counts": [0, 40 * 61]}
 SHORT = {"size": [30, 60], "counts": coco_mask.encode(np.ones((30, 60), np.uint8, "F"))["counts"]}
 SHORT["counts"] = SHORT["counts"].decode()
 MISTAKES = [
-    ("missing image", change("images", file_name="none.png"), r"none.png cannot be read"),
+    ("missing image", change("images", file_name="none.png"), r"no such file as .*none.png"),
     ("unknown image", change("annotations", image_id=8), r"of image 8, which the file does not"),
     ("empty segmentation", change("annotations", segmentation=[[]]), r"has no pixel at 60 x 40"),
     (

@@ -1,4 +1,4 @@
-"""Operator: import COCO labels."""
+"""Operator: import labels of an annotation tool."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
+from fiftyone_ntt.plugin.shared.label_choice import choose_labels, chosen_labels
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
 
@@ -16,21 +17,21 @@ _ON_ERROR = {"raise": "Stop before anything is written", "skip": "Leave them out
 _CROWDS = {"ignore": "Crowds, as COCO has them", "objects": "Objects like the others"}
 
 
-class ImportCoco(NttOperator):
-    """Imports a COCO annotation file into a field of the dataset that is open."""
+class ImportLabels(NttOperator):
+    """Imports the labels of an annotation tool into a field of the dataset that is open."""
 
-    NAME = "import_coco"
-    LABEL = "Import COCO labels"
-    DESCRIPTION = "Annotations of a COCO file as detections with pixel-exact masks"
+    NAME = "import_labels"
+    LABEL = "Import labels"
+    DESCRIPTION = (
+        "Labels of COCO, YOLO, CVAT, labelme and others as detections with pixel-exact masks"
+    )
     ICON = "upload_file"
     RISK = types.RiskLevel.MEDIUM
     NOUN = "images"
 
     def fill(self, form: Form) -> None:
-        """The files, the field, and what becomes of records that do not fit."""
-        server = "On the machine that runs FiftyOne's server"
-        form.text("images", "Folder of the images", description=server)
-        form.text("annotations", "COCO annotation file", description=server)
+        """The labels, the field, and what becomes of records that do not fit."""
+        choose_labels(form)
         field = form.text("field", "Field", "ground_truth")
         problem = field_problem(form.ctx.dataset, field) if field else None
         if problem is not None:
@@ -41,19 +42,19 @@ class ImportCoco(NttOperator):
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Import into the dataset; what was left out or read otherwise is the warning."""
         given = ctx.params
-        report = ntt.import_coco(
-            required(given, "images"),
-            required(given, "annotations"),
-            ctx.dataset,
-            given.get("field", "ground_truth"),
+        report = ntt.import_labels(
+            dataset=ctx.dataset,
+            field=given.get("field") or "ground_truth",
             on_error=given.get("on_error", "raise"),
             crowds=given.get("crowds", "ignore"),
             progress=step,
+            **chosen_labels(given, required(given, "path").strip()),
         )
-        head, *told = str(report).splitlines()
+        read_as, head, *told = str(report).splitlines()
         return Outcome(
-            f"{head}.",
+            f"{head}, {read_as}.",
             {
+                "format": report.format,
                 "images": report.images,
                 "annotations": report.annotations,
                 "skipped": report.counts,
@@ -62,8 +63,6 @@ class ImportCoco(NttOperator):
             warning="\n".join(line.strip() for line in told) or None,
         )
 
-    def __call__(
-        self, images: Any, annotations: Any, dataset: Any, field: str = "ground_truth", **more: Any
-    ) -> Any:
-        """`fiftyone_ntt.import_coco`, which see."""
-        return ntt.import_coco(images, annotations, dataset, field, **more)
+    def __call__(self, path: Any, dataset: Any = None, **options: Any) -> Any:
+        """`fiftyone_ntt.import_labels`, which see; it takes any path."""
+        return ntt.import_labels(path, dataset, **options)
