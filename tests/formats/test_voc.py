@@ -149,6 +149,20 @@ def test_label_images_without_xml(tmp_path: Path) -> None:
     assert open_labels(tmp_path).classes == CLASSES
 
 
+def test_a_list_of_classes_without_colours(tmp_path: Path) -> None:
+    """As datumaro writes it: a class has the colour of VOC's palette that is its line's."""
+    scenes = make_scenes(6)
+    numbers = {name: number for number, name in enumerate(CLASSES, start=1)}
+    for scene in scenes:
+        stem = scene.save_image(tmp_path / "JPEGImages").stem
+        for kind, values in (("Object", number_map(scene)), ("Class", class_map(scene, numbers))):
+            save_label_image(tmp_path / f"Segmentation{kind}" / f"{stem}.png", values, rgb=True)
+    lines = ["# label:color_rgb:parts:actions", *(f"{name}:::" for name in ("background", *CLASSES))]
+    (tmp_path / "labelmap.txt").write_text("\n".join(lines), encoding="utf-8")
+    require_same(read_back(tmp_path), scenes)
+    assert open_labels(tmp_path).classes == CLASSES
+
+
 def test_boxes_alone(tmp_path: Path) -> None:
     scenes = make_scenes(8)
     for scene in scenes:
