@@ -104,7 +104,9 @@ def compared(folder: Path, case: Case) -> Row:
     return row
 
 
-def _flat(groups: dict[tuple[str, str], list[np.ndarray]]) -> Iterable[tuple[tuple[str, str], np.ndarray]]:
+def _flat(
+    groups: dict[tuple[str, str], list[np.ndarray]],
+) -> Iterable[tuple[tuple[str, str], np.ndarray]]:
     return ((key, mask) for key, masks in groups.items() for mask in masks)
 
 
@@ -144,7 +146,9 @@ def print_table(rows: list[Row]) -> None:
             f"| `{case.format}` | {case.writer} | {case.drawer} | {row.objects}{lost} | {row.equal} "
             f"| {row.tool_pixels:,} | {row.our_pixels:,} | {row.differing:,} |"
         )
-    for why in dict.fromkeys(f"`{row.case.format}`, {row.case.writer}: {row.case.why}" for row in rows if row.case.why):
+    for why in dict.fromkeys(
+        f"`{row.case.format}`, {row.case.writer}: {row.case.why}" for row in rows if row.case.why
+    ):
         print(f"\n{why}")
 
 

@@ -148,31 +148,34 @@ class _Survey:
 def _survey(layouts: Sequence[_Layout], only: str | None) -> _Survey:
     names: set[str] = set()
     unread: dict[str, int] = {}
-    first_pixel = FIRST_PIXEL
+    from_0 = ""
     listed = {number: name for layout in layouts for number, name in class_list(layout.root)}
     segmented = False
     for layout in layouts:
         segmented = segmented or (layout.root / _OBJECTS).is_dir()
         for name in [f"{only}.xml"] if only else _listed(layout.annotations, ".xml"):
             try:
-                found = read_voc_image(layout.annotations / name).objects
+                image = read_voc_image(layout.annotations / name)
             except (ValueError, OSError):
                 continue  # said when it is read for good
+            found = image.objects
             names |= {item.name for item in found}
             for tag in (tag for item in found for tag in item.unread):
                 unread[tag] = unread.get(tag, 0) + 1
             if any(min(item.corners[:2]) < FIRST_PIXEL for item in found):
-                first_pixel = 0
+                from_0 = "a box begins at 0"
+            elif image.zero_based:
+                from_0 = from_0 or "datumaro, CVAT or FiftyOne wrote them"
     published = not listed and names <= set(CLASSES)
     numbers = listed or (dict(enumerate(CLASSES, start=1)) if published else {})
     order = list(numbers.values()) if numbers else sorted(names)
     classes = (*order, *sorted(names - set(order)))
     lost = [f"<{tag}> of {count} objects in the XML files" for tag, count in unread.items()]
-    if not first_pixel:
-        lost.append("pixels counted from 1, as published: a box begins at 0, so all count from 0")
+    if from_0:
+        lost.append(f"pixels counted from 1, as published: {from_0}, so all count from 0")
     if segmented:
         lost.append("void pixels (255) of the label images, which are part of no object")
-    return _Survey(classes, first_pixel, numbers, tuple(lost))
+    return _Survey(classes, 0 if from_0 else FIRST_PIXEL, numbers, tuple(lost))
 
 
 @dataclass(frozen=True)

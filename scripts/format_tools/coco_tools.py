@@ -41,7 +41,9 @@ def main(folder: Path, count: int) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(results))
         found = truth.loadRes(str(path))
-        case = Case("coco-results", why, f"{PYCOCOTOOLS}, loadRes", f"{name}/results/found.json", name)
+        case = Case(
+            "coco-results", why, f"{PYCOCOTOOLS}, loadRes", f"{name}/results/found.json", name
+        )
         case.images = f"{name}/truth.json"
         draw(case, content["images"], found.anns.values(), found.annToMask)
         cases.append(case)

@@ -157,7 +157,7 @@ def test_a_list_of_classes_without_colours(tmp_path: Path) -> None:
         stem = scene.save_image(tmp_path / "JPEGImages").stem
         for kind, values in (("Object", number_map(scene)), ("Class", class_map(scene, numbers))):
             save_label_image(tmp_path / f"Segmentation{kind}" / f"{stem}.png", values, rgb=True)
-    lines = ["# label:color_rgb:parts:actions", *(f"{name}:::" for name in ("background", *CLASSES))]
+    lines = ["# label:color_rgb:parts:actions", "background:::", *(f"{n}:::" for n in CLASSES)]
     (tmp_path / "labelmap.txt").write_text("\n".join(lines), encoding="utf-8")
     require_same(read_back(tmp_path), scenes)
     assert open_labels(tmp_path).classes == CLASSES
@@ -186,6 +186,42 @@ def test_files_that_count_from_0(tmp_path: Path) -> None:
     for scene in scenes:
         assert [item.box for item in found[scene.name]] == [item.box for item in scene.objects]
     assert "count from 0" in "; ".join(open_labels(tmp_path).lost)
+
+
+UNKNOWN = "<database>Unknown</database><annotation>Unknown</annotation><image>Unknown</image>"
+
+
+@pytest.mark.parametrize(
+    ("mark", "corners", "box"),
+    [
+        (f"<source>{UNKNOWN}</source>", ("3.0", "5.0", "13.0", "9.5"), (3, 5, 10, 4.5)),
+        (f"<source>{UNKNOWN}</source>", ("3", "5", "13", "9"), (2, 4, 11, 5)),
+        (
+            "<source><database></database></source><segmented></segmented>",
+            "3 5 13 9",
+            (3, 5, 10, 4),
+        ),
+        ("<source><database>Unknown</database></source>", "3 5 13 9", (2, 4, 11, 5)),
+        ("", ("3.0", "5.0", "13.0", "9.0"), (2, 4, 11, 5)),
+    ],
+)
+def test_files_of_tools_that_count_from_0(
+    tmp_path: Path, mark: str, corners: tuple[str, ...] | str, box: tuple[float, ...]
+) -> None:
+    """As datumaro 1.13.12 writes them, by itself and told to count from 1, and FiftyOne 1.22.1."""
+    scene = make_scenes(2)[1]
+    scene.save_image(tmp_path)
+    path = tmp_path / scene.name.replace(".png", ".xml")
+    save_xml(path, replace(scene, objects=scene.objects[:1]))
+    node = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+    node.extend(ElementTree.fromstring(f"<a>{mark}</a>"))
+    texts = corners.split() if isinstance(corners, str) else corners
+    for side, text in zip(node.find("object/bndbox") or (), texts, strict=True):
+        side.text = text
+    ElementTree.ElementTree(node).write(path, encoding="utf-8")
+    [item] = read_back(tmp_path)[scene.name]
+    assert item.box == box
+    assert ("datumaro, CVAT or FiftyOne" in "".join(open_labels(tmp_path).lost)) == (box[0] == 3)
 
 
 def test_several_years_and_one_file(tmp_path: Path) -> None:
