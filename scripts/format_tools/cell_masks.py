@@ -15,7 +15,6 @@ from cellpose.io import save_masks
 from skimage.measure import label
 
 from scripts.format_tools.drawing import Case, save_cases, scenes_with_objects
-from tests.formats.comparing import number_map
 from tests.formats.scenes import Scene
 
 CELLPOSE, SKIMAGE = f"cellpose {version('cellpose')}", f"scikit-image {version('scikit-image')}"
@@ -44,7 +43,8 @@ def case(
     made = Case("masks", tool, f"{tool.split(',')[0]}, read again", name)
     for scene in scenes:
         path = scene.save_image(folder / name)
-        values = save(path, number_map(scene))
+        numbers = [n * item.mask for n, item in enumerate(scene.objects, start=1)]
+        values = save(path, np.sum(numbers, axis=0))
         for value in np.unique(values[values > 0]):
             made.add(scene.name, "object", values == value)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import shutil
 import sys
@@ -9,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ultralytics
 import yaml
 from pycocotools import mask as coco_mask
-from ultralytics.data.converter import convert_coco
-from ultralytics.data.utils import polygon2mask
 
 from scripts.format_tools.drawing import Case, moved, save_cases, scenes_with_objects
 from tests.formats.coco_writing import coco_content
 from tests.formats.scenes import CLASSES
+
+_version = importlib.metadata.version
+# It asks for torchvision's version when it is imported; nothing that is used here needs torchvision.
+importlib.metadata.version = lambda name: "0.0" if name == "torchvision" else _version(name)
+import ultralytics  # noqa: E402
+from ultralytics.data.converter import convert_coco  # noqa: E402
+from ultralytics.data.utils import polygon2mask  # noqa: E402
 
 TOOL = f"ultralytics {ultralytics.__version__}"
 
