@@ -165,7 +165,7 @@ def _survey(layouts: Sequence[_Layout], only: str | None) -> _Survey:
             if any(min(item.corners[:2]) < FIRST_PIXEL for item in found):
                 from_0 = "a box begins at 0"
             elif image.zero_based:
-                from_0 = from_0 or "datumaro, CVAT or FiftyOne wrote them"
+                from_0 = from_0 or "the tool that wrote them does"
     published = not listed and names <= set(CLASSES)
     numbers = listed or (dict(enumerate(CLASSES, start=1)) if published else {})
     order = list(numbers.values()) if numbers else sorted(names)

@@ -69,7 +69,7 @@ class VocImage:
         height: likewise.
         objects: in order.
         zero_based: whether marks of the file are those of a tool that counts pixels from 0 and
-            writes the edges of boxes: datumaro, CVAT and FiftyOne do.
+            writes the edges of boxes: datumaro, CVAT, FiftyOne and X-AnyLabeling do.
     """
 
     file_name: str
@@ -105,8 +105,10 @@ def _is_zero_based(root: ElementTree.Element) -> bool:
     if [root.findtext(f"source/{name}") for name in ("annotation", "image")] == ["Unknown"] * 2:
         # Datumaro's, and so CVAT's; told to count from 1, it writes whole numbers.
         return bool(corners) and all("." in text for text in corners)
-    empty = [root.findtext(name) for name in ("source/database", "segmented")]
-    return bool(corners) and empty == ["", ""]  # FiftyOne's
+    database = root.findtext("source/database")
+    if database is not None and database.endswith("/X-AnyLabeling"):
+        return bool(corners)
+    return bool(corners) and [database, root.findtext("segmented")] == ["", ""]  # FiftyOne's
 
 
 def _side(root: ElementTree.Element, side: str) -> int | None:

@@ -77,6 +77,11 @@ def in_one_piece(scenes: list[Scene]) -> list[tuple[Scene, list[tuple[str, Part]
 
 
 def moved(part: Part, random: np.random.Generator, size: tuple[int, int]) -> list[list[float]]:
-    """The outline of a part with corners between the pixels, none outside of the image."""
+    """The outline of a part with corners between the pixels, none outside of the image.
+
+    None lies at a whole tenth of a pixel. pycocotools rounds corners to fifths, so whatever lies
+    there falls to either side by the last digit that a file keeps.
+    """
     corners = np.array(part.outer) + random.uniform(-0.8, 0.8, (len(part.outer), 2))
-    return np.clip(corners, 0, (size[1], size[0])).round(2).tolist()
+    hundredths = np.clip(corners * 100, 1, np.array(size[::-1]) * 100 - 1).astype(int)
+    return (np.where(hundredths % 10 == 0, hundredths + 1, hundredths) / 100).tolist()
