@@ -6,9 +6,10 @@ VENV := .venv
 STAMP := $(VENV)/.fiftyone-ntt-installed
 DEMO_ARGS ?= --no-app
 PYTEST_ARGS ?=
+COMPARE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint format pictures clean distclean
+.PHONY: help setup demo test test-long compare-formats lint format pictures clean distclean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -31,6 +32,9 @@ test-long: setup ## what `test` holds a small instance of, at full size; takes m
 	FIFTYONE_NTT_MUTATIONS=10000 $(VENV)/bin/python -m pytest -o faulthandler_timeout=0 \
 		tests/coco/test_mutated_files.py tests/store/test_mutated_files.py tests/protocols/test_mutated_files.py
 	FIFTYONE_NTT_SCENES=200 $(VENV)/bin/python -m pytest tests/formats
+
+compare-formats: setup ## what labelling tools write and draw, against our readers; installs the tools
+	$(VENV)/bin/python -m scripts.compare_formats $(COMPARE_ARGS)
 
 lint: setup ## ruff and mypy
 	$(VENV)/bin/ruff check .

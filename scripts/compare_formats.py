@@ -1,8 +1,8 @@
 """Labels as their own tools write and draw them, against what our readers make of them.
 
-`make compare-formats` runs it; `--tools labelme lvis` runs some. Each tool is installed, pinned, in an
-environment of its own (kept in `build/format-tools`), writes the scenes of the tests, and says which
-pixels it draws. Prints the table of `docs/formats.md`.
+`make compare-formats` runs it; `--tools labelme cvat` runs some. Each tool is installed, pinned, in
+an environment of its own (kept in `build/format-tools`), writes the scenes of the tests, and says
+which pixels it draws. Prints the table of `docs/formats.md`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,30 @@ from tests.formats.reading_back import Found, read_back
 CHECKOUT = Path(__file__).resolve().parents[1]
 WORK = CHECKOUT / "build" / "format-tools"
 TOOLS: dict[str, list[list[str]]] = {
+    "by_hand": [],
+    "cell_masks": [
+        ["torch==2.13.0"],
+        # Version 4 needs torchvision to save a mask.
+        ["--no-deps", "cellpose==3.1.1.3"],
+        ["scikit-image==0.26.0", "tifffile==2026.3.3", "opencv-python-headless", "scipy", "numba"],
+        ["natsort", "roifile", "fastremap", "fill-voids", "tqdm"],
+    ],
+    "coco_tools": [["pycocotools==2.0.11", "lvis==0.5.3"]],
+    "cvat": [["cvat-sdk==2.80.0"]],
     "datumaro": [["datumaro==1.13.12"]],
+    "label_studio": [["label-studio-sdk==2.1.2", "pycocotools==2.0.11"]],
+    "labelme": [["labelme==6.3.1"]],
+    "supervision": [["supervision==0.31.2"]],
+    "ultralytics": [
+        ["torch==2.13.0"],
+        ["--no-deps", "ultralytics==8.4.190"],
+        ["opencv-python-headless", "pyyaml", "requests", "tqdm", "psutil", "matplotlib", "polars"],
+        ["scipy", "pycocotools==2.0.11"],
+    ],
+    "x_anylabeling": [["x-anylabeling-cvhub==4.2.1", "pycocotools==2.0.11"]],
 }
-"""Arguments of `pip install`, in order, for the script of that name in `scripts/format_tools`."""
+"""Arguments of each `pip install`, for the script of that name in `scripts/format_tools`; none
+where this package's own environment has all that is needed."""
 COMMON = ["jaxtyping", "pillow", "numpy"]
 """What the scenes need."""
 
@@ -63,6 +84,8 @@ def main() -> None:
 
 def environment(folder: Path, tool: str) -> Path:
     """The Python of a tool's own environment, made on first use."""
+    if not TOOLS[tool]:
+        return Path(sys.executable)
     python, done = folder / "bin" / "python", folder / "installed.txt"
     wanted = "\n".join(" ".join(line) for line in [*TOOLS[tool], COMMON])
     if not done.exists() or done.read_text() != wanted:
@@ -89,25 +112,18 @@ def run_tool(python: Path, tool: str, folder: Path, scenes: int) -> None:
 def compared(folder: Path, case: Case) -> Row:
     """Each object of the tool with the one of ours that fits it best, of its image and class."""
     images = folder / case.images if case.images else None
-    found = read_back(folder / case.path, images, case.format)
-    theirs: dict[tuple[str, str], list[np.ndarray]] = {}
-    for (image, label), mask in zip(case.objects, case.masks, strict=True):
-        theirs.setdefault((image, label), []).append(mask)
-    ours: dict[tuple[str, str], list[np.ndarray]] = {}
-    for image, items in found.items():
+    theirs: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+    for key, mask in zip(case.objects, case.masks, strict=True):
+        theirs[key].append(mask)
+    sizes = {image: mask.shape for (image, _), mask in zip(case.objects, case.masks, strict=True)}
+    ours: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+    for image, items in read_back(folder / case.path, images, case.format).items():
         for item in items:
-            size = next(mask.shape for (name, _), mask in _flat(theirs) if name == image)
-            ours.setdefault((image, item.label), []).append(pixels(item, size))
+            ours[image, item.label].append(pixels(item, sizes[image]))
     row = Row(case, objects=len(case.objects))
     for key in theirs.keys() | ours.keys():
-        count_pairs(row, theirs.get(key, []), ours.get(key, []))
+        count_pairs(row, theirs[key], ours[key])
     return row
-
-
-def _flat(
-    groups: dict[tuple[str, str], list[np.ndarray]],
-) -> Iterable[tuple[tuple[str, str], np.ndarray]]:
-    return ((key, mask) for key, masks in groups.items() for mask in masks)
 
 
 def pixels(item: Found, size: tuple[int, ...]) -> np.ndarray:
@@ -142,14 +158,12 @@ def print_table(rows: list[Row]) -> None:
     for row in rows:
         case = row.case
         lost = f" ({row.missing} not read, {row.more} more)" if row.missing or row.more else ""
-        print(
-            f"| `{case.format}` | {case.writer} | {case.drawer} | {row.objects}{lost} | {row.equal} "
-            f"| {row.tool_pixels:,} | {row.our_pixels:,} | {row.differing:,} |"
-        )
-    for why in dict.fromkeys(
-        f"`{row.case.format}`, {row.case.writer}: {row.case.why}" for row in rows if row.case.why
-    ):
-        print(f"\n{why}")
+        cells = [f"`{case.format}`", case.writer, case.drawer, f"{row.objects}{lost}"]
+        cells += [f"{count:,}" for count in (row.equal, row.tool_pixels, row.our_pixels)]
+        print(f"| {' | '.join(cells)} | {row.differing:,} |")
+    for row in rows:
+        if row.case.why:
+            print(f"\n`{row.case.format}`, {row.case.writer}: {row.case.why}.")
 
 
 if __name__ == "__main__":

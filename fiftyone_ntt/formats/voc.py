@@ -28,6 +28,8 @@ from fiftyone_ntt.formats.voc_xml import (
 )
 
 _ANNOTATIONS, _IMAGES = "Annotations", "JPEGImages"
+_FIFTYONES = "labels", "data"
+"""What FiftyOne names these two folders."""
 _OBJECTS, _CLASS_IMAGES = "SegmentationObject", "SegmentationClass"
 _SAME = 0.5
 """IoU of an object's box and its pixels' box from which they are taken as of one object."""
@@ -49,7 +51,8 @@ class _Layout:
     def annotations(self) -> Path:
         """Folder of the XML files."""
         own = self.root / _ANNOTATIONS
-        return own if own.is_dir() else self.root
+        others = self.root / _FIFTYONES[0]
+        return next((folder for folder in (own, others) if folder.is_dir()), self.root)
 
     def stems(self) -> list[str]:
         """Names without suffix of all that is labelled."""
@@ -75,10 +78,10 @@ def recognise(path: Path) -> str | None:
     for root in _roots(path):
         if (root / _OBJECTS).is_dir() and (root / _CLASS_IMAGES).is_dir():
             return f"it has the folders {_OBJECTS} and {_CLASS_IMAGES}"
-        for folder in (root / _ANNOTATIONS, root):
+        for folder in (root / _ANNOTATIONS, root / _FIFTYONES[0], root):
             first = files_ending(folder, ".xml")[:1]
             if first and _is_voc_xml(first[0]):
-                where = _ANNOTATIONS if folder != root else "it"
+                where = folder.name if folder != root else "it"
                 return f"the XML files in {where} have <annotation> as their root"
     return None
 
@@ -119,9 +122,9 @@ def read(path: Path, images: Path | None) -> LabelFiles:
 
 
 def _image_folder(root: Path) -> Path:
-    """`JPEGImages`, `images`, or where the XML files are."""
-    beside = root.parent if root.name == _ANNOTATIONS else root
-    for name in (_IMAGES, "images"):
+    """`JPEGImages`, `images`, FiftyOne's `data`, or where the XML files are."""
+    beside = root.parent if root.name in (_ANNOTATIONS, _FIFTYONES[0]) else root
+    for name in (_IMAGES, "images", _FIFTYONES[1]):
         if (beside / name).is_dir():
             return beside / name
     return root

@@ -63,8 +63,8 @@ def _setup_file(path: Path) -> Path | None:
 
 
 def _has_keys(file: Path) -> bool:
-    """Whether it names classes, and the folders of images or, as supervision's, none but lies beside
-    them."""
+    """Whether it names classes, and the folders of images; or lies beside those, as supervision's,
+    which names none."""
     keys = {line.split(":")[0].strip("\"' ") for line in head(file).splitlines() if ":" in line}
     named = bool(keys & {"names", "nc"})
     return named and (bool(keys & set(_SPLITS)) or _is_plain(file.parent))

@@ -28,7 +28,13 @@ def main(folder: Path, count: int) -> None:
         "cell_masks",
         [
             case(folder, scenes, "png", f"{CELLPOSE}, save_masks, PNG", cellpose(png=True)),
-            case(folder, scenes, "tif", f"{CELLPOSE}, save_masks, TIFF", cellpose(tif=True, png=False)),
+            case(
+                folder,
+                scenes,
+                "tif",
+                f"{CELLPOSE}, save_masks, TIFF",
+                cellpose(tif=True, png=False),
+            ),
             case(folder, scenes, "sk", f"{SKIMAGE}, imsave of its label()", scikit_image),
             case(folder, scenes, "u2", f"{TIFFFILE}, ImageJ, 16 bits", imagej),
             case(folder, scenes, "u4", f"{TIFFFILE}, 32 bits, deflated", deflated),
@@ -40,7 +46,7 @@ def case(
     folder: Path, scenes: list[Scene], name: str, tool: str, save: Callable[[Path, Any], Any]
 ) -> Case:
     """`save` writes the masks of an image and returns what the tool reads again."""
-    made = Case("masks", tool, f"{tool.split(',')[0]}, read again", name)
+    made = Case("masks", tool, f"{tool.partition(',')[0]}, read again", name)
     for scene in scenes:
         path = scene.save_image(folder / name)
         numbers = [n * item.mask for n, item in enumerate(scene.objects, start=1)]

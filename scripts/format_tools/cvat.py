@@ -42,9 +42,7 @@ def mask(scene: Scene, item: SceneObject, case: Case) -> str:
     """The runs, and the first and last column and row after them, as an attribute each."""
     points = encode_mask(item.mask)
     height, width = scene.size
-    case.add(
-        scene.name, item.label, decode_mask(points, image_width=width, image_height=height)
-    )
+    case.add(scene.name, item.label, decode_mask(points, image_width=width, image_height=height))
     *runs, left, top, right, bottom = (int(value) for value in points)
     window = f'width="{right - left + 1}" height="{bottom - top + 1}"'
     written = ", ".join(map(str, runs))

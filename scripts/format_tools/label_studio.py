@@ -1,4 +1,4 @@
-"""Label Studio's JSON with brushes and polygons of its own library, and what that library exports."""
+"""Label Studio's JSON with brushes of its own library, polygons, and what that library exports."""
 
 from __future__ import annotations
 

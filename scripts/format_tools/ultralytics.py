@@ -18,7 +18,7 @@ from tests.formats.coco_writing import coco_content
 from tests.formats.scenes import CLASSES
 
 _version = importlib.metadata.version
-# It asks for torchvision's version when it is imported; nothing that is used here needs torchvision.
+# It asks for torchvision's version when it is imported; nothing that is used here needs that.
 importlib.metadata.version = lambda name: "0.0" if name == "torchvision" else _version(name)
 import ultralytics  # noqa: E402
 from ultralytics.data.converter import convert_coco  # noqa: E402

@@ -45,7 +45,10 @@ def main(folder: Path, count: int) -> None:
             points = moved(part, random, scene.size)
             shapes.append(shape(label, points))
             own.add(scene.name, label, shape_to_mask(scene.size, points, "polygon"))
-            (x1, y1), (x2, y2) = (np.array(points).astype(int).min(0), np.max(points, 0).astype(int))
+            (x1, y1), (x2, y2) = (
+                np.array(points).astype(int).min(0),
+                np.max(points, 0).astype(int),
+            )
             box = np.zeros(scene.size, dtype=bool)
             box[y1:y2, x1:x2] = True
             voc.add(scene.name, label, box)

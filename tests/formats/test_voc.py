@@ -176,6 +176,20 @@ def test_boxes_alone(tmp_path: Path) -> None:
     assert open_labels(tmp_path).classes == tuple(sorted(CLASSES))
 
 
+def test_folders_as_fiftyone_names_them(tmp_path: Path) -> None:
+    scenes = make_scenes(4)
+    for scene in scenes:
+        scene.save_image(tmp_path / "data")
+        save_xml(tmp_path / "labels" / scene.name.replace(".png", ".xml"), scene)
+    one = tmp_path / "labels" / scenes[1].name.replace(".png", ".xml")
+    for given, expected in ((tmp_path, scenes), (one, scenes[1:2])):
+        assert recognise(given)[0].name == "voc"
+        found = read_back(given)
+        assert {name: [item.label for item in items] for name, items in found.items()} == {
+            scene.name: [item.label for item in scene.objects] for scene in expected
+        }
+
+
 def test_files_that_count_from_0(tmp_path: Path) -> None:
     scenes = make_scenes(12)
     assert any(0 in item.box[:2] for scene in scenes for item in scene.objects)
@@ -210,8 +224,8 @@ UNKNOWN = "<database>Unknown</database><annotation>Unknown</annotation><image>Un
 def test_files_of_tools_that_count_from_0(
     tmp_path: Path, mark: str, corners: tuple[str, ...] | str, box: tuple[float, ...]
 ) -> None:
-    """As datumaro 1.13.12 writes them, by itself and told to count from 1, FiftyOne 1.22.1, X-AnyLabeling
-    4.2.1."""
+    """As datumaro 1.13.12, told to count from 1 or not, FiftyOne 1.22.1 and X-AnyLabeling 4.2.1
+    write them."""
     scene = make_scenes(2)[1]
     scene.save_image(tmp_path)
     path = tmp_path / scene.name.replace(".png", ".xml")

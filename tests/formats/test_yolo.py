@@ -211,7 +211,7 @@ def test_classes_of_folders_that_are_not_named(tmp_path: Path) -> None:
         [item] = read_back(given)["one.png"]
         assert item.label == "buoy" and part_sizes(given) == [1]
     (tmp_path / "labels").rename(tmp_path / "texts")
-    with pytest.raises(InputError, match="neither YOLO's data.yaml nor"):
+    with pytest.raises(InputError, match=r"neither YOLO's data\.yaml nor"):
         open_labels(path, "yolo")
 
 
