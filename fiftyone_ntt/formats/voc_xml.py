@@ -69,7 +69,7 @@ class VocImage:
         height: likewise.
         objects: in order.
         zero_based: whether marks of the file are those of a tool that counts pixels from 0 and
-            writes the edges of boxes: datumaro, CVAT, FiftyOne and X-AnyLabeling do.
+            writes the edges of boxes: datumaro, CVAT, FiftyOne, Label Studio and X-AnyLabeling do.
     """
 
     file_name: str
@@ -106,7 +106,7 @@ def _is_zero_based(root: ElementTree.Element) -> bool:
         # Datumaro's, and so CVAT's; told to count from 1, it writes whole numbers.
         return bool(corners) and all("." in text for text in corners)
     database = root.findtext("source/database")
-    if database is not None and database.endswith("/X-AnyLabeling"):
+    if (database or "").endswith("/X-AnyLabeling") or root.findtext("owner/name") == "Label Studio":
         return bool(corners)
     return bool(corners) and [database, root.findtext("segmented")] == ["", ""]  # FiftyOne's
 

@@ -217,6 +217,7 @@ UNKNOWN = "<database>Unknown</database><annotation>Unknown</annotation><image>Un
             (3, 5, 10, 4),
         ),
         (f"<source><database>{X_ANYLABELING}</database></source>", "3 5 13 9", (3, 5, 10, 4)),
+        ("<owner><name>Label Studio</name></owner>", "3 5 13 9", (3, 5, 10, 4)),
         ("<source><database>Unknown</database></source>", "3 5 13 9", (2, 4, 11, 5)),
         ("", ("3.0", "5.0", "13.0", "9.0"), (2, 4, 11, 5)),
     ],
@@ -224,8 +225,8 @@ UNKNOWN = "<database>Unknown</database><annotation>Unknown</annotation><image>Un
 def test_files_of_tools_that_count_from_0(
     tmp_path: Path, mark: str, corners: tuple[str, ...] | str, box: tuple[float, ...]
 ) -> None:
-    """As datumaro 1.13.12, told to count from 1 or not, FiftyOne 1.22.1 and X-AnyLabeling 4.2.1
-    write them."""
+    """As datumaro 1.13.12, told to count from 1 or not, FiftyOne 1.22.1, X-AnyLabeling 4.2.1 and
+    label-studio-sdk 2.1.2 write them."""
     scene = make_scenes(2)[1]
     scene.save_image(tmp_path)
     path = tmp_path / scene.name.replace(".png", ".xml")
