@@ -4,7 +4,7 @@
 # Expected: a square of 10 x 10 px has 100 px in COCO too, and a ring keeps its hole.
 # Seen: masks become polygons of simplified outlines: the square's four corners are turned a little,
 # and pycocotools draws 84 px of it; `area` says 100. The ring's hole is one more polygon of the same
-# list, which COCO unites: the ring is filled. (`use_rle`/`iscrowd` is not set for it either.)
+# list, which COCO unites: the ring is filled.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# label-studio-sdk 2.1.2 (what Label Studio exports with): an ellipse in its COCO and YOLO exports, a
-# polygon in its PASCAL VOC export.
+# label-studio-sdk 2.1.2 (what Label Studio exports with): an ellipse in its COCO, YOLO and VOC
+# exports, a polygon in its VOC export.
 #
 # Expected: the object, as an outline or at least as its box; or a word that it is left out.
 # Seen: the export is written without it, and the image becomes one without objects, which training
