@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -74,7 +75,8 @@ def main() -> None:
     cases = []
     for tool in given.tools:
         folder = given.work / "cases" / tool
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         python = environment(given.work / "environments" / tool, tool)
         run_tool(python, tool, folder, given.scenes)
         cases += [(folder, case) for case in load_cases(folder, tool)]
