@@ -12,9 +12,10 @@ WORKERS ?= 2
 SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # Empty (make test CHROMIUM=): no browser is installed, and the tests that drive one are left out.
 CHROMIUM ?= install
+COMPARE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint format pictures clean distclean
+.PHONY: help setup demo test test-long compare-formats lint format pictures clean distclean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -40,6 +41,9 @@ test-long: setup ## what `test` holds a small instance of, at full size; takes m
 	FIFTYONE_NTT_SCENES=200 $(VENV)/bin/python -m pytest tests/formats
 	FIFTYONE_NTT_SWEEPS=1 $(VENV)/bin/python -m pytest -s -o faulthandler_timeout=0 \
 		tests/demo/test_review_marks.py
+
+compare-formats: setup ## what labelling tools write and draw, against our readers; installs the tools
+	$(VENV)/bin/python -m scripts.compare_formats $(COMPARE_ARGS)
 
 lint: setup ## ruff and mypy
 	$(VENV)/bin/ruff check .

@@ -41,9 +41,10 @@ def _candidates(labels: Path) -> Iterable[Path]:
     for folder in (own, own.parent):
         yield folder
         yield from (folder / name for name in _USUAL)
-        # As `instances_harbour.json` is of `harbour`.
+        # As `instances_harbour.json` is of `harbour`, or datumaro's and CVAT's of `images/harbour`.
         stem = labels.stem
-        yield from (folder / name for name in names_in(folder) if name and stem.endswith(name))
+        for parent in (folder, folder / "images"):
+            yield from (parent / name for name in names_in(parent) if name and stem.endswith(name))
 
 
 class ImagesByStem:

@@ -28,6 +28,8 @@ from fiftyone_ntt.formats.voc_xml import (
 )
 
 _ANNOTATIONS, _IMAGES = "Annotations", "JPEGImages"
+_FIFTYONES = "labels", "data"
+"""What FiftyOne names these two folders."""
 _OBJECTS, _CLASS_IMAGES = "SegmentationObject", "SegmentationClass"
 _SAME = 0.5
 """IoU of an object's box and its pixels' box from which they are taken as of one object."""
@@ -49,7 +51,8 @@ class _Layout:
     def annotations(self) -> Path:
         """Folder of the XML files."""
         own = self.root / _ANNOTATIONS
-        return own if own.is_dir() else self.root
+        others = self.root / _FIFTYONES[0]
+        return next((folder for folder in (own, others) if folder.is_dir()), self.root)
 
     def stems(self) -> list[str]:
         """Names without suffix of all that is labelled."""
@@ -75,10 +78,10 @@ def recognise(path: Path) -> str | None:
     for root in _roots(path):
         if (root / _OBJECTS).is_dir() and (root / _CLASS_IMAGES).is_dir():
             return f"it has the folders {_OBJECTS} and {_CLASS_IMAGES}"
-        for folder in (root / _ANNOTATIONS, root):
+        for folder in (root / _ANNOTATIONS, root / _FIFTYONES[0], root):
             first = files_ending(folder, ".xml")[:1]
             if first and _is_voc_xml(first[0]):
-                where = _ANNOTATIONS if folder != root else "it"
+                where = folder.name if folder != root else "it"
                 return f"the XML files in {where} have <annotation> as their root"
     return None
 
@@ -119,9 +122,9 @@ def read(path: Path, options: ReadOptions) -> LabelFiles:
 
 
 def _image_folder(root: Path) -> Path:
-    """`JPEGImages`, `images`, or where the XML files are."""
-    beside = root.parent if root.name == _ANNOTATIONS else root
-    for name in (_IMAGES, "images"):
+    """`JPEGImages`, `images`, FiftyOne's `data`, or where the XML files are."""
+    beside = root.parent if root.name in (_ANNOTATIONS, _FIFTYONES[0]) else root
+    for name in (_IMAGES, "images", _FIFTYONES[1]):
         if (beside / name).is_dir():
             return beside / name
     return root
@@ -148,31 +151,34 @@ class _Survey:
 def _survey(layouts: Sequence[_Layout], only: str | None) -> _Survey:
     names: set[str] = set()
     unread: dict[str, int] = {}
-    first_pixel = FIRST_PIXEL
+    from_0 = ""
     listed = {number: name for layout in layouts for number, name in class_list(layout.root)}
     segmented = False
     for layout in layouts:
         segmented = segmented or (layout.root / _OBJECTS).is_dir()
         for name in [f"{only}.xml"] if only else _listed(layout.annotations, ".xml"):
             try:
-                found = read_voc_image(layout.annotations / name).objects
+                image = read_voc_image(layout.annotations / name)
             except (ValueError, OSError):
                 continue  # said when it is read for good
+            found = image.objects
             names |= {item.name for item in found}
             for tag in (tag for item in found for tag in item.unread):
                 unread[tag] = unread.get(tag, 0) + 1
             if any(min(item.corners[:2]) < FIRST_PIXEL for item in found):
-                first_pixel = 0
+                from_0 = "a box begins at 0"
+            elif image.zero_based:
+                from_0 = from_0 or "the tool that wrote them does"
     published = not listed and names <= set(CLASSES)
     numbers = listed or (dict(enumerate(CLASSES, start=1)) if published else {})
     order = list(numbers.values()) if numbers else sorted(names)
     classes = (*order, *sorted(names - set(order)))
     lost = [f"<{tag}> of {count} objects in the XML files" for tag, count in unread.items()]
-    if not first_pixel:
-        lost.append("pixels counted from 1, as published: a box begins at 0, so all count from 0")
+    if from_0:
+        lost.append(f"pixels counted from 1, as published: {from_0}, so all count from 0")
     if segmented:
         lost.append("void pixels (255) of the label images, which are part of no object")
-    return _Survey(classes, first_pixel, numbers, tuple(lost))
+    return _Survey(classes, 0 if from_0 else FIRST_PIXEL, numbers, tuple(lost))
 
 
 @dataclass(frozen=True)

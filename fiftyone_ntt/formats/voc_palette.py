@@ -18,14 +18,21 @@ VOID = 255
 
 
 def class_list(root: Path) -> Iterator[tuple[int, str]]:
-    """Values and names of CVAT's `labelmap.txt` (name:red,green,blue:parts:actions), if any."""
-    for line in head(root / "labelmap.txt").splitlines():
-        name, _, rest = line.strip().partition(":")
-        colour = [as_whole_number(part) for part in rest.split(":")[0].split(",")]
-        if not name or name.startswith("#") or len(colour) != 3:
-            continue
+    """Values and names of CVAT's `labelmap.txt` (name:red,green,blue:parts:actions), if any.
+
+    Where it gives no colours, as datumaro writes it, classes have VOC's in the order of the lines.
+    """
+    lines = [line.strip() for line in head(root / "labelmap.txt").splitlines()]
+    told = [line.split(":") for line in lines if ":" in line and not line.startswith("#")]
+    colours = [
+        [as_whole_number(part) for part in colour.split(",")] for _, colour, *_ in told if colour
+    ]
+    if not colours:
+        yield from ((value, name) for value, (name, *_) in enumerate(told) if value)
+        return
+    for name, colour in zip((row[0] for row in told if row[1]), colours, strict=True):
         packed = _packed(tuple(part or 0 for part in colour))
-        if packed:  # black is the background
+        if name and len(colour) == 3 and packed:  # black is the background
             yield _COLOUR_BASE + packed, name
 
 

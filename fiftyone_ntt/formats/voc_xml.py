@@ -68,12 +68,15 @@ class VocImage:
         width: of the image in pixels; None where it says none.
         height: likewise.
         objects: in order.
+        zero_based: whether marks of the file are those of a tool that counts pixels from 0 and
+            writes the edges of boxes: datumaro, CVAT, FiftyOne, Label Studio and X-AnyLabeling do.
     """
 
     file_name: str
     width: int | None
     height: int | None
     objects: tuple[VocObject, ...]
+    zero_based: bool = False
 
 
 def read_voc_image(path: Path) -> VocImage:
@@ -93,7 +96,19 @@ def read_voc_image(path: Path) -> VocImage:
     width, height = (_side(root, side) for side in ("width", "height"))
     objects = tuple(_read_object(node) for node in root.findall("object"))
     name = (root.findtext("filename") or "").strip()
-    return VocImage(name, width, height, objects)
+    return VocImage(name, width, height, objects, _is_zero_based(root))
+
+
+def _is_zero_based(root: ElementTree.Element) -> bool:
+    """By what the tools write whatever they export: see `VocImage.zero_based`."""
+    corners = [_text(node, f"bndbox/{side}") for node in root.findall("object") for side in _SIDES]
+    if [root.findtext(f"source/{name}") for name in ("annotation", "image")] == ["Unknown"] * 2:
+        # Datumaro's, and so CVAT's; told to count from 1, it writes whole numbers.
+        return bool(corners) and all("." in text for text in corners)
+    database = root.findtext("source/database")
+    if (database or "").endswith("/X-AnyLabeling") or root.findtext("owner/name") == "Label Studio":
+        return bool(corners)
+    return bool(corners) and [database, root.findtext("segmented")] == ["", ""]  # FiftyOne's
 
 
 def _side(root: ElementTree.Element, side: str) -> int | None:

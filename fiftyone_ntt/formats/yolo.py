@@ -55,16 +55,19 @@ class _Labelled:
 
 def _setup_file(path: Path) -> Path | None:
     if path.is_file():
-        is_setup = path.suffix.lower() in (".yaml", ".yml") and _has_keys(head(path))
+        is_setup = path.suffix.lower() in (".yaml", ".yml") and _has_keys(path)
         return path if is_setup else None
-    found = [file for file in files_ending(path, ".yaml", ".yml") if _has_keys(head(file))]
+    found = [file for file in files_ending(path, ".yaml", ".yml") if _has_keys(file)]
     named = [file for file in found if file.stem in ("data", "dataset")]
     return next(iter(named or found), None)
 
 
-def _has_keys(text: str) -> bool:
-    keys = {line.split(":")[0].strip("\"' ") for line in text.splitlines() if ":" in line}
-    return bool(keys & {"names", "nc"}) and bool(keys & set(_SPLITS))
+def _has_keys(file: Path) -> bool:
+    """Whether it names classes, and the folders of images; or lies beside those, as supervision's,
+    which names none."""
+    keys = {line.split(":")[0].strip("\"' ") for line in head(file).splitlines() if ":" in line}
+    named = bool(keys & {"names", "nc"})
+    return named and (bool(keys & set(_SPLITS)) or _is_plain(file.parent))
 
 
 def _recognise(path: Path) -> str | None:
@@ -137,6 +140,8 @@ def _read_setup(file: Path) -> _Setup:
         listed = given.get(key) or []
         for name in listed if isinstance(listed, list) else [listed]:
             splits.setdefault(split, []).append(_split_folder(root, file.parent, str(name)))
+    if not splits and _is_plain(file.parent):
+        splits[""] = [file.parent / "images"]
     return _Setup(_class_names(file, given), splits, root, _keypoints(given))
 
 

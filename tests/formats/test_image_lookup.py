@@ -12,8 +12,9 @@ def test_the_folder_is_the_one_in_which_an_image_lies(tmp_path: Path) -> None:
     labels.parent.mkdir()
     names = ["a.png", "b.png"]
     assert image_folder(labels, names, None) == labels.parent
-    for folder in (tmp_path / "val2017", tmp_path / "images", labels.parent / "data"):
-        folder.mkdir()
+    usual = (tmp_path / "val2017", tmp_path / "images", labels.parent / "data")
+    for folder in (tmp_path / "images" / "val2017", *usual):
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "b.png").touch()
         assert image_folder(labels, names, None) == folder
     assert image_folder(labels, names, None, labels.parent / "data") == tmp_path / "images"

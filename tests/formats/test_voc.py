@@ -149,6 +149,20 @@ def test_label_images_without_xml(tmp_path: Path) -> None:
     assert open_labels(tmp_path).classes == CLASSES
 
 
+def test_a_list_of_classes_without_colours(tmp_path: Path) -> None:
+    """As datumaro writes it: a class has the colour of VOC's palette that is its line's."""
+    scenes = make_scenes(6)
+    numbers = {name: number for number, name in enumerate(CLASSES, start=1)}
+    for scene in scenes:
+        stem = scene.save_image(tmp_path / "JPEGImages").stem
+        for kind, values in (("Object", number_map(scene)), ("Class", class_map(scene, numbers))):
+            save_label_image(tmp_path / f"Segmentation{kind}" / f"{stem}.png", values, rgb=True)
+    lines = ["# label:color_rgb:parts:actions", "background:::", *(f"{n}:::" for n in CLASSES)]
+    (tmp_path / "labelmap.txt").write_text("\n".join(lines), encoding="utf-8")
+    require_same(read_back(tmp_path), scenes)
+    assert open_labels(tmp_path).classes == CLASSES
+
+
 def test_boxes_alone(tmp_path: Path) -> None:
     scenes = make_scenes(8)
     for scene in scenes:
@@ -162,6 +176,20 @@ def test_boxes_alone(tmp_path: Path) -> None:
     assert open_labels(tmp_path).classes == tuple(sorted(CLASSES))
 
 
+def test_folders_as_fiftyone_names_them(tmp_path: Path) -> None:
+    scenes = make_scenes(4)
+    for scene in scenes:
+        scene.save_image(tmp_path / "data")
+        save_xml(tmp_path / "labels" / scene.name.replace(".png", ".xml"), scene)
+    one = tmp_path / "labels" / scenes[1].name.replace(".png", ".xml")
+    for given, expected in ((tmp_path, scenes), (one, scenes[1:2])):
+        assert recognise(given)[0].name == "voc"
+        found = read_back(given)
+        assert {name: [item.label for item in items] for name, items in found.items()} == {
+            scene.name: [item.label for item in scene.objects] for scene in expected
+        }
+
+
 def test_files_that_count_from_0(tmp_path: Path) -> None:
     scenes = make_scenes(12)
     assert any(0 in item.box[:2] for scene in scenes for item in scene.objects)
@@ -172,6 +200,46 @@ def test_files_that_count_from_0(tmp_path: Path) -> None:
     for scene in scenes:
         assert [item.box for item in found[scene.name]] == [item.box for item in scene.objects]
     assert "count from 0" in "; ".join(open_labels(tmp_path).lost)
+
+
+X_ANYLABELING = "https://github.com/CVHub520/X-AnyLabeling"
+UNKNOWN = "<database>Unknown</database><annotation>Unknown</annotation><image>Unknown</image>"
+
+
+@pytest.mark.parametrize(
+    ("mark", "corners", "box"),
+    [
+        (f"<source>{UNKNOWN}</source>", ("3.0", "5.0", "13.0", "9.5"), (3, 5, 10, 4.5)),
+        (f"<source>{UNKNOWN}</source>", ("3", "5", "13", "9"), (2, 4, 11, 5)),
+        (
+            "<source><database></database></source><segmented></segmented>",
+            "3 5 13 9",
+            (3, 5, 10, 4),
+        ),
+        (f"<source><database>{X_ANYLABELING}</database></source>", "3 5 13 9", (3, 5, 10, 4)),
+        ("<owner><name>Label Studio</name></owner>", "3 5 13 9", (3, 5, 10, 4)),
+        ("<source><database>Unknown</database></source>", "3 5 13 9", (2, 4, 11, 5)),
+        ("", ("3.0", "5.0", "13.0", "9.0"), (2, 4, 11, 5)),
+    ],
+)
+def test_files_of_tools_that_count_from_0(
+    tmp_path: Path, mark: str, corners: tuple[str, ...] | str, box: tuple[float, ...]
+) -> None:
+    """As datumaro 1.13.12, told to count from 1 or not, FiftyOne 1.22.1, X-AnyLabeling 4.2.1 and
+    label-studio-sdk 2.1.2 write them."""
+    scene = make_scenes(2)[1]
+    scene.save_image(tmp_path)
+    path = tmp_path / scene.name.replace(".png", ".xml")
+    save_xml(path, replace(scene, objects=scene.objects[:1]))
+    node = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+    node.extend(ElementTree.fromstring(f"<a>{mark}</a>"))
+    texts = corners.split() if isinstance(corners, str) else corners
+    for side, text in zip(node.find("object/bndbox") or (), texts, strict=True):
+        side.text = text
+    ElementTree.ElementTree(node).write(path, encoding="utf-8")
+    [item] = read_back(tmp_path)[scene.name]
+    assert item.box == box
+    assert ("the tool that wrote them" in "".join(open_labels(tmp_path).lost)) == (box[0] == 3)
 
 
 def test_several_years_and_one_file(tmp_path: Path) -> None:

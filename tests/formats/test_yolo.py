@@ -202,6 +202,19 @@ def test_folders_as_roboflow_and_label_studio_write_them(tmp_path: Path) -> None
     assert [item.label for item in read_back(plain)["one.png"]] == ["boat"]
 
 
+def test_classes_of_folders_that_are_not_named(tmp_path: Path) -> None:
+    """As supervision 0.31.2 writes data.yaml."""
+    path = write(tmp_path, "1 0.5 0.5 0.2 0.1", data="nc: 2\nnames: [boat, buoy]\n")
+    for given in (path, tmp_path):
+        assert recognise(given)[0].name == "yolo"
+        assert open_labels(given).classes == ("boat", "buoy")
+        [item] = read_back(given)["one.png"]
+        assert item.label == "buoy" and part_sizes(given) == [1]
+    (tmp_path / "labels").rename(tmp_path / "texts")
+    with pytest.raises(InputError, match=r"neither YOLO's data\.yaml nor"):
+        open_labels(path, "yolo")
+
+
 def test_images_that_are_elsewhere(tmp_path: Path) -> None:
     path = write(tmp_path / "set", "0 0.5 0.5 0.2 0.1")
     (tmp_path / "set" / "images").rename(tmp_path / "photos")
