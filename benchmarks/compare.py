@@ -18,6 +18,7 @@ from benchmarks.report import Report, Row
 from benchmarks.stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
 from fiftyone_ntt.core import pipeline as pipeline_module
 from fiftyone_ntt.core import proposals as proposals_module
+from fiftyone_ntt.core import proposing as proposing_module
 from fiftyone_ntt.core.geometry import resize_bicubic, squash
 from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.matching import Match
@@ -101,7 +102,7 @@ def compare(
 def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings) -> Pipeline:
     """With a bank of features of another image, whatever their predicted IoU."""
     grid = ProposalSettings(min(8, settings.points_per_side), iou_threshold=0.0)
-    proposals = proposals_module.propose(
+    proposals = proposing_module.propose(
         photo(size, TIMED + 1), models.segmenter, models.encoder, grid
     )
     bank = bank_of_features(proposals.features, _CLASSES, _SHOTS, models.encoder.identity, _NOISE)
@@ -111,8 +112,8 @@ def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings)
 def fast_stages(pipeline: Pipeline) -> list[Target]:
     """What to time as which stage in the package's own pipeline."""
     return [
-        (proposals_module, "squash", "resize"),
-        (proposals_module, "resize_bicubic", "resize"),
+        (proposing_module, "squash", "resize"),
+        (proposing_module, "resize_bicubic", "resize"),
         (pipeline.segmenter, "embed", "segmenter"),
         (pipeline.segmenter, "decode_best", "decode"),
         (pipeline.encoder, "encode", "encoder"),

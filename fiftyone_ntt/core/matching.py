@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import nms
+from fiftyone_ntt.core.geometry import nms, suppress
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.rle import RLE, rle_boxes
-from fiftyone_ntt.core.settings import MatchSettings
+from fiftyone_ntt.core.scoring import class_similarity, raw_scores, suppression_ranks
+from fiftyone_ntt.core.settings import PAPER_SCORING, MatchSettings, Scoring
 from fiftyone_ntt.errors import ModelError
 
 
@@ -25,7 +26,7 @@ class Match:
 
     Attributes:
         labels: class index in the bank.
-        scores: similarity after merging, 0..1.
+        scores: after merging, 0..1; by the paper the similarity.
         masks: `D` run-length encodings at image size, none empty.
         boxes: inclusive pixel extrema x1, y1, x2, y2.
         runners_up: the second-best class; -1 where the bank has one class.
@@ -67,53 +68,36 @@ def require_encoder(bank: MemoryBank, encoder: str) -> None:
         )
 
 
-def class_similarity(
-    features: Float32[np.ndarray, "N C"], bank: MemoryBank, settings: MatchSettings | None = None
-) -> Float32[np.ndarray, "N K"]:
-    """Score of every proposal for every class (method 5).
-
-    Args:
-        features: unit rows.
-        bank: of the same encoder.
-        settings: only `negative_temperature` matters; the paper's when None.
-
-    Returns:
-        0..1: clamped cosine to the class prototype or, in a bank with negatives, that to the
-        foreground prototype, lowered where a negative of the class is nearer.
-    """
-    settings = settings or MatchSettings()
-    if not len(bank.negatives):
-        return np.clip(features @ bank.prototypes.T, 0, None)
-    positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
-    to_negatives = np.clip(features @ bank.unit_negatives.T, 0, None)
-    negative = np.zeros_like(positive)
-    order = np.argsort(bank.negatives.classes, kind="stable")
-    classes, starts = np.unique(bank.negatives.classes[order], return_index=True)
-    negative[:, classes] = np.maximum.reduceat(to_negatives[:, order], starts, axis=1)
-    excess = np.maximum(negative - positive, 0)
-    return positive * np.exp(-excess / settings.negative_temperature)
-
-
-def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None = None) -> Match:
+def match(
+    proposals: Proposals,
+    bank: MemoryBank,
+    settings: MatchSettings | None = None,
+    scoring: Scoring = PAPER_SCORING,
+) -> Match:
     """Label, suppress, merge and rank one image's proposals.
 
     Args:
         proposals: of the encoder that made the bank.
         bank: at least one class.
         settings: the paper's when None.
+        scoring: the paper's, or another mode's; one that `settings` names goes first.
 
     Returns:
         At most `settings.max_instances` instances; none is a valid result.
+
+    Raises:
+        ValueError: the scoring needs the proposals' stability, which is unknown.
     """
     settings = settings or MatchSettings()
-    similarity = class_similarity(proposals.features, bank, settings)
-    candidates = _suppress(proposals, similarity, settings)
+    scoring = settings.scoring or scoring
+    similarity = class_similarity(proposals.features, bank, settings, scoring)
+    candidates = _suppress(proposals, similarity, settings, scoring)
     labels = similarity[candidates].argmax(axis=1)
     scores = merged_scores(
         proposals.overlaps_among(candidates),
         labels,
         proposals.features[candidates],
-        similarity[candidates, labels],
+        raw_scores(similarity, proposals, scoring)[candidates],
     )
     order = np.argsort(-scores, kind="stable")
     passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
@@ -122,15 +106,19 @@ def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None
 
 
 def _suppress(
-    proposals: Proposals, similarity: Float32[np.ndarray, "N K"], settings: MatchSettings
+    proposals: Proposals,
+    similarity: Float32[np.ndarray, "N K"],
+    settings: MatchSettings,
+    scoring: Scoring,
 ) -> Int64[np.ndarray, " M"]:
-    """Indices of the candidates (method 6), by predicted IoU, not by similarity."""
-    kept = nms(
-        proposals.boxes.astype(np.float64),
-        proposals.ious.astype(np.float64),
-        similarity.argmax(axis=1),
-        settings.nms_threshold,
-    )
+    """Indices of the candidates (method 6), by how good their masks are, not by similarity."""
+    labels = similarity.argmax(axis=1)
+    ranks = suppression_ranks(proposals, scoring).astype(np.float64)
+    if scoring.mask_nms_threshold is None:
+        kept = nms(proposals.boxes.astype(np.float64), ranks, labels, settings.nms_threshold)
+    else:
+        rivals = proposals.overlaps.iou_above(scoring.mask_nms_threshold)
+        kept = suppress(rivals, ranks, labels)
     kept = kept[: settings.max_instances * settings.candidates_per_instance]
     return kept[similarity[kept].max(axis=1) > 0]
 
