@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 import fiftyone_ntt
 from fiftyone_ntt.benchmark_command import add_benchmark
-from fiftyone_ntt.cli_options import add_models, command, load_chosen_models, progress_bar
+from fiftyone_ntt.cli_options import (
+    add_method,
+    add_models,
+    command,
+    load_chosen_models,
+    progress_bar,
+)
 from fiftyone_ntt.errors import NttError
 
 if TYPE_CHECKING:
@@ -123,14 +129,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
     parser.add_argument("--targets", type=Path, required=True, help="labels that list the images")
     add_models(parser)
-    parser.add_argument(
-        "--mode",
-        default="paper",
-        help="`paper` is the published method, `adaptive` a faster one that is not exact",
-    )
-    parser.add_argument(
-        "--points-per-side", type=int, default=32, help="prompts per row of the grid"
-    )
+    add_method(parser)
     parser.add_argument(
         "--confidence-threshold", type=float, default=0.0, help="leave out instances below it, 0..1"
     )
@@ -236,7 +235,9 @@ def _segment(options: argparse.Namespace) -> int:
     check_bit_depth(options.bit_depth)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
-    proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
+    proposal_settings = ProposalSettings(
+        points_per_side=options.points_per_side, crops=options.crops
+    )
     match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
     models = load_chosen_models(options)
     pipeline = Pipeline(

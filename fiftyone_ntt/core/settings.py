@@ -132,21 +132,6 @@ class Scoring:
         return self.quality or self.stable_first
 
 
-PAPER_SCORING = Scoring()
-BEST_SCORING = Scoring(
-    reference_temperature=0.05,
-    class_temperature=0.05,
-    quality=True,
-    stable_first=True,
-    mask_nms_threshold=0.8,
-)
-
-
-def scoring_of(mode: Mode) -> Scoring:
-    """How a mode scores."""
-    return BEST_SCORING if mode == "best" else PAPER_SCORING
-
-
 @dataclass(frozen=True)
 class MatchSettings:
     """What decides the labels and scores of an image's proposals, besides the bank.
@@ -236,3 +221,18 @@ def check_stored_mode(mode: str) -> Mode:
             f"from a store. Use mode 'paper' with a store, or segment in mode {mode!r} without one."
         )
     return known
+
+
+PAPER_SCORING = Scoring()
+BEST_SCORING = Scoring(
+    reference_temperature=0.05,
+    class_temperature=0.05,
+    quality=True,
+    stable_first=True,
+    mask_nms_threshold=0.8,
+)
+
+
+def scoring_of(mode: Mode) -> Scoring:
+    """How a mode scores."""
+    return BEST_SCORING if mode == "best" else PAPER_SCORING
