@@ -87,8 +87,8 @@ def run_benchmark(
         seeds: of the choice of references; one draw each. Where the references are published there
             is one draw, whatever the seeds.
         parts: only these folds, splits or sets; all when None.
-        mode: `"paper"`, the published method, `"best"`, more accurate, or `"adaptive"`, whose proposals depend on the bank,
-            so that every draw runs the networks; see `segment`.
+        mode: `"paper"`, the published method, `"best"`, more accurate, or `"adaptive"`, whose
+            proposals depend on the bank, so that every draw runs the networks; see `segment`.
         points_per_side: prompts per row and column of the grid.
         crops: parts of the images that are looked at besides the whole, 0, 4 or 9; see `segment`.
         confidence_threshold: of `coco-20i`: only instances of at least this score are drawn, 0..1.

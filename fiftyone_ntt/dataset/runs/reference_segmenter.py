@@ -52,8 +52,8 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
         bank: the classes and their references.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run.
-        mode: `"paper"`, the published method, `"best"`, more accurate, or `"adaptive"`, faster and not
-            exact; see `segment`.
+        mode: `"paper"`, the published method, `"best"`, more accurate, or `"adaptive"`, faster and
+            not exact; see `segment`.
         points_per_side: prompts per row and column of the grid.
         crops: parts of the picture that are looked at besides the whole, 0, 4 or 9; see `segment`.
         confidence_thresh: leave out detections below this confidence, 0..1; None for no limit.

@@ -112,8 +112,8 @@ def _stored_setup(
     if not stored:
         raise InputError(
             f"{store.folder} holds no proposals with the encoder {bank.encoder} and "
-            f"{points_per_side} points per side{f', {crops} crops' if crops else ''}. Run `segment` "
-            "on these samples once; it stores them."
+            f"{points_per_side} points per side{f' and {crops} crops' if crops else ''}. Run "
+            "`segment` on these samples once; it stores them."
         )
     if len(stored) == 1:  # counting images lists their files
         return stored[0]

@@ -64,11 +64,12 @@ def segment(
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
         mode: `"paper"`, the published method; `"best"`, more accurate on the same proposals (see
             `docs/accuracy.md`), whose confidences are smaller; or `"adaptive"`, several times
-            faster and not exact: prompts only where a patch of the image resembles a class and no mask found so far
-            explains it. Its proposals serve this bank alone, so they are not kept for `relabel`.
+            faster and not exact: prompts only where a patch of the image resembles a class and no
+            mask found so far explains it. Its proposals serve this bank alone, so they are not
+            kept for `relabel`.
         points_per_side: prompts per row and column of the grid.
-        crops: parts of half the picture's side that are looked at besides the whole: 0, 4 or 9. They
-            find small objects; each costs as much time as the whole picture.
+        crops: parts of half the picture's side that are looked at besides the whole: 0, 4 or 9.
+            They find small objects; each costs as much time as the whole picture.
         confidence_thresh: leave out detections below this confidence, 0..1.
         store: where to keep the images' proposals, from which `relabel` and later runs start: True
             for the default store (`~/.fiftyone-ntt/proposals`, or where the environment variable
