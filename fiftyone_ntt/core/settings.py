@@ -154,11 +154,10 @@ class MatchSettings:
     scoring: Scoring | None = None
 
     def identity(self) -> dict[str, Any]:
-        """What of them decides the instances: a mode's own scoring is left out, as it was before
-        there were others."""
+        """What of them decides the instances, but for the scoring, which is the mode's or theirs:
+        see `Matcher.scoring`."""
         values = asdict(self)
-        if self.scoring is None:
-            del values["scoring"]
+        del values["scoring"]
         return values
 
     def __post_init__(self) -> None:

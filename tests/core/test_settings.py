@@ -7,13 +7,16 @@ from typing import get_args
 import pytest
 
 from fiftyone_ntt.core.settings import (
+    PAPER_SCORING,
     AdaptiveSettings,
     MatchSettings,
     Mode,
     ProposalSettings,
+    Scoring,
     check_mode,
     check_stored_mode,
     is_stored_mode,
+    scoring_of,
 )
 from fiftyone_ntt.errors import InputError
 
@@ -21,6 +24,8 @@ from fiftyone_ntt.errors import InputError
 def test_the_defaults_are_the_papers() -> None:
     assert ProposalSettings(32, 0.4) == ProposalSettings()
     assert MatchSettings(0.5, 100, 8, 0.8, 0.0) == MatchSettings()
+    assert Scoring(None, None, False, False, None) == PAPER_SCORING == scoring_of("paper")
+    assert scoring_of("adaptive") == PAPER_SCORING != scoring_of("best")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,11 @@ def test_the_defaults_are_the_papers() -> None:
         (ProposalSettings, "prompts_per_batch", 0),
         (ProposalSettings, "iou_threshold", 1.5),
         (ProposalSettings, "iou_threshold", float("nan")),
+        (ProposalSettings, "crops", 1),
+        (ProposalSettings, "crops", -4),
+        (Scoring, "reference_temperature", 0),
+        (Scoring, "class_temperature", float("nan")),
+        (Scoring, "mask_nms_threshold", 1.1),
         (AdaptiveSettings, "min_gain", 1.5),
         (AdaptiveSettings, "min_gain", float("nan")),
         (MatchSettings, "max_instances", 0),
@@ -55,7 +65,7 @@ def test_strides_must_fall(strides: tuple[int, ...]) -> None:
 def test_modes() -> None:
     assert check_mode("paper") == "paper"
     assert check_mode("adaptive") == "adaptive"
-    with pytest.raises(InputError, match=r"mode 'fast' is unknown. Use one of: 'paper', 'adap"):
+    with pytest.raises(InputError, match=r"mode 'fast' is unknown. Use one of: 'paper', 'best'"):
         check_mode("fast")
 
 

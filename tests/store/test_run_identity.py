@@ -11,7 +11,7 @@ import pytest
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
+from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings, Scoring
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
 from tests.core.toy_models import ToyEncoder, ToySegmenter
 from tests.store.test_bank_file import example, rows_of
@@ -35,7 +35,9 @@ def test_equal_runs_are_equal() -> None:
         {"segmenter": "sam2:2"},
         {"proposal_settings": ProposalSettings(points_per_side=31)},
         {"proposal_settings": ProposalSettings(iou_threshold=0.41)},
+        {"proposal_settings": ProposalSettings(crops=4)},
         {"match_settings": MatchSettings(nms_threshold=0.51)},
+        {"match_settings": MatchSettings(scoring=Scoring(quality=True))},
         {"match_settings": MatchSettings(max_instances=99)},
         {"match_settings": MatchSettings(candidates_per_instance=7)},
         {"match_settings": MatchSettings(negative_temperature=0.7)},
