@@ -17,8 +17,8 @@ from benchmarks.naive import Found, NaivePipeline
 from benchmarks.report import Report, Row
 from benchmarks.stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
 from fiftyone_ntt.core import pipeline as pipeline_module
+from fiftyone_ntt.core import proposal_making as proposing_module
 from fiftyone_ntt.core import proposals as proposals_module
-from fiftyone_ntt.core import proposing as proposing_module
 from fiftyone_ntt.core.geometry import resize_bicubic, squash
 from fiftyone_ntt.core.logit_masks import LogitMasks
 from fiftyone_ntt.core.matching import Match

@@ -19,8 +19,8 @@ from fiftyone_ntt.core import logit_masks
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Matcher
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
-from fiftyone_ntt.core.proposing import propose
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
 from fiftyone_ntt.models import mask_decoding

@@ -33,11 +33,11 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.class_scores import class_similarity
 from fiftyone_ntt.core.crops import whole_picture
 from fiftyone_ntt.core.geometry import point_grid, resize_bicubic, squash
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.proposals import Proposals, described, pool_features, prompt_grid
-from fiftyone_ntt.core.scoring import class_similarity
 from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
 
 

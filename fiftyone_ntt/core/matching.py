@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.class_scores import class_similarity, raw_scores, suppression_ranks
 from fiftyone_ntt.core.geometry import nms, suppress
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.rle import RLE, rle_boxes
-from fiftyone_ntt.core.scoring import class_similarity, raw_scores, suppression_ranks
 from fiftyone_ntt.core.settings import PAPER_SCORING, MatchSettings, Scoring
 from fiftyone_ntt.errors import ModelError
 

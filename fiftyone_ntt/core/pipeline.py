@@ -11,8 +11,8 @@ from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.matching import Match, match, require_encoder
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
-from fiftyone_ntt.core.proposing import propose
 from fiftyone_ntt.core.settings import (
     AdaptiveSettings,
     MatchSettings,

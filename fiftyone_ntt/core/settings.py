@@ -13,7 +13,7 @@ from fiftyone_ntt.errors import InputError
 
 Mode = Literal["paper", "best", "adaptive"]
 """`"paper"` is the published method; `"best"` labels and ranks the same proposals more accurately,
-see `fiftyone_ntt.core.scoring`; `"adaptive"` prompts only where it can matter to the bank, see
+see `fiftyone_ntt.core.class_scores`; `"adaptive"` prompts only where it can matter to the bank, see
 `fiftyone_ntt.core.adaptive`."""
 
 CROPS = (0, 4, 9)

@@ -70,8 +70,8 @@ def test_modes() -> None:
 
 
 def test_modes_whose_proposals_are_stored() -> None:
-    assert [mode for mode in get_args(Mode) if is_stored_mode(mode)] == ["paper"]
-    assert check_stored_mode("paper") == "paper"
+    assert [mode for mode in get_args(Mode) if is_stored_mode(mode)] == ["paper", "best"]
+    assert check_stored_mode("best") == "best"
     with pytest.raises(InputError, match="in mode 'adaptive' proposals depend on the bank"):
         check_stored_mode("adaptive")
     with pytest.raises(InputError, match="mode 'fast' is unknown"):

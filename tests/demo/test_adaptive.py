@@ -12,8 +12,8 @@ from pycocotools import mask as coco_mask
 from benchmarks.demo_trials import demo_trial
 from fiftyone_ntt import MemoryBank, load_models
 from fiftyone_ntt.core.adaptive import propose_adaptively
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.proposals import Proposals
-from fiftyone_ntt.core.proposing import propose
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.core.windows import Reference

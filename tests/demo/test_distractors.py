@@ -16,8 +16,8 @@ from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.mining import false_positives, worst
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.proposals import Proposals
-from fiftyone_ntt.core.proposing import propose
 from fiftyone_ntt.core.prototypes import build_bank, with_negatives
 from fiftyone_ntt.core.rle import decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from fiftyone_ntt.core.class_scores import mask_quality
 from fiftyone_ntt.core.crops import Crop, crops_of, whole_picture
 from fiftyone_ntt.core.geometry import mask_boxes, resize_bicubic, squash, suppress
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.proposals import Proposals, described, join_proposals, prompt_grid
-from fiftyone_ntt.core.scoring import mask_quality
 from fiftyone_ntt.core.settings import ProposalSettings
 
 REPEATED = 0.9

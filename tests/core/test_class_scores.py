@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fiftyone_ntt.core.class_scores import class_similarity, raw_scores, suppression_ranks
 from fiftyone_ntt.core.matching import match
-from fiftyone_ntt.core.scoring import class_similarity, raw_scores, suppression_ranks
 from fiftyone_ntt.core.settings import BEST_SCORING, PAPER_SCORING, MatchSettings, Scoring
 from tests.core.test_matching import squares
 from tests.core.toy_models import reference_rows, toy_bank, toy_proposals
@@ -108,7 +108,9 @@ def test_by_masks_a_part_of_an_object_is_not_suppressed_by_its_box() -> None:
     almost = ell.copy()
     almost[19, :5] = False
     proposals = toy_proposals(
-        np.stack([ell, squares((0, 0, 20, 20))[0] & corner, almost]), [0.9, 0.8, 0.7], [[1, 0]] * 3
+        np.stack([ell, squares((0, 0, 20, 20))[0] & corner, almost]),
+        [0.9, 0.8, 0.7],
+        [[1, 0], [1, 0], [0.8, 0.6]],
     )
     bank = toy_bank(("a",), reference_rows([[1, 0]], [0]))
     found = match(proposals, bank, scoring=Scoring(mask_nms_threshold=0.8))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fiftyone_ntt.core import proposal_making
 from fiftyone_ntt.core.crops import crops_of
-from fiftyone_ntt.core.proposing import REPEATED, propose
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.rle import decode_mask, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, scene
@@ -14,8 +15,8 @@ from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, scen
 SIZE = (60, 90)
 
 
-def settings(crops: int) -> ProposalSettings:
-    return ProposalSettings(points_per_side=6, iou_threshold=0.3, crops=crops)
+def settings(crops: int, points_per_side: int = 6) -> ProposalSettings:
+    return ProposalSettings(points_per_side, iou_threshold=0.3, crops=crops)
 
 
 @pytest.mark.parametrize("crops", [4, 9])
@@ -46,12 +47,13 @@ def test_crops_add_what_the_crop_alone_would_give(crops: int) -> None:
             assert y2 < top + height - 1 or top + height == SIZE[0]
 
 
-def test_masks_that_repeat_each_other_are_one_the_best() -> None:
+def test_masks_that_repeat_each_other_are_one_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposal_making, "REPEATED", 0.6)
     image = scene(1, SIZE)
-    whole = propose(image, ToySegmenter(), ToyEncoder(), settings(0))
-    found = propose(image, ToySegmenter(), ToyEncoder(), settings(9))
-    assert not found.overlaps.iou_above(REPEATED).any()
-    assert whole.overlaps.iou_above(0.5).any()  # without crops nothing is removed
+    whole = propose(image, ToySegmenter(), ToyEncoder(), settings(0, 20))
+    found = propose(image, ToySegmenter(), ToyEncoder(), settings(9, 20))
+    assert not found.overlaps.iou_above(0.6).any()
+    assert whole.overlaps.iou_above(0.6).any()  # without crops nothing is removed
     kept = set(found.prompts[found.crops == 0].tolist())
     assert kept <= set(whole.prompts.tolist())
 
