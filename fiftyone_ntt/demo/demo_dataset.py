@@ -7,7 +7,8 @@ from pathlib import Path
 
 import fiftyone as fo
 
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 from fiftyone_ntt.drawing.overlays import save_picture
 from fiftyone_ntt.store.atomic import make_folder
 

@@ -22,7 +22,8 @@ from fiftyone_ntt.core.rle import decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Reference
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, ObjectClass, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES, ObjectClass
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 from fiftyone_ntt.models.loading import Models
 
 OTHERS = {
