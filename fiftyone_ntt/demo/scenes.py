@@ -30,7 +30,8 @@ from fiftyone_ntt.demo.textures import Layer, rgb_of
 MIN_EXTENT, MAX_EXTENT = 0.20, 0.49
 #: An object is placed only if this share of it, and of every object under it, stays visible.
 MIN_VISIBLE = 0.6
-#: And only if its mask has this many pixels, as a fraction of the picture: 150 px at 256 px.
+#: And only if its mask has this many pixels, as a fraction of the picture: 150 px at 256 px. It
+#: shrinks with the square of the smallest extent where objects are smaller.
 MIN_AREA = 150 / 256**2
 
 
@@ -71,11 +72,12 @@ def _background(rng: np.random.Generator, size: int) -> Float32[np.ndarray, "{si
 
 @dataclass
 class _Canvas:
-    """The scene so far: the picture, the owner of each pixel (-1 for the background) and the full
-    area of each object in pixels."""
+    """The scene so far: the picture, the owner of each pixel (-1 for the background), and in pixels
+    the least visible area of an object and the full area of each."""
 
     image: Float32[np.ndarray, "S S 3"]
     owner: Int16[np.ndarray, "S S"]
+    min_area: float
     areas: list[float]
 
 
@@ -89,8 +91,7 @@ def _fits(
     canvas: _Canvas, rows: slice, columns: slice, mask: Bool[np.ndarray, "h w"], area: float
 ) -> bool:
     """Whether the object and every object under it would stay visible enough."""
-    size = canvas.owner.shape[0]
-    if mask.sum() < max(MIN_VISIBLE * area, MIN_AREA * size * size):
+    if mask.sum() < max(MIN_VISIBLE * area, canvas.min_area):
         return False
     owner = canvas.owner.copy()
     owner[rows, columns][mask] = len(canvas.areas)
@@ -143,23 +144,28 @@ def generate_scene(
     seed: int,
     size: int = 256,
     objects: tuple[int, int] = (2, 6),
+    extents: tuple[float, float] = (MIN_EXTENT, MAX_EXTENT),
 ) -> Scene:
     """Draw one scene; the same arguments always give the same scene.
 
     Args:
-        classes: the classes that objects are drawn from, each equally likely.
+        classes: what objects are drawn from, each entry equally likely. Entries of one name are
+            appearances of one class.
         seed: any non-negative integer.
         size: side of the square picture in pixels.
         objects: smallest and largest number of objects to try to place. A crowded scene may hold
             fewer, since no object may be hidden by more than ``1 - MIN_VISIBLE``.
+        extents: smallest and largest diameter of the disc that an object is drawn in, as a fraction
+            of the picture's side.
     """
     rng = np.random.default_rng(seed)
-    canvas = _Canvas(_background(rng, size), np.full((size, size), -1, np.int16), [])
+    least_area = MIN_AREA * (extents[0] / MIN_EXTENT) ** 2 * size * size
+    canvas = _Canvas(_background(rng, size), np.full((size, size), -1, np.int16), least_area, [])
     kinds: list[tuple[str, str]] = []
     for _ in range(int(rng.integers(objects[0], objects[1] + 1))):
         kind = classes[int(rng.integers(len(classes)))]
         palette = kind.palettes[int(rng.integers(len(kind.palettes)))]
-        extent = size * float(np.exp(rng.uniform(np.log(MIN_EXTENT), np.log(MAX_EXTENT))))
+        extent = size * float(np.exp(rng.uniform(np.log(extents[0]), np.log(extents[1]))))
         sprite = draw_object(rng, kind, palette, extent)
         for _ in range(12):
             side = sprite.alpha.shape[0]
