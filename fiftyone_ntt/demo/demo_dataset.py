@@ -23,7 +23,8 @@ CANDIDATES = 50
 TARGETS = 60
 _ENDED = "fiftyone_ntt_demo_ended"
 """Key of a demo dataset's info: when its samples were last written to by the demo."""
-_FIRST_SEED = 1_000_000  # far from the seeds of the training scenes
+_FIRST_SEED = 1_000_000
+"""The training starts with it too; its classes are others, so only backgrounds are the same."""
 
 
 def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:
