@@ -25,7 +25,7 @@ class _Labelled:
     mask: RLE
 
 
-class ReferencePool:
+class WorldCandidates:
     """The labelled objects of some scenes that may become references: of 32 x 32 px or more, 10 px
     or more from the border.
 
@@ -36,8 +36,8 @@ class ReferencePool:
     Example:
         >>> from fiftyone_ntt.demo.worlds import WORLDS
         >>> world = WORLDS["demo"]
-        >>> pool = ReferencePool(world.scenes("develop", "candidates", 12), world.classes)
-        >>> drawn = pool.draw(shots=1, seed=0)
+        >>> candidates = WorldCandidates(world.scenes("develop", "candidates", 12), world.classes)
+        >>> drawn = candidates.draw(shots=1, seed=0)
         >>> len(drawn), drawn["ringed disc"][0].id.startswith("demo/develop/candidates/")
         (8, True)
     """
