@@ -18,7 +18,8 @@ from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.demo.curve import SEEDS
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 from fiftyone_ntt.models.loading import Models
 
 pytestmark = pytest.mark.slow
