@@ -20,8 +20,8 @@ from fiftyone_ntt.core.settings import PAPER_SCORING, MatchSettings, Scoring
 from fiftyone_ntt.errors import ModelError
 
 _SAME_BOX = 0.95
-"""Box IoU above which two masks of a class are one without a look at their pixels: two thirds of the
-proposals go so, and their masks need never be made. That changes no figure of `docs/accuracy.md`."""
+"""Box IoU above which two masks of a class are one without a look at their pixels: two thirds of
+all proposals go so, and their masks need never be made. No figure of `docs/accuracy.md` changes."""
 
 
 @dataclass(frozen=True, eq=False)
