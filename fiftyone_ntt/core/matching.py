@@ -13,12 +13,15 @@ from jaxtyping import Float32, Int64
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.class_scores import class_similarity, raw_scores, suppression_ranks
 from fiftyone_ntt.core.geometry import nms, suppress
+from fiftyone_ntt.core.mask_cleaning import clean_masks
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.rle import RLE, rle_boxes
 from fiftyone_ntt.core.settings import PAPER_SCORING, MatchSettings, Scoring
 from fiftyone_ntt.errors import ModelError
 
+_SAME_OBJECT = 0.5
+"""IoU of two masks above which both show one object, if there is to be one instance of it."""
 _SAME_BOX = 0.95
 """Box IoU above which two masks of a class are one without a look at their pixels: two thirds of
 all proposals go so, and their masks need never be made. No figure of `docs/accuracy.md` changes."""
@@ -97,16 +100,22 @@ def match(
     similarity = class_similarity(proposals.features, bank, settings, scoring)
     candidates = _suppress(proposals, similarity, settings, scoring)
     labels = similarity[candidates].argmax(axis=1)
+    overlaps = proposals.overlaps_among(candidates)
     scores = merged_scores(
-        proposals.overlaps_among(candidates),
+        overlaps,
         labels,
         proposals.features[candidates],
         raw_scores(similarity, proposals, scoring)[candidates],
     )
     order = np.argsort(-scores, kind="stable")
     passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
-    kept = order[passing][: settings.max_instances]
-    return _to_match(proposals, bank, similarity, candidates[kept], scores[kept])
+    kept = order[passing]
+    if settings.one_per_object:
+        rivals = overlaps.iou_above(_SAME_OBJECT)[kept[:, None], kept]
+        ranks, anything = scores[kept].astype(np.float64), np.zeros(len(kept), dtype=np.int64)
+        kept = kept[suppress(rivals, ranks, anything)]
+    kept = kept[: settings.max_instances]
+    return _to_match(proposals, bank, similarity, candidates[kept], scores[kept], settings)
 
 
 def _suppress(
@@ -134,10 +143,18 @@ def _to_match(
     similarity: Float32[np.ndarray, "N K"],
     rows: Int64[np.ndarray, " D"],
     scores: Float32[np.ndarray, " D"],
+    settings: MatchSettings,
 ) -> Match:
     """The proposals in some rows as labelled instances."""
     labels, runners_up, margins = _two_best(similarity[rows])
     masks = [proposals.masks[row] for row in rows.tolist()]
+    if settings.least_island or settings.fill_holes:
+        masks = clean_masks(
+            masks,
+            rle_boxes(masks),
+            least_island=settings.least_island,
+            fill_holes=settings.fill_holes,
+        )
     return Match(
         labels=labels,
         scores=scores,
