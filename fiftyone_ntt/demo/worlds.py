@@ -90,7 +90,7 @@ class World:
         """The seeds of the first `count` scenes.
 
         Raises:
-            InputError: there are not so many scenes.
+            InputError: there are not so many scenes, or no such split or part.
         """
         if not 0 <= count <= _MOST_SCENES:
             raise InputError(
@@ -98,6 +98,11 @@ class World:
                 f"{_MOST_SCENES}."
             )
         splits, parts = get_args(Split), get_args(Part)
+        if split not in splits or part not in parts:
+            raise InputError(
+                f"world {self.name} has no {part!r} to {split!r}. Parts are {', '.join(parts)}, "
+                f"splits {', '.join(splits)}."
+            )
         block = (self.number * len(splits) + splits.index(split)) * len(parts) + parts.index(part)
         first = _FIRST_SEED + block * _MOST_SCENES
         return range(first, first + count)
