@@ -30,7 +30,8 @@ from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.settings import Mode, ProposalSettings
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 from fiftyone_ntt.models.loading import Models, load_models
 from fiftyone_ntt.store.atomic import require_writable
 from fiftyone_ntt.store.own_files import REPORT_FILE

@@ -17,6 +17,7 @@ from benchmarks.naive import Found, NaivePipeline
 from benchmarks.report import Report, Row
 from benchmarks.stopwatch import Stopwatch, Target, matrix_throughput, now, peak_memory
 from fiftyone_ntt.core import pipeline as pipeline_module
+from fiftyone_ntt.core import proposal_making as proposing_module
 from fiftyone_ntt.core import proposals as proposals_module
 from fiftyone_ntt.core.geometry import resize_bicubic, squash
 from fiftyone_ntt.core.logit_masks import LogitMasks
@@ -70,7 +71,7 @@ def compare(
     image = photo(size, TIMED)
     settings = ProposalSettings(points_per_side=points_per_side)
     plain, *models = models_to_time(name, device, ("float32", *precisions))
-    pipelines = [_pipeline(of_precision, size, settings) for of_precision in models]
+    pipelines = [generated_pipeline(of_precision, size, settings) for of_precision in models]
     baseline = NaivePipeline(
         plain.segmenter,  # type: ignore[arg-type]
         plain.encoder,  # type: ignore[arg-type]
@@ -98,10 +99,12 @@ def compare(
     return Report(title, _rows(dict(zip(precisions, sides, strict=True)), naive_side), notes)
 
 
-def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings) -> Pipeline:
+def generated_pipeline(
+    models: Models, size: tuple[int, int], settings: ProposalSettings
+) -> Pipeline:
     """With a bank of features of another image, whatever their predicted IoU."""
     grid = ProposalSettings(min(8, settings.points_per_side), iou_threshold=0.0)
-    proposals = proposals_module.propose(
+    proposals = proposing_module.propose(
         photo(size, TIMED + 1), models.segmenter, models.encoder, grid
     )
     bank = bank_of_features(proposals.features, _CLASSES, _SHOTS, models.encoder.identity, _NOISE)
@@ -111,8 +114,8 @@ def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings)
 def fast_stages(pipeline: Pipeline) -> list[Target]:
     """What to time as which stage in the package's own pipeline."""
     return [
-        (proposals_module, "squash", "resize"),
-        (proposals_module, "resize_bicubic", "resize"),
+        (proposing_module, "squash", "resize"),
+        (proposing_module, "resize_bicubic", "resize"),
         (pipeline.segmenter, "embed", "segmenter"),
         (pipeline.segmenter, "decode_best", "decode"),
         (pipeline.encoder, "encode", "encoder"),

@@ -12,7 +12,8 @@ from fiftyone_ntt.core.geometry import mask_boxes
 from fiftyone_ntt.core.logit_masks import LogitMasks, stability
 from fiftyone_ntt.core.overlaps import mask_overlaps
 from fiftyone_ntt.core.proposals import Proposals
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import generate_scene
 
 Floats = NDArray[np.float32]
 

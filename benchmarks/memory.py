@@ -67,7 +67,7 @@ def _peak(name: str, device: str, height: str, width: str, points_per_side: str)
     from benchmarks.architectures import models_to_time
     from benchmarks.inputs import TIMED, photo
     from benchmarks.stopwatch import peak_memory, resident_memory
-    from fiftyone_ntt.core.proposals import propose
+    from fiftyone_ntt.core.proposal_making import propose
     from fiftyone_ntt.core.settings import ProposalSettings
 
     models = models_to_time(name, device)[0]
@@ -84,7 +84,7 @@ def _row(count: str, device: str) -> Row:
     from benchmarks.inputs import bank_of_features, photo
     from benchmarks.stopwatch import resident_memory
     from fiftyone_ntt.core.pipeline import Pipeline
-    from fiftyone_ntt.core.proposals import propose
+    from fiftyone_ntt.core.proposal_making import propose
     from fiftyone_ntt.core.settings import ProposalSettings
 
     models, settings = models_to_time("demo", device)[0], ProposalSettings(4, iou_threshold=0.0)

@@ -9,7 +9,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiftyone_ntt.cli_options import add_models, command, load_chosen_models, progress_bar
+from fiftyone_ntt.cli_options import (
+    add_method,
+    add_models,
+    command,
+    load_chosen_models,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from fiftyone_ntt.protocols.draws import Draw
@@ -59,12 +65,7 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
             help="least score of an instance that counts as found, 0..1",
         )
     add_models(parser)
-    parser.add_argument(
-        "--mode", default="paper", help="`paper` is the published method, `adaptive` is not exact"
-    )
-    parser.add_argument(
-        "--points-per-side", type=int, default=32, help="prompts per row of the grid"
-    )
+    add_method(parser)
     parser.add_argument("--store", type=Path, help="of proposals; default: the one `segment` uses")
     parser.add_argument(
         "--keep-results", action="store_true", help="leave each draw's COCO results, results.json"
@@ -97,6 +98,7 @@ def _run(options: argparse.Namespace) -> int:
         parts=options.parts,
         mode=options.mode,
         points_per_side=options.points_per_side,
+        crops=options.crops,
         confidence_threshold=getattr(options, "confidence_threshold", 0.5),
         store=None if options.store is None else ProposalStore(options.store),
         keep_results=options.keep_results,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import fiftyone_ntt
 from fiftyone_ntt.benchmark_command import add_benchmark
 from fiftyone_ntt.cli_options import (
+    add_method,
     add_models,
     add_reading,
     add_skip_errors,
@@ -121,17 +122,22 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
     parser.add_argument("--targets", type=Path, required=True, help="labels that list the images")
     add_models(parser)
-    parser.add_argument(
-        "--mode",
-        default="paper",
-        help="`paper` is the published method, `adaptive` a faster one that is not exact",
-    )
-    parser.add_argument(
-        "--points-per-side", type=int, default=32, help="prompts per row of the grid"
-    )
+    add_method(parser)
     parser.add_argument(
         "--confidence-threshold", type=float, default=0.0, help="leave out instances below it, 0..1"
     )
+    parser.add_argument(
+        "--one-per-object",
+        action="store_true",
+        help="of instances of one object, whatever their classes, only the best",
+    )
+    parser.add_argument(
+        "--least-island",
+        type=float,
+        default=0.0,
+        help="drop pieces of a mask with less than this share of it, 0..1",
+    )
+    parser.add_argument("--fill-holes", action="store_true", help="fill the holes of masks")
     parser.add_argument("--output", type=Path, required=True, help="COCO results, .json")
 
 
@@ -236,8 +242,15 @@ def _segment(options: argparse.Namespace) -> int:
     check_bit_depth(options.bit_depth)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
-    proposal_settings = ProposalSettings(points_per_side=options.points_per_side)
-    match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
+    proposal_settings = ProposalSettings(
+        points_per_side=options.points_per_side, crops=options.crops
+    )
+    match_settings = MatchSettings(
+        confidence_threshold=options.confidence_threshold,
+        one_per_object=options.one_per_object,
+        least_island=options.least_island,
+        fill_holes=options.fill_holes,
+    )
     models = load_chosen_models(options)
     pipeline = Pipeline(
         bank or _bank_from_references(options, models),

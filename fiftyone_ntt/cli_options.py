@@ -34,6 +34,26 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_method(parser: argparse.ArgumentParser) -> None:
+    """How proposals are made and matched: `--mode`, `--points-per-side`, `--crops`."""
+    parser.add_argument(
+        "--mode",
+        default="paper",
+        help="`paper` is the published method, `best` a more accurate one on the same proposals, "
+        "`adaptive` a faster one that is not exact",
+    )
+    parser.add_argument(
+        "--points-per-side", type=int, default=32, help="prompts per row of the grid"
+    )
+    parser.add_argument(
+        "--crops",
+        type=int,
+        default=0,
+        help="parts of half the side that are looked at besides the whole picture, for small "
+        "objects: 0, 4 or 9; each costs what the whole picture does",
+    )
+
+
 def load_chosen_models(options: argparse.Namespace) -> Models:
     """The models of the options that `add_models` made."""
     from fiftyone_ntt.models.loading import load_models

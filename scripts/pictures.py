@@ -1,13 +1,19 @@
-"""Make the README's pictures: `make pictures`.
+"""Make the docs' pictures: `make pictures`, or `python scripts/pictures.py worlds`.
 
-The App's come from the browser tests' screenshots, the predictions from the demo's overlay.
+The App's come from the browser tests' screenshots, the predictions from the demo's overlay, and the
+worlds are drawn.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
+
+from fiftyone_ntt.demo.worlds import WORLDS, World
+from fiftyone_ntt.drawing.overlays import Instance, Pixels, class_colours, draw_instances
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = CHECKOUT / "tests" / "app" / "pictures"
@@ -15,15 +21,44 @@ DOCS = CHECKOUT / "docs"
 NAMES = ("grid", "build", "evaluation_panel", "memory_bank_panel")
 WIDTH = 1000
 MAX_BYTES = 150_000
+WORLD_SIDE, SHOWN = 256, 3
+"""Of a scene in the picture of the worlds, in pixels; which scene it is."""
 
 
-def main() -> None:
+def main(worlds_alone: bool) -> None:
+    if not worlds_alone:
+        save_of_app_and_demo()
+    save_worlds()
+
+
+def save_of_app_and_demo() -> None:
     for name in NAMES:
         save_screenshot(SCREENSHOTS / f"{name}.png", DOCS / "app" / f"{name}.png")
     # Noise and shading compress badly as PNG, and few colours spoil them.
     overlay = shrunk(CHECKOUT / "demo" / "overlay.png", 800)
     overlay.save(DOCS / "demo.jpg", quality=88, optimize=True)
     report(DOCS / "demo.jpg")
+
+
+def save_worlds() -> None:
+    """A scene of each world, and below it what is labelled there."""
+    sheet = np.concatenate([world_column(world) for world in WORLDS.values()], axis=1)
+    Image.fromarray(sheet).save(DOCS / "worlds.jpg", quality=80, optimize=True)
+    report(DOCS / "worlds.jpg")
+
+
+def world_column(world: World) -> Pixels:
+    *_, scene = world.scenes("develop", "targets", SHOWN + 1)
+    labelled = [
+        Instance(mask, label, "") for mask, label in zip(scene.masks, scene.labels, strict=True)
+    ]
+    drawn = draw_instances(scene.image, labelled, class_colours(world.classes))
+    side = (WORLD_SIDE, WORLD_SIDE)
+    rows = [
+        np.asarray(Image.fromarray(picture).resize(side, Image.Resampling.LANCZOS))
+        for picture in (scene.image, drawn)
+    ]
+    return np.concatenate(rows, axis=0)
 
 
 def save_screenshot(source: Path, target: Path) -> None:
@@ -47,4 +82,4 @@ def report(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(worlds_alone=sys.argv[1:] == ["worlds"])

@@ -104,7 +104,8 @@ def _samples(folder: Path) -> Iterator[Any]:
     import fiftyone as fo
     from PIL import Image
 
-    from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+    from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+    from fiftyone_ntt.demo.scenes import generate_scene
 
     kinds = [replace(kind, name=kind.shape) for kind in NOVEL_CLASSES if kind.name in KINDS]
     folder.mkdir()

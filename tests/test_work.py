@@ -19,9 +19,11 @@ from fiftyone_ntt.core import logit_masks
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Matcher
-from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, propose
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import generate_scene
 from fiftyone_ntt.models import mask_decoding
 from fiftyone_ntt.models.image_encoding import ImageEncoder
 from fiftyone_ntt.models.loading import load_models

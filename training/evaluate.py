@@ -19,7 +19,8 @@ from segmenter_model import MASK_SIDE, decode, encode, point_tokens
 from torch import Tensor
 from transformers import Dinov2Model, Sam2Model
 
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 
 NAMES = tuple(kind.name for kind in NOVEL_CLASSES)
 TARGET_SEEDS, REFERENCE_SEEDS = range(10_000, 10_080), range(20_000, 20_120)

@@ -13,14 +13,10 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fiftyone_ntt.demo.scenes import (
-    PALETTES,
-    SHAPES,
-    TEXTURES,
-    TRAIN_CLASSES,
-    Scene,
-    generate_scene,
-)
+from fiftyone_ntt.demo.object_classes import TRAIN_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
+from fiftyone_ntt.demo.shapes import SHAPES
+from fiftyone_ntt.demo.textures import PALETTES, TEXTURES
 
 SIZE = 256
 MAX_OBJECTS = 6

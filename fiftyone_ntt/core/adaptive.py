@@ -33,9 +33,10 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.class_scores import class_similarity
+from fiftyone_ntt.core.crops import whole_picture
 from fiftyone_ntt.core.geometry import point_grid, resize_bicubic, squash
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
-from fiftyone_ntt.core.matching import class_similarity
 from fiftyone_ntt.core.proposals import Proposals, described, pool_features, prompt_grid
 from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
 
@@ -91,8 +92,8 @@ def propose_adaptively(
         needs.explain(covers, class_similarity(features, bank, matching))
     prompts, ious, logits = (torch.cat(parts) for parts in zip(*found, strict=True))
     order = prompts.argsort()
-    size = (image.shape[0], image.shape[1])
-    return described(prompts[order], ious[order], logits[order], tokens, size)
+    whole = whole_picture((image.shape[0], image.shape[1]))
+    return described(prompts[order], ious[order], logits[order], tokens, whole)
 
 
 @dataclass(eq=False)

@@ -143,9 +143,27 @@ def nms(
     Returns:
         Indices kept, highest rank first.
     """
+    return suppress(box_iou(boxes, boxes) > threshold, ranks, classes)
+
+
+def suppress(
+    rivals: Bool[np.ndarray, "N N"],
+    ranks: Float64[np.ndarray, " N"],
+    classes: Int64[np.ndarray, " N"],
+) -> Int64[np.ndarray, " M"]:
+    """Of those that show the same, the highest ranked of each class.
+
+    Args:
+        rivals: whether two show the same; symmetric.
+        ranks: higher is kept first; ties keep their order.
+        classes: those of different classes never suppress each other.
+
+    Returns:
+        Indices kept, highest rank first.
+    """
     order = np.argsort(-ranks, kind="stable")
-    boxes, classes = boxes[order], classes[order]
-    rivals = (box_iou(boxes, boxes) > threshold) & (classes[:, None] == classes[None, :])
+    classes = classes[order]
+    rivals = rivals[order[:, None], order] & (classes[:, None] == classes[None, :])
     np.fill_diagonal(rivals, False)
     alive = np.ones(len(order), dtype=bool)
     for row in np.flatnonzero(rivals.any(axis=1)):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
+from fiftyone_ntt.core.crops import Crop, whole_picture
 from fiftyone_ntt.core.geometry import mask_boxes, resize_weights
 from fiftyone_ntt.core.rle import RLE, encode_changes, encode_crop
 
@@ -31,14 +32,20 @@ class LogitMasks(Sequence[RLE]):
     all masks are made together, and only where their runs change comes back.
     """
 
-    def __init__(self, logits: Float32[Tensor, "N m m"], size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        logits: Float32[Tensor, "N m m"],
+        size: tuple[int, int],
+        crop: Crop | None = None,
+    ) -> None:
         """
         Args:
             logits: inside is > 0.
             size: the image's height and width.
+            crop: the part of the image that the logits are of; all of it when None.
         """
         self._logits: Tensor | None = logits  # until all are made: they are large
-        self._rows, self._columns = (_AxisResizing.between(logits.shape[-1], side) for side in size)
+        self._place = _Place.of(logits.shape[-1], size, crop or whole_picture(size))
         self._made: list[RLE | None] = [None] * len(logits)
 
     def __len__(self) -> int:
@@ -70,10 +77,10 @@ class LogitMasks(Sequence[RLE]):
     def _make(self, row: int, logits: Float32[Tensor, "N m m"]) -> RLE:
         """Make a mask: on a GPU all of them."""
         if logits.device.type != "cpu":
-            made = _encode_on_device(logits, self._rows, self._columns)
+            made = _encode_on_device(logits, self._place)
             self._made = list(made)
             return made[row]
-        mask = _encode_within_box(logits[row], self._rows, self._columns)
+        mask = _encode_within_box(logits[row], self._place)
         self._made[row] = mask
         return mask
 
@@ -141,35 +148,68 @@ class _AxisResizing:
         return slice(begin, end), slice(int(self.first[begin]), int(self.last[end - 1]) + 1)
 
 
-def _encode_within_box(
-    logits: Float32[Tensor, "m m"], rows: _AxisResizing, columns: _AxisResizing
-) -> RLE:
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where in an image masks lie.
+
+    Attributes:
+        rows, columns: from the logits to the pixels of the crop.
+        corner: of the crop, its top and left.
+        size: the image's height and width.
+    """
+
+    rows: _AxisResizing
+    columns: _AxisResizing
+    corner: tuple[int, int]
+    size: tuple[int, int]
+
+    @staticmethod
+    def of(side: int, size: tuple[int, int], crop: Crop) -> _Place:
+        """For logits of a side, of a crop of an image."""
+        rows, columns = (_AxisResizing.between(side, length) for length in crop.size)
+        return _Place(rows, columns, crop.corner, size)
+
+
+def _encode_within_box(logits: Float32[Tensor, "m m"], place: _Place) -> RLE:
     """The encoding of one mask, computed where it can be."""
+    rows, columns = place.rows, place.columns
     x1, y1, x2, y2 = mask_boxes(logits[None] > 0)[0].tolist()
     # A weighted mean is > 0 only where one of its terms is.
     height, source_rows = rows.support(y1, y2)
     width, source_columns = columns.support(x1, x2)
     cells = logits[source_rows, source_columns]
     part = rows.weights[height, source_rows] @ cells @ columns.weights[width, source_columns].T
-    corner, size = (height.start, width.start), (len(rows.weights), len(columns.weights))
-    return encode_crop((part > 0).numpy(), corner, size)
+    corner = (place.corner[0] + height.start, place.corner[1] + width.start)
+    return encode_crop((part > 0).numpy(), corner, place.size)
 
 
-def _encode_on_device(
-    logits: Float32[Tensor, "N m m"], rows: _AxisResizing, columns: _AxisResizing
-) -> list[RLE]:
+def _encode_on_device(logits: Float32[Tensor, "N m m"], place: _Place) -> list[RLE]:
     """The encodings of all masks, computed on their logits' device."""
-    size = (len(rows.weights), len(columns.weights))
-    down, across = rows.weights.to(logits.device), columns.weights.to(logits.device).T
+    down = place.rows.weights.to(logits.device)
+    across = place.columns.weights.to(logits.device).T
     encodings = []
-    for some in logits.split(max(1, _PIXELS_AT_ONCE // (size[0] * size[1]))):
+    for some in logits.split(max(1, _PIXELS_AT_ONCE // (len(down) * across.shape[1]))):
         # COCO's runs go down the columns.
-        inside = (down @ some @ across > 0).transpose(1, 2).flatten(1)
-        begins = inside[:, 0].tolist()
-        mask, place = (inside[:, 1:] != inside[:, :-1]).nonzero(as_tuple=True)
+        inside = (down @ some @ across > 0).transpose(1, 2)
+        mask, changes = _changes_in_image(inside, place)
         ends = mask.bincount(minlength=len(some)).cumsum(0).tolist()
-        changes = (place + 1).cpu().numpy()
-        for start, end, begin in zip([0, *ends], ends, begins, strict=False):
-            first = np.zeros(int(begin), dtype=np.int64)
-            encodings.append(encode_changes(np.concatenate([first, changes[start:end]]), size))
+        found = changes.cpu().numpy()
+        encodings += [
+            encode_changes(found[start:end], place.size)
+            for start, end in zip([0, *ends], ends, strict=False)
+        ]
     return encodings
+
+
+def _changes_in_image(
+    inside: Bool[Tensor, "N columns rows"], place: _Place
+) -> tuple[Int64[Tensor, " T"], Int64[Tensor, " T"]]:
+    """Where each mask changes sides, counted down the image's columns, and whose change it is."""
+    count, columns, rows = inside.shape
+    (top, left), height = place.corner, place.size[0]
+    # As in `encode_crop`, a pixel of background parts the columns of what is not the whole height.
+    pitch = rows + (rows < height)
+    flat = inside.new_zeros(count, columns * pitch + 2)
+    flat[:, 1:-1].view(count, columns, pitch)[:, :, :rows] = inside
+    mask, at = (flat[:, 1:] != flat[:, :-1]).nonzero(as_tuple=True)
+    return mask, (left + at // pitch) * height + top + at % pitch

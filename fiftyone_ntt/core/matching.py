@@ -11,12 +11,20 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.geometry import nms
+from fiftyone_ntt.core.class_scores import class_similarity, raw_scores, suppression_ranks
+from fiftyone_ntt.core.geometry import nms, suppress
+from fiftyone_ntt.core.mask_cleaning import clean_masks
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.rle import RLE, rle_boxes
-from fiftyone_ntt.core.settings import MatchSettings
+from fiftyone_ntt.core.settings import PAPER_SCORING, MatchSettings, Scoring
 from fiftyone_ntt.errors import ModelError
+
+_SAME_OBJECT = 0.5
+"""IoU of two masks above which both show one object, if there is to be one instance of it."""
+_SAME_BOX = 0.95
+"""Box IoU above which two masks of a class are one without a look at their pixels: two thirds of
+all proposals go so, and their masks need never be made. No figure of `docs/accuracy.md` changes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +33,7 @@ class Match:
 
     Attributes:
         labels: class index in the bank.
-        scores: similarity after merging, 0..1.
+        scores: after merging, 0..1; by the paper the similarity.
         masks: `D` run-length encodings at image size, none empty.
         boxes: inclusive pixel extrema x1, y1, x2, y2.
         runners_up: the second-best class; -1 where the bank has one class.
@@ -67,70 +75,64 @@ def require_encoder(bank: MemoryBank, encoder: str) -> None:
         )
 
 
-def class_similarity(
-    features: Float32[np.ndarray, "N C"], bank: MemoryBank, settings: MatchSettings | None = None
-) -> Float32[np.ndarray, "N K"]:
-    """Score of every proposal for every class (method 5).
-
-    Args:
-        features: unit rows.
-        bank: of the same encoder.
-        settings: only `negative_temperature` matters; the paper's when None.
-
-    Returns:
-        0..1: clamped cosine to the class prototype or, in a bank with negatives, that to the
-        foreground prototype, lowered where a negative of the class is nearer.
-    """
-    settings = settings or MatchSettings()
-    if not len(bank.negatives):
-        return np.clip(features @ bank.prototypes.T, 0, None)
-    positive = np.clip(features @ bank.foreground_prototypes.T, 0, None)
-    to_negatives = np.clip(features @ bank.unit_negatives.T, 0, None)
-    negative = np.zeros_like(positive)
-    order = np.argsort(bank.negatives.classes, kind="stable")
-    classes, starts = np.unique(bank.negatives.classes[order], return_index=True)
-    negative[:, classes] = np.maximum.reduceat(to_negatives[:, order], starts, axis=1)
-    excess = np.maximum(negative - positive, 0)
-    return positive * np.exp(-excess / settings.negative_temperature)
-
-
-def match(proposals: Proposals, bank: MemoryBank, settings: MatchSettings | None = None) -> Match:
+def match(
+    proposals: Proposals,
+    bank: MemoryBank,
+    settings: MatchSettings | None = None,
+    scoring: Scoring = PAPER_SCORING,
+) -> Match:
     """Label, suppress, merge and rank one image's proposals.
 
     Args:
         proposals: of the encoder that made the bank.
         bank: at least one class.
         settings: the paper's when None.
+        scoring: the paper's, or another mode's; one that `settings` names goes first.
 
     Returns:
         At most `settings.max_instances` instances; none is a valid result.
+
+    Raises:
+        ValueError: the scoring needs the proposals' stability, which is unknown.
     """
     settings = settings or MatchSettings()
-    similarity = class_similarity(proposals.features, bank, settings)
-    candidates = _suppress(proposals, similarity, settings)
+    scoring = settings.scoring or scoring
+    similarity = class_similarity(proposals.features, bank, settings, scoring)
+    candidates = _suppress(proposals, similarity, settings, scoring)
     labels = similarity[candidates].argmax(axis=1)
+    overlaps = proposals.overlaps_among(candidates)
     scores = merged_scores(
-        proposals.overlaps_among(candidates),
+        overlaps,
         labels,
         proposals.features[candidates],
-        similarity[candidates, labels],
+        raw_scores(similarity, proposals, scoring)[candidates],
     )
     order = np.argsort(-scores, kind="stable")
     passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
-    kept = order[passing][: settings.max_instances]
-    return _to_match(proposals, bank, similarity, candidates[kept], scores[kept])
+    kept = order[passing]
+    if settings.one_per_object:
+        rivals = overlaps.iou_above(_SAME_OBJECT)[kept[:, None], kept]
+        ranks, anything = scores[kept].astype(np.float64), np.zeros(len(kept), dtype=np.int64)
+        kept = kept[suppress(rivals, ranks, anything)]
+    kept = kept[: settings.max_instances]
+    return _to_match(proposals, bank, similarity, candidates[kept], scores[kept], settings)
 
 
 def _suppress(
-    proposals: Proposals, similarity: Float32[np.ndarray, "N K"], settings: MatchSettings
+    proposals: Proposals,
+    similarity: Float32[np.ndarray, "N K"],
+    settings: MatchSettings,
+    scoring: Scoring,
 ) -> Int64[np.ndarray, " M"]:
-    """Indices of the candidates (method 6), by predicted IoU, not by similarity."""
-    kept = nms(
-        proposals.boxes.astype(np.float64),
-        proposals.ious.astype(np.float64),
-        similarity.argmax(axis=1),
-        settings.nms_threshold,
-    )
+    """Indices of the candidates (method 6), by how good their masks are, not by similarity."""
+    labels = similarity.argmax(axis=1)
+    ranks = suppression_ranks(proposals, scoring).astype(np.float64)
+    by_masks = scoring.mask_nms_threshold
+    threshold = settings.nms_threshold if by_masks is None else _SAME_BOX
+    kept = nms(proposals.boxes.astype(np.float64), ranks, labels, threshold)
+    if by_masks is not None:
+        rivals = proposals.overlaps_among(kept).iou_above(by_masks)
+        kept = kept[suppress(rivals, ranks[kept], labels[kept])]
     kept = kept[: settings.max_instances * settings.candidates_per_instance]
     return kept[similarity[kept].max(axis=1) > 0]
 
@@ -141,10 +143,18 @@ def _to_match(
     similarity: Float32[np.ndarray, "N K"],
     rows: Int64[np.ndarray, " D"],
     scores: Float32[np.ndarray, " D"],
+    settings: MatchSettings,
 ) -> Match:
     """The proposals in some rows as labelled instances."""
     labels, runners_up, margins = _two_best(similarity[rows])
     masks = [proposals.masks[row] for row in rows.tolist()]
+    if settings.least_island or settings.fill_holes:
+        masks = clean_masks(
+            masks,
+            rle_boxes(masks),
+            least_island=settings.least_island,
+            fill_holes=settings.fill_holes,
+        )
     return Match(
         labels=labels,
         scores=scores,

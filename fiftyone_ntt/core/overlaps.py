@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.rle import RLE
@@ -46,6 +46,19 @@ class Overlaps:
         pairs = place[self.pairs]
         within = (pairs >= 0).all(axis=1)
         return Overlaps(self.areas[rows], np.sort(pairs[within], axis=1), self.pixels[within])
+
+    def iou_above(self, threshold: float) -> Bool[np.ndarray, "N N"]:
+        """Which masks have an IoU above a threshold; symmetric, False on the diagonal.
+
+        Args:
+            threshold: 0..1.
+        """
+        first, second = self.pairs.T
+        unions = self.areas[first] + self.areas[second] - self.pixels
+        alike = self.pairs[self.pixels > threshold * unions]
+        found = np.zeros((len(self), len(self)), dtype=bool)
+        found[alike[:, 0], alike[:, 1]] = found[alike[:, 1], alike[:, 0]] = True
+        return found
 
 
 def mask_overlaps(masks: Sequence[RLE]) -> Overlaps:

@@ -11,14 +11,18 @@ from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.matching import Match, match, require_encoder
-from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, propose
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import (
     AdaptiveSettings,
     MatchSettings,
     Mode,
     ProposalSettings,
+    Scoring,
     check_mode,
+    scoring_of,
 )
+from fiftyone_ntt.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class Matcher:
         adaptive_settings: of the proposals, in mode `"adaptive"` alone.
 
     Raises:
-        InputError: there is no such mode.
+        InputError: there is no such mode, or it takes no crops.
         ModelError: the bank was made with another encoder.
     """
 
@@ -45,11 +49,20 @@ class Matcher:
 
     def __post_init__(self) -> None:
         check_mode(self.mode)
+        if self.mode == "adaptive" and self.setup.settings.crops:
+            raise InputError(
+                "mode 'adaptive' looks at the whole picture alone. Pass crops=0, or another mode."
+            )
         require_encoder(self.bank, self.setup.encoder)
 
     def __call__(self, proposals: Proposals) -> Match:
         """The labelled instances of one image's proposals."""
-        return match(proposals, self.bank, self.match_settings)
+        return match(proposals, self.bank, self.match_settings, self.scoring)
+
+    @property
+    def scoring(self) -> Scoring:
+        """How proposals are scored."""
+        return self.match_settings.scoring or scoring_of(self.mode)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +80,7 @@ class Pipeline:
         matcher: its cheap half.
 
     Raises:
-        InputError: there is no such mode.
+        InputError: there is no such mode, or it takes no crops.
         ModelError: the bank was made with another encoder.
     """
 

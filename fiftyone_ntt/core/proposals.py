@@ -1,28 +1,20 @@
-"""Propose: class-agnostic masks of an image and their features (method 4, 5).
-
-The expensive half of the method. Its result depends on the image and the models alone.
-"""
+"""Proposals: class-agnostic masks of an image and their features (method 4, 5)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float32, Int16, Int64, UInt8
+from jaxtyping import Bool, Float32, Int16, Int64
 from torch import Tensor
 
-from fiftyone_ntt.core.geometry import (
-    mask_boxes,
-    point_grid,
-    resize_bicubic,
-    resize_weights,
-    squash,
-)
-from fiftyone_ntt.core.interfaces import Encoder, ImageEmbedding, Segmenter
+from fiftyone_ntt.core.crops import Crop
+from fiftyone_ntt.core.geometry import mask_boxes, point_grid, resize_weights
+from fiftyone_ntt.core.interfaces import ImageEmbedding, Segmenter
 from fiftyone_ntt.core.logit_masks import LogitMasks, stability
 from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
 from fiftyone_ntt.core.rle import RLE
@@ -86,30 +78,35 @@ class Proposals:
             return mask_overlaps([self.masks[row] for row in rows.tolist()])
         return self.known_overlaps.among(rows)
 
+    def rows(self, chosen: Int64[np.ndarray, " D"]) -> Proposals:
+        """Some of them, in this order."""
+        return replace(
+            self,
+            prompts=self.prompts[chosen],
+            ious=self.ious[chosen],
+            boxes=self.boxes[chosen],
+            features=self.features[chosen],
+            masks=[self.masks[row] for row in chosen.tolist()],
+            crops=self.crops[chosen],
+            stability=None if self.stability is None else self.stability[chosen],
+            known_overlaps=self.overlaps_among(chosen),
+        )
 
-def propose(
-    image: UInt8[np.ndarray, "H W 3"],
-    segmenter: Segmenter,
-    encoder: Encoder,
-    settings: ProposalSettings | None = None,
-) -> Proposals:
-    """Proposals of one image.
 
-    Args:
-        image: RGB.
-        segmenter: prompted once per grid point.
-        encoder: its tokens describe the proposals.
-        settings: the paper's when None.
-
-    Returns:
-        Possibly none: an image on which nothing passes the IoU threshold is a valid result.
-    """
-    settings = settings or ProposalSettings()
-    square = squash(image, segmenter.side, segmenter.device)
-    embedding = segmenter.embed(square[None])[0]
-    prompts, ious, logits = prompt_grid(embedding, segmenter, settings)
-    tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
-    return described(prompts, ious, logits, tokens, (image.shape[0], image.shape[1]))
+def join_proposals(parts: Sequence[Proposals]) -> Proposals:
+    """The proposals of several crops of one image, in order; at least one part, all of known
+    stability."""
+    return replace(
+        parts[0],
+        prompts=np.concatenate([part.prompts for part in parts]),
+        ious=np.concatenate([part.ious for part in parts]),
+        boxes=np.concatenate([part.boxes for part in parts]),
+        features=np.concatenate([part.features for part in parts]),
+        masks=[mask for part in parts for mask in part.masks],
+        crops=np.concatenate([part.crops for part in parts]),
+        stability=np.concatenate([part.stability for part in parts if part.stability is not None]),
+        known_overlaps=None,
+    )
 
 
 def described(
@@ -117,25 +114,28 @@ def described(
     ious: Float32[Tensor, " N"],
     logits: Float32[Tensor, "N m m"],
     tokens: Float32[Tensor, "gg C"],
-    size: tuple[int, int],
+    crop: Crop,
+    number: int = 0,
 ) -> Proposals:
-    """The proposals of one image's kept masks.
+    """The proposals of the masks that were kept of one image, or of a part of it.
 
     Args:
         prompts, ious, logits: from `prompt_grid`.
-        tokens: of the image, `gg = g * g`.
-        size: the image's height and width.
+        tokens: of the same pixels, `gg = g * g`.
+        crop: the part; all of the image for the paper's.
+        number: of the crop; 0 is all of the image.
     """
     inside = logits > 0
     features = pool_features(tokens.to(inside.device), inside)
+    boxes = mask_boxes(inside).cpu().numpy()
     return Proposals(
-        image_size=size,
+        image_size=crop.picture,
         prompts=prompts.cpu().numpy(),
         ious=ious.cpu().numpy(),
-        boxes=mask_boxes(inside).cpu().numpy(),
+        boxes=crop.in_picture(boxes, logits.shape[-1]) if number else boxes,
         features=features.cpu().numpy(),
-        masks=LogitMasks(logits, size),
-        crops=np.zeros(len(logits), dtype=np.int16),
+        masks=LogitMasks(logits, crop.picture, crop),
+        crops=np.full(len(logits), number, dtype=np.int16),
         stability=stability(logits),
     )
 

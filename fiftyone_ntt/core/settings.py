@@ -6,14 +6,18 @@ or an option with a name of its own; it never changes what `"paper"` means.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from fiftyone_ntt.errors import InputError
 
-Mode = Literal["paper", "adaptive"]
-"""`"paper"` prompts the whole grid; `"adaptive"` only where it can matter to the bank, see
+Mode = Literal["paper", "best", "adaptive"]
+"""`"paper"` is the published method; `"best"` labels and ranks the same proposals more accurately,
+see `fiftyone_ntt.core.class_scores`; `"adaptive"` prompts only where it can matter to the bank, see
 `fiftyone_ntt.core.adaptive`."""
+
+CROPS = (0, 4, 9)
+"""How many parts of a picture can be looked at beside the whole: see `fiftyone_ntt.core.crops`."""
 
 MOST_POINTS_PER_SIDE = 128
 """Of the grid of prompts: every second pixel of the masks that SAM 2 draws."""
@@ -31,11 +35,15 @@ class ProposalSettings:
             be closer than the pixels of the masks the prompts give.
         iou_threshold: proposals with a predicted IoU above it are kept, 0..1 (paper: 0.4).
         prompts_per_batch: prompts decoded at once; only memory and speed depend on it.
+        crops: parts of half the picture's side that are looked at besides the whole, each as
+            large as the models' square: 0, 4 (the corners) or 9 (three by three, overlapping).
+            Small objects need them; each costs what the whole picture does (paper: 0).
     """
 
     points_per_side: int = 32
     iou_threshold: float = 0.4
     prompts_per_batch: int = 64
+    crops: int = 0
 
     def __post_init__(self) -> None:
         _require_count("points_per_side", self.points_per_side, usual=32)
@@ -46,6 +54,20 @@ class ProposalSettings:
             )
         _require_count("prompts_per_batch", self.prompts_per_batch, usual=64)
         _require_share("iou_threshold", self.iou_threshold, "The paper uses 0.4")
+        if self.crops not in CROPS:
+            raise InputError(
+                f"crops is {self.crops}, but a picture is cut into {', '.join(map(str, CROPS))}. "
+                "Pass 0 for the whole picture alone, 9 for small objects."
+            )
+
+    def identity(self) -> dict[str, int | float]:
+        """What of them decides the proposals: the batch does not; without crops, those are left
+        out, as they were before there were any."""
+        values = asdict(self)
+        del values["prompts_per_batch"]
+        if not self.crops:
+            del values["crops"]
+        return values
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,44 @@ class AdaptiveSettings:
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """How proposals are compared with a bank, ranked and suppressed: what a mode means in matching.
+
+    The values by default are the paper's; each of the others can be tried alone
+    (`fiftyone-ntt ablate`).
+
+    Attributes:
+        reference_temperature: how softly a class's similarity follows the most similar of its
+            references; None to compare with their mean alone (paper).
+        class_temperature: how softly a score falls where another class is nearly as similar;
+            None: it does not (paper).
+        quality: whether a score is multiplied by the mask's predicted IoU and its stability
+            (paper: it is the similarity alone).
+        stable_first: whether masks are ranked for suppression by predicted IoU times stability
+            (paper: by predicted IoU).
+        mask_nms_threshold: IoU of two masks above which the lower ranked of a class is suppressed;
+            None to go by the IoU of their boxes, `MatchSettings.nms_threshold` (paper).
+    """
+
+    reference_temperature: float | None = None
+    class_temperature: float | None = None
+    quality: bool = False
+    stable_first: bool = False
+    mask_nms_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        _require_temperature("reference_temperature", self.reference_temperature, usual=0.05)
+        _require_temperature("class_temperature", self.class_temperature, usual=0.05)
+        if self.mask_nms_threshold is not None:
+            _require_share("mask_nms_threshold", self.mask_nms_threshold, "Usual is 0.8")
+
+    @property
+    def needs_stability(self) -> bool:
+        """Whether proposals that an earlier version stored, without stability, do not serve."""
+        return self.quality or self.stable_first
+
+
+@dataclass(frozen=True)
 class MatchSettings:
     """What decides the labels and scores of an image's proposals, besides the bank.
 
@@ -83,6 +143,12 @@ class MatchSettings:
             (paper: 8).
         negative_temperature: how softly a better matching negative lowers a score (paper: 0.8).
         confidence_threshold: instances below this score are left out, 0..1 (paper: 0).
+        scoring: another than the mode's, for trials; the mode's when None.
+        one_per_object: of instances whose masks have an IoU above 0.5, whatever their classes, only
+            the one of the highest score stays (paper: all).
+        least_island: separate pieces of a mask go that have less than this share of its pixels,
+            0..1 (paper: 0, none).
+        fill_holes: whether a mask gets the background that it encloses (paper: no).
     """
 
     nms_threshold: float = 0.5
@@ -90,17 +156,28 @@ class MatchSettings:
     candidates_per_instance: int = 8
     negative_temperature: float = 0.8
     confidence_threshold: float = 0.0
+    scoring: Scoring | None = None
+    one_per_object: bool = False
+    least_island: float = 0.0
+    fill_holes: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """What of them decides the instances, but for the scoring, which is the mode's or theirs:
+        see `Matcher.scoring`. What earlier versions did not know is left out while it is off."""
+        values = asdict(self)
+        del values["scoring"]
+        for name in ("one_per_object", "least_island", "fill_holes"):
+            if not values[name]:
+                del values[name]
+        return values
 
     def __post_init__(self) -> None:
         _require_count("max_instances", self.max_instances, usual=100)
         _require_count("candidates_per_instance", self.candidates_per_instance, usual=8)
         _require_share("nms_threshold", self.nms_threshold, "The paper uses 0.5")
         _require_share("confidence_threshold", self.confidence_threshold, "The paper uses 0.0")
-        if not self.negative_temperature > 0:
-            raise InputError(
-                f"negative_temperature is {self.negative_temperature}, but scores are divided by "
-                "it. Pass a number above 0; the paper uses 0.8."
-            )
+        _require_share("least_island", self.least_island, "The paper uses 0, usual is 0.05")
+        _require_temperature("negative_temperature", self.negative_temperature, usual=0.8)
 
 
 def _require_count(name: str, value: int, usual: int) -> None:
@@ -113,6 +190,15 @@ def _require_share(name: str, value: float, usual: str) -> None:
     """Refuse a number outside 0..1."""
     if not 0 <= value <= 1:  # NaN fails this too
         raise InputError(f"{name} is {value}, but it must lie in 0..1. {usual}.")
+
+
+def _require_temperature(name: str, value: float | None, usual: float) -> None:
+    """Refuse 0, below and NaN."""
+    if value is not None and not value > 0:
+        raise InputError(
+            f"{name} is {value}, but similarities are divided by it. Pass a number above 0; usual "
+            f"is {usual}."
+        )
 
 
 def check_mode(mode: str) -> Mode:
@@ -146,3 +232,18 @@ def check_stored_mode(mode: str) -> Mode:
             f"from a store. Use mode 'paper' with a store, or segment in mode {mode!r} without one."
         )
     return known
+
+
+PAPER_SCORING = Scoring()
+BEST_SCORING = Scoring(
+    reference_temperature=0.05,
+    class_temperature=0.05,
+    quality=True,
+    stable_first=True,
+    mask_nms_threshold=0.8,
+)
+
+
+def scoring_of(mode: Mode) -> Scoring:
+    """How a mode scores."""
+    return BEST_SCORING if mode == "best" else PAPER_SCORING

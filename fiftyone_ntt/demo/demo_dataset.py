@@ -7,7 +7,8 @@ from pathlib import Path
 
 import fiftyone as fo
 
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 from fiftyone_ntt.drawing.overlays import save_picture
 from fiftyone_ntt.store.atomic import make_folder
 
@@ -22,7 +23,8 @@ CANDIDATES = 50
 TARGETS = 60
 _ENDED = "fiftyone_ntt_demo_ended"
 """Key of a demo dataset's info: when its samples were last written to by the demo."""
-_FIRST_SEED = 1_000_000  # far from the seeds of the training scenes
+_FIRST_SEED = 1_000_000
+"""The training starts with it too; its classes are others, so only backgrounds are the same."""
 
 
 def make_demo_dataset(folder: str | Path, name: str = DATASET) -> fo.Dataset:

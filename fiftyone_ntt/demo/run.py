@@ -17,7 +17,7 @@ from fiftyone_ntt.demo.demo_dataset import (
     make_demo_dataset,
     mark_demo_end,
 )
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
 from fiftyone_ntt.drawing.overlays import Instance, class_colours, draw_instances, save_sheet
 from fiftyone_ntt.store.atomic import make_folder, require_writable
 from fiftyone_ntt.store.own_files import PICTURE

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fiftyone_ntt.coco.json_files import is_text
+from fiftyone_ntt.core.settings import CROPS
 from fiftyone_ntt.protocols.catalogue import PROTOCOLS
 from fiftyone_ntt.protocols.draws import INCLUSIVE, PIXELS
 
@@ -71,6 +72,7 @@ _SETUP: dict[str, Check] = {
     "points_per_side": _is_count,
     "confidence_threshold": _or_none(_is_metric),
     "boxes": lambda value: value in (INCLUSIVE, PIXELS),
+    "crops": lambda value: value in CROPS,
 }
 _DRAW: dict[str, Check] = {
     "part": is_text,

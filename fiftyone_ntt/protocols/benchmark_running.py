@@ -62,6 +62,7 @@ def run_benchmark(
     parts: Sequence[str] | None = None,
     mode: str = "paper",
     points_per_side: int = 32,
+    crops: int = 0,
     confidence_threshold: float = 0.5,
     store: ProposalStore | None = None,
     keep_results: bool = False,
@@ -86,9 +87,10 @@ def run_benchmark(
         seeds: of the choice of references; one draw each. Where the references are published there
             is one draw, whatever the seeds.
         parts: only these folds, splits or sets; all when None.
-        mode: `"paper"`, the published method, or `"adaptive"`, whose proposals depend on the bank,
-            so that every draw runs the networks; see `segment`.
+        mode: `"paper"`, the published method, `"best"`, more accurate, or `"adaptive"`, whose
+            proposals depend on the bank, so that every draw runs the networks; see `segment`.
         points_per_side: prompts per row and column of the grid.
+        crops: parts of the images that are looked at besides the whole, 0, 4 or 9; see `segment`.
         confidence_threshold: of `coco-20i`: only instances of at least this score are drawn, 0..1.
         store: of the proposals; the default store when None. Not in mode `"adaptive"`.
         keep_results: leave each draw's COCO results (`results.json`) in its folder.
@@ -112,7 +114,7 @@ def run_benchmark(
         >>> 0 < draw.metrics["masks AP"] < 1
         True
     """
-    grid = ProposalSettings(points_per_side=points_per_side)
+    grid = ProposalSettings(points_per_side=points_per_side, crops=crops)
     checked = check_mode(mode)
     kept = _resolve_store(store, checked)
     if not 0 <= confidence_threshold <= 1:
@@ -128,6 +130,7 @@ def run_benchmark(
         grid.points_per_side,
         confidence_threshold if "mIoU" in chosen.headline else None,
         INCLUSIVE if checked == "paper" else PIXELS,
+        grid.crops,
     )
     work = _RunContext(chosen, loaded, setup, kept, keep_results, sheets, progress)
     folder = Path(output)
@@ -290,7 +293,7 @@ def _segment_targets(
             work.models.encoder,
             work.models.segmenter,
             check_mode(work.setup.mode),
-            ProposalSettings(points_per_side=work.setup.points_per_side),
+            ProposalSettings(points_per_side=work.setup.points_per_side, crops=work.setup.crops),
         ),
         results,
         inclusive_boxes=work.setup.boxes == INCLUSIVE,

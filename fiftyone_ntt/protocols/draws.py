@@ -59,6 +59,7 @@ class Setup:
         confidence_threshold: of instances that count for mIoU; None where that is not measured.
         boxes: `"inclusive"` as the paper scores them, from the first pixel to the last, or
             `"pixels"` as COCO has them, one pixel more. Earlier versions knew only the former.
+        crops: parts of the images that are looked at besides the whole; earlier versions knew none.
     """
 
     protocol: str
@@ -69,6 +70,7 @@ class Setup:
     points_per_side: int
     confidence_threshold: float | None
     boxes: str = INCLUSIVE
+    crops: int = 0
 
 
 @runtime_checkable

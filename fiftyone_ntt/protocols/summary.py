@@ -103,7 +103,8 @@ def describe(benchmark: BenchmarkDraws) -> str:
     lines = [
         f"{protocol.name}: {protocol.text}",
         f"models {setup.models}, {setup.points_per_side} points per side, mode {setup.mode}, "
-        f"{setup.boxes} boxes"
+        + (f"{setup.crops} crops, " if setup.crops else "")
+        + f"{setup.boxes} boxes"
         + ("" if setup.confidence_threshold is None else f", mIoU at {setup.confidence_threshold}"),
     ]
     head = f"{'':<18}{'draws':>6}"
@@ -129,7 +130,8 @@ def _notes(benchmark: BenchmarkDraws) -> list[str]:
         missing = sorted(set(protocol.parts) - {draw.part for draw in benchmark.draws})
         if missing:
             notes.append(f"Published figures are of all parts; not run: {', '.join(missing)}.")
-        if (setup.models, setup.points_per_side, setup.mode) != ("paper", 32, "paper"):
+        chosen = (setup.models, setup.points_per_side, setup.mode, setup.crops)
+        if chosen != ("paper", 32, "paper", 0):
             notes.append(
                 "Published figures are of the models `paper`, 32 points per side and mode `paper`."
             )

@@ -65,7 +65,11 @@ class ProposalSource:
             return LoadedImage(None, self.reading.read(path))
         key = image_key(path, self.reading)
         stored = self.store.get(
-            self.pipeline.matcher.setup, key, size=image_size(path), width=self.pipeline.bank.width
+            self.pipeline.matcher.setup,
+            key,
+            size=image_size(path),
+            width=self.pipeline.bank.width,
+            stability=self.pipeline.matcher.scoring.needs_stability,
         )
         if stored is not None:
             return LoadedImage(key, stored)

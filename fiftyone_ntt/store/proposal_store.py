@@ -179,6 +179,7 @@ class ProposalStore:
         *,
         size: tuple[int, int] | None = None,
         width: int | None = None,
+        stability: bool = False,
     ) -> Proposals | None:
         """The proposals of an image; None if absent, damaged, foreign, or not such an image's.
 
@@ -187,6 +188,7 @@ class ProposalStore:
             image: its key.
             size: of the image, either way round; any when None.
             width: of the encoder's tokens; any when None.
+            stability: whether it has to be known: proposals of earlier versions lack it.
         """
         path = self._path(setup, image)
         try:
@@ -196,6 +198,8 @@ class ProposalStore:
             return None
         except (StoreError, OSError) as error:
             logger.warning("%s", error)
+            return None
+        if stability and found.stability is None:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)  # `evict` removes what was not used for longest
@@ -403,8 +407,9 @@ def rounded(proposals: Proposals) -> Proposals:
 
 
 def _identifying_fields(setup: ProposalSetup) -> dict[str, Any]:
-    settings = dataclasses.replace(setup.settings, prompts_per_batch=1)
-    return dataclasses.asdict(dataclasses.replace(setup, settings=settings))
+    # The batch had a part in it once, as 1: folders keep their names.
+    settings = setup.settings.identity() | {"prompts_per_batch": 1}
+    return dataclasses.asdict(setup) | {"settings": settings}
 
 
 def _files(setups: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:

@@ -10,6 +10,7 @@ from typing import Any
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher
+from fiftyone_ntt.core.settings import PAPER_SCORING
 from fiftyone_ntt.store.bank_file import bank_bytes
 
 
@@ -23,17 +24,17 @@ def run_ingredients(matcher: Matcher, reading: ImageReading, *, rounded: bool) -
         reading: how its images become pixels; their orientation is each file's own matter.
         rounded: whether features pass through a proposal store, which rounds them.
     """
-    proposal_settings = dataclasses.asdict(matcher.setup.settings)
-    del proposal_settings["prompts_per_batch"]
-    chosen = dataclasses.asdict(matcher.adaptive_settings)
+    chosen, scoring = dataclasses.asdict(matcher.adaptive_settings), matcher.scoring
     return {
         "bank_hash": bank_hash(matcher.bank),
         "encoder": matcher.setup.encoder,
         "segmenter": matcher.setup.segmenter,
         "mode": matcher.mode,
-        "proposal_settings": proposal_settings,
-        "match_settings": dataclasses.asdict(matcher.match_settings),
+        "proposal_settings": matcher.setup.settings.identity(),
+        "match_settings": matcher.match_settings.identity(),
         "rounded": rounded,
+        # By its values: what `"best"` means may change from version to version.
+        **({"scoring": dataclasses.asdict(scoring)} if scoring != PAPER_SCORING else {}),
         **({"bit_depth": reading.bit_depth} if reading.bit_depth is not None else {}),
         **({"adaptive_settings": chosen} if matcher.mode == "adaptive" else {}),
     }

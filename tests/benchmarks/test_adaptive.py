@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.adaptive import Planted, timing
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import generate_scene
 
 
 @pytest.fixture

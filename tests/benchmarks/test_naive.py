@@ -14,7 +14,7 @@ from fiftyone_ntt.coco.labelling import build_bank_from_coco
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models.loading import Models, load_models
 

@@ -20,7 +20,7 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import InputError, ModelError, StoreError
 from fiftyone_ntt.store.proposal_store import ProposalStore

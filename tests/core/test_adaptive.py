@@ -13,10 +13,11 @@ from torch import Tensor
 
 from fiftyone_ntt.core.adaptive import Needs, on_level, point_similarity, propose_adaptively
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.class_scores import class_similarity
 from fiftyone_ntt.core.geometry import point_grid
-from fiftyone_ntt.core.matching import class_similarity
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.proposals import Proposals, propose
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
 from tests.core.toy_models import (
     BlindSegmenter,

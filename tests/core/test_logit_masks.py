@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from fiftyone_ntt.core import logit_masks
+from fiftyone_ntt.core.crops import crops_of, whole_picture
 from fiftyone_ntt.core.logit_masks import LogitMasks, stability
-from fiftyone_ntt.core.rle import decode_mask
+from fiftyone_ntt.core.rle import decode_mask, encode_masks
 
 
 @pytest.fixture
@@ -90,11 +91,26 @@ def test_masks_made_together_are_those_made_one_by_one(
     logits = torch.randn(7, 16, 16, generator=torch.Generator().manual_seed(4))
     logits[3], logits[4] = 1, -1  # everything, nothing
     logits[5, 0, 0], logits[5, -1, -1] = 9, 9
-    axes = [logit_masks._AxisResizing.between(16, side) for side in size]
+    place = logit_masks._Place.of(16, size, whole_picture(size))
     # As on a GPU; two masks at a time.
     monkeypatch.setattr(logit_masks, "_PIXELS_AT_ONCE", 2 * size[0] * size[1])
-    together = logit_masks._encode_on_device(logits, axes[0], axes[1])
+    together = logit_masks._encode_on_device(logits, place)
     assert together == list(LogitMasks(logits, size))
+
+
+@pytest.mark.parametrize("count", [4, 9])
+@pytest.mark.parametrize("size", [(20, 30), (21, 13), (2, 90), (3, 1)])
+def test_masks_of_a_crop_lie_there_in_the_picture(size: tuple[int, int], count: int) -> None:
+    logits = torch.randn(5, 16, 16, generator=torch.Generator().manual_seed(5))
+    logits[3], logits[4] = 1, -1  # everything, nothing
+    for crop in crops_of(size, count):
+        expected = np.zeros((5, *size), bool)
+        inside = [decode_mask(rle) for rle in LogitMasks(logits, crop.size)]
+        (top, left), (height, width) = crop.corner, crop.size
+        expected[:, top : top + height, left : left + width] = inside
+        found = list(LogitMasks(logits, size, crop))
+        assert found == encode_masks(expected)
+        assert logit_masks._encode_on_device(logits, logit_masks._Place.of(16, size, crop)) == found
 
 
 def test_stability_is_the_share_of_pixels_that_a_higher_threshold_leaves() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fiftyone_ntt.core.matching import class_similarity, match, require_encoder
+from fiftyone_ntt.core.class_scores import class_similarity
+from fiftyone_ntt.core.matching import match, require_encoder
 from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.rle import RLE, decode_mask
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import ModelError

@@ -51,6 +51,19 @@ def test_among_some_in_another_order(seed: int) -> None:
     np.testing.assert_array_equal(some.pixels[order], fresh.pixels)
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.2, 0.5, 0.9])
+def test_which_are_alike(threshold: float) -> None:
+    masks = scattered(np.random.default_rng(7), 40)
+    masks[1] = masks[0]
+    common, areas = dense(masks), masks.sum(axis=(1, 2))
+    unions = np.maximum(areas[:, None] + areas - common, 1)
+    expected = common / unions > threshold
+    np.fill_diagonal(expected, False)
+    found = mask_overlaps(encode_masks(masks)).iou_above(threshold)
+    np.testing.assert_array_equal(found, expected)
+    assert found[0, 1]
+
+
 def test_of_nothing() -> None:
     found = mask_overlaps([])
     assert (len(found), found.pairs.shape, found.pixels.shape) == (0, (0, 2), (0,))

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 from fiftyone_ntt.core.geometry import point_grid, resize_bicubic, squash
 from fiftyone_ntt.core.logit_masks import LogitMasks, stability
-from fiftyone_ntt.core.proposals import Proposals, pool_features, propose
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals, pool_features
 from fiftyone_ntt.core.settings import ProposalSettings
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, scene
 

@@ -7,20 +7,25 @@ from typing import get_args
 import pytest
 
 from fiftyone_ntt.core.settings import (
+    PAPER_SCORING,
     AdaptiveSettings,
     MatchSettings,
     Mode,
     ProposalSettings,
+    Scoring,
     check_mode,
     check_stored_mode,
     is_stored_mode,
+    scoring_of,
 )
 from fiftyone_ntt.errors import InputError
 
 
 def test_the_defaults_are_the_papers() -> None:
     assert ProposalSettings(32, 0.4) == ProposalSettings()
-    assert MatchSettings(0.5, 100, 8, 0.8, 0.0) == MatchSettings()
+    assert MatchSettings(0.5, 100, 8, 0.8, 0.0, None, False, 0.0, False) == MatchSettings()
+    assert Scoring(None, None, False, False, None) == PAPER_SCORING == scoring_of("paper")
+    assert scoring_of("adaptive") == PAPER_SCORING != scoring_of("best")
 
 
 @pytest.mark.parametrize(
@@ -31,9 +36,15 @@ def test_the_defaults_are_the_papers() -> None:
         (ProposalSettings, "prompts_per_batch", 0),
         (ProposalSettings, "iou_threshold", 1.5),
         (ProposalSettings, "iou_threshold", float("nan")),
+        (ProposalSettings, "crops", 1),
+        (ProposalSettings, "crops", -4),
+        (Scoring, "reference_temperature", 0),
+        (Scoring, "class_temperature", float("nan")),
+        (Scoring, "mask_nms_threshold", 1.1),
         (AdaptiveSettings, "min_gain", 1.5),
         (AdaptiveSettings, "min_gain", float("nan")),
         (MatchSettings, "max_instances", 0),
+        (MatchSettings, "least_island", 1.1),
         (MatchSettings, "candidates_per_instance", 0),
         (MatchSettings, "nms_threshold", -0.1),
         (MatchSettings, "confidence_threshold", 50),
@@ -55,13 +66,13 @@ def test_strides_must_fall(strides: tuple[int, ...]) -> None:
 def test_modes() -> None:
     assert check_mode("paper") == "paper"
     assert check_mode("adaptive") == "adaptive"
-    with pytest.raises(InputError, match=r"mode 'fast' is unknown. Use one of: 'paper', 'adap"):
+    with pytest.raises(InputError, match=r"mode 'fast' is unknown. Use one of: 'paper', 'best'"):
         check_mode("fast")
 
 
 def test_modes_whose_proposals_are_stored() -> None:
-    assert [mode for mode in get_args(Mode) if is_stored_mode(mode)] == ["paper"]
-    assert check_stored_mode("paper") == "paper"
+    assert [mode for mode in get_args(Mode) if is_stored_mode(mode)] == ["paper", "best"]
+    assert check_stored_mode("best") == "best"
     with pytest.raises(InputError, match="in mode 'adaptive' proposals depend on the bank"):
         check_stored_mode("adaptive")
     with pytest.raises(InputError, match="mode 'fast' is unknown"):

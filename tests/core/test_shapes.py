@@ -24,7 +24,8 @@ from fiftyone_ntt.core.geometry import nms, resize_bicubic, squash
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.pipeline import Matcher
-from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, pool_features, propose
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup, pool_features
 from fiftyone_ntt.core.rle import decode_crops, encode_masks
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.statistics import principal_components

@@ -12,12 +12,14 @@ from pycocotools import mask as coco_mask
 from benchmarks.demo_trials import demo_trial
 from fiftyone_ntt import MemoryBank, load_models
 from fiftyone_ntt.core.adaptive import propose_adaptively
-from fiftyone_ntt.core.proposals import Proposals, propose
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.demo.curve import SEEDS
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 from fiftyone_ntt.models.loading import Models
 
 pytestmark = pytest.mark.slow

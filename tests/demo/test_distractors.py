@@ -16,34 +16,19 @@ from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.mining import false_positives, worst
-from fiftyone_ntt.core.proposals import Proposals, propose
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.prototypes import build_bank, with_negatives
 from fiftyone_ntt.core.rle import decode_mask, encode_masks, rle_boxes
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Reference
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, ObjectClass, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import ObjectClass
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
+from fiftyone_ntt.demo.worlds import LOOK_ALIKES, MIMICKED_CLASSES
 from fiftyone_ntt.models.loading import Models
 
-OTHERS = {
-    "striped fish": ("shaded", "kite"),
-    "spotted mushroom": ("striped", "heart"),
-    "checkered kite": ("spotted", "star"),
-    "speckled leaf": ("striped", "fish"),
-}
-"""Per class another texture and another shape. A look-alike shares all but one of the two."""
-CLASSES = [kind for kind in NOVEL_CLASSES if kind.name in OTHERS]
-NAMES = [kind.name for kind in CLASSES]
-LOOK_ALIKES = {
-    "texture": [
-        ObjectClass(f"not {kind.name}", kind.shape, OTHERS[kind.name][0], kind.palettes)
-        for kind in CLASSES
-    ],
-    "shape": [
-        ObjectClass(f"not {kind.name}", OTHERS[kind.name][1], kind.texture, kind.palettes)
-        for kind in CLASSES
-    ],
-}
+NAMES = [kind.name for kind in MIMICKED_CLASSES]
 SHOTS, NEGATIVES, SEEDS, SCENES = 5, 10, (0, 1, 2), 40
 
 
@@ -56,7 +41,7 @@ class Picture:
 
 
 def picture(seed: int, models: Models, look_alikes: Sequence[ObjectClass]) -> Picture:
-    scene = generate_scene([*CLASSES, *look_alikes], seed)
+    scene = generate_scene([*MIMICKED_CLASSES, *look_alikes], seed)
     settings = ProposalSettings(points_per_side=16)
     proposals = propose(scene.image, models.segmenter, models.encoder, settings)
     boxes = rle_boxes(encode_masks(scene.masks)) + np.array([0, 0, 1, 1])

@@ -21,7 +21,8 @@ from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet, jo
 from fiftyone_ntt.core.bank_review import review_bank
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.windows import Reference
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import generate_scene
 
 NAMES = tuple(kind.name for kind in NOVEL_CLASSES)
 POOL, SHOTS, TRIALS = 30, (5, 10), 20

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fiftyone_ntt.demo.scenes import (
-    MIN_AREA,
-    NOVEL_CLASSES,
-    NOVEL_SHAPES,
-    PALETTES,
-    SHAPES,
-    TEXTURES,
-    TRAIN_CLASSES,
-    ObjectClass,
-    generate_scene,
-)
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES, TRAIN_CLASSES, ObjectClass
+from fiftyone_ntt.demo.scenes import MIN_AREA, generate_scene
+from fiftyone_ntt.demo.shapes import NOVEL_SHAPES, SHAPES
+from fiftyone_ntt.demo.textures import PALETTES, TEXTURES
 
 SEEDS = range(12)
 

@@ -215,7 +215,8 @@ def draw_scenes(folder: Path) -> Path:
     import cv2
     from pycocotools import mask as coco_mask
 
-    from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+    from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+    from fiftyone_ntt.demo.scenes import generate_scene
 
     kinds = NOVEL_CLASSES[2:5]
     ids = {kind.name: 10 * number for number, kind in enumerate(kinds, start=1)}

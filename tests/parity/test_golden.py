@@ -17,10 +17,12 @@ from torch import Tensor
 from fiftyone_ntt.cli import main
 from fiftyone_ntt.coco.labelling import build_bank_from_coco
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.class_scores import class_similarity
 from fiftyone_ntt.core.geometry import resize_bicubic, squash
 from fiftyone_ntt.core.images import read_image
-from fiftyone_ntt.core.matching import Match, class_similarity, match
-from fiftyone_ntt.core.proposals import Proposals, prompt_grid, propose
+from fiftyone_ntt.core.matching import Match, match
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals, prompt_grid
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.core.windows import reference_window

@@ -17,7 +17,8 @@ from fiftyone.operators.delegated import DelegatedOperationService
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.demo.demo_dataset import _labels
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
+from fiftyone_ntt.demo.scenes import generate_scene
 from tests.shapes import python_path
 
 CHECKOUT = Path(__file__).resolve().parents[2]

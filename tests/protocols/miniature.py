@@ -13,7 +13,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.sampling import fits
-from fiftyone_ntt.demo.scenes import NOVEL_CLASSES, TRAIN_CLASSES, Scene, generate_scene
+from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES, TRAIN_CLASSES
+from fiftyone_ntt.demo.scenes import Scene, generate_scene
 from fiftyone_ntt.protocols.published import (
     CD_FSOD,
     COCO_NOVEL,

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fiftyone_ntt.core.images import ImageReading, read_image
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.proposals import propose
+from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.proposal_source import ProposalSource

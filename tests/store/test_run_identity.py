@@ -11,7 +11,13 @@ import pytest
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.settings import AdaptiveSettings, MatchSettings, ProposalSettings
+from fiftyone_ntt.core.settings import (
+    BEST_SCORING,
+    AdaptiveSettings,
+    MatchSettings,
+    ProposalSettings,
+    Scoring,
+)
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
 from tests.core.toy_models import ToyEncoder, ToySegmenter
 from tests.store.test_bank_file import example, rows_of
@@ -35,7 +41,12 @@ def test_equal_runs_are_equal() -> None:
         {"segmenter": "sam2:2"},
         {"proposal_settings": ProposalSettings(points_per_side=31)},
         {"proposal_settings": ProposalSettings(iou_threshold=0.41)},
+        {"proposal_settings": ProposalSettings(crops=4)},
         {"match_settings": MatchSettings(nms_threshold=0.51)},
+        {"match_settings": MatchSettings(scoring=Scoring(quality=True))},
+        {"match_settings": MatchSettings(one_per_object=True)},
+        {"match_settings": MatchSettings(least_island=0.1)},
+        {"match_settings": MatchSettings(fill_holes=True)},
         {"match_settings": MatchSettings(max_instances=99)},
         {"match_settings": MatchSettings(candidates_per_instance=7)},
         {"match_settings": MatchSettings(negative_temperature=0.7)},
@@ -55,13 +66,39 @@ def test_adaptive_settings_count_in_adaptive_mode_alone(changes: dict[str, Any])
     assert (adaptive == identity(mode="adaptive")) == (changes == {})
 
 
+def test_runs_of_earlier_versions_go_on() -> None:
+    # Settings that they did not know are not named where they say what was done before.
+    names = run_ingredients(
+        Pipeline(example(), ToyEncoder(example().encoder), ToySegmenter()).matcher,
+        ImageReading(oriented=True),
+        rounded=False,
+    )
+    assert names["proposal_settings"] == {"points_per_side": 32, "iou_threshold": 0.4}
+    assert list(names["match_settings"]) == [
+        "nms_threshold",
+        "max_instances",
+        "candidates_per_instance",
+        "negative_temperature",
+        "confidence_threshold",
+    ]
+    assert "scoring" not in names
+
+
+def test_another_meaning_of_a_mode_is_another_run() -> None:
+    same = MatchSettings(scoring=BEST_SCORING)
+    assert identity(mode="best") == identity(mode="best", match_settings=same) != identity()
+    other = MatchSettings(scoring=dataclasses.replace(BEST_SCORING, mask_nms_threshold=0.7))
+    assert identity(mode="best", match_settings=other) != identity(mode="best")
+
+
 def test_every_setting_was_tried() -> None:
     assert [field.name for field in dataclasses.fields(ProposalSettings)] == [
         "points_per_side",
         "iou_threshold",
         "prompts_per_batch",
+        "crops",
     ]
-    assert len(dataclasses.fields(MatchSettings)) == 5
+    assert len(dataclasses.fields(MatchSettings)) == 9
     assert len(dataclasses.fields(AdaptiveSettings)) == 2
 
 

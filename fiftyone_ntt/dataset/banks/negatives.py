@@ -22,7 +22,7 @@ from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import with_negatives
 from fiftyone_ntt.core.rle import RLE, decode_mask, encode_masks, rle_boxes
-from fiftyone_ntt.core.settings import ProposalSettings
+from fiftyone_ntt.core.settings import ProposalSettings, check_stored_mode
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Box, Reference
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
@@ -65,7 +65,9 @@ def mine_negatives(
     per_class: int = 10,
     models: str | Models | None = None,
     device: str = "cpu",
+    mode: str = "paper",
     points_per_side: int = 32,
+    crops: int = 0,
     store: StoreChoice = True,
     progress: Progress = None,
 ) -> MemoryBank:
@@ -86,7 +88,9 @@ def mine_negatives(
         per_class: negatives per class, at most.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run: `cpu`, `cuda`, `auto`, ...
+        mode: of the method, whose mistakes are looked for: `"paper"` or `"best"`; see `segment`.
         points_per_side: prompts per row and column of the grid.
+        crops: parts of the images that are looked at besides the whole, 0, 4 or 9; see `segment`.
         store: where the images' proposals are kept, as in `segment`.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
@@ -110,8 +114,10 @@ def mine_negatives(
         raise InputError(f"per_class is {per_class}: keep at least 1 negative per class.")
     bank = resolve_bank(samples._root_dataset, bank).without_negatives("mined")
     loaded = models_of_bank(bank, models, device)
-    settings = ProposalSettings(points_per_side=points_per_side)
-    pipeline = Pipeline(bank, loaded.encoder, loaded.segmenter, proposal_settings=settings)
+    settings = ProposalSettings(points_per_side=points_per_side, crops=crops)
+    pipeline = Pipeline(
+        bank, loaded.encoder, loaded.segmenter, check_stored_mode(mode), proposal_settings=settings
+    )
     source = ProposalSource(pipeline, resolve_store(store), image_reading(samples))
     kept: list[FalsePositive] = []
     with progress_steps(sample_count(samples), progress) as advance:

@@ -35,6 +35,7 @@ class BankTrial:
         label_field: Detections with masks, the truth of both.
         models: encoder and segmenter.
         points_per_side: prompts per row and column of the grid.
+        crops: parts of the images that are looked at besides the whole, 0, 4 or 9; see `segment`.
         store: of the proposals; see `segment`. False computes all for every bank.
         min_size: see `sample_references`.
         border: likewise.
@@ -51,13 +52,14 @@ class BankTrial:
         models: Models,
         *,
         points_per_side: int = 32,
+        crops: int = 0,
         store: StoreChoice = True,
         min_size: float = MIN_SIZE,
         border: float = BORDER,
     ) -> None:
         self._draw = partial(draw_labels, min_size=min_size, border=border)
         self._candidates, self._field, self._models = candidates, label_field, models
-        self._settings = ProposalSettings(points_per_side=points_per_side)
+        self._settings = ProposalSettings(points_per_side=points_per_side, crops=crops)
         self._store = resolve_store(store)
         self._paths = targets.values("filepath")
         self._reading = image_reading(targets)

@@ -16,6 +16,7 @@ from bson import ObjectId
 
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
+from fiftyone_ntt.core.settings import check_mode
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
 from fiftyone_ntt.dataset.labels.fields import check_whole_images, labels_path, sample_count
 from fiftyone_ntt.dataset.labels.gone import needs_database
@@ -125,7 +126,9 @@ def shots_curve(
     name: str | None = None,
     models: str | Models = "paper",
     device: str = "cpu",
+    mode: str = "paper",
     points_per_side: int = 32,
+    crops: int = 0,
     store: StoreChoice = True,
     min_size: float = MIN_SIZE,
     border: float = BORDER,
@@ -146,7 +149,9 @@ def shots_curve(
             after an interruption; an identifier.
         models: a named set or loaded models.
         device: where a named set runs: `cpu`, `cuda`, `auto`, ...
+        mode: of the method; see `segment`.
         points_per_side: prompts per row and column of the grid.
+        crops: parts of the images that are looked at besides the whole, 0, 4 or 9; see `segment`.
         store: of the images' proposals; see `segment`.
         min_size: least width and height of a reference's box, in pixels.
         border: its least distance from every image border, in pixels.
@@ -187,18 +192,21 @@ def shots_curve(
         label_field,
         loaded,
         points_per_side=points_per_side,
+        crops=crops,
         store=store,
         min_size=min_size,
         border=border,
     )
-    settings = (points_per_side, float(min_size), float(border))
+    settings: tuple[Any, ...] = (points_per_side, float(min_size), float(border))
+    if (check_mode(mode), crops) != ("paper", 0):  # curves of earlier versions are of these
+        settings += (mode, crops)
     identity = _curve_identity(candidates, targets, label_field, loaded, settings)
     stored = _StoredTrials(candidates._root_dataset, name, identity, overwrite)
     wanted = [(count, seed) for count in sorted(set(shots)) for seed in dict.fromkeys(seeds)]
     pending = [key for key in wanted if key not in stored.trials]
     with progress_steps(len(pending) * sample_count(targets), progress) as advance:
         for count, seed in pending:
-            scores = trial.evaluate(trial.bank(count, seed), advance)
+            scores = trial.evaluate(trial.bank(count, seed), advance, mode)
             stored.add(TrialScore(count, seed, scores))
     return ShotsCurve(tuple(stored.trials[key] for key in wanted))
 
@@ -345,7 +353,7 @@ def _curve_identity(
     targets: foc.SampleCollection,
     field: str,
     models: Models,
-    settings: tuple[float, ...],
+    settings: tuple[Any, ...],
 ) -> str:
     """Of all that decides the scores: labels by their ids, classes and boxes."""
     path = labels_path(candidates, field)

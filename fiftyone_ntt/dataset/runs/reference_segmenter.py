@@ -52,8 +52,10 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
         bank: the classes and their references.
         models: a named set or loaded models; the bank's own when None.
         device: where models that are loaded here run.
-        mode: `"paper"`, the published method, or `"adaptive"`, faster and not exact; see `segment`.
+        mode: `"paper"`, the published method, `"best"`, more accurate, or `"adaptive"`, faster and
+            not exact; see `segment`.
         points_per_side: prompts per row and column of the grid.
+        crops: parts of the picture that are looked at besides the whole, 0, 4 or 9; see `segment`.
         confidence_thresh: leave out detections below this confidence, 0..1; None for no limit.
 
     Raises:
@@ -74,6 +76,7 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
         *,
         mode: str = "paper",
         points_per_side: int = 32,
+        crops: int = 0,
         confidence_thresh: float | None = None,
     ) -> None:
         self.config = ReferenceSegmenterConfig(confidence_thresh)
@@ -84,7 +87,7 @@ class ReferenceSegmenter(*_model_bases()):  # type: ignore[misc]
             chosen.encoder,
             chosen.segmenter,
             check_mode(mode),
-            ProposalSettings(points_per_side=points_per_side),
+            ProposalSettings(points_per_side=points_per_side, crops=crops),
         )
 
     @property

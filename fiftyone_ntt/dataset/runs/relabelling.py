@@ -33,7 +33,11 @@ def relabel(
     store: StoreChoice = True,
     mode: str = "paper",
     points_per_side: int = 32,
+    crops: int = 0,
     confidence_thresh: float = 0.0,
+    one_per_object: bool = False,
+    least_island: float = 0.0,
+    fill_holes: bool = False,
     overwrite: bool = False,
     replace_reviewed: bool = False,
     chunk_size: int = 64,
@@ -50,9 +54,12 @@ def relabel(
         bank: a bank, or the name of one saved on the dataset.
         label_field: see `segment`.
         store: where the proposals are: True for the default store, a folder, or a store.
-        mode: `"paper"`, the published method, whose proposals are the stored ones.
+        mode: `"paper"`, the published method, or `"best"`, more accurate, which takes no proposals
+            that a version before 0.4 stored; see `segment`.
         points_per_side: of the stored proposals.
+        crops: of the stored proposals.
         confidence_thresh: leave out detections below this confidence, 0..1.
+        one_per_object, least_island, fill_holes: see `segment`.
         overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
@@ -77,8 +84,13 @@ def relabel(
     proposals = resolve_store(store)
     if proposals is None:
         raise InputError("relabelling needs a store of proposals. Pass `store`.")
-    setup = _stored_setup(proposals, bank, points_per_side)
-    match_settings = MatchSettings(confidence_threshold=confidence_thresh)
+    setup = _stored_setup(proposals, bank, points_per_side, crops)
+    match_settings = MatchSettings(
+        confidence_threshold=confidence_thresh,
+        one_per_object=one_per_object,
+        least_island=least_island,
+        fill_holes=fill_holes,
+    )
     matcher = Matcher(bank, setup, known_mode, match_settings)
     reading = image_reading(dataset)
     record = segmentation_record(dataset, label_field, matcher, reading, rounded=True)
@@ -96,18 +108,21 @@ def relabel(
     )
 
 
-def _stored_setup(store: ProposalStore, bank: MemoryBank, points_per_side: int) -> ProposalSetup:
-    """The stored setup with the bank's encoder and this grid; the one of most images."""
+def _stored_setup(
+    store: ProposalStore, bank: MemoryBank, points_per_side: int, crops: int
+) -> ProposalSetup:
+    """The stored setup with the bank's encoder, this grid and crops; the one of most images."""
     stored = [
         setup
         for setup in store.setups()
-        if setup.encoder == bank.encoder and setup.settings.points_per_side == points_per_side
+        if setup.encoder == bank.encoder
+        and (setup.settings.points_per_side, setup.settings.crops) == (points_per_side, crops)
     ]
     if not stored:
         raise InputError(
             f"{store.folder} holds no proposals with the encoder {bank.encoder} and "
-            f"{points_per_side} points per side. Run `segment` on these samples once; it stores "
-            "them."
+            f"{points_per_side} points per side{f' and {crops} crops' if crops else ''}. Run "
+            "`segment` on these samples once; it stores them."
         )
     if len(stored) == 1:  # counting images lists their files
         return stored[0]

@@ -71,7 +71,14 @@ class StoredMatcher:
     def _match_image(self, path: str) -> MatchOutcome:
         try:
             bank, setup = self.matcher.bank, self.matcher.setup
-            found, key = stored_proposals(self.store, setup, path, self.reading, bank.width)
+            found, key = stored_proposals(
+                self.store,
+                setup,
+                path,
+                self.reading,
+                bank.width,
+                stability=self.matcher.scoring.needs_stability,
+            )
             match = self.matcher(found)
             return MatchOutcome(match_document(match, bank, found.image_size, self.run, key))
         except Exception as error:

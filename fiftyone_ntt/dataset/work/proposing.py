@@ -36,7 +36,13 @@ def store_of_mode(store: StoreChoice, mode: Mode) -> ProposalStore | None:
 
 
 def stored_proposals(
-    store: ProposalStore, setup: ProposalSetup, path: str, reading: ImageReading, width: int
+    store: ProposalStore,
+    setup: ProposalSetup,
+    path: str,
+    reading: ImageReading,
+    width: int,
+    *,
+    stability: bool = False,
 ) -> tuple[Proposals, str]:
     """Proposals that must be in the store, and the image's key there.
 
@@ -46,15 +52,17 @@ def stored_proposals(
         path: of the image.
         reading: how it is read.
         width: of the encoder's tokens.
+        stability: whether it has to be known.
 
     Raises:
         InputError: the file cannot be read, or its proposals are not there.
     """
     key = image_key(path, reading)
-    stored = store.get(setup, key, size=image_size(path), width=width)
+    stored = store.get(setup, key, size=image_size(path), width=width, stability=stability)
     if stored is None:
+        earlier = ", or by a version that did not keep what this mode needs" if stability else ""
         raise InputError(
             f"image {path} has no proposals in {store.folder}: it was never segmented with these "
-            "models and settings, or was edited since. Run `segment` on it once."
+            f"models and settings{earlier}, or was edited since. Run `segment` on it once."
         )
     return stored, key
