@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fiftyone_ntt.coco.findings import OnError
-    from fiftyone_ntt.coco.labelling import Progress
+    from fiftyone_ntt.coco.folder_runs import Progress
     from fiftyone_ntt.models.loading import Models
 
 
