@@ -130,8 +130,13 @@ def _labelme(folder: Path, images: int, objects: int) -> Path:
             {"label": name, "points": outline, "group_id": None, "shape_type": "polygon"}
             for name, outline in scene
         ]
-        content = {"imagePath": f"../images/{number}.jpg", "imageData": None, "shapes": shapes}
+        content: dict[str, Any] = {
+            "imagePath": f"../images/{number}.jpg",
+            "imageData": None,
+            "shapes": shapes,
+        }
         content |= {"version": "5.5.0", "imageHeight": HEIGHT, "imageWidth": WIDTH, "flags": {}}
+        content["imageData"] = None
         (own / f"{number}.json").write_text(json.dumps(content))
     return own
 
@@ -174,8 +179,9 @@ def _label_studio(folder: Path, images: int, objects: int) -> Path:
                         "value": value,
                     }
                 )
-            task = {"id": number, "data": {"image": f"/data/upload/1/{number}.jpg"}}
-            task |= {"annotations": [{"id": number, "was_cancelled": False, "result": results}]}
+            task: dict[str, Any] = {"id": number, "data": {"image": f"/data/upload/1/{number}.jpg"}}
+            annotation = {"id": number, "was_cancelled": False, "result": results}
+            task["annotations"] = [annotation]
             file.write(("[" if number == 0 else ",\n") + json.dumps(task))
         file.write("]")
     return path
@@ -190,7 +196,7 @@ def _via(folder: Path, images: int, objects: int) -> Path:
                 xs, ys = zip(*outline, strict=True)
                 place = {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
                 regions.append({"shape_attributes": place, "region_attributes": {"class": name}})
-            entry = {"filename": f"{number}.jpg", "size": 1, "regions": regions}
+            entry: dict[str, Any] = {"filename": f"{number}.jpg", "size": 1, "regions": regions}
             entry["file_attributes"] = {}
             file.write(("{" if number == 0 else ", ") + f'"{number}.jpg1": {json.dumps(entry)}')
         file.write("}")

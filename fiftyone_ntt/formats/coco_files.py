@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings
-from fiftyone_ntt.coco.reading import read_content
+from fiftyone_ntt.coco.reading import streamed_content
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.coco_parts import class_names, image_names
 from fiftyone_ntt.formats.glance import files_ending, json_keys
@@ -78,10 +78,10 @@ def _read(path: Path, images: Path | None) -> LabelFiles:
     file = coco_path(path)
 
     def parts(findings: Findings) -> Iterable[Content]:
-        return [read_content(file)]
+        return [streamed_content(file)]
 
     why = _recognise(path) or "it was said to be a COCO file"
-    content = read_content(file)
+    content = streamed_content(file)
     folder = image_folder(file, image_names(content), images)
     return LabelFiles("coco", why, folder, class_names(content), parts, own_ids=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.coco.findings import Findings, Record
-from fiftyone_ntt.coco.reading import CocoFile, Crowds, coco_file
+from fiftyone_ntt.coco.reading import CocoFile, Crowds, StreamedCoco, coco_file, opened_coco
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.label_files import LabelFiles
 from fiftyone_ntt.formats.recognising import recognise
@@ -34,7 +34,7 @@ def open_labels(
 
 def checked_parts(
     path: Path, files: LabelFiles, findings: Findings, crowds: Crowds = "ignore"
-) -> Iterator[CocoFile]:
+) -> Iterator[CocoFile | StreamedCoco]:
     """The content in parts, each checked as a COCO file is.
 
     Args:
@@ -44,7 +44,7 @@ def checked_parts(
         crowds: see `read_coco`.
     """
     for content in files.parts(findings):
-        yield coco_file(path, content, findings, crowds=crowds)
+        yield opened_coco(path, content, findings, crowds=crowds)
 
 
 def read_labels(

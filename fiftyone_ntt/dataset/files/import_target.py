@@ -44,6 +44,27 @@ from fiftyone_ntt.errors import InputError
 _UNFINISHED = "unfinished"
 
 
+@dataclass(frozen=True, eq=False)
+class ImageDocument:
+    """An image with its labels as they shall lie in the database.
+
+    Attributes:
+        key: its id in the file.
+        path: of its file.
+        size: height and width as FiftyOne shows it.
+        split: that it is of, such as `train`; None of none.
+        labels: a document of Detections.
+        digests: of those detections, by their ids.
+    """
+
+    key: Any
+    path: str
+    size: Size
+    split: str | None
+    labels: Document
+    digests: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class ImportTarget:
     """A dataset's field that labels are being imported into.
@@ -74,43 +95,41 @@ class ImportTarget:
         known = dict(zip(*all_images(dataset).values(["filepath", "id"]), strict=True))
         return cls(dataset, field, change, own_ids, known)
 
-    def write(
-        self,
-        labels: Mapping[Any, Document],
-        paths: Mapping[Any, str],
-        sizes: Mapping[Any, Size],
-        splits: Mapping[Any, str],
-    ) -> None:
-        """Write some images' labels, by ids of images; samples that are new are made first, and
-        tagged with their splits."""
+    def write(self, images: Sequence[ImageDocument]) -> None:
+        """Write some images' labels; samples that are new are made first, and tagged with their
+        splits."""
         check_still_there(self.dataset, self.field, "the import")
-        new = [
-            fo.Sample(
-                filepath=paths[key],
-                tags=[splits[key]] if key in splits else [],
-                metadata=fo.ImageMetadata(height=sizes[key][0], width=sizes[key][1]),
-                **({ID: key} if self.own_ids else {}),
-            )
-            for key in labels
-            if paths[key] not in self.known
-        ]
-        if new:
-            self.dataset.add_samples(new, progress=False)
-            self.known.update({sample.filepath: sample.id for sample in new})
-        if labels:
-            rows = {self.known[paths[key]]: (row, key) for key, row in labels.items()}
+        self._add_samples([image for image in images if image.path not in self.known])
+        if images:
+            rows = {self.known[image.path]: image for image in images}
             _check_written(self.dataset, self.field, self._add(rows))
 
-    def _add(self, labels: Mapping[str, tuple[Document, Any]]) -> Written:
+    def _add_samples(self, images: Sequence[ImageDocument]) -> None:
+        # None of them outlives this: FiftyOne reads all labels of a sample that is alive when they
+        # are written, which takes longer than everything else.
+        samples = [
+            fo.Sample(
+                filepath=image.path,
+                tags=[] if image.split is None else [image.split],
+                metadata=fo.ImageMetadata(height=image.size[0], width=image.size[1]),
+                **({ID: image.key} if self.own_ids else {}),
+            )
+            for image in images
+        ]
+        if samples:
+            self.dataset.add_samples(samples, progress=False)
+            self.known.update({sample.filepath: sample.id for sample in samples})
+
+    def _add(self, images: Mapping[str, ImageDocument]) -> Written:
         """Write labels, and the image's id, into samples that are there already, where the field is
         still empty."""
-        ids = list(map(ObjectId, labels))
+        ids = list(map(ObjectId, images))
         found = self.dataset._sample_collection.find({"_id": {"$in": ids}}, {ID: 1})
         before = {row["_id"]: [row[ID]] if ID in row else [] for row in found}
 
         def decide(held: Held) -> Rewrite | None:
-            document, key = labels[str(held.sample_id)]
-            digests = _digests(document)
+            image = images[str(held.sample_id)]
+            document, digests = image.labels, image.digests
             if held.labels:
                 # An earlier version's interrupted import wrote them, and not yet the image's id.
                 if sorted(_digests(held.value).values()) != sorted(digests.values()):
@@ -120,7 +139,7 @@ class ImportTarget:
                 document,
                 digests={} if held.labels else digests,
                 added=0 if held.labels else len(digests),
-                others={ID: [key]} if self.own_ids else {},
+                others={ID: [image.key]} if self.own_ids else {},
                 others_before={ID: before.get(held.sample_id, [])} if self.own_ids else {},
             )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import fiftyone as fo
 
 from fiftyone_ntt.coco.findings import Findings, OnError
-from fiftyone_ntt.coco.reading import CocoFile, Crowds
+from fiftyone_ntt.coco.reading import CocoFile, Crowds, StreamedCoco
 from fiftyone_ntt.dataset.files.content_import import ImportReport, LabelSource, import_source
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.progress import Progress
@@ -65,7 +65,7 @@ def import_labels(
     path = Path(os.path.abspath(path))
     files = open_labels(path, format, images)
 
-    def parts(findings: Findings) -> Iterator[CocoFile]:
+    def parts(findings: Findings) -> Iterator[CocoFile | StreamedCoco]:
         return checked_parts(path, files, findings, crowds)
 
     source = LabelSource(

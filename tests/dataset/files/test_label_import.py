@@ -13,6 +13,7 @@ import pytest
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.findings import RecordError
+from fiftyone_ntt.dataset.files import content_import
 from fiftyone_ntt.dataset.files.import_target import ImportTarget
 from fiftyone_ntt.dataset.labels.masks import detection_crop
 from fiftyone_ntt.errors import InputError
@@ -134,7 +135,7 @@ def test_an_interrupted_import_goes_on_where_it_was(
     """Also where the dataset's name was left to us."""
     folder, scenes = tmp_path / name, make_scenes(9)
     write_labelme(folder, scenes)
-    monkeypatch.setattr(image_labels, "PART_SIZE", 3)
+    monkeypatch.setattr(content_import, "_CHUNK", 3)
     write, written = ImportTarget.write, []
 
     def interrupted(*arguments: Any) -> None:

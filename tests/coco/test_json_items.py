@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from fiftyone_ntt.coco import json_items as module
+from fiftyone_ntt.coco.json_items import json_items
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats import json_items as module
-from fiftyone_ntt.formats.json_items import json_items
 
 _ITEMS: list[Any] = [
     12,
