@@ -13,7 +13,7 @@ from fiftyone_ntt.coco.annotation_ids import OwnIds, one_type
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.json_files import as_id, as_whole_number, is_text, read_json
 from fiftyone_ntt.coco.json_items import JsonRows, object_with_rows
-from fiftyone_ntt.coco.streaming import StreamedAnnotations
+from fiftyone_ntt.coco.streamed_annotations import StreamedAnnotations
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE
 from fiftyone_ntt.errors import InputError, shown
 
