@@ -6,6 +6,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -22,21 +23,25 @@ _IN_MEMORY = 2**22
 class DiskRows:
     """Rows of what JSON can hold, put in any order and taken image by image.
 
-    They lie in a temporary file without a name, which goes with this object; 24 bytes of each are
-    held.
+    They lie in a temporary file, which is gone at the end of a `with`; 24 bytes of each are held.
 
     Example:
-        >>> rows = DiskRows()
-        >>> for image, row in ((0, ["boat", 1.5]), (2, "a"), (0, ["car", None])):
-        ...     _ = rows.put(image, row)
-        >>> list(rows.take([0, 1, 2]))
+        >>> with DiskRows() as rows:
+        ...     for image, row in ((0, ["boat", 1.5]), (2, "a"), (0, ["car", None])):
+        ...         _ = rows.put(image, row)
+        ...     list(rows.take([0, 1, 2]))
         [[['boat', 1.5], ['car', None]], [], ['a']]
     """
 
     def __init__(self) -> None:
-        # Closed, and with that gone, when nobody has these rows any more.
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
         self._ends, self._images = array("q", [0]), array("i")
+
+    def __enter__(self) -> DiskRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def put(self, image: int, row: Any) -> bytes:
         """Keep a row.
@@ -52,13 +57,8 @@ class DiskRows:
             The row as it is kept.
         """
         line = _ENCODER.encode(row).encode()
-        try:
+        with _told_of_disks():
             self._file.write(line)
-        except OSError as error:
-            raise InputError(
-                f"labels are kept in {tempfile.gettempdir()} meanwhile, which failed: "
-                f"{error.strerror}. Make room there, or name another folder in TMPDIR."
-            ) from error
         self._ends.append(self._ends[-1] + len(line))
         self._images.append(image)
         return line
@@ -79,5 +79,17 @@ class DiskRows:
 
     def _row(self, number: int) -> Any:
         start, end = self._ends[number], self._ends[number + 1]
-        self._file.seek(start)
-        return json.loads(self._file.read(end - start))
+        with _told_of_disks():  # the rest of what was put may be written only now
+            self._file.seek(start)
+            return json.loads(self._file.read(end - start))
+
+
+@contextmanager
+def _told_of_disks() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"labels are kept in {tempfile.gettempdir()} meanwhile, which failed: "
+            f"{error.strerror}. Make room there, or name another folder in TMPDIR."
+        ) from error

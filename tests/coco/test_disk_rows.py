@@ -16,7 +16,8 @@ from fiftyone_ntt.errors import InputError
 def test_rows_come_back(monkeypatch: pytest.MonkeyPatch, in_memory: int) -> None:
     monkeypatch.setattr(module, "_IN_MEMORY", in_memory)
     draw = random.Random(1)
-    rows, expected = DiskRows(), dict[int, list[Any]]()
+    expected: dict[int, list[Any]] = {}
+    rows = DiskRows()
     for number in range(500):
         row = [number, draw.random(), -0.0, 2**62, True, None, "é\n\ud800", {"a": 1e-300}]
         image = draw.randrange(40)
@@ -25,10 +26,15 @@ def test_rows_come_back(monkeypatch: pytest.MonkeyPatch, in_memory: int) -> None
     wanted = [3, 39, 40, 0]
     assert repr(list(rows.take(wanted))) == repr([expected.get(key, []) for key in wanted])
     assert list(rows.take(range(40))) == [expected.get(key, []) for key in range(40)]
+    with rows:
+        pass
+    with pytest.raises(ValueError, match="closed"):
+        list(rows.take([0]))
 
 
 def test_no_rows() -> None:
-    assert list(DiskRows().take([0, 1])) == [[], []]
+    with DiskRows() as rows:
+        assert list(rows.take([0, 1])) == [[], []]
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,10 +80,8 @@ def test_damaged_files(tmp_path: Path) -> None:
         if seed % 3 == 0:
             damaged = mutated_bytes(json.dumps(data).encode(), seed)
         path.write_bytes(damaged)
-        for on_error in ("raise", "skip"):
-            assert told(streamed, path, on_error, "objects") == told(
-                held, path, on_error, "objects"
-            )
+        on_error: OnError = "raise" if seed % 2 else "skip"
+        assert told(streamed, path, on_error, "objects") == told(held, path, on_error, "objects")
 
     each_mutation(compare, "COCO files")
 

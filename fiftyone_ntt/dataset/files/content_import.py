@@ -138,7 +138,7 @@ class _Survey:
         identity: what an interrupted import is recognised by.
     """
 
-    def __init__(self, source: LabelSource, findings: Findings) -> None:
+    def __init__(self, source: LabelSource, findings: Findings, rows: DiskRows) -> None:
         self.images: dict[Any, _Image] = {}
         self.annotations = 0
         self._later = Findings()  # of what is noted when a part is drawn
@@ -148,7 +148,7 @@ class _Survey:
         self._crowds = self._listed = 0
         self._id_types: set[type] = set()
         self._numbers: dict[Any, int] = {}
-        self._rows = DiskRows()
+        self._rows = rows
         self._digest = hashlib.sha256(repr((source.format, str(source.images))).encode())
         folder = ImageFolder(source.images, findings)
         for file in source.parts(findings):
@@ -278,7 +278,30 @@ def import_source(
     """
     if isinstance(dataset, fo.Dataset):
         check_fields(dataset, field)  # before everything is read for nothing
-    survey = _Survey(source, findings)
+    with DiskRows() as rows:
+        survey = _Survey(source, findings, rows)
+        target = _write(survey, source, dataset, field, findings, progress)
+    return ImportReport(
+        target,
+        field,
+        len(survey.images),
+        survey.annotations,
+        tuple(findings.skipped),
+        (*findings.notes, *survey.crowd_note(), *source.lost),
+        source.format,
+        source.why,
+    )
+
+
+def _write(
+    survey: _Survey,
+    source: LabelSource,
+    dataset: str | fo.Dataset | None,
+    field: str,
+    findings: Findings,
+    progress: Progress,
+) -> fo.Dataset:
+    """Write what was surveyed, see `import_source`; returns where to."""
     paths = survey.paths
     if not paths:
         raise InputError(f"{source.path}: {_NOTHING}\n" + "\n".join(findings.lines()))
@@ -301,13 +324,4 @@ def import_source(
                 for _ in some:
                     advance()
         save_import_info(target, field, survey.categories, source.images)
-    return ImportReport(
-        target,
-        field,
-        len(paths),
-        survey.annotations,
-        tuple(findings.skipped),
-        (*findings.notes, *survey.crowd_note(), *source.lost),
-        source.format,
-        source.why,
-    )
+    return target
