@@ -129,6 +129,12 @@ class Findings:
         counted = self._noted.setdefault(note, _Counted(0, where))
         counted.count += count
 
+    def take_notes(self, later: Findings) -> None:
+        """Count what others noted meanwhile, as if it were noted only now; it is gone there."""
+        for note, counted in later._noted.items():
+            self.note(note, counted.first, counted.count)
+        later._noted.clear()
+
     @property
     def notes(self) -> tuple[str, ...]:
         """A line for each kind of thing that was noted: how often, and where first."""

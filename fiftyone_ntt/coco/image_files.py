@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.instances import Size
-from fiftyone_ntt.coco.reading import CocoFile, ImageId
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, StreamedCoco
 from fiftyone_ntt.core.bit_depth import any_wide, check_bit_depth, survey_bit_depth
 from fiftyone_ntt.core.images import ImageReading, image_orientation, image_size
 from fiftyone_ntt.errors import InputError
@@ -173,7 +173,7 @@ class ImageFolder:
 
 
 def image_files(
-    file: CocoFile,
+    file: CocoFile | StreamedCoco,
     folder: str | Path | ImageFolder,
     findings: Findings | None = None,
     only: Collection[ImageId] | None = None,
