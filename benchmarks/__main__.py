@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_modes(commands.add_parser("modes", parents=[common], help="best beside paper"))
     _add_writing(commands.add_parser("writing", parents=[common], help="predictions, safely"))
     _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
+    _add_imports(commands.add_parser("imports", parents=[common], help="labels of many images"))
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
     return parser
 
@@ -178,6 +179,24 @@ def _labels(options: argparse.Namespace) -> list[Report]:
     from benchmarks.label_memory import CASES, QUICK, label_memory
 
     return [_shown(label_memory(QUICK if options.quick else CASES))]
+
+
+def _add_imports(command: argparse.ArgumentParser) -> None:
+    from benchmarks.label_import import FIFTYONE
+    from benchmarks.label_sets import FORMATS
+
+    names = [FIFTYONE, *FORMATS]
+    command.add_argument("--images", type=int, nargs="+", default=[500, 2000, 5000])
+    command.add_argument("--objects", type=int, default=50, help="polygons an image")
+    command.add_argument("--formats", nargs="+", choices=names, default=names)
+    command.set_defaults(run=_imports)
+
+
+def _imports(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.label_import import label_import
+
+    images, objects = ([3], 4) if options.quick else (options.images, options.objects)
+    return [_shown(label_import(images, objects, options.formats))]
 
 
 def _add_accuracy(command: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,33 @@ def check_annotation(
             f"{name} has neither a segmentation nor a bbox [x, y, width, height]. Add one of them.",
         )
     return row
+
+
+def checked_annotations(
+    path: Path, rows: Iterable[Any], images: IdTable, categories: IdTable, findings: Findings
+) -> Iterator[Record]:
+    """The annotations that `check_annotation` lets through; of the others, `findings` is told."""
+    for row in rows:
+        try:
+            checked = check_annotation(path, row, images, categories, findings)
+        except RecordError as error:
+            findings.leave_out(error)
+        else:
+            yield checked
+
+
+def as_object(annotation: Record, findings: Findings, count: int = 1) -> Record:
+    """An annotation that is no crowd, even if it says so.
+
+    Args:
+        annotation: perhaps a crowd.
+        findings: told of that.
+        count: how many it stands for there.
+    """
+    if not annotation.get("iscrowd"):
+        return annotation
+    findings.note("crowds taken as objects", f"annotation {annotation.get('id')}", count)
+    return {**annotation, "iscrowd": 0}
 
 
 def _id(name: str, annotation: Record) -> Record:

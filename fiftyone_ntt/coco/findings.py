@@ -52,6 +52,7 @@ Note = Literal[
     "flags of images, left out",
     "points and lines, which have no area, left out",
     "sets of images of more than 8 bits a sample, each read as of one bit depth",
+    "files that are no images, left aside",
 ]
 """What can be read otherwise than it stands."""
 
@@ -128,6 +129,12 @@ class Findings:
         """
         counted = self._noted.setdefault(note, _Counted(0, where))
         counted.count += count
+
+    def take_notes(self, later: Findings) -> None:
+        """Count what others noted meanwhile, as if it were noted only now; it is gone there."""
+        for note, counted in later._noted.items():
+            self.note(note, counted.first, counted.count)
+        later._noted.clear()
 
     @property
     def notes(self) -> tuple[str, ...]:

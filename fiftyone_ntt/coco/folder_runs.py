@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +61,7 @@ def run_over_folder(
     compute: Callable[[Record, Loaded], Rows],
     progress: Progress | None = None,
     keeps: Callable[[Record, Rows], bool] = lambda record, rows: True,
+    begin: Callable[[Mapping[ImageId, Rows]], None] | None = None,
 ) -> FolderOutcome:
     """Do the images of a file that are not done yet, in its order.
 
@@ -72,6 +73,7 @@ def run_over_folder(
         compute: makes an image's rows of its entry and what `load` gave.
         progress: called with images done and images in all.
         keeps: whether rows of an earlier run still are those of an image's entry.
+        begin: called with what an earlier run finished, before anything is done.
     """
     begun = time.monotonic()
     done = {
@@ -80,6 +82,8 @@ def run_over_folder(
         if keeps(file.images[key], rows)
     }
     resumed, failures = len(done), {}
+    if begin:
+        begin(done)
 
     def load_noting(record: Record) -> tuple[Loaded, FileState | None]:
         # The state before it is read: it may be replaced meanwhile.
@@ -90,8 +94,9 @@ def run_over_folder(
     for count, (record, found) in enumerate(prefetched(pending, load_noting), start=1):
         try:
             loaded, state = found.result()
-            rows = done[record["id"]] = compute(record, loaded)
+            rows = compute(record, loaded)
             journal.append({"image": _key(record), "file": state, "results": rows})
+            done[record["id"]] = rows
         except InputError as error:
             failures[record["file_name"]] = str(error)
         if progress:

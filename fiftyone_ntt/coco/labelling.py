@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings, Record
+from fiftyone_ntt.coco.folder_listing import list_folder, listing_path, save_listing
 from fiftyone_ntt.coco.folder_runs import (
     Progress,
     Rows,
@@ -17,6 +18,7 @@ from fiftyone_ntt.coco.folder_runs import (
 from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
 from fiftyone_ntt.coco.reading import CocoFile, read_coco
 from fiftyone_ntt.coco.references import references_by_class
+from fiftyone_ntt.coco.result_pictures import ResultPictures
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
@@ -25,6 +27,7 @@ from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.drawing.picture_folder import PictureSettings
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
@@ -39,7 +42,7 @@ class FolderReport:
     """What `segment_folder` did.
 
     Attributes:
-        images: how many the targets file lists.
+        images: how many there are: what the targets file lists, or the folder holds.
         resumed: how many of them an earlier, interrupted run had finished.
         detections: results written.
         failures: reason by file name of the images that could not be segmented.
@@ -89,7 +92,7 @@ def build_bank_from_coco(
 
 def segment_folder(
     images: str | Path,
-    targets: str | Path | CocoFile,
+    targets: str | Path | CocoFile | None,
     pipeline: Pipeline,
     output: str | Path,
     *,
@@ -98,8 +101,9 @@ def segment_folder(
     progress: Progress | None = None,
     findings: Findings | None = None,
     bit_depth: int | None = None,
+    pictures: PictureSettings | None = None,
 ) -> FolderReport:
-    """Segment the images a COCO file lists and write COCO results.
+    """Segment the images a COCO file lists, or all of a folder, and write COCO results.
 
     Finished images are kept in a journal beside `output`; the same call after an interruption does
     the rest, and those of which the files were replaced meanwhile. An image that cannot be read is
@@ -109,7 +113,9 @@ def segment_folder(
     Args:
         images: folder of the images.
         targets: COCO file, or what was read of labels of another format, whose `images` are
-            segmented; its annotations are not looked at.
+            segmented; its annotations are drawn in pictures, and nothing else. None for every
+            image below the folder: the list of them, with their ids, is kept beside `output`
+            (`folder_listing.py`).
         pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete, and only if written here.
         inclusive_boxes: boxes as the paper scores them; see `coco_results`.
@@ -119,10 +125,11 @@ def segment_folder(
         findings: told of entries of `targets` that cannot be used, and of images that are read
             otherwise than they stand. When None, the first bad entry is an error.
         bit_depth: of images of more than 8 bits a sample; what the widest needs when None.
+        pictures: where to draw what is found, image by image; None to draw nothing.
 
     Raises:
-        InputError: a malformed file, a class of the bank that `targets` has no category for, or no
-            such bit depth.
+        InputError: a malformed file, a class of the bank that `targets` has no category for, no
+            image, or no such bit depth.
         StoreError: `output` cannot be written or is another's file, or the journal beside it is
             another run's.
     """
@@ -133,13 +140,13 @@ def segment_folder(
         pipeline.matcher,
         lambda reading: ProposalSource(pipeline, store, reading),
         output,
-        _Options(inclusive_boxes, stored, progress, findings, bit_depth),
+        _Options(inclusive_boxes, stored, progress, findings, bit_depth, pictures),
     )
 
 
 def relabel_folder(
     images: str | Path,
-    targets: str | Path | CocoFile,
+    targets: str | Path | CocoFile | None,
     matcher: Matcher,
     output: str | Path,
     *,
@@ -148,6 +155,7 @@ def relabel_folder(
     progress: Progress | None = None,
     findings: Findings | None = None,
     bit_depth: int | None = None,
+    pictures: PictureSettings | None = None,
 ) -> FolderReport:
     """Segment again with another bank, mode or threshold, from stored proposals: no network runs.
 
@@ -156,7 +164,7 @@ def relabel_folder(
     is reported as failed.
 
     Args:
-        images, targets, output, inclusive_boxes, progress, findings, bit_depth: see
+        images, targets, output, inclusive_boxes, progress, findings, bit_depth, pictures: see
             `segment_folder`.
         matcher: its setup is what the proposals were made with; see `stored_setup`.
         store: has the images' proposals.
@@ -172,7 +180,7 @@ def relabel_folder(
         matcher,
         lambda reading: StoredSource(matcher, store, reading),
         output,
-        _Options(inclusive_boxes, True, progress, findings, bit_depth),
+        _Options(inclusive_boxes, True, progress, findings, bit_depth, pictures),
     )
 
 
@@ -185,11 +193,12 @@ class _Options:
     progress: Progress | None
     findings: Findings | None
     bit_depth: int | None
+    pictures: PictureSettings | None
 
 
 def _label_folder(
     images: str | Path,
-    targets: str | Path | CocoFile,
+    targets: str | Path | CocoFile | None,
     matcher: Matcher,
     source: Callable[[ImageReading], ProposalSource | StoredSource],
     output: str | Path,
@@ -198,14 +207,20 @@ def _label_folder(
     """`segment_folder`, wherever the proposals come from."""
     output = Path(output)
     require_writable(output, COCO_FILE)
-    file = _file(targets, options.findings)
+    if targets is None:
+        file = list_folder(images, listing_path(output), matcher.bank.classes, options.findings)
+    else:
+        file = _file(targets, options.findings)
     category_ids = _category_ids(file, matcher.bank)
     lookup = ImageFolder(images, options.findings)
     paths = lookup.paths(file)
     reading = file_reading(list(paths.values()), options.findings, options.bit_depth)
-    journal = journal_beside(
-        output, _identity(matcher, reading, Path(images), category_ids, options)
-    )
+    identity = _identity(matcher, reading, Path(images), category_ids, options)
+    journal = journal_beside(output, identity)
+    if targets is None:
+        save_listing(file)  # not before the journal is known to be this run's
+    classes = [file.categories[key] for key in category_ids]
+    drawn = options.pictures and ResultPictures(options.pictures, file, lookup, reading, classes)
     as_stored, as_shown = (source(replace(reading, oriented=turned)) for turned in (False, True))
     not_run = 0
 
@@ -218,10 +233,16 @@ def _label_folder(
         nonlocal not_run
         not_run += loaded.is_stored
         match = matcher(as_stored.proposals(loaded))
-        return coco_results(match, record["id"], category_ids, inclusive=options.inclusive_boxes)
+        rows = coco_results(match, record["id"], category_ids, inclusive=options.inclusive_boxes)
+        if drawn:  # first: what is in the journal is not looked at again
+            drawn.add(record, rows)
+        return rows
 
-    found = run_over_folder(file, paths, journal, load, compute, options.progress)
+    begin = drawn.catch_up if drawn else None
+    found = run_over_folder(file, paths, journal, load, compute, options.progress, begin=begin)
     ordered = [result for key in file.images for result in found.rows.get(key, [])]
+    if drawn:
+        drawn.save_page()
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     end_journal(journal, found.failures)
     return FolderReport(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from fiftyone_ntt.coco.annotation_checks import IdTable, check_annotation
+from fiftyone_ntt.coco.annotation_checks import IdTable, as_object, checked_annotations
+from fiftyone_ntt.coco.annotation_ids import OwnIds, one_type
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.json_files import as_id, as_whole_number, is_text, read_json
+from fiftyone_ntt.coco.json_items import JsonRows, object_with_rows
+from fiftyone_ntt.coco.streamed_annotations import StreamedAnnotations
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE
 from fiftyone_ntt.errors import InputError, shown
 
@@ -62,6 +64,25 @@ def read_coco(
     return coco_file(path, read_content(path), findings, crowds=crowds)
 
 
+@dataclass(frozen=True)
+class StreamedCoco:
+    """A COCO annotation file as `CocoFile`, but for its annotations, which are read from the disk
+    at each pass over them."""
+
+    path: Path
+    images: dict[ImageId, Record]
+    categories: dict[int, str]
+    annotations: Iterable[Record]
+    category_records: list[Record]
+    same_categories: dict[int, int] = field(default_factory=dict)
+
+
+def streamed_content(path: Path) -> Record:
+    """`read_content`, with the annotations as `JsonRows`, of which none are held."""
+    content = object_with_rows(path, "annotations")
+    return read_content(path) if content is None else content
+
+
 def read_content(path: Path) -> Record:
     """What a COCO annotation file holds, unchecked.
 
@@ -88,27 +109,62 @@ def coco_file(
         findings: see `read_coco`.
         crowds: likewise.
     """
-    if crowds not in get_args(Crowds):
-        raise InputError(f"crowds is {crowds!r}. Pass 'ignore' or 'objects'.")
-    findings = findings or Findings()
+    _check_crowds(crowds)
     rows = content.get("annotations") or []
     if not isinstance(rows, list):
         raise InputError(f"{path}: 'annotations' is no list. Pass a COCO annotation file.")
-    images = _images(path, content, findings)
-    records = _categories(path, content, rows, findings)
-    records, same = _distinct_names(records, rows, findings)
-    names = {key: records[key]["name"] for key in sorted(records)}
-    tables = IdTable(images), IdTable(names, same)
-    annotations = []
-    for row in rows:
-        try:
-            annotations.append(check_annotation(path, row, *tables, findings))
-        except RecordError as error:
-            findings.leave_out(error)
+    findings = findings or Findings()
+    lists = _lists(path, content, rows, findings)
+    annotations = list(checked_annotations(path, rows, *lists.tables, findings))
     if crowds == "objects":
-        annotations = [_as_object(row, findings) for row in annotations]
-    annotations = _with_own_ids(annotations, findings)
-    return CocoFile(path, images, names, annotations, list(records.values()), same)
+        annotations = [as_object(row, findings) for row in annotations]
+    own = OwnIds((row.get("id") for row in annotations), findings)
+    annotations = list(own.given(annotations, findings))
+    records = list(lists.records.values())
+    return CocoFile(path, lists.images, lists.names, annotations, records, lists.same)
+
+
+def opened_coco(
+    path: Path, content: Record, findings: Findings, *, crowds: Crowds = "ignore"
+) -> CocoFile | StreamedCoco:
+    """`coco_file`, which holds no annotations of `streamed_content`; `findings` hears the same."""
+    rows = content.get("annotations")
+    if not isinstance(rows, JsonRows):
+        return coco_file(path, content, findings, crowds=crowds)
+    _check_crowds(crowds)
+    lists = _lists(path, content, rows, findings)
+    annotations = StreamedAnnotations(
+        path, rows, *lists.tables, findings, crowds_too=crowds == "objects"
+    )
+    records = list(lists.records.values())
+    return StreamedCoco(path, lists.images, lists.names, annotations, records, lists.same)
+
+
+def _check_crowds(crowds: Crowds) -> None:
+    if crowds not in get_args(Crowds):
+        raise InputError(f"crowds is {crowds!r}. Pass 'ignore' or 'objects'.")
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """What a file holds besides annotations."""
+
+    images: dict[ImageId, Record]
+    names: dict[int, str]
+    records: dict[int, Record]
+    same: dict[int, int]
+
+    @property
+    def tables(self) -> tuple[IdTable, IdTable]:
+        """Ids of images and categories."""
+        return IdTable(self.images), IdTable(self.names, self.same)
+
+
+def _lists(path: Path, content: Record, annotations: Iterable[Any], findings: Findings) -> _Lists:
+    images = _images(path, content, findings)
+    records = _categories(path, content, annotations, findings)
+    records, same = _distinct_names(records, annotations, findings)
+    return _Lists(images, {key: records[key]["name"] for key in sorted(records)}, records, same)
 
 
 def require_some_objects(file: CocoFile) -> None:
@@ -202,35 +258,14 @@ def image_name(record: Record) -> str | None:
 
 def _of_one_type(images: dict[ImageId, Record], findings: Findings) -> dict[ImageId, Record]:
     """Images whose ids are numbers or texts, all of them, if that leaves them apart."""
-    new = _one_type(images, "image", findings)
+    new = one_type(images, "image", findings)
     if not new or len(set(new.values())) < len(new):  # 1 beside "1": two images
         return images
     return {new[key]: {**record, "id": new[key]} for key, record in images.items()}
 
 
-def _one_type(
-    keys: Iterable[ImageId], kind: str, findings: Findings
-) -> dict[ImageId, ImageId] | None:
-    """Ids that are numbers or texts, all of them: where both occur, texts of numbers count as
-    those. None where they are of one type."""
-    keys = list(keys)
-    texts = [key for key in keys if isinstance(key, str)]
-    if not texts or len(texts) == len(keys):
-        return None
-    findings.note(
-        "ids written as text beside numbers or the other way round, matched",
-        f"{kind} {texts[0]!r}",
-        len(texts),
-    )
-    spelled = {key: as_whole_number(key) for key in texts}
-    numbers = {key: number for key, number in spelled.items() if number is not None}
-    if len(numbers) < len(texts):
-        return {key: str(key) for key in keys}
-    return {key: numbers[key] if isinstance(key, str) else key for key in keys}
-
-
 def _categories(
-    path: Path, content: Record, annotations: list[Any], findings: Findings
+    path: Path, content: Record, annotations: Iterable[Any], findings: Findings
 ) -> dict[int, Record]:
     if not content.get("categories"):
         return _unnamed_categories(annotations, findings)
@@ -250,7 +285,7 @@ def _categories(
     return found
 
 
-def _unnamed_categories(annotations: list[Any], findings: Findings) -> dict[int, Record]:
+def _unnamed_categories(annotations: Iterable[Any], findings: Findings) -> dict[int, Record]:
     """Of a file that only numbers them."""
     keys = {
         as_whole_number(row.get("category_id")) for row in annotations if isinstance(row, dict)
@@ -261,7 +296,7 @@ def _unnamed_categories(annotations: list[Any], findings: Findings) -> dict[int,
 
 
 def _distinct_names(
-    records: dict[int, Record], annotations: list[Any], findings: Findings
+    records: dict[int, Record], annotations: Iterable[Any], findings: Findings
 ) -> tuple[dict[int, Record], dict[int, int]]:
     """The categories without doubles of a name, and which category stands for each of those.
 
@@ -287,50 +322,8 @@ def _distinct_names(
     return {key: record for key, record in records.items() if key not in same}, same
 
 
-def _used_categories(annotations: list[Any]) -> set[int | None]:
+def _used_categories(annotations: Iterable[Any]) -> set[int | None]:
     return {as_whole_number(row.get("category_id")) for row in annotations if isinstance(row, dict)}
-
-
-def _as_object(row: Record, findings: Findings) -> Record:
-    if not row.get("iscrowd"):
-        return row
-    findings.note("crowds taken as objects", f"annotation {row.get('id')}")
-    return {**row, "iscrowd": 0}
-
-
-def _with_own_ids(annotations: list[Record], findings: Findings) -> list[Record]:
-    """Each annotation with an id that no other has, unless it is the same one listed again, as in
-    files that repeat references."""
-    new = _one_type(
-        dict.fromkeys(row["id"] for row in annotations if row.get("id") is not None),
-        "annotation",
-        findings,
-    )
-    if new:
-        annotations = [
-            row if row.get("id") is None else {**row, "id": new[row["id"]]} for row in annotations
-        ]
-    counts = Counter(row["id"] for row in annotations if row.get("id") is not None)
-    if len(counts) == len(annotations) or not counts or max(counts.values()) == 1:
-        return annotations
-    free = (number for number in itertools.count(1) if number not in counts)
-    first: dict[int | str, Record] = {}
-    unique = []
-    for row in annotations:
-        key = row.get("id")
-        known = row if key is None else first.setdefault(key, row)
-        if known is row:
-            unique.append(row)
-        elif known == row:
-            findings.note("annotations listed twice, kept twice", f"annotation {key}")
-            unique.append(row)
-        else:
-            findings.note(
-                "annotation ids that other annotations have, numbered anew", f"annotation {key}"
-            )
-            number = next(free)
-            unique.append({**row, "id": f"{key}-{number}" if isinstance(key, str) else number})
-    return unique
 
 
 def _section(path: Path, content: Record, section: str) -> Iterable[Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fiftyone_ntt.coco.findings import Findings, RecordError
+from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.image_files import ImageFile, file_reading, image_files
 from fiftyone_ntt.coco.instances import Instance, read_instance
 from fiftyone_ntt.coco.reading import CocoFile, ImageId
@@ -45,8 +45,7 @@ def references_by_class(
         )
     images = image_files(file, folder, findings, {row["image_id"] for row in file.annotations})
     groups: dict[int, list[tuple[str, ImageFile, Instance]]] = {key: [] for key in file.categories}
-    for position, instance in checked_instances(file, images, findings):
-        row = file.annotations[position]
+    for _, row, instance in checked_instances(file.path, file.annotations, images, findings):
         groups[row["category_id"]].append((str(row.get("id")), images[row["image_id"]], instance))
     if not any(groups.values()):
         raise InputError(
@@ -58,28 +57,32 @@ def references_by_class(
 
 
 def checked_instances(
-    file: CocoFile, images: dict[ImageId, ImageFile], findings: Findings
-) -> Iterator[tuple[int, Instance]]:
-    """The annotations that can be used: their places in the file, and what they show.
+    path: Path,
+    annotations: Iterable[Record],
+    images: Mapping[ImageId, ImageFile],
+    findings: Findings,
+) -> Iterator[tuple[int, Record, Instance]]:
+    """The annotations that can be used: their places among all, and what they show.
 
     Args:
-        file: read with the same findings.
+        path: of the file, for messages.
+        annotations: read with the same findings.
         images: those that can be used.
         findings: told of the others.
     """
-    for position, row in enumerate(file.annotations):
+    for position, row in enumerate(annotations):
         try:
             if row["image_id"] not in images:
                 raise RecordError(
                     "unknown image",
-                    f"{file.path}: annotation {row.get('id')} is of image {row['image_id']!r}, "
+                    f"{path}: annotation {row.get('id')} is of image {row['image_id']!r}, "
                     "which was left out. Mend the image first.",
                 )
             instance = read_instance(row, images[row["image_id"]].size, findings)
         except RecordError as error:
             findings.leave_out(error)
         else:
-            yield position, instance
+            yield position, row, instance
 
 
 def _read(

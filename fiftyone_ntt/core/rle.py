@@ -137,6 +137,28 @@ def whole_areas(rles: Sequence[RLE]) -> Int64[np.ndarray, " N"]:
     return np.add.reduceat(lengths * (place & 1), first)
 
 
+def are_canonical(rles: Sequence[RLE]) -> Bool[np.ndarray, " N"]:
+    """Whether compressed encodings, none empty, are written as `encode_masks` writes those masks:
+    no run of nothing but a first one, no digit more than needed.
+
+    Example:
+        >>> are_canonical([{"size": [2, 2], "counts": runs} for runs in (b"13", b"10020", b"1c0")])
+        array([ True, False, False])
+    """
+    text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)
+    lengths, _, mask, place = _all_lengths(rles)
+    # A number goes on for no use if all that follows is the sign that its digit before says.
+    digits = text.astype(np.int64) - _FIRST_CHARACTER
+    final = (digits & _MORE) == 0
+    longer = final[1:] & ~final[:-1]
+    signs = np.where(digits[:-1] & _SIGN, _DIGIT, 0)
+    character = np.repeat(np.arange(len(rles)), [len(rle["counts"]) for rle in rles])
+    canonical = np.ones(len(rles), dtype=bool)
+    canonical[mask[(lengths <= 0) & (place > 0)]] = False
+    canonical[character[1:][longer & ((digits[1:] & _DIGIT) == signs)]] = False
+    return canonical
+
+
 def _all_lengths(
     rles: Sequence[RLE],
 ) -> tuple[

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings
-from fiftyone_ntt.coco.reading import read_content
-from fiftyone_ntt.formats.coco_parts import class_names, image_names, records_of
+from fiftyone_ntt.coco.reading import streamed_content
+from fiftyone_ntt.formats.coco_parts import class_names, image_names
 from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
@@ -62,19 +62,22 @@ def _read(path: Path, options: ReadOptions) -> LabelFiles:
     file = coco_path(path)
 
     def parts(findings: Findings) -> Iterable[Content]:
-        return [read_content(file)]
+        return [streamed_content(file)]
 
     why = _recognise(path) or "it was said to be a COCO file"
-    content = read_content(file)
+    content = streamed_content(file)
     folder = image_folder(file, image_names(content), options.images)
     return LabelFiles(
-        "coco", why, folder, class_names(content), parts, _lost(content), own_ids=True
+        "coco", why, folder, class_names(content), parts, _lost(file, content), own_ids=True
     )
 
 
-def _lost(content: Content) -> tuple[str, ...]:
+def _lost(path: Path, content: Content) -> tuple[str, ...]:
     """Key points, of files such as `person_keypoints_val2017.json`."""
-    count = sum(bool(row.get("keypoints")) for row in records_of(content, "annotations"))
+    if "keypoints" not in json_keys(path):  # then the annotations need not be read for this alone
+        return ()
+    rows = (row for row in content.get("annotations") or () if isinstance(row, dict))
+    count = sum(bool(row.get("keypoints")) for row in rows)
     return (f"key points of {count} annotations",) if count else ()
 
 

@@ -33,9 +33,10 @@ class LabelFiles:
         folder: where the images are.
         classes: in the tool's own order; category ids count them from 1, unless the format has ids
             of its own.
-        parts: reads the content, anew at each call, in parts of at most `PART_SIZE` images. All
-            parts list all categories; ids are unique over all of them. What cannot be used is left
-            out through the findings that it is given (`RecordError`).
+        parts: reads the content, anew at each call, in parts of at most `PART_SIZE` images; or as
+            one, whose annotations are `JsonRows` and so not held. All parts list all categories;
+            ids are unique over all of them. What cannot be used is left out through the findings
+            that it is given (`RecordError`).
         lost: what the files hold and cannot be kept, a line each.
         own_ids: whether ids of images and annotations are the files' own, as COCO's are, and kept
             as such; else the reader counts them, and they tell nobody anything.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fiftyone_ntt.coco.reading import read_content
+from fiftyone_ntt.coco.reading import streamed_content
 from fiftyone_ntt.formats.coco_files import LVIS_MARKS
-from fiftyone_ntt.formats.coco_parts import class_names, coco_parts, image_names
+from fiftyone_ntt.formats.coco_parts import class_names, image_names
 from fiftyone_ntt.formats.glance import files_ending, json_keys
 from fiftyone_ntt.formats.image_lookup import image_folder
 from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat, ReadOptions
@@ -34,13 +34,13 @@ def read(path: Path, options: ReadOptions) -> LabelFiles:
     """
     if path.is_dir():
         path = only_file(path, _files_in(path), "LVIS files")
-    content = read_content(path)
+    content = streamed_content(path)
     return LabelFiles(
         "lvis",
         recognise(path) or "it was said to be",
         image_folder(path, image_names(content), options.images),
         class_names(content),
-        lambda findings: coco_parts(path, read_content(path)),
+        lambda findings: [streamed_content(path)],
         own_ids=True,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.image_files import ImageFolder
-from fiftyone_ntt.coco.reading import CocoFile, Crowds, coco_file
+from fiftyone_ntt.coco.reading import CocoFile, Crowds, StreamedCoco, coco_file, opened_coco
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat
 from fiftyone_ntt.formats.recognising import FORMATS, recognise
@@ -53,7 +53,7 @@ def _check_option(name: str, known: LabelFormat, why: str) -> None:
 
 def checked_parts(
     path: Path, files: LabelFiles, findings: Findings, crowds: Crowds = "ignore"
-) -> Iterator[CocoFile]:
+) -> Iterator[CocoFile | StreamedCoco]:
     """The content in parts, each checked as a COCO file is.
 
     Args:
@@ -63,7 +63,7 @@ def checked_parts(
         crowds: see `read_coco`.
     """
     for content in files.parts(findings):
-        yield coco_file(path, content, findings, crowds=crowds)
+        yield opened_coco(path, content, findings, crowds=crowds)
 
 
 def read_labels(

@@ -74,6 +74,15 @@ def test_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("dataset")  # the database that the measuring processes use
+def test_imports(tmp_path: Path) -> None:
+    (report,) = run("imports", tmp_path, "--formats", "fiftyone", "coco")
+    theirs, ours = report["rows"]
+    assert (theirs["labels"], ours["labels"]) == ("fiftyone", "coco")
+    assert all(row["images"] == 3 and row["images/s"] > 0 for row in report["rows"])
+
+
+@pytest.mark.slow
 def test_accuracy(tmp_path: Path) -> None:
     (report,) = run("accuracy", tmp_path, "--precision", "float32")
     assert [row["precision"] for row in report["rows"]] == ["float32"]

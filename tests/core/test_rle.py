@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.rle import (
+    are_canonical,
     decode_crops,
     encode_masks,
     read_runs,
@@ -92,3 +93,29 @@ def test_runs_that_do_not_fit_their_image(counts: bytes, reason: str) -> None:
     for rles in ([{"size": [3, 4], "counts": counts}, whole], [{**whole, "counts": counts}]):
         with pytest.raises(ValueError, match=reason):
             whole_areas(rles)
+
+
+def test_which_encodings_are_written_as_here() -> None:
+    random = np.random.default_rng(5)
+    masks = noise(random, (40, 50), 50)
+    masks[:, 7, 9] = True
+    assert are_canonical(encode_masks(masks)).all()
+    for _ in range(300):
+        cuts = np.sort(random.integers(0, 2000, 6))
+        cuts[1::3] = cuts[::3]  # runs of nothing
+        cuts[-1] = random.choice([cuts[-1], 2000])
+        lengths = np.diff(cuts, prepend=0, append=2000).tolist()
+        rle = coco_mask.frPyObjects({"size": [40, 50], "counts": lengths}, 40, 50)
+        written = encode_masks(coco_mask.decode(rle).astype(bool)[None])[0]
+        assert are_canonical([written, rle]).tolist() == [True, written == rle]
+
+
+def test_numbers_with_more_digits_than_needed_are_not_written_here() -> None:
+    for rle in encode_masks(noise(np.random.default_rng(6), (40, 50), 200)):
+        counts = rle["counts"]
+        last = counts[-1] - 48
+        longer = counts[:-1] + bytes([48 + last + 32, 48 + (31 if last & 16 else 0)])
+        assert are_canonical([rle, {**rle, "counts": longer}]).tolist() == [True, False]
+        np.testing.assert_array_equal(
+            coco_mask.decode({**rle, "counts": longer}), coco_mask.decode(rle)
+        )

@@ -42,8 +42,7 @@ def read_back(
     found: dict[str, list[Found]] = defaultdict(list)
     for image in files.values():
         found[image.path.name] = []
-    for position, instance in checked_instances(file, files, findings):
-        row = file.annotations[position]
+    for _, row, instance in checked_instances(file.path, file.annotations, files, findings):
         found[files[row["image_id"]].path.name].append(
             Found(
                 file.categories[row["category_id"]],

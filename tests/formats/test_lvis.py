@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fiftyone_ntt.coco.findings import Findings
+from fiftyone_ntt.coco.json_items import JsonRows
 from fiftyone_ntt.formats.opened_labels import open_labels, read_labels
 from fiftyone_ntt.formats.recognising import recognise
 from tests.formats.coco_writing import CATEGORIES, coco_content
@@ -68,11 +69,12 @@ def test_polygons_are_drawn_as_the_lvis_library_does(tmp_path: Path) -> None:
     np.testing.assert_array_equal(item.mask, coco_mask.decode(merged).astype(bool))
 
 
-def test_parts(tmp_path: Path) -> None:
+def test_annotations_are_not_held(tmp_path: Path) -> None:
     content = lvis_content(make_scenes(3))
     content["images"] += [{**content["images"][0], "id": key} for key in range(1000, 1300)]
     path = tmp_path / "lvis.json"
     path.write_text(json.dumps(content))
-    assert part_sizes(path) == [200, 103]
-    files = open_labels(path)
-    assert all(len(part["categories"]) == 4 for part in files.parts(Findings()))
+    assert part_sizes(path) == [303]
+    [part] = open_labels(path).parts(Findings())
+    assert isinstance(part["annotations"], JsonRows)
+    assert list(part["annotations"]) == content["annotations"]

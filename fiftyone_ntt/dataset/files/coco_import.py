@@ -9,10 +9,12 @@ from pathlib import Path
 import fiftyone as fo
 
 from fiftyone_ntt.coco.findings import Findings, OnError
-from fiftyone_ntt.coco.reading import CocoFile, Crowds, read_coco
+from fiftyone_ntt.coco.reading import CocoFile, Crowds, StreamedCoco, opened_coco, streamed_content
 from fiftyone_ntt.dataset.files.content_import import ImportReport, LabelSource, import_source
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.progress import Progress
+
+_BLOCK = 2**20
 
 
 @needs_database
@@ -37,8 +39,9 @@ def import_coco(
     images are found by their names where the file gives paths of another machine. What is read
     otherwise than it stands is counted in the report's `notes`.
 
-    Everything is checked before anything is written. An import that was interrupted goes on where
-    it was when the same call is made again.
+    Everything is checked before anything is written; meanwhile annotations lie on disk, so memory
+    does not grow with their number. An import that was interrupted goes on where it was when the
+    same call is made again.
 
     Args:
         images: folder of the images.
@@ -69,12 +72,15 @@ def import_coco(
     findings = Findings(on_error)
     path, folder = Path(annotations), Path(os.path.abspath(images))
 
-    def parts(findings: Findings) -> list[CocoFile]:
-        return [read_coco(path, findings, crowds=crowds)]
+    def parts(findings: Findings) -> list[CocoFile | StreamedCoco]:
+        return [opened_coco(path, streamed_content(path), findings, crowds=crowds)]
 
     def identity() -> str:
         """Of the file's content and the images' folder."""
-        digest = hashlib.sha256(path.read_bytes())
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while some := file.read(_BLOCK):
+                digest.update(some)
         digest.update(str(folder).encode())
         return digest.hexdigest()
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fiftyone as fo
 import fiftyone.core.fields as fof
 
+from fiftyone_ntt.coco.disk_rows import DiskRows
 from fiftyone_ntt.coco.findings import (
     Findings,
     Record,
@@ -22,10 +22,11 @@ from fiftyone_ntt.coco.findings import (
 from fiftyone_ntt.coco.image_files import ImageFile, ImageFolder, image_files
 from fiftyone_ntt.coco.instances import Instance, Size
 from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text
-from fiftyone_ntt.coco.reading import CocoFile, all_crowds_message
+from fiftyone_ntt.coco.reading import CocoFile, StreamedCoco, all_crowds_message
 from fiftyone_ntt.coco.references import checked_instances
 from fiftyone_ntt.coco.turning import turned_instance, turned_size
 from fiftyone_ntt.dataset.files.import_target import (
+    ImageDocument,
     ImportTarget,
     check_fields,
     check_target,
@@ -34,9 +35,14 @@ from fiftyone_ntt.dataset.files.import_target import (
     imported_images,
     save_import_info,
 )
-from fiftyone_ntt.dataset.files.label_attributes import AttributeTable
-from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, class_list_fields, instance_document
-from fiftyone_ntt.dataset.labels.detections import Document
+from fiftyone_ntt.dataset.files.label_attributes import AttributeTable, Scalar
+from fiftyone_ntt.dataset.labels.coco_labels import (
+    CROWD,
+    ID,
+    Annotation,
+    annotation_documents,
+    class_list_fields,
+)
 from fiftyone_ntt.dataset.labels.gone import told_if_gone
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
@@ -94,7 +100,7 @@ class LabelSource:
     Attributes:
         path: the file or folder that was given.
         images: folder that names of images are relative to.
-        parts: reads it, anew at each call, in parts that fit in memory; all list all categories.
+        parts: reads it, in parts that fit in memory; all list all categories.
         own_ids: whether ids of images and annotations are the file's, and to be kept; else they are
             counted by the reader and tell nobody anything.
         identity: says what an interrupted import of it is recognised by; when None, what the parts
@@ -106,7 +112,7 @@ class LabelSource:
 
     path: Path
     images: Path
-    parts: Callable[[Findings], Iterable[CocoFile]]
+    parts: Callable[[Findings], Iterable[CocoFile | StreamedCoco]]
     own_ids: bool = True
     identity: Callable[[], str] | None = None
     format: str = "coco"
@@ -114,121 +120,137 @@ class LabelSource:
     lost: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Annotation:
-    position: int
-    record: Record
-    instance: Instance
+class _Image(NamedTuple):
+    """An image that can be used: its file, its size as FiftyOne shows it, its split, and LVIS's
+    lists of classes by field of the sample."""
 
-
-@dataclass(frozen=True)
-class _Part:
-    """Some images with what can be used of their annotations, drawn on them as they are shown."""
-
-    file: CocoFile
-    files: dict[Any, ImageFile]
-    by_image: Mapping[Any, list[_Annotation]]
-
-    @property
-    def sizes(self) -> dict[Any, Size]:
-        """Height and width as FiftyOne shows the images, by their ids."""
-        return {
-            key: turned_size(image.size) if image.turned else image.size
-            for key, image in self.files.items()
-        }
-
-    @property
-    def splits(self) -> dict[Any, str]:
-        """Of the images that are of one, such as `train`, by their ids."""
-        told = {key: self.file.images[key].get("split") for key in self.files}
-        return {key: str(split) for key, split in told.items() if is_text(split)}
-
-    def class_lists(self, field: str) -> dict[Any, dict[str, list[str]]]:
-        """Of the images that have them, LVIS's lists of classes by field of the sample, by ids."""
-        found: dict[Any, dict[str, list[str]]] = defaultdict(dict)
-        names = {**self.file.categories, **self._doubles}
-        for word, name in class_list_fields(field).items():
-            for key in self.files:
-                listed = self.file.images[key].get(word)
-                if isinstance(listed, list):
-                    numbers = map(as_whole_number, listed)
-                    found[key][name] = [names[number] for number in numbers if number in names]
-        return found
-
-    @property
-    def _doubles(self) -> dict[int, str]:
-        """Names of categories for which others of the same name stand, by their ids."""
-        file = self.file
-        return {key: file.categories[other] for key, other in file.same_categories.items()}
-
-    @property
-    def paths(self) -> dict[Any, str]:
-        """Of the images, by their ids."""
-        return {key: str(image.path) for key, image in self.files.items()}
+    path: str
+    size: Size
+    split: str | None
+    lists: dict[str, list[str]]
 
 
 class _Survey:
-    """What all parts hold, without holding them.
+    """All labels, checked, drawn on the images as they are shown, and kept on disk.
 
     Attributes:
-        paths: of the images, by their ids.
+        images: by their ids.
         annotations: how many can be used.
         attributes: what annotations say besides.
         categories: as the file has them.
         identity: what an interrupted import is recognised by.
     """
 
-    def __init__(self, source: LabelSource, field: str, findings: Findings) -> None:
-        self.paths: dict[Any, str] = {}
+    def __init__(self, source: LabelSource, field: str, findings: Findings, rows: DiskRows) -> None:
+        self.images: dict[Any, _Image] = {}
         self.annotations = 0
-        self.attributes = AttributeTable(findings)
+        self._later = Findings()  # of what is noted when a part is drawn
+        self.attributes = AttributeTable(self._later)
         self.categories: list[Record] = []
-        self._source, self._field, self._findings = source, field, findings
-        self._list_fields: set[str] = set()
-        self._crowds = self._listed = self._parts = 0
+        self._source, self._findings = source, findings
+        self._list_fields = class_list_fields(field)
+        self._crowds = self._listed = 0
         self._id_types: set[type] = set()
-        self._kept: _Part | None = None
-        digest = hashlib.sha256(repr((source.format, str(source.images))).encode())
-        for part in _parts(source, findings):
-            if source.identity is None:
-                digest.update(repr((part.file.images, part.file.annotations)).encode())
-            self._add(part)
-        self.identity = source.identity() if source.identity else digest.hexdigest()
+        self._numbers: dict[Any, int] = {}
+        self._rows = rows
+        self._digest = hashlib.sha256(repr((source.format, str(source.images))).encode())
+        folder = ImageFolder(source.images, findings)
+        for file in source.parts(findings):
+            self._add(file, image_files(file, folder, findings))
+        self.identity = source.identity() if source.identity else self._digest.hexdigest()
 
-    def _add(self, part: _Part) -> None:
-        self._parts += 1
-        # Of a file in one part, nothing needs to be read or drawn again.
-        self._kept = part if self._parts == 1 else None
-        self.categories = part.file.category_records
-        self.paths.update(part.paths)
-        self._list_fields.update(*part.class_lists(self._field).values())
-        self._listed += len(part.file.annotations)
-        self._crowds += sum(bool(row.get("iscrowd")) for row in part.file.annotations)
-        for group in part.by_image.values():
-            self.annotations += len(group)
-            for item in group:
-                if _score(item.record) is None and item.record.get("score") is not None:
-                    where = f"the score of annotation {item.record.get('id')}"
-                    self._findings.note("values that are no numbers, taken as not given", where)
-                self.attributes.see(item.record)
-                self._id_types.add(type(item.record.get("id")))
+    @property
+    def paths(self) -> dict[Any, str]:
+        """Of the images, by their ids."""
+        return {key: image.path for key, image in self.images.items()}
 
-    def again(self, findings: Findings) -> Iterator[_Part]:
-        """The parts that were surveyed."""
-        if self._kept is not None:
-            return iter([self._kept])
-        # What is wrong with them is said already.
-        return _parts(self._source, Findings("skip" if findings.skipped else "raise"))
+    def _add(self, file: CocoFile | StreamedCoco, files: Mapping[Any, ImageFile]) -> None:
+        self.categories = file.category_records
+        same = {key: file.categories[other] for key, other in file.same_categories.items()}
+        names = {**file.categories, **same}
+        for key, image in files.items():
+            self._numbers.setdefault(key, len(self._numbers))
+            size = turned_size(image.size) if image.turned else image.size
+            split = file.images[key].get("split")
+            self.images[key] = found = _Image(
+                str(image.path),
+                size,
+                split if is_text(split) else None,
+                self._class_lists(file.images[key], names),
+            )
+            self._digest.update(repr((key, found)).encode())
+        first = self._listed
+        rows = self._counted(file.annotations)
+        for place, record, drawn in checked_instances(file.path, rows, files, self._findings):
+            image, instance = files[record["image_id"]], drawn
+            if image.turned:
+                instance = turned_instance(drawn, image.size, image.orientation)
+            label = file.categories[record["category_id"]]
+            self._keep(record, Annotation(instance, label, self._key(record), first + place))
+        for key, image in files.items():
+            if image.turned:
+                self._findings.note(
+                    "images annotated as they are stored, turned with their labels as they are "
+                    "shown",
+                    f"image {key}",
+                )
+        self._findings.take_notes(self._later)
+
+    def _class_lists(self, record: Record, names: Mapping[int, str]) -> dict[str, list[str]]:
+        """For which classes LVIS says that the image is annotated, as far as it does."""
+        found = {}
+        for word, field in self._list_fields.items():
+            if isinstance(record.get(word), list):
+                numbers = map(as_whole_number, record[word])
+                found[field] = [
+                    names[number] for number in numbers if number is not None and number in names
+                ]
+        return found
+
+    def _counted(self, annotations: Iterable[Record]) -> Iterator[Record]:
+        for row in annotations:
+            self._listed += 1
+            self._crowds += bool(row.get("iscrowd"))
+            yield row
+
+    def _key(self, record: Record) -> int | str | None:
+        return record.get("id") if self._source.own_ids else None
+
+    def _keep(self, record: Record, annotation: Annotation) -> None:
+        self.annotations += 1
+        score = as_number(record.get("score"))
+        if score is None and record.get("score") is not None:
+            where = f"the score of annotation {record.get('id')}"
+            self._later.note("values that are no numbers, taken as not given", where)
+        self._id_types.add(type(record.get("id")))
+        told = [None if score is None else float(score), self.attributes.see(record)]
+        row = [*_as_row(annotation), *told]
+        self._digest.update(self._rows.put(self._numbers[record["image_id"]], row))
+
+    def labelled(self, keys: Sequence[Any]) -> Iterator[ImageDocument]:
+        """Some images with their labels, as they shall lie in the database."""
+        rows = self._rows.take([self._numbers[key] for key in keys])
+        for key, found in zip(keys, rows, strict=True):
+            image, digests, detections = self.images[key], {}, []
+            kept = [_from_row(row, image.size) for row in found]
+            drawn = annotation_documents([item for item, _, _ in kept], image.size)
+            for (document, digest), (_, score, seen) in zip(drawn, kept, strict=True):
+                told = {} if score is None else {"confidence": score}
+                detections.append({**document, **told, **self.attributes.values(seen)})
+                digests[str(document["_id"])] = digest
+            labels = {"_cls": "Detections", "detections": detections}
+            yield ImageDocument(key, *image, labels, digests)
 
     def kinds(self) -> dict[str, type[fof.Field]]:
         """Types of what is noted on the samples, and on their labels, by path from either."""
         found: dict[str, type[fof.Field]] = {f"detections.{CROWD}": fof.BooleanField}
         if self._source.own_ids:
-            image_ids = {type(key) for key in self.paths}
+            image_ids = {type(key) for key in self.images}
             for path, types in ((ID, image_ids), (f"detections.{ID}", self._id_types)):
                 if kinds := types - {type(None)}:
                     found[path] = fof.IntField if kinds == {int} else fof.StringField
-        found |= dict.fromkeys(sorted(self._list_fields), fof.ListField)
+        listed = {name for image in self.images.values() for name in image.lists}
+        found |= dict.fromkeys(sorted(listed), fof.ListField)
         named = self.attributes.kinds()
         return found | {f"detections.{name}": kind for name, kind in named.items()}
 
@@ -237,6 +259,23 @@ class _Survey:
         if self._listed and self._crowds == self._listed:
             return [all_crowds_message(str(self._source.path), self._listed)]
         return []
+
+
+def _as_row(item: Annotation) -> list[Any]:
+    """An annotation as it is kept on disk; its run lengths are of its image's size."""
+    instance = item.instance
+    counts = None if instance.rle is None else instance.rle["counts"].decode("ascii")
+    return [
+        *(item.label, item.key, item.position),
+        *(counts, instance.box, instance.area, instance.crowd),
+    ]
+
+
+def _from_row(row: list[Any], size: Size) -> tuple[Annotation, float | None, dict[str, Scalar]]:
+    """The annotation, its score and what else it says."""
+    label, key, position, counts, box, area, crowd, score, seen = row
+    rle = None if counts is None else {"size": list(size), "counts": counts.encode()}
+    return Annotation(Instance(rle, box, area, crowd), label, key, position), score, seen
 
 
 def import_source(
@@ -261,30 +300,13 @@ def import_source(
     """
     if isinstance(dataset, fo.Dataset):
         check_fields(dataset, field)  # before everything is read for nothing
-    survey = _Survey(source, field, findings)
-    if not survey.paths:
-        raise InputError(f"{source.path}: {_NOTHING}\n" + "\n".join(findings.lines()))
-    name = free_name(source.path.stem, field, survey.identity) if dataset is None else dataset
-    found = check_target(name, field, survey.paths, survey.identity, own_ids=source.own_ids)
-    kinds = survey.kinds()
-    if found is not None:
-        check_fields(found, field, kinds)
-    target = fo.Dataset(str(name), persistent=True) if found is None else found
-    with told_if_gone(target):
-        done = imported_images(target, field, survey.paths, own_ids=source.own_ids)
-        writer = ImportTarget.begin(target, field, survey.identity, source.own_ids)
-        declare_fields(target, field, kinds)
-        save_import_info(target, field, survey.categories, source.images, survey.identity)
-        with progress_steps(len(survey.paths), progress) as advance:
-            position = 0
-            for part in survey.again(findings):
-                _write_part(part, done, position, survey, writer, advance)
-                position += len(part.file.annotations)
-        save_import_info(target, field, survey.categories, source.images)
+    with DiskRows() as rows:
+        survey = _Survey(source, field, findings, rows)
+        target = _write(survey, source, dataset, field, findings, progress)
     return ImportReport(
         target,
         field,
-        len(survey.paths),
+        len(survey.images),
         survey.annotations,
         tuple(findings.skipped),
         (*findings.notes, *survey.crowd_note(), *source.lost),
@@ -293,77 +315,35 @@ def import_source(
     )
 
 
-def _write_part(
-    part: _Part,
-    done: set[Any],
-    first: int,
+def _write(
     survey: _Survey,
-    writer: ImportTarget,
-    advance: Callable[[], None],
-) -> None:
-    sizes, paths, keys = part.sizes, part.paths, list(part.files)
-    splits, lists = part.splits, part.class_lists(writer.field)
-    for start in range(0, len(keys), _CHUNK):
-        labels = {}
-        for key in keys[start : start + _CHUNK]:
-            if key not in done:
-                labels[key] = {
-                    "_cls": "Detections",
-                    "detections": [
-                        _detection(item, part.file, sizes[key], first, survey, writer.own_ids)
-                        for item in part.by_image.get(key, ())
-                    ],
-                }
-            advance()
-        writer.write(labels, paths, sizes, splits, lists)
-
-
-def _detection(
-    item: _Annotation, file: CocoFile, size: Size, first: int, survey: _Survey, own_ids: bool
-) -> Document:
-    record = item.record
-    score = _score(record)
-    return {
-        **instance_document(
-            item.instance,
-            size,
-            file.categories[record["category_id"]],
-            record.get("id") if own_ids else None,
-            first + item.position,
-        ),
-        **({} if score is None else {"confidence": score}),
-        **survey.attributes.values(record),
-    }
-
-
-def _score(record: Record) -> float | None:
-    score = as_number(record.get("score"))
-    return None if score is None else float(score)
-
-
-def _parts(source: LabelSource, findings: Findings) -> Iterator[_Part]:
-    folder = ImageFolder(source.images, findings)
-    for file in source.parts(findings):
-        files = image_files(file, folder, findings)
-        yield _Part(file, files, _annotations_by_image(file, files, findings))
-
-
-def _annotations_by_image(
-    file: CocoFile, files: Mapping[Any, ImageFile], findings: Findings
-) -> dict[Any, list[_Annotation]]:
-    """The annotations by image id, drawn as run lengths on the images as shown."""
-    found: dict[Any, list[_Annotation]] = defaultdict(list)
-    for position, instance in checked_instances(file, dict(files), findings):
-        record = file.annotations[position]
-        image = files[record["image_id"]]
-        shown = (
-            turned_instance(instance, image.size, image.orientation) if image.turned else instance
-        )
-        found[record["image_id"]].append(_Annotation(position, record, shown))
-    for key, image in files.items():
-        if image.turned:
-            findings.note(
-                "images annotated as they are stored, turned with their labels as they are shown",
-                f"image {key}",
-            )
-    return found
+    source: LabelSource,
+    dataset: str | fo.Dataset | None,
+    field: str,
+    findings: Findings,
+    progress: Progress,
+) -> fo.Dataset:
+    """Write what was surveyed, see `import_source`; returns where to."""
+    paths = survey.paths
+    if not paths:
+        raise InputError(f"{source.path}: {_NOTHING}\n" + "\n".join(findings.lines()))
+    name = free_name(source.path.stem, field, survey.identity) if dataset is None else dataset
+    found = check_target(name, field, paths, survey.identity, own_ids=source.own_ids)
+    kinds = survey.kinds()
+    if found is not None:
+        check_fields(found, field, kinds)
+    target = fo.Dataset(str(name), persistent=True) if found is None else found
+    with told_if_gone(target):
+        done = imported_images(target, field, paths, own_ids=source.own_ids)
+        writer = ImportTarget.begin(target, field, survey.identity, source.own_ids)
+        declare_fields(target, field, kinds)
+        save_import_info(target, field, survey.categories, source.images, survey.identity)
+        keys = list(survey.images)
+        with progress_steps(len(keys), progress) as advance:
+            for start in range(0, len(keys), _CHUNK):
+                some = keys[start : start + _CHUNK]
+                writer.write(list(survey.labelled([key for key in some if key not in done])))
+                for _ in some:
+                    advance()
+        save_import_info(target, field, survey.categories, source.images)
+    return target

@@ -45,6 +45,29 @@ from fiftyone_ntt.errors import InputError
 _UNFINISHED = "unfinished"
 
 
+@dataclass(frozen=True, eq=False)
+class ImageDocument:
+    """An image with its labels as they shall lie in the database.
+
+    Attributes:
+        key: its id in the file.
+        path: of its file.
+        size: height and width as FiftyOne shows it.
+        split: that it is of, such as `train`; None of none.
+        lists: of classes, by field of the sample.
+        labels: a document of Detections.
+        digests: of those detections, by their ids.
+    """
+
+    key: Any
+    path: str
+    size: Size
+    split: str | None
+    lists: Mapping[str, list[str]]
+    labels: Document
+    digests: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class ImportTarget:
     """A dataset's field that labels are being imported into.
@@ -75,49 +98,43 @@ class ImportTarget:
         known = dict(zip(*all_images(dataset).values(["filepath", "id"]), strict=True))
         return cls(dataset, field, change, own_ids, known)
 
-    def write(
-        self,
-        labels: Mapping[Any, Document],
-        paths: Mapping[Any, str],
-        sizes: Mapping[Any, Size],
-        splits: Mapping[Any, str],
-        lists: Mapping[Any, Mapping[str, list[str]]],
-    ) -> None:
-        """Write some images' labels, by ids of images, with lists of classes by field of the
-        sample; samples that are new are made first, and tagged with their splits."""
+    def write(self, images: Sequence[ImageDocument]) -> None:
+        """Write some images' labels; samples that are new are made first, and tagged with their
+        splits."""
         check_still_there(self.dataset, self.field, "the import")
-        new = [
-            fo.Sample(
-                filepath=paths[key],
-                tags=[splits[key]] if key in splits else [],
-                metadata=fo.ImageMetadata(height=sizes[key][0], width=sizes[key][1]),
-                **({ID: key} if self.own_ids else {}),
-            )
-            for key in labels
-            if paths[key] not in self.known
-        ]
-        if new:
-            self.dataset.add_samples(new, progress=False)
-            self.known.update({sample.filepath: sample.id for sample in new})
-        if labels:
-            rows = {}
-            for key, row in labels.items():
-                ids = {ID: key} if self.own_ids else {}
-                rows[self.known[paths[key]]] = (row, {**ids, **lists.get(key, {})})
+        self._add_samples([image for image in images if image.path not in self.known])
+        if images:
+            rows = {self.known[image.path]: image for image in images}
             _check_written(self.dataset, self.field, self._add(rows))
 
-    def _add(self, labels: Mapping[str, tuple[Document, Document]]) -> Written:
-        """Write labels, and what else is known of the image by field, into samples that are there
+    def _add_samples(self, images: Sequence[ImageDocument]) -> None:
+        # None of them outlives this: FiftyOne reads all labels of a sample that is alive when they
+        # are written, which takes longer than everything else.
+        samples = [
+            fo.Sample(
+                filepath=image.path,
+                tags=[] if image.split is None else [image.split],
+                metadata=fo.ImageMetadata(height=image.size[0], width=image.size[1]),
+                **({ID: image.key} if self.own_ids else {}),
+            )
+            for image in images
+        ]
+        if samples:
+            self.dataset.add_samples(samples, progress=False)
+            self.known.update({sample.filepath: sample.id for sample in samples})
+
+    def _add(self, images: Mapping[str, ImageDocument]) -> Written:
+        """Write labels, and what else is known of the images by field, into samples that are there
         already, where the field is still empty."""
-        ids = list(map(ObjectId, labels))
-        names = sorted({name for _, others in labels.values() for name in others})
+        ids = list(map(ObjectId, images))
+        names = sorted({name for image in images.values() for name in self._others(image)})
         found = self.dataset._sample_collection.find({"_id": {"$in": ids}}, dict.fromkeys(names, 1))
         before = {row["_id"]: row for row in found}
 
         def decide(held: Held) -> Rewrite | None:
-            document, others = labels[str(held.sample_id)]
-            old = before.get(held.sample_id, {})
-            digests = _digests(document)
+            image = images[str(held.sample_id)]
+            document, digests = image.labels, image.digests
+            others, old = self._others(image), before.get(held.sample_id, {})
             if held.labels:
                 # An earlier version's interrupted import wrote them, and not yet the image's id.
                 if not _same_labels(held.labels, digests.values()):
@@ -132,6 +149,10 @@ class ImportTarget:
             )
 
         return rewrite_field(self.dataset, self.field, ids, decide, self.change)
+
+    def _others(self, image: ImageDocument) -> Document:
+        """What is written on a sample besides the labels, by field."""
+        return {**({ID: image.key} if self.own_ids else {}), **image.lists}
 
 
 def check_target(

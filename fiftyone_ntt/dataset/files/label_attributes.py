@@ -14,6 +14,7 @@ from fiftyone_ntt.coco.findings import Findings, Record
 from fiftyone_ntt.coco.json_files import as_number
 from fiftyone_ntt.dataset.labels.names import is_kept_attribute
 
+Scalar = bool | int | float | str
 _KINDS: dict[type, type[fof.Field]] = {
     bool: fof.BooleanField,
     int: fof.IntField,
@@ -40,8 +41,13 @@ class AttributeTable:
         self._types: dict[str, set[type]] = defaultdict(set)
         self._names: dict[str, str] = {}
 
-    def see(self, record: Record) -> None:
-        """Take note of an annotation's attributes, before any value is asked for."""
+    def see(self, record: Record) -> dict[str, Scalar]:
+        """Take note of an annotation's attributes, before any value is asked for.
+
+        Returns:
+            What `values` is to be called with.
+        """
+        seen: dict[str, Scalar] = {}
         for name, value in _given(record).items():
             if value is None:
                 continue
@@ -50,7 +56,9 @@ class AttributeTable:
                     self._findings.note("attributes of too many names, left out", repr(name))
                     continue
                 self._names[name] = self._new_name(name)
-            self._types[self._names[name]].add(type(_stored(value)))
+            seen[name] = stored = _stored(value)
+            self._types[self._names[name]].add(type(stored))
+        return seen
 
     def _new_name(self, given: str) -> str:
         name = re.sub(r"\W", "_", given).strip("_") or "attribute"
@@ -69,15 +77,13 @@ class AttributeTable:
         """Types of fields by the names that the attributes are kept under."""
         return {name: _KINDS[_common(types)] for name, types in self._types.items()}
 
-    def values(self, record: Record) -> dict[str, Any]:
+    def values(self, seen: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """An annotation's attributes, by the names and of the types that they are kept as."""
         found = {}
-        for given, value in _given(record).items():
-            name = self._names.get(given)
-            if name is None or value is None:
-                continue
-            kind, stored = _common(self._types[name]), _stored(value)
-            found[name] = stored if type(stored) is kind else _as(kind, stored)
+        for given, value in seen.items():
+            name = self._names[given]
+            kind = _common(self._types[name])
+            found[name] = value if type(value) is kind else _as(kind, value)
         return found
 
 
@@ -88,7 +94,7 @@ def _given(record: Record) -> Mapping[str, Any]:
     return {name: value for name, value in attributes.items() if isinstance(name, str)}
 
 
-def _stored(value: Any) -> bool | int | float | str:
+def _stored(value: Any) -> Scalar:
     """As a database holds it: numbers of 64 bits, and text."""
     if isinstance(value, bool):
         return value
@@ -104,5 +110,5 @@ def _common(types: set[type]) -> type:
     return float if types == {int, float} else str
 
 
-def _as(kind: type, value: bool | int | float | str) -> float | str:
+def _as(kind: type, value: Scalar) -> float | str:
     return float(value) if kind is float else json.dumps(value)

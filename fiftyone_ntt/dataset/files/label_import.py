@@ -9,7 +9,7 @@ from pathlib import Path
 import fiftyone as fo
 
 from fiftyone_ntt.coco.findings import Findings, OnError
-from fiftyone_ntt.coco.reading import CocoFile, Crowds
+from fiftyone_ntt.coco.reading import CocoFile, Crowds, StreamedCoco
 from fiftyone_ntt.dataset.files.content_import import ImportReport, LabelSource, import_source
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.progress import Progress
@@ -74,7 +74,7 @@ def import_labels(
         path, format, images, class_name=class_name, class_attribute=class_attribute
     )
 
-    def parts(findings: Findings) -> Iterator[CocoFile]:
+    def parts(findings: Findings) -> Iterator[CocoFile | StreamedCoco]:
         return checked_parts(path, files, findings, crowds)
 
     source = LabelSource(

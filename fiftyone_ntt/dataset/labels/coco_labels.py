@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bson import ObjectId
 
-from fiftyone_ntt.core.rle import RLE, decode_crops, encode_crop, rle_boxes
+from fiftyone_ntt.core.rle import RLE, are_canonical, decode_crops, encode_crop, rle_boxes
+from fiftyone_ntt.dataset.labels.digests import content_digest
 from fiftyone_ntt.dataset.labels.mask_bytes import mask_bytes
 from fiftyone_ntt.dataset.labels.masks import (
     AnyLabel,
@@ -142,7 +143,7 @@ def label_shape(label: AnyLabel, size: Size) -> Shape:
     """
     drawn = _drawn_shape(label, size)
     source = label.get_attribute_value(SOURCE, None)
-    if isinstance(source, Mapping) and source.get("shape") == _fingerprint(drawn):
+    if isinstance(source, Mapping) and source.get("shape") == _fingerprint(drawn.box, drawn.rle):
         return Shape(list(source["bbox"]), size, lambda: drawn.crop, source["area"])
     return drawn
 
@@ -159,49 +160,93 @@ def _drawn_shape(label: AnyLabel, size: Size) -> Shape:
     return Shape(box, size, read_crop)
 
 
-def _fingerprint(shape: Shape) -> int:
-    counts = shape.rle["counts"] if shape.rle else b""
-    return zlib.crc32(counts + repr([float(value) for value in shape.box]).encode())
+def _fingerprint(box: Sequence[float], rle: RLE | None) -> int:
+    counts = rle["counts"] if rle else b""
+    return zlib.crc32(counts + repr([float(value) for value in box]).encode())
 
 
-def instance_document(
-    instance: Instance, size: Size, label: str, key: Any, position: int
-) -> dict[str, Any]:
-    """The detection of a COCO annotation, which `label_shape` takes apart again, as it lies in
-    the database: its mask is packed at once, so that of many none is alive as pixels.
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """A COCO annotation that becomes a detection.
 
-    Args:
-        instance: the annotation's shape.
-        size: the image's height and width.
+    Attributes:
+        instance: its shape.
         label: name of its category.
         key: its id, or None if it has none.
         position: its place in the file.
     """
-    (height, width), crop = size, None
+
+    instance: Instance
+    label: str
+    key: int | str | None
+    position: int
+
+
+def annotation_documents(
+    annotations: Sequence[Annotation], size: Size
+) -> list[tuple[dict[str, Any], str]]:
+    """The detections of one image's annotations, which `label_shape` takes apart again, as they lie
+    in the database: their masks are packed at once, so that of many images none are alive as
+    pixels.
+
+    Args:
+        annotations: of the image.
+        size: its height and width.
+
+    Returns:
+        Of each, the detection and its digest (`content_digest`).
+    """
+    crops = _crops([item.instance for item in annotations])
+    return [_document(*pair, size) for pair in zip(annotations, crops, strict=True)]
+
+
+def _crops(instances: Sequence[Instance]) -> list[tuple[Crop, RLE] | None]:
+    """Masks inside their boxes, with run lengths as this package writes them; all at once, which
+    takes a fifth of the time. None for a box alone."""
+    places = [place for place, item in enumerate(instances) if item.rle is not None]
+    rles = [rle for item in instances if (rle := item.rle) is not None]
+    if not rles:
+        return [None] * len(instances)
+    corners = rle_boxes(rles)
+    found: list[tuple[Crop, RLE] | None] = [None] * len(instances)
+    pixels, same = decode_crops(rles, corners), are_canonical(rles).tolist()
+    for place, rle, mask, (x, y, *_), canonical in zip(
+        places, rles, pixels, corners.tolist(), same, strict=True
+    ):
+        crop = (mask, (y, x))
+        written = rle if canonical else encode_crop(*crop, (rle["size"][0], rle["size"][1]))
+        found[place] = (crop, written)
+    return found
+
+
+def _document(
+    item: Annotation, drawn: tuple[Crop, RLE] | None, size: Size
+) -> tuple[dict[str, Any], str]:
+    (height, width), instance = size, item.instance
     x, y, w, h = instance.box
-    if instance.rle is not None:
-        corners = rle_boxes([instance.rle])
-        [pixels] = decode_crops([instance.rle], corners)
-        (x, y), (h, w) = corners[0, :2].tolist(), pixels.shape
-        crop = (pixels, (int(y), int(x)))
+    if drawn is not None:
+        pixels, (y, x) = drawn[0]
+        h, w = pixels.shape
     box = [x / width, y / height, w / width, h / height]
-    return {
+    fingerprint = _fingerprint(pixel_box(box, size), None if drawn is None else drawn[1])
+    document = {
         "_id": ObjectId(),
         "_cls": "Detection",
         "attributes": {},
         "tags": [],
-        "label": label,
+        "label": item.label,
         "bounding_box": box,
-        **({} if crop is None else {"mask": mask_bytes(crop[0])}),
+        **({} if drawn is None else {"mask": mask_bytes(drawn[0][0])}),
         CROWD: instance.crowd,
-        **({} if key is None else {ID: key}),
+        **({} if item.key is None else {ID: item.key}),
         SOURCE: {
-            "position": position,
+            "position": item.position,
             "bbox": instance.box,
             "area": instance.area,
-            "shape": _fingerprint(Shape(pixel_box(box, size), size, lambda: crop)),
+            "shape": fingerprint,
         },
     }
+    return document, content_digest(item.label, box, None if drawn is None else drawn[0][0])
 
 
 def result_fields(shape: Shape) -> dict[str, Any]:

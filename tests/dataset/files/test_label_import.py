@@ -13,6 +13,7 @@ import pytest
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.findings import RecordError
+from fiftyone_ntt.dataset.files import content_import
 from fiftyone_ntt.dataset.files.import_target import ImportTarget
 from fiftyone_ntt.dataset.labels.masks import detection_crop
 from fiftyone_ntt.errors import InputError
@@ -128,13 +129,25 @@ def test_what_cannot_be_used_is_raised_or_counted(tmp_path: Path, name: str) -> 
     assert "left out 2: unknown category 1, malformed entry 1" in str(report)
 
 
+def test_no_sample_is_read_again(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FiftyOne does that with samples that are alive when their labels are written, and it takes
+    three times as long as all the rest."""
+    read: list[Any] = []
+    monkeypatch.setattr(fo.Sample, "reload", lambda sample, **_: read.append(sample))
+    write_labelme(tmp_path / "labels", make_scenes(3))
+    assert ntt.import_labels(tmp_path / "labels", name, progress=False).images == 3
+    assert read == []
+
+
 def test_an_interrupted_import_goes_on_where_it_was(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the dataset's name was left to us."""
     folder, scenes = tmp_path / name, make_scenes(9)
     write_labelme(folder, scenes)
-    monkeypatch.setattr(image_labels, "PART_SIZE", 3)
+    monkeypatch.setattr(content_import, "_CHUNK", 3)
     write, written = ImportTarget.write, []
 
     def interrupted(*arguments: Any) -> None:

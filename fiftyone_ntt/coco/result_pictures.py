@@ -1,0 +1,136 @@
+"""COCO results as pictures, beside the annotations of the file that they are results for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from fiftyone_ntt.coco.findings import Findings, Record, RecordError
+from fiftyone_ntt.coco.image_files import ImageFile, ImageFolder
+from fiftyone_ntt.coco.instances import read_instance
+from fiftyone_ntt.coco.reading import CocoFile, ImageId
+from fiftyone_ntt.core.images import ImageReading
+from fiftyone_ntt.drawing.picture_folder import PictureFolder, PictureSettings
+from fiftyone_ntt.drawing.prediction_sheet import DrawnImage, ShownInstance
+from fiftyone_ntt.errors import InputError
+
+_SECONDS = 10.0
+"""Between two index pages of a run: each is written as a whole."""
+
+
+class ResultPictures:
+    """The pictures of a run, drawn as its images are done.
+
+    Args:
+        settings: where, and which.
+        file: what the results are for.
+        lookup: finds its images.
+        reading: how they are read.
+        classes: that are looked for; colours go to them first, then to others that are annotated.
+
+    Raises:
+        StoreError: something is in the way of the pictures.
+    """
+
+    def __init__(
+        self,
+        settings: PictureSettings,
+        file: CocoFile,
+        lookup: ImageFolder,
+        reading: ImageReading,
+        classes: Sequence[str],
+    ) -> None:
+        self._file, self._lookup, self._reading = file, lookup, reading
+        self._annotations: dict[ImageId, list[Record]] = {}
+        for row in file.annotations:
+            self._annotations.setdefault(row["image_id"], []).append(row)
+        used = {row["category_id"] for row in file.annotations}
+        annotated = [name for key, name in file.categories.items() if key in used]
+        self._folder = PictureFolder(settings, list(dict.fromkeys([*classes, *annotated])))
+        self._titles = _titles(file)
+        self._wanted = set(list(file.images)[:: settings.every])
+        self._folder.require_free(self._titles[key] for key in self._wanted)
+        self._saved = -_SECONDS
+
+    def catch_up(self, done: Mapping[ImageId, Sequence[Record]]) -> None:
+        """Draw what an earlier run did not of the images that it finished.
+
+        Args:
+            done: their results.
+        """
+        for key, rows in done.items():
+            try:
+                self.add(self._file.images[key], rows)
+            except InputError:  # unreadable since: its results stay, as those of a whole run do
+                continue
+
+    def add(self, record: Record, rows: Sequence[Record]) -> None:
+        """Draw an image's results, unless that very picture is there.
+
+        Args:
+            record: the image's entry.
+            rows: the results.
+
+        Raises:
+            InputError: the image cannot be read.
+            StoreError: the picture cannot be written.
+        """
+        if record["id"] not in self._wanted:
+            return
+        image = self._lookup.open(record)
+        drawn = DrawnImage(
+            self._titles[record["id"]],
+            image.size,
+            os.stat(image.path).st_size,
+            self._truth(record, image) if self._file.annotations else None,
+            [self._prediction(row) for row in rows],
+        )
+        self._folder.add(drawn, partial(self._pixels, image))
+        if time.monotonic() - self._saved >= _SECONDS:
+            self.save_page()
+
+    def save_page(self) -> None:
+        """Write the index page of what is drawn by now, in the order of the file.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._folder.save_page([self._titles[key] for key in self._file.images])
+        self._saved = time.monotonic()
+
+    def _pixels(self, image: ImageFile) -> Any:
+        reading = ImageReading(image.oriented, self._reading.bit_depth)
+        return reading.read(image.path)
+
+    def _prediction(self, row: Record) -> ShownInstance:
+        rle = {**row["segmentation"], "counts": row["segmentation"]["counts"].encode()}
+        label = self._file.categories[row["category_id"]]
+        return ShownInstance(label, tuple(row["bbox"]), rle, row["score"])
+
+    def _truth(self, record: Record, image: ImageFile) -> list[ShownInstance]:
+        """The annotations that can be drawn; what is wrong with others is the evaluation's to say."""
+        quiet, found = Findings("skip", as_it_stands=True), []
+        for row in self._annotations.get(record["id"], ()):
+            try:
+                instance = read_instance(row, image.size, quiet)
+            except RecordError:
+                continue
+            label = self._file.categories[row["category_id"]]
+            box = tuple(instance.box)
+            found.append(ShownInstance(label, box, instance.rle, crowd=instance.crowd))
+        return found
+
+
+def _titles(file: CocoFile) -> dict[ImageId, str]:
+    """What tells the images apart: their names, with the id where a file is listed twice."""
+    counts = Counter(record["file_name"] for record in file.images.values())
+    return {
+        key: f"{record['file_name']} ({key})"
+        if counts[record["file_name"]] > 1
+        else record["file_name"]
+        for key, record in file.images.items()
+    }
