@@ -131,7 +131,9 @@ def resume_ablation(folder: Path, wanted: Ablation) -> Ablation:
             f"{folder} holds another ablation, of other models, images or points per side. Choose "
             "another output, or repeat that one."
         )
-    variants = {old.name: old for old in found.variants} | {new.name: new for new in wanted.variants}
+    variants = {old.name: old for old in found.variants} | {
+        new.name: new for new in wanted.variants
+    }
     same = {old.name for old in found.variants if variants[old.name] == old}
     return Ablation(
         wanted.setup,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.dataset.work.processes import default_workers, map_in_processes
 from fiftyone_ntt.errors import InputError
@@ -113,51 +115,80 @@ def run_ablation(
         prepare_ablation_folder(output)
         ablation = resume_ablation(output, ablation)
     store.check_folder()
+
+    def keep(found: Ablation) -> None:
+        """What is done by now stays, whatever happens next."""
+        if output is not None:
+            save_ablation(found, output)
+
     for part in sets:
-        for ablation in _with_set(ablation, part, models, plan, store, workers, advance):
-            if output is not None:
-                save_ablation(ablation, output)
+        missing = plan.missing(ablation, part.name)
+        if missing:
+            work = _SetTrial(part, part.open(), models, plan, store, advance)
+            ablation = work.match(work.propose(ablation, missing, keep), missing, keep, workers)
     store.keep_within_limit()
     return ablation
 
 
-def _with_set(
-    ablation: Ablation,
-    part: TrialData,
-    models: Models,
-    plan: Plan,
-    store: ProposalStore,
-    workers: int | None,
-    advance: Advance,
-) -> Iterator[Ablation]:
-    """The ablation with more and more of a set."""
-    missing = plan.missing(ablation, part.name)
-    if not missing:
-        return
-    content = part.open()
-    if not any(image.truth for image in content.images):
-        raise InputError(f"{part.name} has no labelled object to score against.")
-    crops = sorted({variant.crops for _, _, variants in missing for variant in variants})
-    setups = {count: setup_of(models, plan.points_per_side, count) for count in crops}
-    for count, setup in setups.items():
-        title = f"{part.name}: proposals" + (f" with {count} crops" if count else "")
-        cost = require_proposals(
-            part.name, content.images, models, setup, store, lambda: advance(title, 1)
-        )
-        ablation = ablation.with_cost(cost)
-        yield ablation
-    trial = DrawTrial.of(part.name, content.images, setups, store)
-    matches = len(content.images) * sum(len(variants) for _, _, variants in missing)
-    chosen = default_workers(matches, _MATCHES_PER_PROCESS) if workers is None else workers
-    for cells in map_in_processes(trial, _drawn(content, missing), chosen):
-        ablation = ablation.with_cells(cells)
-        advance(_title(cells), len(content.images))
-        yield ablation
+_Missing = Sequence[tuple[int, int, tuple[Variant, ...]]]
+_Keep = Callable[[Ablation], None]
 
 
-def _drawn(
-    content: TrialContent, missing: Sequence[tuple[int, int, tuple[Variant, ...]]]
-) -> Iterator[DrawnBank]:
+@dataclass(frozen=True, eq=False)
+class _SetTrial:
+    """What is tried on one set of images."""
+
+    part: TrialData
+    content: TrialContent
+    models: Models
+    plan: Plan
+    store: ProposalStore
+    advance: Advance
+
+    def __post_init__(self) -> None:
+        if not any(image.truth for image in self.content.images):
+            raise InputError(
+                f"{self.part.name} has no labelled object to score against. Pass labelled targets."
+            )
+
+    def propose(self, ablation: Ablation, missing: _Missing, keep: _Keep) -> Ablation:
+        """Proposals for what is missing; the ablation with what they cost."""
+        for crops, setup in self._setups(missing).items():
+            what = f"{self.part.name}: proposals" + (f" with {crops} crops" if crops else "")
+            cost = require_proposals(
+                self.part.name,
+                self.content.images,
+                self.models,
+                setup,
+                self.store,
+                ablation.cost(self.part.name, crops),
+                partial(self.advance, what, 1),
+            )
+            ablation = ablation.with_cost(cost)
+            keep(ablation)
+        return ablation
+
+    def match(
+        self, ablation: Ablation, missing: _Missing, keep: _Keep, workers: int | None
+    ) -> Ablation:
+        """The ablation with the cells that are missing."""
+        images = self.content.images
+        trial = DrawTrial.of(self.part.name, images, self._setups(missing), self.store)
+        matches = len(images) * sum(len(variants) for _, _, variants in missing)
+        chosen = default_workers(matches, _MATCHES_PER_PROCESS) if workers is None else workers
+        for cells in map_in_processes(trial, _drawn(self.content, missing), chosen):
+            ablation = ablation.with_cells(cells)
+            keep(ablation)
+            self.advance(_title(cells), len(images))
+        return ablation
+
+    def _setups(self, missing: _Missing) -> dict[int, ProposalSetup]:
+        counts = {variant.crops for _, _, variants in missing for variant in variants}
+        points = self.plan.points_per_side
+        return {count: setup_of(self.models, points, count) for count in sorted(counts)}
+
+
+def _drawn(content: TrialContent, missing: _Missing) -> Iterator[DrawnBank]:
     for shots, seed, variants in missing:
         yield DrawnBank(content.bank(shots, seed), shots, seed, variants)
 

@@ -12,7 +12,7 @@ from fiftyone_ntt.trials.variants import PAPER, Variant
 
 
 def text_table(ablation: Ablation) -> str:
-    """Per set of images a row for each variant: mask AP by shots, differences, and what it costs."""
+    """Per set of images a row for each variant: mask AP by shots, differences, and its costs."""
     rows = [["", *_head(ablation)]]
     for name in ablation.data:
         found = [["  " + row[0], *row[1:]] for row in _rows(ablation, name)]
@@ -58,7 +58,11 @@ def _rows(ablation: Ablation, name: str) -> Iterator[list[str]]:
         if cells:
             yield [
                 variant.name,
-                *(text for shots in ablation.shots for text in _shown(ablation, name, variant, shots)),
+                *(
+                    text
+                    for shots in ablation.shots
+                    for text in _shown(ablation, name, variant, shots)
+                ),
                 *_costs(ablation, name, variant, cells),
             ]
 
@@ -89,7 +93,7 @@ def _notes(ablation: Ablation) -> list[str]:
     setup = ablation.setup
     draws = len({cell.seed for cell in ablation.cells})
     return [
-        f"Mask AP, mean ± std over {draws} draw{'s' if draws > 1 else ''} of the references; paired "
-        "difference to paper ± its standard error over images (jackknife). "
+        f"Mask AP, mean ± std over {draws} draw{'s' if draws > 1 else ''} of the references; "
+        "paired difference to paper ± its standard error over images (jackknife). "
         f"Models {setup.models}, {setup.points_per_side} points per side."
     ]
