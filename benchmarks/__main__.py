@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_memory(commands.add_parser("memory", parents=[common], help="large images, many images"))
     _add_scale(commands.add_parser("scale", parents=[common], help="size, classes, references"))
     _add_relabel(commands.add_parser("relabel", parents=[common], help="views of stored images"))
+    _add_modes(commands.add_parser("modes", parents=[common], help="best beside paper"))
     _add_writing(commands.add_parser("writing", parents=[common], help="predictions, safely"))
     _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
@@ -134,6 +135,27 @@ def _relabel(options: argparse.Namespace) -> list[Report]:
     if options.quick:
         images, proposals = [2, 4], 20
     return [_shown(by_view_size(images, options.classes, proposals))]
+
+
+def _add_modes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--models", nargs="+", default=["demo", "small"])
+    command.add_argument("--points-per-side", type=int, default=32)
+    command.add_argument("--images", type=int, default=20, help="of stored proposals")
+    command.add_argument("--proposals", type=int, default=300, help="an image")
+    command.add_argument("--classes", type=int, default=20)
+    command.add_argument("--repeats", type=int, default=9)
+    command.set_defaults(run=_modes)
+
+
+def _modes(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.modes import stored, whole_images
+
+    names, per_side = options.models, options.points_per_side
+    images, proposals, repeats = options.images, options.proposals, options.repeats
+    if options.quick:
+        names, per_side, images, proposals, repeats = ["demo"], 4, 2, 20, 1
+    reports = [_shown(whole_images(name, options.device, per_side, repeats)) for name in names]
+    return [*reports, _shown(stored(images, options.classes, proposals, repeats))]
 
 
 def _add_writing(command: argparse.ArgumentParser) -> None:

@@ -71,7 +71,7 @@ def compare(
     image = photo(size, TIMED)
     settings = ProposalSettings(points_per_side=points_per_side)
     plain, *models = models_to_time(name, device, ("float32", *precisions))
-    pipelines = [_pipeline(of_precision, size, settings) for of_precision in models]
+    pipelines = [generated_pipeline(of_precision, size, settings) for of_precision in models]
     baseline = NaivePipeline(
         plain.segmenter,  # type: ignore[arg-type]
         plain.encoder,  # type: ignore[arg-type]
@@ -99,7 +99,9 @@ def compare(
     return Report(title, _rows(dict(zip(precisions, sides, strict=True)), naive_side), notes)
 
 
-def _pipeline(models: Models, size: tuple[int, int], settings: ProposalSettings) -> Pipeline:
+def generated_pipeline(
+    models: Models, size: tuple[int, int], settings: ProposalSettings
+) -> Pipeline:
     """With a bank of features of another image, whatever their predicted IoU."""
     grid = ProposalSettings(min(8, settings.points_per_side), iou_threshold=0.0)
     proposals = proposing_module.propose(

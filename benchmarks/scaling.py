@@ -28,7 +28,7 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.proposals import ProposalSetup
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.dataset.work.proposing import stored_proposals
 from fiftyone_ntt.store.proposal_store import ProposalStore, image_hash
@@ -38,7 +38,7 @@ _WIDTH = 1024
 _CLUSTERS = 40
 _ENCODER = "generated"
 _READING = ImageReading(oriented=True)
-_SETUP = ProposalSetup(_ENCODER, "generated", ProposalSettings())
+SETUP = ProposalSetup(_ENCODER, "generated", ProposalSettings())
 
 
 def by_image_size(
@@ -47,7 +47,7 @@ def by_image_size(
     """Seconds per stage of segmenting one image, against its height and width."""
     models = models_to_time(name, device)[0]
     settings = ProposalSettings(points_per_side=points_per_side)
-    bank = _bank(20, 10, models.encoder.width, models.encoder.identity)
+    bank = generated_bank(20, 10, models.encoder.width, models.encoder.identity)
     pipeline = Pipeline(bank, models.encoder, models.segmenter, proposal_settings=settings)
     rows: list[Row] = []
     for size in [sizes[0], *sizes]:  # the first is run twice, to warm up
@@ -62,14 +62,14 @@ def by_image_size(
 
 def by_classes(classes: list[int], shots: int, proposals: int, images: int) -> Report:
     """Milliseconds of matching one image's proposals, against the classes of the bank."""
-    banks = [(count, _bank(count, shots, _WIDTH)) for count in classes]
+    banks = [(count, generated_bank(count, shots, _WIDTH)) for count in classes]
     title = f"matching, {proposals} proposals an image, {shots} references per class"
     return Report(title, _matching("classes", banks, proposals, images))
 
 
 def by_references(shots: list[int], classes: int, proposals: int, images: int) -> Report:
     """Milliseconds of matching one image's proposals, against the references per class."""
-    banks = [(count, _bank(classes, count, _WIDTH)) for count in shots]
+    banks = [(count, generated_bank(classes, count, _WIDTH)) for count in shots]
     title = f"matching, {proposals} proposals an image, {classes} classes"
     return Report(title, _matching("references per class", banks, proposals, images))
 
@@ -102,23 +102,34 @@ def by_view_size(counts: list[int], classes: int, proposals: int) -> Report:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         store = ProposalStore(Path(folder) / "store")
-        bank = _bank(classes, 10, _WIDTH)
-        paths = _stored_images(Path(folder), store, max(counts), proposals)
+        bank = generated_bank(classes, 10, _WIDTH)
+        most = max(counts)
+        sets = [random_proposals(proposals, _WIDTH, _SIZE, seed) for seed in range(min(most, 20))]
+        paths = stored_images(Path(folder), store, sets, most)
         for count in counts:
             rows.append(_relabelled(paths[:count], store, bank))
     title = f"relabelling, {proposals} proposals an image, {classes} classes, {_SIZE} px"
     return Report(title, rows)
 
 
-def _stored_images(folder: Path, store: ProposalStore, count: int, proposals: int) -> list[Path]:
-    sets = [random_proposals(proposals, _WIDTH, _SIZE, seed) for seed in range(min(count, 20))]
+def stored_images(
+    folder: Path, store: ProposalStore, sets: list[Proposals], count: int | None = None
+) -> list[Path]:
+    """Images, each with stored proposals: the sets of them in turns.
+
+    Args:
+        folder: of the images.
+        store: of the proposals.
+        sets: at least one.
+        count: of the images; one for each set when None.
+    """
     paths = []
-    for index in range(count):
+    for index in range(len(sets) if count is None else count):
         path = folder / f"{index}.png"
         pixels = np.full((*_SIZE, 3), index % 256, np.uint8)
         pixels[0, 0] = index // 256 % 256, index // 65536, 1
         Image.fromarray(pixels).save(path, compress_level=1)
-        store.put(_SETUP, image_hash(path), sets[index % len(sets)])
+        store.put(SETUP, image_hash(path), sets[index % len(sets)])
         paths.append(path)
     return paths
 
@@ -138,7 +149,7 @@ def _relabelled(paths: list[Path], store: ProposalStore, bank: MemoryBank) -> Ro
     few = paths[:200]
     _, matching = _timed(
         lambda: [
-            match(stored_proposals(store, _SETUP, str(path), _READING, bank.width)[0], bank)
+            match(stored_proposals(store, SETUP, str(path), _READING, bank.width)[0], bank)
             for path in few
         ]
     )
@@ -154,7 +165,7 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return result, now() - start
 
 
-def _bank(classes: int, shots: int, width: int, encoder: str = _ENCODER) -> MemoryBank:
+def generated_bank(classes: int, shots: int, width: int, encoder: str = _ENCODER) -> MemoryBank:
     random = np.random.default_rng(1)
     clusters = np.arange(classes) % _CLUSTERS
     features: Floats = cluster_features(clusters, width, random)

@@ -58,6 +58,7 @@ from .errors import NttError as NttError
 from .models.loading import load_models as load_models
 from .protocols.benchmark_running import run_benchmark as run_benchmark
 from .store.bank_file import MemoryBank as MemoryBank
+from .store.stored_setups import StoredGrid as StoredGrid
 from .store.stored_setups import stored_grids as stored_grids
 
 __version__: str

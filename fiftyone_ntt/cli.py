@@ -135,6 +135,18 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence-threshold", type=float, default=0.0, help="leave out instances below it, 0..1"
     )
+    parser.add_argument(
+        "--one-per-object",
+        action="store_true",
+        help="of instances of one object, whatever their classes, only the best",
+    )
+    parser.add_argument(
+        "--least-island",
+        type=float,
+        default=0.0,
+        help="drop pieces of a mask with less than this share of it, 0..1",
+    )
+    parser.add_argument("--fill-holes", action="store_true", help="fill the holes of masks")
     parser.add_argument("--output", type=Path, required=True, help="COCO results, .json")
 
 
@@ -240,7 +252,12 @@ def _segment(options: argparse.Namespace) -> int:
     proposal_settings = ProposalSettings(
         points_per_side=options.points_per_side, crops=options.crops
     )
-    match_settings = MatchSettings(confidence_threshold=options.confidence_threshold)
+    match_settings = MatchSettings(
+        confidence_threshold=options.confidence_threshold,
+        one_per_object=options.one_per_object,
+        least_island=options.least_island,
+        fill_holes=options.fill_holes,
+    )
     models = load_chosen_models(options)
     pipeline = Pipeline(
         bank or _bank_from_references(options, models),

@@ -13,11 +13,18 @@ from jaxtyping import Float32, Int64
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.class_scores import class_similarity, raw_scores, suppression_ranks
 from fiftyone_ntt.core.geometry import nms, suppress
+from fiftyone_ntt.core.mask_cleaning import clean_masks
 from fiftyone_ntt.core.merging import merged_scores
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.rle import RLE, rle_boxes
 from fiftyone_ntt.core.settings import PAPER_SCORING, MatchSettings, Scoring
 from fiftyone_ntt.errors import ModelError
+
+_SAME_OBJECT = 0.5
+"""IoU of two masks above which both show one object, if there is to be one instance of it."""
+_SAME_BOX = 0.95
+"""Box IoU above which two masks of a class are one without a look at their pixels: two thirds of
+all proposals go so, and their masks need never be made. No figure of `docs/accuracy.md` changes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,16 +100,22 @@ def match(
     similarity = class_similarity(proposals.features, bank, settings, scoring)
     candidates = _suppress(proposals, similarity, settings, scoring)
     labels = similarity[candidates].argmax(axis=1)
+    overlaps = proposals.overlaps_among(candidates)
     scores = merged_scores(
-        proposals.overlaps_among(candidates),
+        overlaps,
         labels,
         proposals.features[candidates],
         raw_scores(similarity, proposals, scoring)[candidates],
     )
     order = np.argsort(-scores, kind="stable")
     passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
-    kept = order[passing][: settings.max_instances]
-    return _to_match(proposals, bank, similarity, candidates[kept], scores[kept])
+    kept = order[passing]
+    if settings.one_per_object:
+        rivals = overlaps.iou_above(_SAME_OBJECT)[kept[:, None], kept]
+        ranks, anything = scores[kept].astype(np.float64), np.zeros(len(kept), dtype=np.int64)
+        kept = kept[suppress(rivals, ranks, anything)]
+    kept = kept[: settings.max_instances]
+    return _to_match(proposals, bank, similarity, candidates[kept], scores[kept], settings)
 
 
 def _suppress(
@@ -114,11 +127,12 @@ def _suppress(
     """Indices of the candidates (method 6), by how good their masks are, not by similarity."""
     labels = similarity.argmax(axis=1)
     ranks = suppression_ranks(proposals, scoring).astype(np.float64)
-    if scoring.mask_nms_threshold is None:
-        kept = nms(proposals.boxes.astype(np.float64), ranks, labels, settings.nms_threshold)
-    else:
-        rivals = proposals.overlaps.iou_above(scoring.mask_nms_threshold)
-        kept = suppress(rivals, ranks, labels)
+    by_masks = scoring.mask_nms_threshold
+    threshold = settings.nms_threshold if by_masks is None else _SAME_BOX
+    kept = nms(proposals.boxes.astype(np.float64), ranks, labels, threshold)
+    if by_masks is not None:
+        rivals = proposals.overlaps_among(kept).iou_above(by_masks)
+        kept = kept[suppress(rivals, ranks[kept], labels[kept])]
     kept = kept[: settings.max_instances * settings.candidates_per_instance]
     return kept[similarity[kept].max(axis=1) > 0]
 
@@ -129,10 +143,18 @@ def _to_match(
     similarity: Float32[np.ndarray, "N K"],
     rows: Int64[np.ndarray, " D"],
     scores: Float32[np.ndarray, " D"],
+    settings: MatchSettings,
 ) -> Match:
     """The proposals in some rows as labelled instances."""
     labels, runners_up, margins = _two_best(similarity[rows])
     masks = [proposals.masks[row] for row in rows.tolist()]
+    if settings.least_island or settings.fill_holes:
+        masks = clean_masks(
+            masks,
+            rle_boxes(masks),
+            least_island=settings.least_island,
+            fill_holes=settings.fill_holes,
+        )
     return Match(
         labels=labels,
         scores=scores,

@@ -144,6 +144,11 @@ class MatchSettings:
         negative_temperature: how softly a better matching negative lowers a score (paper: 0.8).
         confidence_threshold: instances below this score are left out, 0..1 (paper: 0).
         scoring: another than the mode's, for trials; the mode's when None.
+        one_per_object: of instances whose masks have an IoU above 0.5, whatever their classes, only
+            the one of the highest score stays (paper: all).
+        least_island: separate pieces of a mask go that have less than this share of its pixels,
+            0..1 (paper: 0, none).
+        fill_holes: whether a mask gets the background that it encloses (paper: no).
     """
 
     nms_threshold: float = 0.5
@@ -152,12 +157,18 @@ class MatchSettings:
     negative_temperature: float = 0.8
     confidence_threshold: float = 0.0
     scoring: Scoring | None = None
+    one_per_object: bool = False
+    least_island: float = 0.0
+    fill_holes: bool = False
 
     def identity(self) -> dict[str, Any]:
         """What of them decides the instances, but for the scoring, which is the mode's or theirs:
-        see `Matcher.scoring`."""
+        see `Matcher.scoring`. What earlier versions did not know is left out while it is off."""
         values = asdict(self)
         del values["scoring"]
+        for name in ("one_per_object", "least_island", "fill_holes"):
+            if not values[name]:
+                del values[name]
         return values
 
     def __post_init__(self) -> None:
@@ -165,6 +176,7 @@ class MatchSettings:
         _require_count("candidates_per_instance", self.candidates_per_instance, usual=8)
         _require_share("nms_threshold", self.nms_threshold, "The paper uses 0.5")
         _require_share("confidence_threshold", self.confidence_threshold, "The paper uses 0.0")
+        _require_share("least_island", self.least_island, "The paper uses 0, usual is 0.05")
         _require_temperature("negative_temperature", self.negative_temperature, usual=0.8)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
+from typing import cast
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.demo.world_candidates import WorldCandidates
-from fiftyone_ntt.demo.worlds import Split, World, WorldScene
+from fiftyone_ntt.demo.worlds import Part, Split, World, WorldScene
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.trials.trial_data import TrialContent, TrialData, TrialImage, objects_of
 
@@ -32,8 +33,10 @@ def world_trial(
     Raises:
         InputError: there are not so many scenes.
     """
-    world.seeds(split, "targets", targets), world.seeds(split, "candidates", candidates)
-    identity = f"{split}, {targets} targets, references of {candidates} scenes"
+    for part, count in (("targets", targets), ("candidates", candidates)):
+        world.seeds(split, cast(Part, part), count)
+    kind = hashlib.sha256(repr(world).encode()).hexdigest()[:6]
+    identity = f"{split}, {targets} targets, references of {candidates} scenes, kind {kind}"
     opened = partial(_opened, world, split, models, targets, candidates)
     return TrialData(world.name, identity, opened)
 

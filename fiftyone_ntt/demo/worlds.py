@@ -2,8 +2,8 @@
 
 `demo` is what the demo shows. In `appearances` a class looks in two or three ways, and a reference
 shows one of them. In `look-alikes` half of the objects are of no class and differ from one in
-texture or shape alone; nobody labelled them. In `small` many objects lie on a picture of twice the
-size, so that the segmenter sees them small.
+texture or shape alone; nobody labelled them. In `small` a picture has many objects, and they are
+smaller than most that the segmenter was trained on.
 
 The demo models saw none of the classes in training. Every world has scenes for developing, on which
 anything may be tried, and others for judging, on which only what is reported is run. No two of them
@@ -90,7 +90,7 @@ class World:
         """The seeds of the first `count` scenes.
 
         Raises:
-            InputError: there are not so many scenes.
+            InputError: there are not so many scenes, or no such split or part.
         """
         if not 0 <= count <= _MOST_SCENES:
             raise InputError(
@@ -98,6 +98,11 @@ class World:
                 f"{_MOST_SCENES}."
             )
         splits, parts = get_args(Split), get_args(Part)
+        if split not in splits or part not in parts:
+            raise InputError(
+                f"world {self.name} has no {part!r} to {split!r}. Parts are {', '.join(parts)}, "
+                f"splits {', '.join(splits)}."
+            )
         block = (self.number * len(splits) + splits.index(split)) * len(parts) + parts.index(part)
         first = _FIRST_SEED + block * _MOST_SCENES
         return range(first, first + count)
@@ -187,8 +192,8 @@ LOOK_ALIKES: dict[str, tuple[ObjectClass, ...]] = {
 }
 """By what alone tells them from their class, in the order of `MIMICKED_CLASSES`."""
 
-_SMALL_SIDE, _SMALL_EXTENTS = 512, (38, 64)
-"""Of the pictures of `small` and of their objects, in pixels."""
+_SMALL_EXTENTS = (0.15, 0.25)
+"""38 to 64 px at 256 px. At half that, in the segmenter's pixels, it finds next to nothing."""
 
 WORLDS: dict[str, World] = {
     world.name: world
@@ -213,9 +218,8 @@ WORLDS: dict[str, World] = {
             "small",
             3,
             NOVEL_CLASSES,
-            size=_SMALL_SIDE,
-            objects=(16, 28),
-            extents=(_SMALL_EXTENTS[0] / _SMALL_SIDE, _SMALL_EXTENTS[1] / _SMALL_SIDE),
+            objects=(8, 16),
+            extents=_SMALL_EXTENTS,
         ),
     )
 }

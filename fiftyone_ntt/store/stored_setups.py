@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -35,22 +35,38 @@ def default_folder() -> Path:
     return Path(named) if named else Path.home() / ".fiftyone-ntt" / "proposals"
 
 
-def stored_grids(encoder: str) -> list[int]:
-    """Points per side with which the default store holds proposals of an encoder, rising.
+class StoredGrid(NamedTuple):
+    """How finely pictures were looked at whose proposals are stored.
+
+    Attributes:
+        points_per_side: prompts per row and column of the grid.
+        crops: parts of the pictures that were looked at besides the whole.
+
+    Example:
+        >>> ntt.StoredGrid(32, 0) < ntt.StoredGrid(32, 4)
+        True
+    """
+
+    points_per_side: int
+    crops: int
+
+
+def stored_grids(encoder: str) -> list[StoredGrid]:
+    """Grids with which the default store holds proposals of an encoder, rising.
 
     Args:
         encoder: its identity, as in `BankSummary.encoder`.
 
     Example:
         >>> ntt.stored_grids(bank.encoder)
-        [32]
+        [StoredGrid(points_per_side=32, crops=0)]
     """
     try:
         setups = [read_setup(folder / SETUP_FILE) for folder in setup_folders(default_folder())]
     except StoreError:
         return []  # `segment` tells of it; here it only cannot be chosen
     settings = [settings_of(setup) for setup in setups if setup["encoder"] == encoder]
-    return sorted({found.points_per_side for found in settings if found is not None})
+    return sorted({StoredGrid(s.points_per_side, s.crops) for s in settings if s is not None})
 
 
 def is_store(folder: Path) -> bool:

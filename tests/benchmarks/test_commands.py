@@ -46,6 +46,13 @@ def test_relabel(tmp_path: Path) -> None:
     assert all(row["images/s"] > 0 < row["detections an image"] for row in report["rows"])
 
 
+def test_modes(tmp_path: Path) -> None:
+    whole, stored = run("modes", tmp_path)
+    for report, unit in ((whole, "seconds an image"), (stored, "ms an image")):
+        assert [row["mode"] for row in report["rows"]] == ["paper", "best"]
+        assert all(row[unit] > 0 < row["ratio"] for row in report["rows"])
+
+
 @pytest.mark.slow
 def test_memory(tmp_path: Path) -> None:
     peaks, row = run("memory", tmp_path)

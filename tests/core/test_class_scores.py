@@ -101,19 +101,26 @@ def test_proposals_without_stability_serve_no_mode_that_needs_it() -> None:
         match(proposals, bank, scoring=BEST_SCORING)
 
 
-def test_by_masks_a_part_of_an_object_is_not_suppressed_by_its_box() -> None:
-    # An L and the square in its corner have one box, but share no pixel.
-    corner = squares((10, 0, 20, 10))[0]
-    ell = squares((0, 0, 20, 20))[0] & ~corner
-    almost = ell.copy()
-    almost[19, :5] = False
+def test_by_masks_objects_that_share_no_pixel_stay_whatever_their_boxes() -> None:
+    lower, upper = np.tri(20, dtype=bool), ~np.tri(20, k=2, dtype=bool)  # boxes: IoU 0.72
+    nearly = lower.copy()
+    nearly[:, 0] = False
     proposals = toy_proposals(
-        np.stack([ell, squares((0, 0, 20, 20))[0] & corner, almost]),
-        [0.9, 0.8, 0.7],
-        [[1, 0], [1, 0], [0.8, 0.6]],
+        np.stack([lower, upper, nearly]), [0.9, 0.8, 0.7], [[1, 0], [1, 0], [0.8, 0.6]]
     )
     bank = toy_bank(("a",), reference_rows([[1, 0]], [0]))
-    found = match(proposals, bank, scoring=Scoring(mask_nms_threshold=0.8))
-    assert sorted(found.proposals.tolist()) == [0, 1]
+    by_masks = match(proposals, bank, scoring=Scoring(mask_nms_threshold=0.8))
+    assert sorted(by_masks.proposals.tolist()) == [0, 1]
+    assert match(proposals, bank).proposals.tolist() == [0]
     everything = match(proposals, bank, scoring=Scoring(mask_nms_threshold=1.0))
-    assert 2 in everything.proposals.tolist()
+    assert sorted(everything.proposals.tolist()) == [0, 1, 2]
+
+
+def test_masks_of_one_box_are_one_without_a_look_at_them() -> None:
+    ell = np.ones((20, 20), bool)
+    ell[:12, 8:] = False
+    whole = np.ones((20, 20), bool)
+    proposals = toy_proposals(np.stack([ell, whole]), [0.9, 0.8], [[1, 0], [0.8, 0.6]])
+    bank = toy_bank(("a",), reference_rows([[1, 0]], [0]))
+    found = match(proposals, bank, scoring=Scoring(mask_nms_threshold=0.8))
+    assert found.proposals.tolist() == [0]

@@ -23,7 +23,7 @@ from fiftyone_ntt.errors import InputError
 
 def test_the_defaults_are_the_papers() -> None:
     assert ProposalSettings(32, 0.4) == ProposalSettings()
-    assert MatchSettings(0.5, 100, 8, 0.8, 0.0) == MatchSettings()
+    assert MatchSettings(0.5, 100, 8, 0.8, 0.0, None, False, 0.0, False) == MatchSettings()
     assert Scoring(None, None, False, False, None) == PAPER_SCORING == scoring_of("paper")
     assert scoring_of("adaptive") == PAPER_SCORING != scoring_of("best")
 
@@ -44,6 +44,7 @@ def test_the_defaults_are_the_papers() -> None:
         (AdaptiveSettings, "min_gain", 1.5),
         (AdaptiveSettings, "min_gain", float("nan")),
         (MatchSettings, "max_instances", 0),
+        (MatchSettings, "least_island", 1.1),
         (MatchSettings, "candidates_per_instance", 0),
         (MatchSettings, "nms_threshold", -0.1),
         (MatchSettings, "confidence_threshold", 50),

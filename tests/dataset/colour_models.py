@@ -56,7 +56,7 @@ class ColourSegmenter:
         columns, rows = (points.long().clamp(0, SIDE - 1)).T.numpy()
         areas = embedding[rows, columns]
         inside = torch.from_numpy(embedding[None] == areas[:, None, None])
-        logits = (inside.float() * 2 - 1)[:, None].repeat(1, 3, 1, 1)
+        logits = (inside.float() * 4 - 2)[:, None].repeat(1, 3, 1, 1)
         # The background covers most of the scene: not an object.
         share = inside.float().mean(dim=(1, 2))
         ious = torch.where(share > 0.5, 0.1, 0.9)[:, None] * torch.tensor([0.9, 1.0, 0.8])

@@ -153,6 +153,18 @@ def test_relabelling_offers_what_is_stored(bank: Any, scenes: fo.Dataset) -> Non
     grid = open_form("relabel_with_memory_bank", scenes)["grid"]
     assert [choice.value for choice in grid.view.choices] == ["4", "6"]
     assert grid.default == "6"
+    ntt.segment(scenes[:1], bank, "crops", points_per_side=8, crops=4)
+    form = open_form("relabel_with_memory_bank", scenes)
+    assert [choice.value for choice in form["grid"].view.choices] == ["4", "6", "8+4"]
+    assert form["grid"].default == "6"  # of the whole picture, as segmenting has it by default
+    assert [choice.value for choice in form["mode"].view.choices] == ["paper", "best"]
+
+
+def test_crops_are_asked_for_where_the_mode_takes_them(bank: Any, scenes: fo.Dataset) -> None:
+    form = open_form("segment_with_memory_bank", scenes)
+    assert [choice.value for choice in form["crops"].view.choices] == ["0", "4", "9"]
+    assert "10 times the time" in form["crops"].view.choices[2].label
+    assert "crops" not in open_form("segment_with_memory_bank", scenes, {"mode": "adaptive"})
 
 
 def test_negatives_are_asked_of_where_there_are_some(bank: Any, scenes: fo.Dataset) -> None:

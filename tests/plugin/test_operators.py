@@ -85,6 +85,21 @@ def test_segmenting_adaptively(uri: Any, scenes: fo.Dataset) -> None:
     assert scenes.get_run_info(key).config.mode == "adaptive"
 
 
+def test_segmenting_and_relabelling_with_crops(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    params = {"bank": "colours", "points_per_side": 5, "mode": "best", "crops": "4"}
+    run(uri, "segment_with_memory_bank", scenes, params)
+    (key,) = ntt.list_prediction_runs(scenes)
+    config = scenes.get_run_info(key).config
+    assert (config.mode, config.proposal_settings["crops"]) == ("best", 4)
+    params = {"bank": "colours", "label_field": "again", "mode": "best", "grid": "5+4"}
+    run(uri, "relabel_with_memory_bank", scenes, params)
+    one, other = (
+        scenes.values(f"{field}.detections.confidence") for field in ("predictions", "again")
+    )
+    assert one == other and sum(map(len, one)) > 0
+
+
 def test_a_bank_in_bfloat16(uri: Any, scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fiftyone_ntt.dataset.work.model_resolution.load_models", ntt.load_models)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # or emulated

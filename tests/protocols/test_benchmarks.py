@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,38 @@ def test_toy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["image_id"] for row in references["annotations"]] == [429819, 101435]
     text = capsys.readouterr().out
     assert "47.8" in text and "45.8" in text
+
+
+_MINIATURES: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
+    "toy": (miniature.toy, []),
+    "voc": (miniature.voc, ["--shots", "1", "--seeds", "33", "--split", "1"]),
+    "lvis": (miniature.lvis, ["--shots", "2", "--seeds", "33"]),
+    "cd-fsod": (miniature.cd_fsod, ["--set", "DIOR", "--shots", "2", "--seeds", "5"]),
+    "coco-20i": (miniature.coco_20i, ["--shots", "1", "--seeds", "33", "--fold", "1"]),
+    "coco-fewshot": (miniature.coco_fewshot, ["--shots", "1", "3", "--seeds", "33", "34"]),
+}
+
+
+@pytest.mark.parametrize(
+    "protocol", os.environ.get("FIFTYONE_NTT_PROTOCOLS", "toy").replace(",", " ").split()
+)
+def test_best_beside_paper(
+    protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With FIFTYONE_NTT_PROTOCOLS, of any; `pytest -s` shows the rows."""
+    build, options = _MINIATURES[protocol]
+    data, outputs = build(tmp_path / "data"), [tmp_path / mode for mode in ("paper", "best")]
+    for output in outputs:
+        run(protocol, data, output, *options, "--mode", output.name)
+    capsys.readouterr()
+    assert main(["benchmark", "compare", *map(str, outputs)]) == 0
+    text = capsys.readouterr().out
+    with capsys.disabled():
+        print(f"\n{protocol}, miniature, demo models\n{text}")
+    assert "mode: paper -> best" in text
+    paper, best = (load_benchmark(output).draws for output in outputs)
+    assert [draw.references for draw in paper] == [draw.references for draw in best]
+    assert [draw.metrics for draw in paper] != [draw.metrics for draw in best]
 
 
 @pytest.mark.parametrize(

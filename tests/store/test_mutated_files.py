@@ -113,7 +113,7 @@ def test_damaged_descriptions_of_setups(tmp_path: Path, monkeypatch: pytest.Monk
             assert found == dataclasses.replace(
                 SETUP, settings=ProposalSettings(prompts_per_batch=batch)
             )
-        assert set(stored_grids(SETUP.encoder)) <= set(range(1, 129))
+        assert all(0 < grid.points_per_side < 129 for grid in stored_grids(SETUP.encoder))
         describe(store)
         store.verify()
         kept = store.get(SETUP, KEY)

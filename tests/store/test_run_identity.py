@@ -44,6 +44,9 @@ def test_equal_runs_are_equal() -> None:
         {"proposal_settings": ProposalSettings(crops=4)},
         {"match_settings": MatchSettings(nms_threshold=0.51)},
         {"match_settings": MatchSettings(scoring=Scoring(quality=True))},
+        {"match_settings": MatchSettings(one_per_object=True)},
+        {"match_settings": MatchSettings(least_island=0.1)},
+        {"match_settings": MatchSettings(fill_holes=True)},
         {"match_settings": MatchSettings(max_instances=99)},
         {"match_settings": MatchSettings(candidates_per_instance=7)},
         {"match_settings": MatchSettings(negative_temperature=0.7)},
@@ -95,7 +98,7 @@ def test_every_setting_was_tried() -> None:
         "prompts_per_batch",
         "crops",
     ]
-    assert len(dataclasses.fields(MatchSettings)) == 6
+    assert len(dataclasses.fields(MatchSettings)) == 9
     assert len(dataclasses.fields(AdaptiveSettings)) == 2
 
 

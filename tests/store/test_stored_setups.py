@@ -27,15 +27,17 @@ def test_grids_of_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("b", "e1", 16),
         ("c", "e2", 8),
         ("d", "e1", 32),
+        ("c1", "e1", 16),
         ("1", "e1", 129),  # of a version that refused none
         ("2", "e1", -1),
     ):
-        setup = {"segmenter": "s", "settings": {"points_per_side": points}}
-        store_setup(tmp_path, name * 16, {"encoder": encoder, **setup})
+        settings = {"points_per_side": points} | ({"crops": 9} if name == "c1" else {})
+        setup = {"segmenter": "s", "settings": settings}
+        store_setup(tmp_path, (name * 16)[:16], {"encoder": encoder, **setup})
     store_setup(tmp_path, "my notes", {"encoder": "e1", **setup})
     store_setup(tmp_path, "e" * 16, "{")
     store_setup(tmp_path, "f" * 16, ["something else"])
-    assert stored_grids("e1") == [16, 32]
+    assert stored_grids("e1") == [(16, 0), (16, 9), (32, 0)]
     assert stored_grids("e3") == []
 
 

@@ -35,6 +35,9 @@ def relabel(
     points_per_side: int = 32,
     crops: int = 0,
     confidence_thresh: float = 0.0,
+    one_per_object: bool = False,
+    least_island: float = 0.0,
+    fill_holes: bool = False,
     overwrite: bool = False,
     replace_reviewed: bool = False,
     chunk_size: int = 64,
@@ -56,6 +59,7 @@ def relabel(
         points_per_side: of the stored proposals.
         crops: of the stored proposals.
         confidence_thresh: leave out detections below this confidence, 0..1.
+        one_per_object, least_island, fill_holes: see `segment`.
         overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
@@ -81,7 +85,12 @@ def relabel(
     if proposals is None:
         raise InputError("relabelling needs a store of proposals. Pass `store`.")
     setup = _stored_setup(proposals, bank, points_per_side, crops)
-    match_settings = MatchSettings(confidence_threshold=confidence_thresh)
+    match_settings = MatchSettings(
+        confidence_threshold=confidence_thresh,
+        one_per_object=one_per_object,
+        least_island=least_island,
+        fill_holes=fill_holes,
+    )
     matcher = Matcher(bank, setup, known_mode, match_settings)
     reading = image_reading(dataset)
     record = segmentation_record(dataset, label_field, matcher, reading, rounded=True)

@@ -41,6 +41,9 @@ def segment(
     points_per_side: int = 32,
     crops: int = 0,
     confidence_thresh: float = 0.0,
+    one_per_object: bool = False,
+    least_island: float = 0.0,
+    fill_holes: bool = False,
     store: StoreChoice = True,
     overwrite: bool = False,
     replace_reviewed: bool = False,
@@ -71,6 +74,11 @@ def segment(
         crops: parts of half the picture's side that are looked at besides the whole: 0, 4 or 9.
             They find small objects; each costs as much time as the whole picture.
         confidence_thresh: leave out detections below this confidence, 0..1.
+        one_per_object: of detections whose masks have an IoU above 0.5, whatever their classes,
+            only write the one of the highest confidence.
+        least_island: drop separate pieces of a mask that have less than this share of its pixels,
+            0..1.
+        fill_holes: make background that a mask encloses part of it.
         store: where to keep the images' proposals, from which `relabel` and later runs start: True
             for the default store (`~/.fiftyone-ntt/proposals`, or where the environment variable
             `FIFTYONE_NTT_PROPOSALS` says), a folder, a store, or False for none. Mode `"adaptive"`
@@ -107,7 +115,12 @@ def segment(
         chosen.segmenter,
         check_mode(mode),
         ProposalSettings(points_per_side=points_per_side, crops=crops),
-        MatchSettings(confidence_threshold=confidence_thresh),
+        MatchSettings(
+            confidence_threshold=confidence_thresh,
+            one_per_object=one_per_object,
+            least_island=least_island,
+            fill_holes=fill_holes,
+        ),
     )
     reading = image_reading(dataset)
     source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), reading)

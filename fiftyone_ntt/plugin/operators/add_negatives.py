@@ -8,11 +8,11 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts, label_tags
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
+from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts, chosen_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
@@ -78,7 +78,8 @@ def _choose_labels(form: Form, action: str) -> None:
     field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer=prefer)
     if action == "mine":
         form.integer("per_class", "Negatives per class", 10, low=1)
-        form.integer("points_per_side", "Points per side", 32, low=1, high=MOST_POINTS_PER_SIDE)
+        choose_mode(form, stored=True)
+        choose_prompts(form)
         form.note("complete", "Every object of the classes must be labelled in these images")
     elif action == "tagged" and field is not None:
         counts = label_tags(form.ctx, field)
@@ -99,7 +100,8 @@ def _with_negatives(
             bank,
             given.get("label_field", "ground_truth"),
             per_class=given.get("per_class", 10),
-            points_per_side=given.get("points_per_side", 32),
+            mode=given.get("mode", "paper"),
+            **chosen_prompts(given),
             **options,
         )
     if action == "tagged":

@@ -7,10 +7,10 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import sample_tags
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
+from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts, chosen_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device, choose_models
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.slices import dataset_images
@@ -55,14 +55,8 @@ class MeasureShots(NttOperator):
         if problem is not None:
             form.reject("name", problem)
         form.flag("overwrite", "Replace another curve of this name")
-        form.integer(
-            "points_per_side",
-            "Points per side",
-            32,
-            low=1,
-            high=MOST_POINTS_PER_SIDE,
-            description="Fewer are quicker",
-        )
+        choose_mode(form, stored=True)
+        choose_prompts(form)
         choose_models(form)
         choose_device(form)
 
@@ -85,7 +79,8 @@ class MeasureShots(NttOperator):
             name=given.get("name", "shots").strip(),
             models=given.get("models", "paper"),
             device=given.get("device", "auto"),
-            points_per_side=given.get("points_per_side", 32),
+            mode=given.get("mode", "paper"),
+            **chosen_prompts(given),
             overwrite=given.get("overwrite", False),
             progress=step,
         )

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, choose_mode
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import (
@@ -43,6 +44,7 @@ class RelabelWithMemoryBank(NttOperator):
             form.flag("negatives", f"Use the bank's {bank.negatives} negatives", default=True)
         field = choose_output(form)
         choose_settings(form)
+        choose_mode(form, stored=True)
         if bank is not None:
             _choose_grid(form, bank.encoder)
         count_images(form, field)
@@ -57,7 +59,8 @@ class RelabelWithMemoryBank(NttOperator):
             chosen_samples(ctx),
             bank,
             output_field(ctx),
-            points_per_side=int(ctx.params.get("grid") or _usual_grid(bank.encoder)),
+            mode=ctx.params.get("mode", "paper"),
+            **_chosen_grid(ctx, bank.encoder),
             progress=step,
             **chosen_settings(ctx),
         )
@@ -70,8 +73,8 @@ class RelabelWithMemoryBank(NttOperator):
 
 def _choose_grid(form: Form, encoder: str) -> None:
     grids = ntt.stored_grids(encoder)
-    options = {str(grid): f"of {grid} x {grid} points" for grid in grids}
-    form.choice("grid", "Stored proposals", options, str(_usual_grid(encoder)) if grids else None)
+    options = {_name(grid): _described(grid) for grid in grids}
+    form.choice("grid", "Stored proposals", options, _name(_usual_grid(grids)) if grids else None)
     if not grids:
         form.reject(
             "grid",
@@ -80,6 +83,23 @@ def _choose_grid(form: Form, encoder: str) -> None:
         )
 
 
-def _usual_grid(encoder: str) -> int:
-    """The finest grid there is; the one `relabel` will ask for where there is none."""
-    return max(ntt.stored_grids(encoder), default=32)
+def _name(grid: ntt.StoredGrid) -> str:
+    """Of an option of the form."""
+    return f"{grid.points_per_side}+{grid.crops}" if grid.crops else str(grid.points_per_side)
+
+
+def _described(grid: ntt.StoredGrid) -> str:
+    text = f"of {grid.points_per_side} x {grid.points_per_side} points"
+    return f"{text} and {grid.crops} crops" if grid.crops else text
+
+
+def _usual_grid(grids: list[ntt.StoredGrid]) -> ntt.StoredGrid:
+    """The finest grid of the whole picture; what `relabel` asks for by default if there is none."""
+    whole = [grid for grid in grids if not grid.crops]
+    return max(whole or grids, default=ntt.StoredGrid(USUAL_POINTS, 0))
+
+
+def _chosen_grid(ctx: Context, encoder: str) -> dict[str, Any]:
+    grids = ntt.stored_grids(encoder)
+    named = {_name(grid): grid for grid in grids}
+    return named.get(ctx.params.get("grid", ""), _usual_grid(grids))._asdict()

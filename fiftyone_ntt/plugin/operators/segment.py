@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE, Mode
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts, chosen_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import (
@@ -23,11 +23,6 @@ from fiftyone_ntt.plugin.shared.prediction_run import (
     report_outcome,
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
-
-MODES = (
-    "“paper” is the published method; “adaptive” is faster and not exact, and keeps nothing to "
-    "relabel from"
-)
 
 
 class SegmentWithMemoryBank(NttOperator):
@@ -50,17 +45,7 @@ class SegmentWithMemoryBank(NttOperator):
             check_models(form, "bank", bank.models.get("name"))
         field = choose_output(form)
         choose_settings(form)
-        form.choice(
-            "mode", "Mode", {mode: mode for mode in get_args(Mode)}, "paper", description=MODES
-        )
-        form.integer(
-            "points_per_side",
-            "Points per side",
-            32,
-            low=1,
-            high=MOST_POINTS_PER_SIDE,
-            description="Fewer are quicker",
-        )
+        choose_prompts(form, choose_mode(form))
         choose_device(form)
         count_images(form, field)
 
@@ -71,9 +56,9 @@ class SegmentWithMemoryBank(NttOperator):
             required(ctx.params, "bank"),
             output_field(ctx),
             mode=ctx.params.get("mode", "paper"),
-            points_per_side=ctx.params.get("points_per_side", 32),
             device=ctx.params.get("device", "auto"),
             progress=step,
+            **chosen_prompts(ctx.params),
             **chosen_settings(ctx),
         )
         return report_outcome(report)

@@ -22,6 +22,9 @@ EXISTING = {
 }
 """What to do with samples whose output field is filled."""
 
+USUAL_ISLAND = 0.05
+"""Where masks are cleaned, pieces with a smaller share of a mask go."""
+
 
 def choose_bank_of_run(form: Form) -> Any:
     """The fields for the samples and the bank; the chosen bank's summary, or None."""
@@ -56,6 +59,8 @@ def choose_reviewed(form: Form) -> None:
 def choose_settings(form: Form) -> None:
     """What decides the detections, besides the bank and the models."""
     form.fraction("confidence_thresh", "Confidence threshold", 0.0)
+    form.flag("one_per_object", "One instance per object, whatever its class")
+    form.flag("clean_masks", "Clean masks: no small islands, no holes")
 
 
 def count_images(form: Form, field: str | None) -> None:
@@ -90,6 +95,9 @@ def chosen_settings(ctx: Context) -> dict[str, Any]:
     overwrite = given.get("existing") == OVERWRITE
     return {
         "confidence_thresh": given.get("confidence_thresh", 0.0),
+        "one_per_object": given.get("one_per_object", False),
+        "least_island": USUAL_ISLAND if given.get("clean_masks", False) else 0.0,
+        "fill_holes": given.get("clean_masks", False),
         "overwrite": overwrite,
         # The form keeps the answer to a question that it no longer shows.
         "replace_reviewed": overwrite and given.get("replace_reviewed", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 
 from fiftyone_ntt import build_memory_bank, relabel, segment
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.dataset.runs import stored_matching
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store import proposal_store
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
@@ -67,11 +70,16 @@ def test_networks_see_each_image_once(scenes: fo.Dataset, store: ProposalStore) 
     assert [store.usage(setup).images for setup in store.setups()] == [5]
 
 
-@pytest.mark.parametrize("options", [{}, {"confidence_thresh": 0.99}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"confidence_thresh": 0.99}, {"mode": "best"}, {"mode": "best", "crops": 4}],
+)
 def test_relabel_equals_a_fresh_run(
     scenes: fo.Dataset, store: ProposalStore, tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    segment(scenes, bank_of(scenes), "first", models=colour_models(), store=store)
+    # Whatever the mode was that stored the proposals.
+    crops = {"crops": options["crops"]} if "crops" in options else {}
+    segment(scenes, bank_of(scenes), "first", models=colour_models(), store=store, **crops)
     bank = bank_of(scenes, classes=["blue", "red"])
     fresh = segment(
         scenes, bank, "fresh", models=colour_models(), store=tmp_path / "other", **options
@@ -81,6 +89,30 @@ def test_relabel_equals_a_fresh_run(
     assert report.run.split("_")[-1] == fresh.run.split("_")[-1]
     assert rows(scenes, "relabelled") == rows(scenes, "fresh")
     assert rows(scenes, "relabelled") != rows(scenes, "first")
+    assert any(rows(scenes, "relabelled"))
+
+
+def test_a_store_of_an_earlier_version_serves_the_published_method_alone(
+    scenes: fo.Dataset, store: ProposalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, counting = bank_of(scenes), Counting(colour_models())
+
+    def without_stability(proposals: Proposals) -> bytes:
+        return written(dataclasses.replace(proposals, stability=None))
+
+    written = proposal_store._bytes_of
+    with monkeypatch.context() as earlier:
+        earlier.setattr(proposal_store, "_bytes_of", without_stability)
+        segment(scenes, bank, "first", models=counting.models, store=store)
+    assert relabel(scenes, bank, "paper", store=store).written == 5
+    report = relabel(scenes, bank, "best", store=store, mode="best")
+    assert report.written == 0 and len(report.failures) == 5
+    assert all("did not keep what this mode needs" in text for text in report.failures.values())
+    # `segment` proposes anew, and what it keeps serves both.
+    segment(scenes, bank, "best", models=counting.models, store=store, mode="best")
+    assert counting.embedded == 10
+    assert relabel(scenes, bank, "again", store=store, mode="best").written == 5
+    assert rows(scenes, "again") == rows(scenes, "best") != [[]] * 5
 
 
 def test_relabel_reads_no_pixels(
