@@ -126,9 +126,8 @@ def test_nothing_is_done_twice(ablation: Ablation, models: Models, folder: Path)
         raise AssertionError("opened again")
 
     closed = [replace(part, open=refuse) for part in sets(models)]
-    again = run_ablation(
-        closed, models, PLAN, ProposalStore(folder / "none"), output=folder / "out"
-    )
+    none = ProposalStore(folder / "none")
+    again = run_ablation(closed, models, PLAN, none, output=folder / "out")
     assert again == ablation
     assert not none.folder.exists()
 
