@@ -363,8 +363,8 @@ class Scorer:
             )
         for key, positives in added.positives.items():
             record.count(int(new[key]), positives)
-        for part in added.objects:
-            shifted = np.stack([part[:, 0] + record.images, new[part[:, 1]]], axis=1)
+        for rows in added.objects:
+            shifted = np.stack([rows[:, 0] + record.images, new[rows[:, 1]]], axis=1)
             record.objects.append(shifted)
         record.images += added.images
 
