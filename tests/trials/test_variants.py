@@ -8,7 +8,6 @@ import pytest
 
 from fiftyone_ntt import ablate_command
 from fiftyone_ntt.core.settings import BEST_SCORING, PAPER_SCORING, Scoring
-from fiftyone_ntt.demo.run import POINTS_PER_SIDE
 from fiftyone_ntt.demo.worlds import WORLDS
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.trials.advice import LADDER
@@ -64,4 +63,3 @@ def test_variants_by_name_have_paper_beside_them() -> None:
 
 def test_the_command_s_worlds_are_all_there_are() -> None:
     assert tuple(WORLDS) == ablate_command._WORLDS
-    assert ablate_command._POINTS_PER_SIDE == POINTS_PER_SIDE
