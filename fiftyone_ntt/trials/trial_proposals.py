@@ -71,7 +71,8 @@ def require_proposals(
     Raises:
         StoreError: the store cannot be written.
     """
-    seconds, counts, sizes = [], [], []
+    seconds: list[float] = []
+    counts, sizes = [], []
     for image in images:
         found = store.get(setup, image.key, width=models.encoder.width, stability=True)
         if found is None or (known is None and len(seconds) < _TIMED):
