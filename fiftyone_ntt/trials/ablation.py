@@ -87,8 +87,8 @@ class Ablation:
 
     def with_cost(self, cost: ProposalCost) -> Ablation:
         """With what proposals cost; what was known of the same set and crops goes."""
-        others = [old for old in self.costs if (old.data, old.crops) != (cost.data, cost.crops)]
-        return replace(self, costs=(*others, cost))
+        known = {(found.data, found.crops): found for found in (*self.costs, cost)}
+        return replace(self, costs=tuple(known.values()))
 
     def cost(self, data: str, crops: int) -> ProposalCost | None:
         """What proposals cost, if it was measured."""
