@@ -123,7 +123,7 @@ def raw_scores(
     if scoring.class_temperature is not None:
         relative = np.exp((similarity - scores[:, None]) / np.float32(scoring.class_temperature))
         scores = scores / relative.sum(axis=1)
-    return scores * mask_quality(proposals) if scoring.quality else scores
+    return scores * stable_ious(proposals) if scoring.quality else scores
 
 
 def suppression_ranks(proposals: Proposals, scoring: Scoring) -> Float32[np.ndarray, " N"]:
@@ -132,10 +132,10 @@ def suppression_ranks(proposals: Proposals, scoring: Scoring) -> Float32[np.ndar
     Raises:
         ValueError: the stability counts, and is unknown.
     """
-    return mask_quality(proposals) if scoring.stable_first else proposals.ious
+    return stable_ious(proposals) if scoring.stable_first else proposals.ious
 
 
-def mask_quality(proposals: Proposals) -> Float32[np.ndarray, " N"]:
+def stable_ious(proposals: Proposals) -> Float32[np.ndarray, " N"]:
     """How good the segmenter takes each mask to be, 0..1: predicted IoU times stability.
 
     Raises:

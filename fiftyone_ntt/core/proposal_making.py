@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from fiftyone_ntt.core.class_scores import mask_quality
+from fiftyone_ntt.core.class_scores import stable_ious
 from fiftyone_ntt.core.crops import Crop, crops_of, whole_picture
 from fiftyone_ntt.core.geometry import mask_boxes, resize_bicubic, squash, suppress
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
@@ -72,5 +72,5 @@ def _distinct(proposals: Proposals) -> Proposals:
     """Of proposals that show the same, the one of the best mask, in the order they had."""
     everything_alike = np.zeros(len(proposals), dtype=np.int64)
     rivals = proposals.overlaps.iou_above(REPEATED)
-    kept = suppress(rivals, mask_quality(proposals).astype(np.float64), everything_alike)
+    kept = suppress(rivals, stable_ious(proposals).astype(np.float64), everything_alike)
     return proposals.rows(np.sort(kept))
