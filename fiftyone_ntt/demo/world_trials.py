@@ -14,8 +14,8 @@ from fiftyone_ntt.demo.worlds import Part, Split, World, WorldScene
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.trials.trial_data import TrialContent, TrialData, TrialImage, objects_of
 
-CANDIDATES = 60
-"""Scenes that references are drawn from: enough for ten of every class."""
+CANDIDATES = 100
+"""Scenes that references are drawn from: enough for ten of every class, on as many scenes."""
 
 
 def world_trial(
