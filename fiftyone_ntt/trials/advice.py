@@ -35,7 +35,6 @@ class Advice:
         crops: likewise; 0 unless more are clearly better.
         reasons: the evidence, in lines.
         ablation: all that was measured.
-
     """
 
     mode: str
