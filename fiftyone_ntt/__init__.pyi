@@ -17,8 +17,10 @@ from .dataset.banks.saved_banks import load_memory_bank as load_memory_bank
 from .dataset.banks.saved_banks import memory_bank_name_problem as memory_bank_name_problem
 from .dataset.banks.saved_banks import rename_memory_bank as rename_memory_bank
 from .dataset.banks.saved_banks import save_memory_bank as save_memory_bank
+from .dataset.banks.saved_calibrations import load_calibration as load_calibration
 from .dataset.banks.thumbnail_drawing import make_thumbnails as make_thumbnails
 from .dataset.banks.thumbnails import load_thumbnails as load_thumbnails
+from .dataset.evaluation.calibrating import calibrate as calibrate
 from .dataset.evaluation.coco_figures import add_coco_metrics as add_coco_metrics
 from .dataset.evaluation.evaluation_keys import evaluation_key_problem as evaluation_key_problem
 from .dataset.evaluation.prediction_evaluation import evaluate as evaluate

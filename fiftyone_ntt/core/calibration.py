@@ -38,13 +38,17 @@ FEW = 20
 FOLDS = 5
 """Of the cross-validation."""
 
-Source = Literal["labelled samples", "references"]
-"""What the predictions were judged by."""
+Source = Literal["labelled samples", "reference images", "references"]
+"""What the predictions were judged by: all objects of other images, all other objects of the
+references' images, or the references alone."""
 
 _STEP_MIDDLES = (np.arange(STEPS) + 0.5) / STEPS
 _RISING = np.stack([np.log(_STEP_MIDDLES), -np.log1p(-_STEP_MIDDLES)], axis=1)
 _SMOOTHING = 5.0
 """Predictions, spread as those of all classes, that thresholds of a class count besides its own."""
+_CAUTION = 0.5
+"""Standard errors that a threshold's precision is to lie above the wished one: thresholds are the
+lowest that seem enough, so chance favours those that are not."""
 _LEAST_CHANCE = 0.002
 """Nothing is impossible, nor certain: of a chance where its logarithm is looked at."""
 
@@ -104,6 +108,11 @@ class Reliability:
     shares: Float64[np.ndarray, " BINS"]
 
     @property
+    def key(self) -> tuple[str, str, tuple[tuple[str, Any], ...]]:
+        """What it is for, besides the bank: mode, segmenter and proposals."""
+        return self.mode, self.segmenter, tuple(sorted(self.proposals.items()))
+
+    @property
     def error(self) -> float:
         """The expected calibration error, 0..1: the mean distance of chance and share, each bin by
         its count."""
@@ -124,9 +133,9 @@ class Calibration:
         right: those of them that are right.
         prior: how many predictions of all classes each class was mixed with; inf: all are one.
         images: on which they were found.
-        source: what they were judged by: `"labelled samples"`, or `"references"` alone, which know
-            nothing of what lies beside the references: where objects of no class look like those of
-            a class, chances are too high.
+        source: what they were judged by: `"labelled samples"`, `"reference images"`, or
+            `"references"` alone, which know nothing of what lies beside the references: where
+            objects of no class look like those of a class, chances are far too high.
         mode: of the method.
         proposals: what the proposals were made with, as `ProposalSettings.identity` has it.
         segmenter: identity of the segmenter.
@@ -206,15 +215,13 @@ class Calibration:
         """
         if not 0 <= precision <= 1:
             raise InputError(f"precision is {precision}, but it must lie in 0..1. Usual is 0.9.")
-        row = self._index(label)
-        everything = self.found.sum(axis=0)
+        row, everything = self._index(label), self.found.sum(axis=0)
         counts = self.found[row] + _SMOOTHING * everything / max(int(everything.sum()), 1)
-        passing = counts[::-1].cumsum()[::-1]
-        right = (counts * self.chances[row])[::-1].cumsum()[::-1]
-        enough = np.flatnonzero(right >= precision * passing - 1e-9)
-        if not len(enough) or passing[enough[0]] == 0:
-            return 1.0
-        return int(enough[0]) / STEPS
+        passing = _from_here_on(counts)
+        estimate = _from_here_on(counts * self.chances[row]) / np.maximum(passing, 1e-9)
+        spread = np.sqrt(precision * (1 - precision) / np.maximum(_from_here_on(everything), 1))
+        enough = np.flatnonzero((passing > 0) & (estimate >= precision + _CAUTION * spread))
+        return int(enough[0]) / STEPS if len(enough) else 1.0
 
     def thresholds(self, precision: float = 0.9) -> dict[str, float]:
         """`threshold` of every class: what `segment` and `relabel` take as `confidence_thresh`."""
@@ -292,6 +299,11 @@ def reliability(chances: Float64[np.ndarray, " D"], right: Bool[np.ndarray, " D"
 def score_steps(scores: Float64[np.ndarray, " D"]) -> Int64[np.ndarray, " D"]:
     """The step in which each score lies; a score of 0.29 lies in that of 0.29, rounded or not."""
     return np.minimum((np.round(scores, 6) * STEPS + 1e-9).astype(np.int64), STEPS - 1)
+
+
+def _from_here_on(values: Float64[np.ndarray, " STEPS"]) -> Float64[np.ndarray, " STEPS"]:
+    """Of each step the sum of it and those above."""
+    return values[::-1].cumsum()[::-1]
 
 
 def _counts(

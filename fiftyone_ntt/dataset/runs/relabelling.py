@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
@@ -34,7 +36,7 @@ def relabel(
     mode: str = "paper",
     points_per_side: int = 32,
     crops: int = 0,
-    confidence_thresh: float = 0.0,
+    confidence_thresh: float | Mapping[str, float] = 0.0,
     overwrite: bool = False,
     replace_reviewed: bool = False,
     chunk_size: int = 64,
@@ -55,7 +57,7 @@ def relabel(
             that a version before 0.4 stored; see `segment`.
         points_per_side: of the stored proposals.
         crops: of the stored proposals.
-        confidence_thresh: leave out detections below this confidence, 0..1.
+        confidence_thresh: leave out detections below this confidence; see `segment`.
         overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
