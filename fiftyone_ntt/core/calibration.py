@@ -108,11 +108,6 @@ class Reliability:
     shares: Float64[np.ndarray, " BINS"]
 
     @property
-    def key(self) -> tuple[str, str, tuple[tuple[str, Any], ...]]:
-        """What it is for, besides the bank: mode, segmenter and proposals."""
-        return self.mode, self.segmenter, tuple(sorted(self.proposals.items()))
-
-    @property
     def error(self) -> float:
         """The expected calibration error, 0..1: the mean distance of chance and share, each bin by
         its count."""
@@ -167,6 +162,11 @@ class Calibration:
         )
 
     @property
+    def key(self) -> tuple[str, str, tuple[tuple[str, Any], ...]]:
+        """What it is for, besides the bank: mode, segmenter and proposals."""
+        return self.mode, self.segmenter, tuple(sorted(self.proposals.items()))
+
+    @property
     def error(self) -> float:
         """Expected calibration error of the chances on images left out in turn, 0..1."""
         return self.held_out.error
@@ -215,8 +215,8 @@ class Calibration:
         """
         if not 0 <= precision <= 1:
             raise InputError(f"precision is {precision}, but it must lie in 0..1. Usual is 0.9.")
-        row, everything = self._index(label), self.found.sum(axis=0)
-        counts = self.found[row] + _SMOOTHING * everything / max(int(everything.sum()), 1)
+        row, everything = self._index(label), self.found.sum(axis=0).astype(np.float64)
+        counts = self.found[row] + _SMOOTHING * everything / max(float(everything.sum()), 1)
         passing = _from_here_on(counts)
         estimate = _from_here_on(counts * self.chances[row]) / np.maximum(passing, 1e-9)
         spread = np.sqrt(precision * (1 - precision) / np.maximum(_from_here_on(everything), 1))

@@ -61,13 +61,13 @@ def _calibration(
         raise ValueError("a calibration does not say what it was made of")
     start = f"calibrations.{index}"
     rows = len(arrays[f"{start}.chances"])
-    tables = {
+    tables: dict[str, Any] = {
         name: _checked(arrays[f"{start}.{name}"], (rows, STEPS), kind)
         for name, kind in _TABLES.items()
     }
     if rows != len(classes) or (np.diff(tables["chances"], axis=1) < -1e-9).any():
         raise ValueError("a calibration's chances do not rise with the score, class by class")
-    parts = {
+    parts: dict[str, Any] = {
         part: Reliability(
             *(_checked(arrays[f"{start}.{part}.{n}"], (BINS,), kind) for n, kind in _BINNED.items())
         )

@@ -287,8 +287,8 @@ def _candidate(label: Any, size: tuple[int, int], field: str, path: str) -> Cand
     shape = label_shape(label, size)
     if shape.rle is None:
         raise InputError(
-            f"label {label.id} of {path} in field {field!r} is a box without a mask, so no mask can "
-            "be compared with it. `boxes_to_masks` draws one."
+            f"label {label.id} of {path} in field {field!r} is a box without a mask, so nothing "
+            "can be compared with it. `boxes_to_masks` draws a mask."
         )
     crowd = bool(label.get_attribute_value(CROWD, False))
     return Candidate(label.label, shape.rle, shape.box, shape.area, crowd)
