@@ -120,9 +120,10 @@ def _world_rows(
     candidates = WorldCandidates(scenes[:first], world.classes)
     known = [_scene(scene, make) for scene in scenes]
     targets = [_scene(scene, make) for scene in world.scenes(split, "targets", amounts.targets)]
+    most = [build_bank(candidates.draw(max(shots), seed), models.encoder) for seed in range(draws)]
     rows = []
     for count in shots:
-        banks = [build_bank(candidates.draw(count, seed), models.encoder) for seed in range(draws)]
+        banks = [_first_of_each_class(bank, count) for bank in most]
         for mode in _MODES:
             tried = [_trials(bank, mode, known, first, targets) for bank in banks]
             for source in _SOURCES:
@@ -131,6 +132,15 @@ def _world_rows(
                 rows.append({**about, **_figures(outcomes)})
                 print(rows[-1], flush=True)
     return rows
+
+
+def _first_of_each_class(bank: MemoryBank, count: int) -> MemoryBank:
+    """The bank of fewer shots: more extend a draw."""
+    labels = bank.references.classes
+    rows = [
+        row for label in range(len(bank.classes)) for row in np.flatnonzero(labels == label)[:count]
+    ]
+    return replace(bank, references=bank.references.rows([int(row) for row in rows]))
 
 
 def _figures(outcomes: Sequence[tuple[Calibration, Judged]]) -> Row:

@@ -24,6 +24,9 @@ from .dataset.evaluation.calibrating import calibrate as calibrate
 from .dataset.evaluation.coco_figures import add_coco_metrics as add_coco_metrics
 from .dataset.evaluation.evaluation_keys import evaluation_key_problem as evaluation_key_problem
 from .dataset.evaluation.prediction_evaluation import evaluate as evaluate
+from .dataset.evaluation.reliability_picture import (
+    save_reliability_picture as save_reliability_picture,
+)
 from .dataset.evaluation.shots_curve import list_shots_curves as list_shots_curves
 from .dataset.evaluation.shots_curve import load_shots_curve as load_shots_curve
 from .dataset.evaluation.shots_curve import shots_curve as shots_curve
