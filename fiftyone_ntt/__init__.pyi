@@ -1,6 +1,7 @@
 # The public names and where they live: for type checkers, and for `fiftyone_ntt.lazy_names`.
 
 from .coco.semantic import semantic_scores as semantic_scores
+from .core.settings import usual_threshold as usual_threshold
 from .dataset.banks.bank_actions import duplicate_memory_bank as duplicate_memory_bank
 from .dataset.banks.bank_actions import export_memory_bank as export_memory_bank
 from .dataset.banks.bank_actions import import_memory_bank as import_memory_bank

@@ -266,5 +266,9 @@ def usual_threshold(mode: Mode) -> float:
 
     Scores of `"best"` are smaller. From 0.3 on, it is right as often as the paper's from 0.5 on: on
     the worlds' scenes for developing, three in four (see `docs/calibration.md`).
+
+    Example:
+        >>> ntt.usual_threshold("paper"), ntt.usual_threshold("best")
+        (0.5, 0.3)
     """
     return 0.3 if mode == "best" else 0.5
