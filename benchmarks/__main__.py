@@ -194,7 +194,7 @@ def _calibration(options: argparse.Namespace) -> list[Report]:
         options.split,
         shots=options.shots,
         draws=options.draws,
-        amounts=Amounts(60, 8, 8) if options.quick else None,
+        amounts=Amounts(80, 8, 8) if options.quick else None,
         store=options.store,
     )
     return [_shown(report)]

@@ -55,7 +55,7 @@ class Amounts:
         targets: held out.
     """
 
-    candidates: int = 60
+    candidates: int = 80
     labelled: int = 60
     targets: int = 120
 
