@@ -180,6 +180,7 @@ def _add_calibration(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", choices=("develop", "judge"), default="develop")
     command.add_argument("--shots", nargs="+", type=int, default=[5, 10])
     command.add_argument("--draws", type=int, default=3)
+    command.add_argument("--first", type=int, default=0, help="number of the first scene")
     command.add_argument("--store", type=Path, help="folder to keep the proposals in")
     command.set_defaults(run=_calibration)
 
@@ -195,6 +196,7 @@ def _calibration(options: argparse.Namespace) -> list[Report]:
         shots=options.shots,
         draws=options.draws,
         amounts=Amounts(80, 8, 8) if options.quick else None,
+        first=options.first,
         store=options.store,
     )
     return [_shown(report)]

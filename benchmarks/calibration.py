@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.core.settings import Mode, ProposalSettings, scoring_of
 from fiftyone_ntt.demo.world_candidates import WorldCandidates
-from fiftyone_ntt.demo.worlds import Split, World, WorldScene, find_world
+from fiftyone_ntt.demo.worlds import Part, Split, World, WorldScene, find_world
 from fiftyone_ntt.models.loading import Models, load_models
 from fiftyone_ntt.store.proposal_store import ProposalStore, rounded
 
@@ -56,8 +57,8 @@ class Amounts:
     """
 
     candidates: int = 80
-    labelled: int = 60
-    targets: int = 120
+    labelled: int = 100
+    targets: int = 160
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +75,7 @@ def calibration(
     shots: Sequence[int] = (5, 10),
     draws: int = 3,
     amounts: Amounts | None = None,
+    first: int = 0,
     store: Path | None = None,
 ) -> Report:
     """Expected calibration error on held-out scenes, and precision at the suggested thresholds.
@@ -84,6 +86,7 @@ def calibration(
         shots: references per class.
         draws: of the references; figures are means over them, precisions are over all predictions.
         amounts: of scenes.
+        first: number of the first scene; to try what was changed on scenes that nobody has seen.
         store: folder where proposals are kept, so that the next call takes minutes less.
     """
     models = load_models("demo")
@@ -91,7 +94,7 @@ def calibration(
     rows: list[Row] = []
     for name in worlds:
         rows += _world_rows(
-            find_world(name), split, shots, draws, amounts or Amounts(), models, make
+            find_world(name), split, shots, draws, amounts or Amounts(), first, models, make
         )
     title = f"expected calibration error and precision at {PRECISION}, {split} scenes"
     return Report(
@@ -112,14 +115,16 @@ def _world_rows(
     shots: Sequence[int],
     draws: int,
     amounts: Amounts,
+    skipped: int,
     models: Models,
     make: Callable[[WorldScene], Proposals],
 ) -> list[Row]:
     first = amounts.candidates
-    scenes = list(world.scenes(split, "candidates", first + amounts.labelled))
+    scenes = _scenes(world, split, "candidates", skipped, first + amounts.labelled)
     candidates = WorldCandidates(scenes[:first], world.classes)
     known = [_scene(scene, make) for scene in scenes]
-    targets = [_scene(scene, make) for scene in world.scenes(split, "targets", amounts.targets)]
+    held_out = _scenes(world, split, "targets", skipped, amounts.targets)
+    targets = [_scene(scene, make) for scene in held_out]
     most = [build_bank(candidates.draw(max(shots), seed), models.encoder) for seed in range(draws)]
     rows = []
     for count in shots:
@@ -132,6 +137,10 @@ def _world_rows(
                 rows.append({**about, **_figures(outcomes)})
                 print(rows[-1], flush=True)
     return rows
+
+
+def _scenes(world: World, split: Split, part: Part, first: int, count: int) -> list[WorldScene]:
+    return list(islice(world.scenes(split, part, first + count), first, None))
 
 
 def _first_of_each_class(bank: MemoryBank, count: int) -> MemoryBank:

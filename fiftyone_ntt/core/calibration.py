@@ -46,9 +46,14 @@ _STEP_MIDDLES = (np.arange(STEPS) + 0.5) / STEPS
 _RISING = np.stack([np.log(_STEP_MIDDLES), -np.log1p(-_STEP_MIDDLES)], axis=1)
 _SMOOTHING = 5.0
 """Predictions, spread as those of all classes, that thresholds of a class count besides its own."""
-_CAUTION = 0.5
+_CAUTION: dict[Source, float] = {
+    "labelled samples": 0.5,
+    "reference images": 1.0,
+    "references": 0.5,
+}
 """Standard errors that a threshold's precision is to lie above the wished one: thresholds are the
-lowest that seem enough, so chance favours those that are not."""
+lowest that seem enough, so chance favours those that are not. More for predictions on the
+references' images, whose bank knows a little too much of them: see `core.left_out`."""
 _LEAST_CHANCE = 0.002
 """Nothing is impossible, nor certain: of a chance where its logarithm is looked at."""
 
@@ -220,7 +225,9 @@ class Calibration:
         passing = _from_here_on(counts)
         estimate = _from_here_on(counts * self.chances[row]) / np.maximum(passing, 1e-9)
         spread = np.sqrt(precision * (1 - precision) / np.maximum(_from_here_on(everything), 1))
-        enough = np.flatnonzero((passing > 0) & (estimate >= precision + _CAUTION * spread))
+        enough = np.flatnonzero(
+            (passing > 0) & (estimate >= precision + _CAUTION[self.source] * spread)
+        )
         return int(enough[0]) / STEPS if len(enough) else 1.0
 
     def thresholds(self, precision: float = 0.9) -> dict[str, float]:
