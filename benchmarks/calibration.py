@@ -122,10 +122,15 @@ def _world_rows(
     first = amounts.candidates
     scenes = _scenes(world, split, "candidates", skipped, first + amounts.labelled)
     candidates = WorldCandidates(scenes[:first], world.classes)
-    known = [_scene(scene, make) for scene in scenes]
     held_out = _scenes(world, split, "targets", skipped, amounts.targets)
     targets = [_scene(scene, make) for scene in held_out]
     most = [build_bank(candidates.draw(max(shots), seed), models.encoder) for seed in range(draws)]
+    used = {name.rpartition("/")[0] for bank in most for name in bank.references.ids}
+    known = [
+        (number, _scene(scene, make))
+        for number, scene in enumerate(scenes)
+        if number >= first or scene.name in used
+    ]
     rows = []
     for count in shots:
         banks = [_first_of_each_class(bank, count) for bank in most]
@@ -180,11 +185,15 @@ def _passing(known: Calibration, held_out: Judged) -> np.ndarray:
 
 
 def _trials(
-    bank: MemoryBank, mode: Mode, known: Sequence[_Scene], first: int, targets: Sequence[_Scene]
+    bank: MemoryBank,
+    mode: Mode,
+    known: Sequence[tuple[int, _Scene]],
+    first: int,
+    targets: Sequence[_Scene],
 ) -> tuple[dict[Source, Calibration], Judged]:
     """The bank calibrated in each way, and its predictions on the targets."""
     parts: dict[Source, list[Judged]] = {source: [] for source in _SOURCES}
-    for number, scene in enumerate(known):
+    for number, scene in known:
         own = {i: item for i, item in enumerate(scene.truth) if f"{scene.name}/{i}" in _ids(bank)}
         if number >= first:
             parts["labelled samples"].append(_judged(scene, bank, mode, number))
