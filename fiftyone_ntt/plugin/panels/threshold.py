@@ -15,7 +15,7 @@ import numpy as np
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
-from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE
+from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE, last_run, settings_of_run
 from fiftyone_ntt.plugin.shared.slices import shown_images
 
 RELABEL = f"{PLUGIN_NAME}/relabel_with_memory_bank"
@@ -51,12 +51,16 @@ def slide(ctx: PanelContext) -> None:
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
-    """Have the operator relabel what the grid shows."""
+    """Have the operator relabel what the grid shows, as the field was made but for the bank and the
+    threshold."""
+    field = ctx.panel.get_state("predictions")
+    run = last_run(ctx, field)
     ctx.prompt(
         RELABEL,
         params={
+            **({} if run is None else settings_of_run(run)),
             "bank": ctx.panel.get_state("bank"),
-            "label_field": ctx.panel.get_state("predictions"),
+            "label_field": field,
             "confidence_thresh": _threshold(ctx),
             "existing": OVERWRITE,
             "view_target": "CURRENT_VIEW",
@@ -98,9 +102,7 @@ def _suggest(ctx: PanelContext) -> None:
 
     Of the run that wrote the field last: its scores are what the slider is about.
     """
-    field = ctx.panel.get_state("predictions")
-    runs = [run for run in ntt.list_prediction_runs(ctx.dataset).values() if run["field"] == field]
-    run = max(runs, key=lambda run: str(run["updated"]), default=None)
+    run = last_run(ctx, ctx.panel.get_state("predictions"))
     start, suggested = 0.5, ""
     if run is not None and run["mode"] is not None:
         start, suggested = ntt.usual_threshold(run["mode"]), _suggested(ctx, run)

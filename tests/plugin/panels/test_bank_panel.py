@@ -328,6 +328,17 @@ def test_applying_runs_the_operator_on_the_view(uri: Any, predicted: fo.Dataset)
     assert f"of {sum(map(len, found))} predictions" in told["counted"]
 
 
+def test_applying_keeps_how_the_predictions_were_made(uri: Any, predicted: fo.Dataset) -> None:
+    options = {"mode": "best", "points_per_side": 5, "crops": 4, "one_per_object": True}
+    bank = ntt.load_memory_bank(predicted, "all")
+    ntt.segment(predicted, bank, "finer", **options)
+    state = state_of(event(uri, predicted, "on_load")) | {"predictions": "finer", "bank": "all"}
+    prompted = dict(event(uri, predicted, "apply", state))["prompt_user_for_operation"]
+    asked = {name: prompted["params"][name] for name in ("mode", "grid", "one_per_object")}
+    assert asked == {"mode": "best", "grid": "5+4", "one_per_object": True}
+    assert not prompted["params"]["clean_masks"]
+
+
 def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Dataset) -> None:
     operator = foo.get_operator(uri("relabel_with_memory_bank"))
     params = {"bank": "gone", "label_field": "predictions", "panel_id": "p"}
