@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
     _add_imports(commands.add_parser("imports", parents=[common], help="labels of many images"))
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
+    _add_calibration(
+        commands.add_parser("calibration", parents=[common], help="what scores mean, on worlds")
+    )
     return parser
 
 
@@ -209,6 +212,35 @@ def _accuracy(options: argparse.Namespace) -> list[Report]:
 
     few = {"seeds": 1, "targets": 2} if options.quick else {}
     return [_shown(accuracy(tuple(options.precision), **few))]
+
+
+def _add_calibration(command: argparse.ArgumentParser) -> None:
+    from fiftyone_ntt.demo.worlds import WORLDS
+
+    command.add_argument("--worlds", nargs="+", default=list(WORLDS))
+    command.add_argument("--split", choices=("develop", "judge"), default="develop")
+    command.add_argument("--shots", nargs="+", type=int, default=[5, 10])
+    command.add_argument("--draws", type=int, default=3)
+    command.add_argument("--first", type=int, default=0, help="number of the first scene")
+    command.add_argument("--store", type=Path, help="folder to keep the proposals in")
+    command.set_defaults(run=_calibration)
+
+
+def _calibration(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.calibration import Amounts, calibration
+
+    if options.quick:
+        options.worlds, options.shots, options.draws = options.worlds[:1], [5], 1
+    report = calibration(
+        options.worlds,
+        options.split,
+        shots=options.shots,
+        draws=options.draws,
+        amounts=Amounts(80, 8, 8) if options.quick else None,
+        first=options.first,
+        store=options.store,
+    )
+    return [_shown(report)]
 
 
 def _shown(report: Report) -> Report:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fiftyone_ntt
+from fiftyone_ntt.ablate_command import add_ablate
 from fiftyone_ntt.benchmark_command import add_benchmark
 from fiftyone_ntt.boxes_command import add_boxes
 from fiftyone_ntt.cli_options import (
@@ -120,6 +121,7 @@ def _parser() -> CommandParser:
     _add_import_coco(add("import-coco", _import_coco, "COCO annotations to FiftyOne"))
     _add_export(add("export-coco", _export_coco, "FiftyOne labels to a COCO file"))
     add_benchmark(commands)
+    add_ablate(commands)
     _add_store(add("store", _store, "look after the stored proposals"))
     add("models", _models, "list the named models and which are downloaded")
     _add_install(add("install-plugin", _install_plugin, "make the FiftyOne App see the plugin"))

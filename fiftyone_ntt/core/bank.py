@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from fiftyone_ntt.core.calibration import Calibration
 from fiftyone_ntt.errors import InputError, StoreError
 
 NEGATIVE_ORIGINS = ("mined", "tagged", "background")
@@ -139,6 +140,8 @@ class MemoryBank:
         notes: what the user should know of single references.
         versions: of this package, torch, transformers and numpy that built it, by name; empty if it
             was built by a version that did not note them.
+        calibrations: what its scores mean, at most one for a mode and kind of proposals. Each names
+            the content that it was made with: see `fiftyone_ntt.store.calibration_lookup`.
 
     Example:
         >>> path = bank.save("shapes.safetensors")
@@ -155,6 +158,7 @@ class MemoryBank:
     name: str = ""
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    calibrations: tuple[Calibration, ...] = ()
 
     def __repr__(self) -> str:
         """In one line: notebooks show a cell's value so."""
@@ -227,6 +231,17 @@ class MemoryBank:
     def renamed(self, name: str) -> MemoryBank:
         """The same bank under another name."""
         return replace(self, name=name)
+
+    def with_calibration(self, calibration: Calibration) -> MemoryBank:
+        """The same bank with a calibration, in place of one of the same mode and proposals.
+
+        Example:
+            >>> calibration = ntt.calibrate(view, bank, "ground_truth", points_per_side=16)
+            >>> len(bank.with_calibration(calibration).calibrations)
+            1
+        """
+        others = [known for known in self.calibrations if known.key != calibration.key]
+        return replace(self, calibrations=(*others, calibration))
 
     @property
     def negative_origins(self) -> tuple[str, ...]:

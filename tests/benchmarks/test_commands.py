@@ -95,3 +95,14 @@ def test_writing(tmp_path: Path) -> None:
     plainly, safely = row["plainly, ms an image"], row["safely, ms an image"]
     assert row["safely / plainly"] == pytest.approx(safely / plainly)
     assert row["detections an image"] == 5
+
+
+def test_calibration(tmp_path: Path) -> None:
+    (report,) = run("calibration", tmp_path, "--worlds", "look-alikes")
+    rows = {(row["mode"], row["from"]): row for row in report["rows"]}
+    assert len(rows) == len(report["rows"]) == 6
+    for row in rows.values():
+        assert 0 < row["error"] < 1 and 0 < row["raw error"] < 1
+        assert row["halved"] == ("ok" if row["error"] <= row["raw error"] / 2 else "no")
+    # Nobody labelled the look-alikes: what looks at the references alone does not see them.
+    assert rows["paper", "references"]["error"] > rows["paper", "reference images"]["error"]
