@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(command(commands, "demo", _demo, "run the whole flow on generated scenes"))
     _add_build(command(commands, "build", _build, "build a memory bank from references"))
-    _add_segment(command(commands, "segment", _segment, "segment the images of a folder or a label file"))
+    _add_segment(command(commands, "segment", _segment, "segment the images of a folder"))
     _add_evaluate(command(commands, "evaluate", _evaluate, "COCO AP of COCO results"))
     _add_import(command(commands, "import", _import_labels, "labels of any format to FiftyOne"))
     _add_import_coco(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))

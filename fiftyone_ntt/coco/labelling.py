@@ -159,11 +159,9 @@ def segment_folder(
 
     done = _finished(journal, file, paths)
     resumed, failures = len(done), {}
-    drawn = pictures and ResultPictures(
-        pictures, file, lookup, reading, [file.categories[key] for key in category_ids]
-    )
-    if drawn:
-        drawn.catch_up(done)
+    classes = [file.categories[key] for key in category_ids]
+    drawn = ResultPictures(pictures, file, lookup, reading, classes)
+    drawn.catch_up(done)
     pending = [record for key, record in file.images.items() if key not in done]
     loaded = prefetched(pending, load)
     for count, (record, found) in enumerate(loaded, start=1):
@@ -171,8 +169,7 @@ def segment_folder(
             image, state = found.result()
             match = pipeline.matcher(stored.proposals(image))
             rows = coco_results(match, record["id"], category_ids, inclusive=inclusive_boxes)
-            if drawn:  # first: what is in the journal is not looked at again
-                drawn.add(record, rows)
+            drawn.add(record, rows)  # first: what is in the journal is not looked at again
             journal.append({"image": _key(record), "file": state, "results": rows})
             done[record["id"]] = rows
         except InputError as error:
@@ -180,8 +177,7 @@ def segment_folder(
         if progress:
             progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
-    if drawn:
-        drawn.save_page()
+    drawn.save_page()
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     if failures:
         journal.deliver()

@@ -83,9 +83,7 @@ def draw_instances(
 def _tint(canvas: Pixels, mask: Bool[np.ndarray, "H W"], colour: tuple[int, int, int]) -> None:
     tinted = canvas[mask] * (1 - _OPACITY) + np.array(colour) * _OPACITY
     canvas[mask] = tinted.astype(np.uint8)
-    outlines, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(canvas, outlines, -1, colour, 1, cv2.LINE_AA)
 
 
