@@ -19,6 +19,7 @@ from .dataset.banks.saved_banks import rename_memory_bank as rename_memory_bank
 from .dataset.banks.saved_banks import save_memory_bank as save_memory_bank
 from .dataset.banks.thumbnail_drawing import make_thumbnails as make_thumbnails
 from .dataset.banks.thumbnails import load_thumbnails as load_thumbnails
+from .dataset.evaluation.ablating import ablate as ablate
 from .dataset.evaluation.coco_figures import add_coco_metrics as add_coco_metrics
 from .dataset.evaluation.evaluation_keys import evaluation_key_problem as evaluation_key_problem
 from .dataset.evaluation.prediction_evaluation import evaluate as evaluate
