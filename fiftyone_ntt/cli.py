@@ -114,7 +114,7 @@ def _parser() -> CommandParser:
     add_boxes(commands)
     _add_build(add("build", _build, "build a memory bank from references"))
     add_pictures_command(commands)
-    _add_segment(add("segment", _segment, "segment the images of a folder or a label file"))
+    _add_segment(add("segment", _segment, "segment the images of a folder"))
     add_relabel(commands)
     _add_evaluate(add("evaluate", _evaluate, "COCO AP of COCO results"))
     _add_import(add("import", _import_labels, "labels of any format to FiftyOne"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings, Record
 from fiftyone_ntt.coco.image_files import AS_SHOWN, UPRIGHT
-from fiftyone_ntt.coco.reading import CocoFile, read_coco
+from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco
 from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.images import image_orientation, image_size
 from fiftyone_ntt.errors import InputError
@@ -64,12 +64,12 @@ def list_folder(
     if others and findings is not None:
         findings.note("files that are no images, left aside", _shown(others), sum(others.values()))
     ids = _ids(names, path)
-    records = {
+    records: dict[ImageId, Record] = {
         ids[name]: _record(ids[name], name, folder) for name in sorted(names, key=ids.__getitem__)
     }
     categories = [{"id": key, "name": name} for key, name in enumerate(classes, start=1)]
     by_id = dict(enumerate(classes, start=1))
-    return CocoFile(path, dict(records), by_id, [], categories)
+    return CocoFile(path, records, by_id, [], categories)
 
 
 def save_listing(file: CocoFile) -> None:
@@ -119,8 +119,8 @@ def _no_images(folder: Path, others: Counter[str]) -> InputError:
     found = f"its files are {_shown(others)}" if others else "it is empty"
     ends = ", ".join(sorted(IMAGE_ENDS))
     return InputError(
-        f"there is no image below {folder}: {found}. Pass a folder with images ({ends}), or convert "
-        "them to PNG or JPEG; a label file can list others (--targets)."
+        f"there is no image below {folder}: {found}. Pass a folder with images ({ends}), or "
+        "convert them to PNG or JPEG; a label file can list others (--targets)."
     )
 
 

@@ -220,7 +220,7 @@ def _label_folder(
     if targets is None:
         save_listing(file)  # not before the journal is known to be this run's
     classes = [file.categories[key] for key in category_ids]
-    drawn = options.pictures and ResultPictures(options.pictures, file, lookup, reading, classes)
+    drawn = ResultPictures(options.pictures, file, lookup, reading, classes)
     as_stored, as_shown = (source(replace(reading, oriented=turned)) for turned in (False, True))
     not_run = 0
 
@@ -234,15 +234,14 @@ def _label_folder(
         not_run += loaded.is_stored
         match = matcher(as_stored.proposals(loaded))
         rows = coco_results(match, record["id"], category_ids, inclusive=options.inclusive_boxes)
-        if drawn:  # first: what is in the journal is not looked at again
-            drawn.add(record, rows)
+        drawn.add(record, rows)  # first: what is in the journal is not looked at again
         return rows
 
-    begin = drawn.catch_up if drawn else None
-    found = run_over_folder(file, paths, journal, load, compute, options.progress, begin=begin)
+    found = run_over_folder(
+        file, paths, journal, load, compute, options.progress, begin=drawn.catch_up
+    )
     ordered = [result for key in file.images for result in found.rows.get(key, [])]
-    if drawn:
-        drawn.save_page()
+    drawn.save_page()
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     end_journal(journal, found.failures)
     return FolderReport(

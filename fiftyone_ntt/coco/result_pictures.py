@@ -15,7 +15,7 @@ from fiftyone_ntt.coco.instances import read_instance
 from fiftyone_ntt.coco.reading import CocoFile, ImageId
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.drawing.picture_folder import PictureFolder, PictureSettings
-from fiftyone_ntt.drawing.prediction_sheet import DrawnImage, ShownInstance
+from fiftyone_ntt.drawing.prediction_sheet import Box, DrawnImage, ShownInstance
 from fiftyone_ntt.errors import InputError
 
 _SECONDS = 10.0
@@ -26,7 +26,7 @@ class ResultPictures:
     """The pictures of a run, drawn as its images are done.
 
     Args:
-        settings: where, and which.
+        settings: where, and which; None to draw nothing.
         file: what the results are for.
         lookup: finds its images.
         reading: how they are read.
@@ -38,7 +38,7 @@ class ResultPictures:
 
     def __init__(
         self,
-        settings: PictureSettings,
+        settings: PictureSettings | None,
         file: CocoFile,
         lookup: ImageFolder,
         reading: ImageReading,
@@ -48,13 +48,14 @@ class ResultPictures:
         self._annotations: dict[ImageId, list[Record]] = {}
         for row in file.annotations:
             self._annotations.setdefault(row["image_id"], []).append(row)
-        used = {row["category_id"] for row in file.annotations}
-        annotated = [name for key, name in file.categories.items() if key in used]
-        self._folder = PictureFolder(settings, list(dict.fromkeys([*classes, *annotated])))
         self._titles = _titles(file)
-        self._wanted = set(list(file.images)[:: settings.every])
-        self._folder.require_free(self._titles[key] for key in self._wanted)
+        self._wanted: set[ImageId] = set()
+        self._folder: PictureFolder | None = None
         self._saved = -_SECONDS
+        if settings is not None:
+            self._wanted = set(list(file.images)[:: settings.every])
+            self._folder = PictureFolder(settings, _all_classes(file, classes))
+            self._folder.require_free(self._titles[key] for key in self._wanted)
 
     def catch_up(self, done: Mapping[ImageId, Sequence[Record]]) -> None:
         """Draw what an earlier run did not of the images that it finished.
@@ -79,7 +80,7 @@ class ResultPictures:
             InputError: the image cannot be read.
             StoreError: the picture cannot be written.
         """
-        if record["id"] not in self._wanted:
+        if self._folder is None or record["id"] not in self._wanted:
             return
         image = self._lookup.open(record)
         drawn = DrawnImage(
@@ -99,6 +100,8 @@ class ResultPictures:
         Raises:
             StoreError: it cannot be written.
         """
+        if self._folder is None:
+            return
         self._folder.save_page([self._titles[key] for key in self._file.images])
         self._saved = time.monotonic()
 
@@ -109,10 +112,10 @@ class ResultPictures:
     def _prediction(self, row: Record) -> ShownInstance:
         rle = {**row["segmentation"], "counts": row["segmentation"]["counts"].encode()}
         label = self._file.categories[row["category_id"]]
-        return ShownInstance(label, tuple(row["bbox"]), rle, row["score"])
+        return ShownInstance(label, _box(row["bbox"]), rle, row["score"])
 
     def _truth(self, record: Record, image: ImageFile) -> list[ShownInstance]:
-        """The annotations that can be drawn; what is wrong with others is the evaluation's to say."""
+        """The annotations that can be drawn; what is wrong with others is told by evaluating."""
         quiet, found = Findings("skip", as_it_stands=True), []
         for row in self._annotations.get(record["id"], ()):
             try:
@@ -120,17 +123,25 @@ class ResultPictures:
             except RecordError:
                 continue
             label = self._file.categories[row["category_id"]]
-            box = tuple(instance.box)
+            box = _box(instance.box)
             found.append(ShownInstance(label, box, instance.rle, crowd=instance.crowd))
         return found
 
 
+def _box(values: Sequence[float]) -> Box:
+    x, y, width, height = values
+    return x, y, width, height
+
+
+def _all_classes(file: CocoFile, classes: Sequence[str]) -> list[str]:
+    """The classes that are looked for, and then others that are annotated."""
+    used = {row["category_id"] for row in file.annotations}
+    annotated = [name for key, name in file.categories.items() if key in used]
+    return list(dict.fromkeys([*classes, *annotated]))
+
+
 def _titles(file: CocoFile) -> dict[ImageId, str]:
     """What tells the images apart: their names, with the id where a file is listed twice."""
-    counts = Counter(record["file_name"] for record in file.images.values())
-    return {
-        key: f"{record['file_name']} ({key})"
-        if counts[record["file_name"]] > 1
-        else record["file_name"]
-        for key, record in file.images.items()
-    }
+    names = {key: record["file_name"] for key, record in file.images.items()}
+    counts = Counter(names.values())
+    return {key: f"{name} ({key})" if counts[name] > 1 else name for key, name in names.items()}

@@ -56,7 +56,7 @@ class PictureSettings:
             )
         if self.every < 1:
             raise InputError(
-                f"every is {self.every}, but it counts images. Pass 1 to draw all, 10 for each tenth."
+                f"every is {self.every}, but it counts images. Pass 1 for all, 10 for each tenth."
             )
 
     def prepare(self) -> None:
