@@ -44,11 +44,14 @@ def save_box_picture(
     Raises:
         StoreError: it cannot be written, or is another's.
     """
-    shown = [
-        Instance(decode_mask(item.made.rle), item.label, _caption(item), item.box) for item in boxes
-    ]
-    drawn = draw_instances(image, shown, colours)
+    drawn = draw_instances(image, [_instance(item) for item in boxes], colours)
     return save_picture(folder / f"{own_name(title)}.png", drawn)
+
+
+def _instance(item: BoxWithMask) -> Instance:
+    x, y, width, height = item.box
+    mask = decode_mask(item.made.rle)
+    return Instance(mask, item.label, _caption(item), (x, y, width, height))
 
 
 def _caption(item: BoxWithMask) -> str:
