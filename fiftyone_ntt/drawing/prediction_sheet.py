@@ -23,7 +23,7 @@ _VERSION = 1
 """Raised when anything here draws otherwise, so that pictures are drawn anew."""
 _LEAST_SIDE, _MOST_SIDE = 480, 960
 """Of a part's longer side, in pixels: captions have to be legible on small images."""
-_LETTERS = 0.42
+_LETTERS, _LINE = 0.42, 2
 _GAP = 8
 _TITLE, _FONT_SIZE = 42, 14
 _WHITE = 255
@@ -126,7 +126,7 @@ def _part(
     shown = np.asarray(cv2.resize(image, size, interpolation=how))
     # The best lie on top.
     return draw_instances(
-        shown, list(_instances(reversed(rows), size, scale)), colours, letters=_LETTERS
+        shown, list(_instances(reversed(rows), size, scale)), colours, letters=_LETTERS, line=_LINE
     )
 
 
