@@ -57,6 +57,7 @@ def draw_instances(
     colours: dict[str, tuple[int, int, int]],
     *,
     letters: float = _LETTERS,
+    line: int = 1,
 ) -> Pixels:
     """The image with each instance tinted, outlined and captioned.
 
@@ -65,26 +66,29 @@ def draw_instances(
         instances: later ones lie over earlier ones.
         colours: by class.
         letters: size of the captions.
+        line: width of outlines and boxes, in pixels.
     """
     canvas = image.copy()
     for instance in instances:
         if instance.mask is not None:
-            _tint(canvas, instance.mask, colours[instance.label])
+            _tint(canvas, instance.mask, colours[instance.label], line)
         if instance.box is not None:
             x, y, width, height = instance.box
             corners = (round(x), round(y)), (round(x + width) - 1, round(y + height) - 1)
-            cv2.rectangle(canvas, *corners, colours[instance.label], 1)
+            cv2.rectangle(canvas, *corners, colours[instance.label], line)
     for instance in instances:  # captions last, so that no mask covers one
         if instance.caption:
             _caption(canvas, instance, letters)
     return canvas
 
 
-def _tint(canvas: Pixels, mask: Bool[np.ndarray, "H W"], colour: tuple[int, int, int]) -> None:
+def _tint(
+    canvas: Pixels, mask: Bool[np.ndarray, "H W"], colour: tuple[int, int, int], line: int
+) -> None:
     tinted = canvas[mask] * (1 - _OPACITY) + np.array(colour) * _OPACITY
     canvas[mask] = tinted.astype(np.uint8)
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, outlines, -1, colour, 1, cv2.LINE_AA)
+    cv2.drawContours(canvas, outlines, -1, colour, line, cv2.LINE_AA)
 
 
 def _caption(canvas: Pixels, instance: Instance, letters: float) -> None:

@@ -82,7 +82,7 @@ def _image(entry: PageEntry, colours: Colours) -> str:
     # As a list: in an object of JavaScript, names that are numbers come first.
     found = html.escape(json.dumps([[name, *values] for name, values in entry.found.items()]))
     chips = "".join(
-        _chip(name, f"{name} {best:.2f}" + (f" x {count}" if count > 1 else ""), colours)
+        _chip(name, f"{name} x {count}, best {best:.2f}", colours)
         for name, (count, best) in entry.found.items()
     )
     truth = "" if entry.annotated is None else f", {entry.annotated} in the ground truth"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from fiftyone_ntt.core.rle import RLE, decode_mask
@@ -23,7 +23,7 @@ _VERSION = 1
 """Raised when anything here draws otherwise, so that pictures are drawn anew."""
 _LEAST_SIDE, _MOST_SIDE = 480, 960
 """Of a part's longer side, in pixels: captions have to be legible on small images."""
-_LETTERS = 0.42
+_LETTERS, _LINE = 0.42, 2
 _GAP = 8
 _TITLE, _FONT_SIZE = 42, 14
 _WHITE = 255
@@ -96,7 +96,9 @@ class DrawnImage:
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
 
 
-def draw_sheet(drawn: DrawnImage, image: Pixels, colours: Colours) -> tuple[Pixels, Pixels]:
+def draw_sheet(
+    drawn: DrawnImage, image: Pixels, colours: Colours
+) -> tuple[UInt8[np.ndarray, "sheet_h sheet_w 3"], UInt8[np.ndarray, "small_h small_w 3"]]:
     """The picture of an image, truth on the left and predictions on the right, and a thumbnail.
 
     Args:
@@ -114,7 +116,9 @@ def draw_sheet(drawn: DrawnImage, image: Pixels, colours: Colours) -> tuple[Pixe
     return _titled(body, drawn.title, zip(lefts, captions, strict=True)), _thumbnail(body)
 
 
-def _part(image: Pixels, rows: Sequence[ShownInstance], colours: Colours) -> Pixels:
+def _part(
+    image: Pixels, rows: Sequence[ShownInstance], colours: Colours
+) -> UInt8[np.ndarray, "h w 3"]:
     longest = max(image.shape[:2])
     scale = min(max(longest, _LEAST_SIDE), _MOST_SIDE) / longest
     size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
@@ -122,7 +126,7 @@ def _part(image: Pixels, rows: Sequence[ShownInstance], colours: Colours) -> Pix
     shown = np.asarray(cv2.resize(image, size, interpolation=how))
     # The best lie on top.
     return draw_instances(
-        shown, list(_instances(reversed(rows), size, scale)), colours, letters=_LETTERS
+        shown, list(_instances(reversed(rows), size, scale)), colours, letters=_LETTERS, line=_LINE
     )
 
 
@@ -149,7 +153,9 @@ def _counted(rows: Sequence[ShownInstance]) -> str:
     return ", ".join(f"{name} x {count}" for name, count in counts.items())
 
 
-def _titled(body: Pixels, title: str, captions: Iterable[tuple[int, str]]) -> Pixels:
+def _titled(
+    body: Pixels, title: str, captions: Iterable[tuple[int, str]]
+) -> UInt8[np.ndarray, "sheet_h W 3"]:
     head = Image.new("RGB", (body.shape[1], _TITLE), (_WHITE, _WHITE, _WHITE))
     font = ImageFont.load_default(_FONT_SIZE)
     drawing = ImageDraw.Draw(head)
@@ -160,7 +166,7 @@ def _titled(body: Pixels, title: str, captions: Iterable[tuple[int, str]]) -> Pi
     return np.concatenate([np.asarray(head), body])
 
 
-def _thumbnail(body: Pixels) -> Pixels:
+def _thumbnail(body: Pixels) -> UInt8[np.ndarray, "small_h small_w 3"]:
     scale = min(_THUMBNAIL[0] / body.shape[1], _THUMBNAIL[1] / body.shape[0], 1)
     size = (max(round(body.shape[1] * scale), 1), max(round(body.shape[0] * scale), 1))
     return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_AREA))
