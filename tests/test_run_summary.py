@@ -1,4 +1,4 @@
-"""What commands say: one summary as JSON for scripts, lines of progress where there is no terminal."""
+"""What commands say: one summary for scripts, lines of progress where there is no terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`docs/walkthrough.sh`: the published custom-dataset flow, on generated images with demo models."""
+"""`docs/walkthrough.sh`, the published custom-dataset flow, on generated images."""
 
 from __future__ import annotations
 
@@ -99,9 +99,8 @@ def test_the_walkthrough(
         assert np.asarray(Image.open(path)).std() > 10, "something is drawn"
     results = json.loads(Path("results.json").read_text())
     assert said["segment"][0] == f"results.json: {len(results)} instances in 3 of 3 images"
-    assert {f"{image['file_name']}.png" for image in images} < set(
-        path.name for path in Path("found").iterdir()
-    )
+    found = {path.name for path in Path("found").iterdir()}
+    assert {f"{image['file_name']}.png" for image in images} < found
     assert Path("found/index.html").is_file()
     assert [line.split()[0] for line in said["evaluate"]] == ["AP", "masks", "boxes"]
     assert float(said["evaluate"][1].split()[2]) > 0.4, "AP50 by masks"

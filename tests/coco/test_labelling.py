@@ -347,7 +347,7 @@ def matcher(bank: MemoryBank, store: ProposalStore, **options: Any) -> Matcher:
 
 
 def filled(folder: Folder, keys: list[int]) -> tuple[ProposalStore, MemoryBank]:
-    """A store with proposals of some images, and another bank than the one that they were run for."""
+    """A store with proposals of some images, and another bank than they were run for."""
     store = ProposalStore(folder.root / "store")
     some = write(folder.root / "some.json", content(keys))
     report = folder.segment(targets=some, store=store)
