@@ -18,8 +18,8 @@ _POINTS_PER_SIDE = 16
 def add_ablate(commands: Any) -> None:
     """Add `ablate`."""
     text = "what each option of scoring and crops brings and costs, on generated scenes"
-    example = "fiftyone-ntt ablate --worlds demo small --shots 1 5 --output ablation/"
-    parser = command(commands, "ablate", _ablate, text, example)
+    line = "fiftyone-ntt ablate --worlds demo small --shots 1 5 --output ablation/"
+    parser = command(commands, "ablate", _ablate, text, line)
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the outcome; a call goes on there"
     )

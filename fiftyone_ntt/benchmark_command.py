@@ -32,7 +32,7 @@ _PROTOCOLS = {
 costs too much to import for `--help`."""
 
 
-_EXAMPLE = """
+_LINE = """
 fiftyone-ntt benchmark coco-fewshot --data datasets/ --shots 1 5 --seeds 33 34 --device cuda
 fiftyone-ntt benchmark compare benchmark-coco-fewshot/ other-benchmark/
 """
@@ -42,7 +42,7 @@ _COMPARE = "fiftyone-ntt benchmark compare benchmark-lvis/ mine/benchmark.json"
 def add_benchmark(commands: Any) -> None:
     """Add `benchmark` with a sub-command per protocol, and `compare`."""
     text = "run a published few-shot protocol on data you have"
-    parser = commands.add_parser("benchmark", help=text, description=text, example=_EXAMPLE)
+    parser = commands.add_parser("benchmark", help=text, description=text, line=_LINE)
     parser.set_defaults(parser=parser)
     kinds = parser.add_subparsers(required=True, metavar="PROTOCOL")
     for name, (what, part_word) in _PROTOCOLS.items():

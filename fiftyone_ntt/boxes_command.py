@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.coco.box_labelling import OnImage
     from fiftyone_ntt.coco.reading import CocoFile
 
-_EXAMPLE = """
+_LINE = """
 fiftyone-ntt boxes-to-masks boxes.json --images photos/ --output masks.json --pictures drawn/
 """
 
@@ -30,7 +30,7 @@ fiftyone-ntt boxes-to-masks boxes.json --images photos/ --output masks.json --pi
 def add_boxes(commands: Any) -> None:
     """Add `boxes-to-masks`."""
     text = "give the boxes of a label file masks"
-    parser = command(commands, "boxes-to-masks", _run, text, _EXAMPLE)
+    parser = command(commands, "boxes-to-masks", _run, text, _LINE)
     what, output = parser.group("what"), parser.group("output")
     what.add_argument("labels", type=Path, help="COCO file, or labels of another format")
     add_reading(parser)

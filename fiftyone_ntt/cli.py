@@ -108,7 +108,7 @@ def _parser() -> CommandParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> CommandParser:
-        return command(commands, name, run, text, _EXAMPLES[name])
+        return command(commands, name, run, text, _LINES[name])
 
     _add_demo(add("demo", _demo, "run the whole flow on generated scenes"))
     add_boxes(commands)
@@ -129,7 +129,7 @@ def _parser() -> CommandParser:
     return parser
 
 
-_EXAMPLES = {
+_LINES = {
     "demo": "fiftyone-ntt demo --shots 3 --no-app",
     "build": "fiftyone-ntt build --images photos/ --references refs.json --models small "
     "--output bank.safetensors",

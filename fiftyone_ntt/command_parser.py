@@ -17,13 +17,13 @@ class CommandParser(argparse.ArgumentParser):
     """An `ArgumentParser` whose help shows an example, and whose errors say what may be meant.
 
     Args:
-        example: a command line to copy, below the options; none when empty.
+        line: a command line to copy, below the options; none when empty.
         options: of `ArgumentParser`.
     """
 
-    def __init__(self, *, example: str = "", **options: Any) -> None:
-        if example:
-            options["epilog"] = f"example:\n{_indented(example)}"
+    def __init__(self, *, line: str = "", **options: Any) -> None:
+        if line:
+            options["epilog"] = f"example:\n{_indented(line)}"
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(**options)
         self._given: Sequence[str] = ()
@@ -70,7 +70,7 @@ def command(
     name: str,
     run: Callable[[argparse.Namespace], int],
     text: str,
-    example: str = "",
+    line: str = "",
 ) -> CommandParser:
     """A sub-command that calls `run`.
 
@@ -79,8 +79,8 @@ def command(
         name: of the command.
         run: gets the options; returns the exit status.
         text: what it does.
-        example: see `CommandParser`.
+        line: see `CommandParser`.
     """
-    parser: CommandParser = commands.add_parser(name, help=text, description=text, example=example)
+    parser: CommandParser = commands.add_parser(name, help=text, description=text, line=line)
     parser.set_defaults(run=run, parser=parser)
     return parser

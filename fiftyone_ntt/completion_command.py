@@ -11,7 +11,7 @@ from fiftyone_ntt.command_parser import CommandParser, command
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EXAMPLE = """
+_LINE = """
 eval "$(fiftyone-ntt completion bash)"      # in ~/.bashrc; with zsh in ~/.zshrc
 """
 
@@ -19,7 +19,7 @@ eval "$(fiftyone-ntt completion bash)"      # in ~/.bashrc; with zsh in ~/.zshrc
 def add_completion(commands: Any) -> None:
     """Add `completion`."""
     text = "print a script that makes a shell complete commands and options"
-    parser = command(commands, "completion", _run, text, _EXAMPLE)
+    parser = command(commands, "completion", _run, text, _LINE)
     parser.add_argument("shell", choices=["bash", "zsh"])
 
 

@@ -22,7 +22,7 @@ from fiftyone_ntt.run_summary import SOME_IMAGES_FAILED, Summary, add_json, tell
 
 SHEET = "references.png"
 """The sheet of all references, in the folder of the pictures."""
-_EXAMPLE = """
+_LINE = """
 fiftyone-ntt pictures --bank bank.safetensors --images photos/ --references refs.json --output seen/
 """
 
@@ -30,7 +30,7 @@ fiftyone-ntt pictures --bank bank.safetensors --images photos/ --references refs
 def add_pictures_command(commands: Any) -> None:
     """Add `pictures`."""
     text = "draw what a bank sees of its references, and the references with what a review marks"
-    parser = command(commands, "pictures", _run, text, _EXAMPLE)
+    parser = command(commands, "pictures", _run, text, _LINE)
     what = parser.group("what")
     what.add_argument("--bank", type=Path, required=True, help="a bank from `build`")
     what.add_argument(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fiftyone_ntt.coco.labelling import FolderReport
     from fiftyone_ntt.store.proposal_store import ProposalStore
 
-_EXAMPLE = """
+_LINE = """
 fiftyone-ntt segment --images photos/ --bank bank.safetensors --store --output results.json
 fiftyone-ntt relabel --images photos/ --bank better.safetensors --mode best --output better.json
 """
@@ -41,7 +41,7 @@ fiftyone-ntt relabel --images photos/ --bank better.safetensors --mode best --ou
 def add_relabel(commands: Any) -> None:
     """Add `relabel`."""
     text = "segment again with another bank, mode or threshold, from stored proposals, in seconds"
-    parser = command(commands, "relabel", _run, text, _EXAMPLE)
+    parser = command(commands, "relabel", _run, text, _LINE)
     what = parser.group("what")
     what.add_argument("--bank", type=Path, required=True, help="a bank from `build`")
     what.add_argument(

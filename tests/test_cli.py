@@ -411,6 +411,7 @@ def test_segment_keeps_proposals_that_relabel_matches(
     fresh = ("--store", str(folder / "fresh"), *again)
     assert main(segment(folder, *fresh, source="bank")) == 0
     assert (folder / "relabelled.json").read_bytes() == (folder / "results.json").read_bytes()
+    capsys.readouterr()
     refused = relabel(folder, "relabelled.json", "--points-per-side", "7")
     assert_refused(capsys, refused, "and 7 points per side. Run `segment`")
     assert_refused(capsys, relabel(folder, "o.json", "--mode", "adaptive"), "adaptive")

@@ -85,7 +85,7 @@ def test_the_help_lists_every_exit_status(capsys: pytest.CaptureFixture[str]) ->
             ["evaluate", "--results", "a", "--targets", "b", "--crowds", "object"],
             "object looks like",
         ),
-        (["completion", "bahs"], "bahs looks like bash"),
+        (["completion", "bsh"], "bsh looks like bash"),
     ],
 )
 def test_unknown_words_get_the_nearest(

@@ -21,7 +21,7 @@ from tests.coco.files import write
 
 SCRIPT = Path(fiftyone_ntt.__file__).parents[1] / "docs" / "walkthrough.sh"
 CLASSES = NOVEL_CLASSES[2:4]
-SEEDS = (1_000_021, 1_000_022, 1_000_023)
+SEEDS = (1_000_021, 1_000_022)
 
 
 def commands(folder: Path) -> list[list[str]]:
@@ -98,7 +98,7 @@ def test_the_walkthrough(
     for path in [*Path("memory").glob("*.png"), *Path("boxes").glob("*.png")]:
         assert np.asarray(Image.open(path)).std() > 10, "something is drawn"
     results = json.loads(Path("results.json").read_text())
-    assert said["segment"][0] == f"results.json: {len(results)} instances in 3 of 3 images"
+    assert said["segment"][0] == f"results.json: {len(results)} instances in 2 of 2 images"
     found = {path.name for path in Path("found").iterdir()}
     assert {f"{image['file_name']}.png" for image in images} < found
     assert Path("found/index.html").is_file()
