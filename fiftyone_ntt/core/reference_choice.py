@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from fiftyone_ntt.core.settings import BEST_SCORING
 
-_TEMPERATURE = BEST_SCORING.reference_temperature or 0.05
+TEMPERATURE = BEST_SCORING.reference_temperature or 0.05
 """Of the references and of the classes: that both are one makes all this sums of exponentials."""
 _ROUNDS = 8
 """Most times that all classes are gone through: two or three leave nothing to change."""
@@ -64,6 +64,32 @@ def choose_diverse(candidates: EncodedCandidates, shots: int) -> list[int]:
     return [row for chosen in search.chosen for row in chosen]
 
 
+def exponentials(cosines: Float32[np.ndarray, "N R"]) -> Float64[np.ndarray, "N R"]:
+    """`exp(cos / t)`, relative to the highest there may be: nothing overflows."""
+    return np.exp((cosines.astype(np.float64) - 1) / TEMPERATURE)
+
+
+def consistent(
+    kernel: Float64[np.ndarray, "R R"], classes: Int64[np.ndarray, " R"]
+) -> Bool[np.ndarray, " R"]:
+    """Which candidates the others, all of them a bank, would not give another class.
+
+    One that is alone of its kind, such as a wrong label, would cover itself and nothing else. Of a
+    class that has no other candidate than such, all count.
+
+    Args:
+        kernel: `exponentials` of the candidates' features and prototypes.
+        classes: of the candidates.
+    """
+    present, own = np.unique(classes, return_inverse=True)
+    sums = np.stack([kernel[:, own == k].sum(axis=1) for k in range(len(present))], axis=1)
+    every = np.arange(len(own))
+    sums[every, own] -= np.diag(kernel)
+    sizes = np.bincount(own) - np.eye(len(present), dtype=np.int64)[own]
+    fit = (sums / np.maximum(sizes, 1)).argmax(axis=1) == own
+    return fit | (np.bincount(own[fit], minlength=len(present))[own] == 0)
+
+
 class _Search:
     """The rows chosen so far, at least one per class, and how the classes compare for each object.
 
@@ -73,11 +99,10 @@ class _Search:
 
     def __init__(self, candidates: EncodedCandidates) -> None:
         cosines = candidates.features @ candidates.prototypes.T
-        # Relative to the highest there may be, 1: nothing overflows.
-        self.kernel = np.exp((cosines.astype(np.float64) - 1) / _TEMPERATURE)
+        self.kernel = exponentials(cosines)
         self.classes = candidates.classes
         self.count = int(self.classes.max()) + 1
-        self.fit = self._fit()
+        self.fit = consistent(self.kernel, self.classes)
         sizes = np.bincount(self.classes[self.fit], minlength=self.count)
         self.weights = self.fit / (self.count * sizes[self.classes])
         self.chosen = [[self._first(label)] for label in range(self.count)]
@@ -102,20 +127,6 @@ class _Search:
                 self._set(label, [*others, int(free[best])])
                 changed = True
         return changed
-
-    def _fit(self) -> Bool[np.ndarray, " R"]:
-        """Which candidates the others, all of them a bank, would not give another class.
-
-        One that is alone of its kind, such as a wrong label, would cover itself and nothing else.
-        """
-        kernel = self.kernel.copy()
-        np.fill_diagonal(kernel, 0)
-        sums = np.stack([kernel[:, self.classes == k].sum(axis=1) for k in range(self.count)], 1)
-        sizes = np.bincount(self.classes)[None] - (self.classes[:, None] == np.arange(self.count))
-        nearest = (sums / np.maximum(sizes, 1)).argmax(axis=1)
-        fit = nearest == self.classes
-        counts = np.bincount(self.classes[fit], minlength=self.count)
-        return fit | (counts[self.classes] == 0)
 
     def _first(self, label: int) -> int:
         """The row that the objects of its class resemble most."""
@@ -150,4 +161,4 @@ class _Search:
 
 def _similarity(means: Float64[np.ndarray, "N F"]) -> Float64[np.ndarray, "N F"]:
     """To a class whose references' exponentials have these means, clamped at 0."""
-    return np.maximum(1 + _TEMPERATURE * np.log(means), 0)
+    return np.maximum(1 + TEMPERATURE * np.log(means), 0)
