@@ -11,13 +11,15 @@ from pycocotools import mask as coco_mask
 
 from benchmarks.report import Report, Row
 from fiftyone_ntt.coco.scorer import Candidate, Scorer
+from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.candidate_encoding import encode_candidates
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.proposals import Proposals
-from fiftyone_ntt.core.prototypes import References, build_bank
+from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import RLE, encode_masks
 from fiftyone_ntt.core.settings import Mode, ProposalSettings, scoring_of
+from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.demo.run import POINTS_PER_SIDE
 from fiftyone_ntt.demo.world_candidates import WorldCandidates
 from fiftyone_ntt.demo.worlds import Split, World, find_world
@@ -26,6 +28,8 @@ from fiftyone_ntt.models.loading import Models, load_models
 _SHOTS = (1, 3)
 _MODES: tuple[Mode, ...] = ("paper", "best")
 _POOL = 50
+
+Draw = dict[str, list[Reference]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,20 +55,32 @@ def chosen_beside_random(
     models, world = load_models("demo"), find_world(name)
     scenes = list(_targets(world, split, targets, models))
     pool = WorldCandidates(world.scenes(split, "candidates", candidates), world.classes)
-    references = pool.pool(_POOL, 0)
-    by_id = {one.id: one for group in references.values() for one in group}
-    encoded = encode_candidates(references, models.encoder, models.segmenter)
+    candidates_of = pool.pool(_POOL, 0)
+    drawn = {shots: [pool.draw(shots, seed) for seed in range(draws)] for shots in _SHOTS}
+    # Every bank is some rows of one of all that are drawn, so that each is encoded once.
+    every = build_bank(_united([candidates_of, *drawn[max(_SHOTS)]]), models.encoder)
+    encoded = encode_candidates(candidates_of, models.encoder, models.segmenter)
     rows: list[Row] = []
     for shots in _SHOTS:
-        random = [_ap(scenes, pool.draw(shots, seed), models) for seed in range(draws)]
-        ids = encoded.choose(shots)
-        chosen = {label: [by_id[key] for key in keys] for label, keys in ids.items()}
-        diverse = _ap(scenes, chosen, models)
-        for mode in _MODES:
-            drawn = [scores[mode] for scores in random]
-            rows.append(_row(shots, mode, drawn, diverse[mode]))
+        random = [_ap(scenes, every, _ids(draw)) for draw in drawn[shots]]
+        diverse = _ap(scenes, every, [key for ids in encoded.choose(shots).values() for key in ids])
+        rows += [
+            _row(shots, mode, [scores[mode] for scores in random], diverse[mode]) for mode in _MODES
+        ]
     title = f"mask AP, {name}, {split}: {targets} scenes, {draws} random draws, demo models"
     return Report(title, rows)
+
+
+def _ids(draw: Draw) -> list[str]:
+    return [reference.id for group in draw.values() for reference in group]
+
+
+def _united(draws: Sequence[Draw]) -> dict[str, list[Reference]]:
+    """All references of some draws, each once."""
+    return {
+        name: list({one.id: one for draw in draws for one in draw[name]}.values())
+        for name in draws[0]
+    }
 
 
 def _row(shots: int, mode: Mode, drawn: Sequence[float], diverse: float) -> Row:
@@ -92,8 +108,10 @@ def _targets(world: World, split: Split, count: int, models: Models) -> Iterator
         yield _Target(kept, truth)
 
 
-def _ap(targets: Sequence[_Target], references: References, models: Models) -> dict[Mode, float]:
-    bank = build_bank(references, models.encoder)
+def _ap(targets: Sequence[_Target], every: MemoryBank, ids: Sequence[str]) -> dict[Mode, float]:
+    """Of a bank of some references of another."""
+    rows = [every.references.ids.index(name) for name in ids]
+    bank = replace(every, references=every.references.rows(rows))
     found: dict[Mode, float] = {}
     for mode in _MODES:
         scorer = Scorer("masks")

@@ -22,6 +22,7 @@ from .dataset.banks.thumbnails import load_thumbnails as load_thumbnails
 from .dataset.evaluation.coco_figures import add_coco_metrics as add_coco_metrics
 from .dataset.evaluation.evaluation_keys import evaluation_key_problem as evaluation_key_problem
 from .dataset.evaluation.prediction_evaluation import evaluate as evaluate
+from .dataset.evaluation.reference_suggestions import suggest_references as suggest_references
 from .dataset.evaluation.shots_curve import list_shots_curves as list_shots_curves
 from .dataset.evaluation.shots_curve import load_shots_curve as load_shots_curve
 from .dataset.evaluation.shots_curve import shots_curve as shots_curve

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +35,11 @@ class NamedCandidates:
             for row in choose_diverse(self.encoded, shots):
                 chosen[self.classes[self.encoded.classes[row]]].append(self.ids[row])
         return chosen
+
+    def of_classes(self, classes: Sequence[str]) -> EncodedCandidates:
+        """What a choice needs, with the indices of other classes, which have all of these."""
+        numbers = np.array([classes.index(name) for name in self.classes], dtype=np.int64)
+        return replace(self.encoded, classes=numbers[self.encoded.classes])
 
 
 def encode_candidates(

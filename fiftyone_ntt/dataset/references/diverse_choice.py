@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.candidate_encoding import NamedCandidates, encode_candidates
-from fiftyone_ntt.dataset.references.reference_reading import read_references
+from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.dataset.references.reference_reading import ClassReferences, read_references
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.models.loading import Models
 
@@ -31,10 +33,20 @@ def encode_labels(
     Raises:
         InputError: none of the labels is there, or one cannot be read.
     """
-    step: list[Callable[[], None]] = []
-    references = read_references(
-        samples, field, label_ids=names, on_read=lambda: [advance() for advance in step]
-    )
+    references = read_references(samples, field, label_ids=names)
     with progress_steps(len(names), progress) as advance:
-        step.append(advance)
-        return encode_candidates(references, models.encoder, models.segmenter)
+        counted = {name: _Counted(group, advance) for name, group in references.items()}
+        return encode_candidates(counted, models.encoder, models.segmenter)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """References, told of one by one."""
+
+    group: ClassReferences
+    advance: Callable[[], None]
+
+    def __iter__(self) -> Iterator[Reference]:
+        for reference in self.group:
+            yield reference
+            self.advance()
