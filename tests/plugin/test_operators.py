@@ -115,6 +115,8 @@ def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
     counts = {"blue": 1, "green": 1, "red": 1}
     assert result == {"tag": "shot", "counts": counts, "kept": 0, "untagged": 0}
     assert scenes.count_label_tags("ground_truth")["shot"] == 3
+    params = {**params, "strategy": "diverse", "models": "demo", "device": "cpu", "tag": "best"}
+    assert run(uri, "sample_references", scenes, params)["counts"] == counts
 
 
 def test_tagging_selected_labels(uri: Any, scenes: fo.Dataset) -> None:

@@ -74,7 +74,7 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         ntt.sample_references(warm_and_cold, "ground_truth", **{"shots": 1, **DIVERSE, **wrong})
-    assert warm_and_cold.count_label_tags("ground_truth.detections.tags").keys() == {
+    assert warm_and_cold.count_label_tags("ground_truth").keys() == {
         "red",
         "green",
         "blue",
