@@ -273,7 +273,8 @@ class MemoryBank:
         Raises:
             InputError: none is left.
         """
-        kept = [row for row in range(len(self.references)) if row not in set(rows)]
+        gone = set(rows)
+        kept = [row for row in range(len(self.references)) if row not in gone]
         if not kept:
             raise InputError(f"no reference would be left in memory bank {self.name!r}.")
         references = self.references.rows(kept)
