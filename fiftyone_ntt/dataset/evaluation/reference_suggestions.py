@@ -11,7 +11,9 @@ import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.bank_review import ReferenceReview, review_bank
+from fiftyone_ntt.core.candidate_encoding import NamedCandidates
 from fiftyone_ntt.core.reference_additions import Addition, choose_additions
+from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.core.self_check import SelfCheck
 from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
@@ -89,6 +91,8 @@ def suggest_references(
     candidates: foc.SampleCollection | None = None,
     label_field: str = "ground_truth",
     additions: int = 5,
+    min_size: float = MIN_SIZE,
+    border: float = BORDER,
     mode: str = "best",
     points_per_side: int = 32,
     crops: int = 0,
@@ -111,6 +115,7 @@ def suggest_references(
         candidates: labelled images to look for additions on; none when None.
         label_field: of the candidates: Detections or closed Polylines.
         additions: most labels to suggest, of up to 50 random ones of each class.
+        min_size, border: of labels to add, see `sample_references`.
         mode: of the check, `"paper"` or `"best"`; see `segment`.
         points_per_side, crops, store: likewise.
         models: loaded models or a named set; those the bank was made with when None.
@@ -145,7 +150,17 @@ def suggest_references(
         dropped = {found.id for found in reviews if found.verdict == "drop"}
         rows = [row for row, name in enumerate(bank.references.ids) if name in dropped]
         better = bank.without_references(rows)
-        suggested = _additions(candidates, label_field, better, bank, additions, loaded, progress)
+        drawn = draw_labels(candidates, label_field, POOL, 0, min_size=min_size, border=border)
+        known = set(bank.references.ids)
+        names = [
+            label.name
+            for name in better.classes
+            for label in drawn.get(name, ())
+            if not known & {label.id, label.name}
+        ]
+        if names:
+            encoded = encode_labels(candidates, label_field, names, loaded, progress)
+            suggested = _additions(encoded, better, additions)
     told = [_suggestion(review, checks.get(review.id)) for review in reviews]
     return ReferenceSuggestions(bank.name, _ranked([*told, *suggested]), ap, missing)
 
@@ -167,31 +182,13 @@ def _told(check: SelfCheck, label: str) -> str:
     return f"the others find it (IoU {check.iou:.2f}, score {check.score:.2f})"
 
 
-def _additions(
-    candidates: foc.SampleCollection,
-    field: str,
-    better: MemoryBank,
-    bank: MemoryBank,
-    most: int,
-    models: Models,
-    progress: Progress,
-) -> list[ReferenceSuggestion]:
-    """Labels to add to what is left of a bank without those to drop."""
-    drawn = draw_labels(candidates, field, POOL, 0)
-    known = {*bank.references.ids}
-    names = [
-        label.name
-        for name in better.classes
-        for label in drawn.get(name, ())
-        if not known & {label.id, label.name}
-    ]
-    if not names:
-        return []
-    encoded = encode_labels(candidates, field, names, models, progress)
+def _additions(encoded: NamedCandidates, bank: MemoryBank, most: int) -> list[ReferenceSuggestion]:
+    """Candidates to add to a bank."""
+    found = choose_additions(bank, encoded.of_classes(bank.classes), most)
+    labels = [encoded.classes[encoded.encoded.classes[one.row]] for one in found]
     return [
-        _addition(encoded.ids[found.row], encoded.classes[label], found)
-        for found in choose_additions(better, encoded.of_classes(better.classes), most)
-        for label in [encoded.encoded.classes[found.row]]
+        _addition(encoded.ids[one.row], label, one)
+        for one, label in zip(found, labels, strict=True)
     ]
 
 

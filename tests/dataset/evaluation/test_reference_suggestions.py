@@ -70,6 +70,7 @@ def test_labels_of_a_colour_that_the_bank_lacks_are_to_be_added(scenes: fo.Datas
         models=MODELS,
         progress=False,
         additions=2,
+        **SAMPLING,
     )
     added = found.ids("add")
     assert len(added) >= 1
