@@ -1,4 +1,4 @@
-"""Charts as PNG: figures against shots, and figures by class."""
+"""Charts as PNG: figures against shots, figures by class, and how chances agree with the truth."""
 
 from __future__ import annotations
 
@@ -116,6 +116,34 @@ def difference_chart(
     panels[0].set_ylim(len(names) - 0.4, -0.6)  # the first on top
     handles = panels[0].get_legend_handles_labels()
     chart.legend(*handles, loc="outside lower center", ncols=max(len(series), 1))
+    return chart
+
+
+def reliability_chart(
+    parts: Mapping[str, tuple[Sequence[int], Sequence[float], Sequence[float]]], *, title: str = ""
+) -> Figure:
+    """How often predictions are right, against how likely that was said to be.
+
+    Args:
+        parts: by name: of each bin the count, the mean chance and the share that is right, 0..1.
+        title: above the chart.
+    """
+    chart = Figure(figsize=(5.2, 5.6), layout="constrained")
+    above, below = chart.subplots(2, sharex=True, height_ratios=(4, 1))
+    above.plot([0, 100], [0, 100], "--", color="grey", label="as said")
+    width = 100 / max((len(counts) for counts, _, _ in parts.values()), default=1)
+    for index, (name, columns) in enumerate(parts.items()):
+        counts, chances, shares = (np.asarray(column, dtype=np.float64) for column in columns)
+        seen = counts > 0
+        color = f"C{index}"
+        above.plot(100 * chances[seen], 100 * shares[seen], "o-", color=color, label=name)
+        edges = width * (np.arange(len(counts)) + index / len(parts))
+        below.bar(edges, counts, width / len(parts), align="edge", color=color)
+    above.set(ylabel="of those right, %", title=title, ylim=(-2, 102))
+    below.set(xlabel="said to be right, %", ylabel="predictions")
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+    above.legend()
     return chart
 
 
