@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_calibration(
         commands.add_parser("calibration", parents=[common], help="what scores mean, on worlds")
     )
+    _add_references(
+        commands.add_parser("references", parents=[common], help="chosen beside random ones")
+    )
     return parser
 
 
@@ -241,6 +244,25 @@ def _calibration(options: argparse.Namespace) -> list[Report]:
         store=options.store,
     )
     return [_shown(report)]
+
+
+def _add_references(command: argparse.ArgumentParser) -> None:
+    worlds = ["demo", "appearances", "look-alikes"]
+    command.add_argument("--worlds", nargs="+", default=worlds)
+    command.add_argument("--split", choices=["develop", "judge"], default="judge")
+    command.add_argument("--draws", type=int, default=20, help="random ones to compare with")
+    command.add_argument("--targets", type=int, default=40, help="scenes to segment")
+    command.add_argument("--candidates", type=int, default=60, help="scenes to choose from")
+    command.set_defaults(run=_references)
+
+
+def _references(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.reference_choice import chosen_beside_random
+
+    worlds, sizes = options.worlds, (options.candidates, options.targets, options.draws)
+    if options.quick:
+        worlds, sizes = ["look-alikes"], (20, 2, 2)
+    return [_shown(chosen_beside_random(name, options.split, *sizes)) for name in worlds]
 
 
 def _shown(report: Report) -> Report:

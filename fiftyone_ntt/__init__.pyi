@@ -26,6 +26,7 @@ from .dataset.evaluation.calibrating import calibrate as calibrate
 from .dataset.evaluation.coco_figures import add_coco_metrics as add_coco_metrics
 from .dataset.evaluation.evaluation_keys import evaluation_key_problem as evaluation_key_problem
 from .dataset.evaluation.prediction_evaluation import evaluate as evaluate
+from .dataset.evaluation.reference_suggestions import suggest_references as suggest_references
 from .dataset.evaluation.reliability_picture import (
     save_reliability_picture as save_reliability_picture,
 )

@@ -281,6 +281,37 @@ class MemoryBank:
         kept = [row for row, out in enumerate(gone) if not out]
         return replace(self, negatives=self.negatives.rows(kept), notes=notes)
 
+    def without_references(self, rows: Collection[int]) -> MemoryBank:
+        """The same bank without some references; a class that has no other is gone too, and so are
+        its negatives.
+
+        Raises:
+            InputError: none is left.
+        """
+        gone = set(rows)
+        kept = [row for row in range(len(self.references)) if row not in gone]
+        if not kept:
+            raise InputError(f"no reference would be left in memory bank {self.name!r}.")
+        references = self.references.rows(kept)
+        present = np.unique(references.classes)
+        numbers = np.full(len(self.classes), -1, dtype=np.int64)
+        numbers[present] = np.arange(len(present))
+        negatives = self.negatives.rows(
+            np.flatnonzero(numbers[self.negatives.classes] >= 0).tolist()
+        )
+        statistics = self.statistics
+        return replace(
+            self,
+            classes=tuple(self.classes[index] for index in present),
+            references=replace(references, classes=numbers[references.classes]),
+            negatives=replace(negatives, classes=numbers[negatives.classes]),
+            statistics=PatchStatistics(
+                statistics.pca_mean[present],
+                statistics.pca_components[present],
+                statistics.centres[present],
+            ),
+        )
+
     def save(self, path: str | Path) -> Path:
         """Write the bank to one safetensors file anyone can load; see `load`.
 

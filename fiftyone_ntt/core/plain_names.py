@@ -26,7 +26,7 @@ def own_name(text: str) -> str:
 
     Example:
         >>> own_name("photo-1.jpg"), own_name("left/photo-1.jpg")
-        ('photo-1.jpg', 'left_photo-1.jpg-0e0ddb7b')
+        ('photo-1.jpg', 'left_photo-1.jpg-cacbd2ac')
     """
     plain = plain_name(text)
     if plain == text and not plain.startswith("."):

@@ -62,7 +62,7 @@ def test_the_list_that_was_written_with_the_results_comes_first(tmp_path: Path) 
     truth = tmp_path / "truth.json"
     for name in ("found.images.json", "refs.json"):
         (tmp_path / "results" / name).write_bytes(truth.read_bytes())
-    assert "found.images.json" in open_labels(path, images=tmp_path / "images").why
+    assert open_labels(path, images=tmp_path / "images").format == "coco-results"
     (tmp_path / "results" / "found.images.json").write_text('{"images": [], "categories": []}')
     with pytest.raises(InputError, match="2 COCO files near it list them"):
         open_labels(path, images=tmp_path / "images")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
+import fiftyone.core.sample as fos
 
 from fiftyone_ntt.core.images import known_size
 from fiftyone_ntt.dataset.labels.coco_labels import CROWD, label_shape
@@ -154,17 +155,15 @@ def _titles(samples: foc.SampleCollection) -> dict[str, str]:
     ids, paths = samples.values(["id", "filepath"])
     root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
     names = [Path(os.path.relpath(path, root)).as_posix() for path in paths]
-    twice = (
-        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
-    )
+    counts = Counter(names)
     return {
-        key: f"{name} ({key})" if name in twice else name
+        key: f"{name} ({key})" if counts[name] > 1 else name
         for key, name in zip(ids, names, strict=True)
     }
 
 
 def _drawn_image(
-    sample: fo.Sample, title: str, pred_field: str, gt_field: str | None
+    sample: fos.Sample | fos.SampleView, title: str, pred_field: str, gt_field: str | None
 ) -> DrawnImage:
     metadata = sample.metadata
     stated = (None, None) if metadata is None else (metadata.height, metadata.width)
