@@ -396,6 +396,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         counts={"images": len(targets.images), "annotations": len(targets.annotations)},
         masks=scores.masks,
         boxes=scores.boxes,
+        class_masks=scores.class_masks,
+        class_boxes=scores.class_boxes,
         failures={},
         notes=findings.lines(),
     )

@@ -301,6 +301,9 @@ def test_evaluating_the_results(folder: Path, capsys: pytest.CaptureFixture[str]
     assert main([*command, "--targets", str(folder / "truth.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["AP", "masks", "boxes"]
+    found = summary_of(capsys, [*command, "--targets", str(folder / "truth.json")])
+    assert f"{found['masks']['AP']:.3f}" == lines[1].split()[1]
+    assert set(found["class_boxes"]) == {"bird", "boat"}
     assert_refused(capsys, [*command, "--targets", str(folder / "targets.json")], "no annotations")
 
 
