@@ -160,7 +160,7 @@ def segment_folder(
     done = _finished(journal, file, paths)
     resumed, failures = len(done), {}
     classes = [file.categories[key] for key in category_ids]
-    drawn = ResultPictures(pictures, file, lookup, reading, classes)
+    drawn = ResultPictures(pictures, file, ImageFolder(images), reading, classes)
     drawn.catch_up(done)
     pending = [record for key, record in file.images.items() if key not in done]
     loaded = prefetched(pending, load)
