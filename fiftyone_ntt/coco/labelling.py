@@ -220,7 +220,7 @@ def _label_folder(
     if targets is None:
         save_listing(file)  # not before the journal is known to be this run's
     classes = [file.categories[key] for key in category_ids]
-    drawn = ResultPictures(options.pictures, file, lookup, reading, classes)
+    drawn = ResultPictures(options.pictures, file, ImageFolder(images), reading, classes)
     as_stored, as_shown = (source(replace(reading, oriented=turned)) for turned in (False, True))
     not_run = 0
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,9 +17,6 @@ from fiftyone_ntt.drawing.picture_folder import PictureFolder, PictureSettings
 from fiftyone_ntt.drawing.prediction_sheet import Box, DrawnImage, ShownInstance
 from fiftyone_ntt.errors import InputError
 
-_SECONDS = 10.0
-"""Between two index pages of a run: each is written as a whole."""
-
 
 class ResultPictures:
     """The pictures of a run, drawn as its images are done.
@@ -28,7 +24,7 @@ class ResultPictures:
     Args:
         settings: where, and which; None to draw nothing.
         file: what the results are for.
-        lookup: finds its images.
+        lookup: finds its images; its findings are told of them once more.
         reading: how they are read.
         classes: that are looked for; colours go to them first, then to others that are annotated.
 
@@ -46,13 +42,12 @@ class ResultPictures:
     ) -> None:
         self._file, self._lookup, self._reading = file, lookup, reading
         self._annotations: dict[ImageId, list[Record]] = {}
-        for row in file.annotations:
-            self._annotations.setdefault(row["image_id"], []).append(row)
         self._titles = _titles(file)
         self._wanted: set[ImageId] = set()
         self._folder: PictureFolder | None = None
-        self._saved = -_SECONDS
         if settings is not None:
+            for row in file.annotations:
+                self._annotations.setdefault(row["image_id"], []).append(row)
             self._wanted = set(list(file.images)[:: settings.every])
             self._folder = PictureFolder(settings, _all_classes(file, classes))
             self._folder.require_free(self._titles[key] for key in self._wanted)
@@ -91,8 +86,7 @@ class ResultPictures:
             [self._prediction(row) for row in rows],
         )
         self._folder.add(drawn, partial(self._pixels, image))
-        if time.monotonic() - self._saved >= _SECONDS:
-            self.save_page()
+        self._folder.save_page_at_times(self._order())
 
     def save_page(self) -> None:
         """Write the index page of what is drawn by now, in the order of the file.
@@ -102,8 +96,10 @@ class ResultPictures:
         """
         if self._folder is None:
             return
-        self._folder.save_page([self._titles[key] for key in self._file.images])
-        self._saved = time.monotonic()
+        self._folder.save_page(self._order())
+
+    def _order(self) -> Iterator[str]:
+        return (self._titles[key] for key in self._file.images)
 
     def _pixels(self, image: ImageFile) -> Any:
         reading = ImageReading(image.oriented, self._reading.bit_depth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from fiftyone_ntt.store.own_files import PICTURES_PAGE, PREDICTIONS_PICTURE, PRE
 
 INDEX = "index.html"
 _THUMBNAILS = "thumbnails"
+_SECONDS = 10.0
+"""Between two pages of an unfinished run: each is written as a whole."""
 
 
 def default_picture_threshold(mode: Mode) -> float:
@@ -86,6 +89,7 @@ class PictureFolder:
         self._settings = settings
         self._colours = class_colours(classes)
         self._entries: dict[str, PageEntry] = {}
+        self._saved = -_SECONDS
 
     def require_free(self, titles: Iterable[str]) -> None:
         """Check that no other file has the name of an image's picture.
@@ -129,6 +133,11 @@ class PictureFolder:
         name = own_name(title) + ".png"
         return self._settings.folder / name, self._settings.folder / _THUMBNAILS / name
 
+    def save_page_at_times(self, order: Iterable[str]) -> None:
+        """`save_page`, unless that was done a moment ago; for a run that goes on."""
+        if time.monotonic() - self._saved >= _SECONDS:
+            self.save_page(order)
+
     def save_page(self, order: Iterable[str]) -> Path:
         """Write the page of the images added so far.
 
@@ -142,6 +151,7 @@ class PictureFolder:
         path = self._settings.folder / INDEX
         page = picture_page(entries, self._colours, self._settings.threshold)
         write_atomically(path, page, PICTURES_PAGE)
+        self._saved = time.monotonic()
         return path
 
 

@@ -129,6 +129,7 @@ def save_prediction_pictures(
             try:
                 image = _drawn_image(sample, titles[sample.id], pred_field, gt_field)
                 drawn += pictures.add(image, partial(read, sample.filepath))
+                pictures.save_page_at_times(titles.values())
             except (*NOT_ANSWERING, StoreError):
                 raise
             except Exception as error:
