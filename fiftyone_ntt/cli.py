@@ -27,6 +27,12 @@ from fiftyone_ntt.cli_options import (
     progress_bar,
 )
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.folder_options import (
+    add_pictures,
+    chosen_pictures,
+    further_outputs,
+    require_targets,
+)
 
 if TYPE_CHECKING:
     from fiftyone_ntt.coco.findings import Findings
@@ -61,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(command(commands, "demo", _demo, "run the whole flow on generated scenes"))
     _add_build(command(commands, "build", _build, "build a memory bank from references"))
-    _add_segment(command(commands, "segment", _segment, "segment the images of a label file"))
+    _add_segment(command(commands, "segment", _segment, "segment the images of a folder"))
     _add_evaluate(command(commands, "evaluate", _evaluate, "COCO AP of COCO results"))
     _add_import(command(commands, "import", _import_labels, "labels of any format to FiftyOne"))
     _add_import_coco(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
@@ -122,9 +128,12 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 def _add_segment(parser: argparse.ArgumentParser) -> None:
     _add_references(parser, required=False)
     parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
-    parser.add_argument("--targets", type=Path, required=True, help="labels that list the images")
+    parser.add_argument(
+        "--targets", type=Path, help="labels that list the images; default: all below --images"
+    )
     add_models(parser)
     add_method(parser)
+    add_pictures(parser)
     parser.add_argument(
         "--confidence-threshold", type=float, default=0.0, help="leave out instances below it, 0..1"
     )
@@ -244,6 +253,8 @@ def _segment(options: argparse.Namespace) -> int:
     check_bit_depth(options.bit_depth)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
+    pictures = chosen_pictures(options, mode)
+    require_targets(options)
     proposal_settings = ProposalSettings(
         points_per_side=options.points_per_side, crops=options.crops
     )
@@ -263,7 +274,9 @@ def _segment(options: argparse.Namespace) -> int:
         match_settings,
     )
     findings = _findings(options)
-    targets, images = _labels(options, options.targets, findings)
+    targets, images = (
+        _labels(options, options.targets, findings) if options.targets else (None, options.images)
+    )
     report = segment_folder(
         images,
         targets,
@@ -272,10 +285,13 @@ def _segment(options: argparse.Namespace) -> int:
         progress=progress_bar("segmenting"),
         findings=findings,
         bit_depth=options.bit_depth,
+        pictures=pictures,
     )
     _tell(findings.lines())
     done = report.images - len(report.failures)
     print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
+    for line in further_outputs(options):
+        print(line)
     for reason in report.failures.values():
         print(f"fiftyone-ntt: skipped {reason}", file=sys.stderr)
     if report.failures:

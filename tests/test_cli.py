@@ -140,6 +140,42 @@ def test_build_then_segment_equals_segment(
     assert len(json.loads(direct)) > 0
 
 
+def without_targets(folder: Path, *more: str) -> list[str]:
+    return [part for part in segment(folder, *more) if "targets" not in part]
+
+
+def test_a_folder_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "images" / "notes.txt").touch()
+    assert main(without_targets(folder)) == 0
+    output = capsys.readouterr()
+    assert "instances in 3 of 3 images" in output.out
+    assert f"{folder / 'results.images.json'}: the images and their ids" in output.out
+    assert "files that are no images, left aside: 1 (1 .txt)" in output.err
+    found = json.loads((folder / "results.json").read_text())
+    assert {row["image_id"] for row in found} == {1, 3}  # on image 2 nothing is found
+    (folder / "images" / "image-5.png").write_bytes(b"no image")
+    assert main(without_targets(folder)) == 3
+    assert "image-5.png cannot be read" in capsys.readouterr().err
+    nothing = [part for part in without_targets(folder) if not part.endswith("images")]
+    assert_refused(capsys, nothing, "nothing says which images to segment. Pass --images FOLDER")
+
+
+def test_pictures_while_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = folder / "pictures"
+    options = ("--pictures", str(pictures), "--picture-threshold", "0.1", "--every", "2")
+    assert main(segment(folder, *options)) == 0
+    assert f"{pictures / 'index.html'}: the pictures" in capsys.readouterr().out
+    found = {path.name for path in pictures.glob("*.png")}
+    assert found == {"image-1.png.png", "image-5.png.png"}
+    assert "of at least 0.1 on 2 images" in (pictures / "index.html").read_text()
+    for mode, threshold in (("paper", "0.4"), ("best", "0.25")):
+        assert main(segment(folder, "--mode", mode, "--pictures", str(pictures))) == 0
+        assert f"of at least {threshold} on 3" in (pictures / "index.html").read_text()
+    assert main(without_targets(folder, "--pictures", str(folder / "images" / "out"))) == 0
+    assert main(without_targets(folder)) == 0  # pictures among the images are none
+    assert capsys.readouterr().out.count("in 3 of 3 images") == 4
+
+
 def test_the_mode_reaches_the_pipeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
 
@@ -348,6 +384,9 @@ def test_notes_of_references_are_shown(folder: Path, capsys: pytest.CaptureFixtu
         (["--confidence-threshold", "50"], "confidence_threshold is 50.0"),
         (["--confidence-threshold", "nan"], "confidence_threshold is nan"),
         (["--targets", "none.json"], "none.json: no such file"),
+        (["--every", "2"], "--every says which pictures are drawn. Pass --pictures FOLDER too"),
+        (["--picture-threshold", "0.2"], "--picture-threshold says which pictures are drawn"),
+        (["--pictures", "x/y"], "there is no folder"),
         (["--bit-depth", "9"], "the bit depth is 9: use one of 8, 10, 12, 14, 16, 32"),
         (["--bank", "bank"], "either --references FILE or --bank FILE, and not both"),
         (["--output", "."], "is a folder"),

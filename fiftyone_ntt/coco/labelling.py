@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.coco.findings import Findings, Record
+from fiftyone_ntt.coco.folder_listing import list_folder, listing_path, save_listing
 from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
 from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco
 from fiftyone_ntt.coco.references import references_by_class
+from fiftyone_ntt.coco.result_pictures import ResultPictures
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
@@ -19,6 +21,7 @@ from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.drawing.picture_folder import PictureSettings
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
@@ -39,7 +42,7 @@ class FolderReport:
     """What `segment_folder` did.
 
     Attributes:
-        images: how many the targets file lists.
+        images: how many there are: what the targets file lists, or the folder holds.
         resumed: how many of them an earlier, interrupted run had finished.
         detections: results written.
         failures: reason by file name of the images that could not be segmented.
@@ -85,7 +88,7 @@ def build_bank_from_coco(
 
 def segment_folder(
     images: str | Path,
-    targets: str | Path | CocoFile,
+    targets: str | Path | CocoFile | None,
     pipeline: Pipeline,
     output: str | Path,
     *,
@@ -94,8 +97,9 @@ def segment_folder(
     progress: Progress | None = None,
     findings: Findings | None = None,
     bit_depth: int | None = None,
+    pictures: PictureSettings | None = None,
 ) -> FolderReport:
-    """Segment the images a COCO file lists and write COCO results.
+    """Segment the images a COCO file lists, or all of a folder, and write COCO results.
 
     Finished images are kept in a journal beside `output`; the same call after an interruption does
     the rest, and those of which the files were replaced meanwhile. An image that cannot be read is
@@ -105,7 +109,9 @@ def segment_folder(
     Args:
         images: folder of the images.
         targets: COCO file, or what was read of labels of another format, whose `images` are
-            segmented; its annotations are not looked at.
+            segmented; its annotations are drawn in pictures, and nothing else. None for every
+            image below the folder: the list of them, with their ids, is kept beside `output`
+            (`folder_listing.py`).
         pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete, and only if written here.
         inclusive_boxes: boxes as the paper scores them; see `coco_results`.
@@ -115,16 +121,20 @@ def segment_folder(
         findings: told of entries of `targets` that cannot be used, and of images that are read
             otherwise than they stand. When None, the first bad entry is an error.
         bit_depth: of images of more than 8 bits a sample; what the widest needs when None.
+        pictures: where to draw what is found, image by image; None to draw nothing.
 
     Raises:
-        InputError: a malformed file, a class of the bank that `targets` has no category for, or no
-            such bit depth.
+        InputError: a malformed file, a class of the bank that `targets` has no category for, no
+            image, or no such bit depth.
         StoreError: `output` cannot be written or is another's file, or the journal beside it is
             another run's.
     """
     output = Path(output)
     require_writable(output, COCO_FILE)
-    file = _file(targets, findings)
+    if targets is None:
+        file = list_folder(images, listing_path(output), pipeline.bank.classes, findings)
+    else:
+        file = _file(targets, findings)
     category_ids = _category_ids(file, pipeline.bank)
     lookup = ImageFolder(images, findings)
     paths = lookup.paths(file)
@@ -134,6 +144,8 @@ def segment_folder(
         _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None)
         + (" with inclusive boxes" if inclusive_boxes else " with COCO's boxes"),
     )
+    if targets is None:
+        save_listing(file)  # not before the journal is known to be this run's
     stored, shown = (
         ProposalSource(pipeline, store, replace(reading, oriented=turned))
         for turned in (False, True)
@@ -147,21 +159,25 @@ def segment_folder(
 
     done = _finished(journal, file, paths)
     resumed, failures = len(done), {}
+    classes = [file.categories[key] for key in category_ids]
+    drawn = ResultPictures(pictures, file, ImageFolder(images), reading, classes)
+    drawn.catch_up(done)
     pending = [record for key, record in file.images.items() if key not in done]
     loaded = prefetched(pending, load)
     for count, (record, found) in enumerate(loaded, start=1):
         try:
             image, state = found.result()
             match = pipeline.matcher(stored.proposals(image))
-            done[record["id"]] = coco_results(
-                match, record["id"], category_ids, inclusive=inclusive_boxes
-            )
-            journal.append({"image": _key(record), "file": state, "results": done[record["id"]]})
+            rows = coco_results(match, record["id"], category_ids, inclusive=inclusive_boxes)
+            drawn.add(record, rows)  # first: what is in the journal is not looked at again
+            journal.append({"image": _key(record), "file": state, "results": rows})
+            done[record["id"]] = rows
         except InputError as error:
             failures[record["file_name"]] = str(error)
         if progress:
             progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
+    drawn.save_page()
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     if failures:
         journal.deliver()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.class_folders import CLASS_FOLDERS
@@ -13,7 +14,7 @@ from fiftyone_ntt.formats.coco_files import COCO
 from fiftyone_ntt.formats.coco_results import COCO_RESULTS
 from fiftyone_ntt.formats.cvat_xml import CVAT
 from fiftyone_ntt.formats.foreign_files import foreign_file, foreign_in
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
+from fiftyone_ntt.formats.glance import head, json_keys, names_in
 from fiftyone_ntt.formats.label_files import LabelFormat
 from fiftyone_ntt.formats.label_studio import LABEL_STUDIO
 from fiftyone_ntt.formats.labelme import LABELME

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image, PngImagePlugin
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.plain_names import plain_name
 from fiftyone_ntt.core.reference_pictures import spread
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
@@ -39,7 +39,6 @@ _PALETTE = np.array(
 )
 """Of the clusters; told apart by the colour-blind too (Okabe and Ito)."""
 _GAP = 8
-_TITLE_BYTES = 150
 
 
 @needs_database
@@ -104,10 +103,8 @@ def save_memory_pictures(
 
 
 def _picture_path(folder: Path, title: str, name: str) -> Path:
-    plain = re.sub(r"[^\w.-]", "_", title)  # a class may be called "cup/mug"
-    # Or have a name longer than a file's may be; the reference's own tells them apart.
-    plain = plain.encode()[:_TITLE_BYTES].decode(errors="ignore")
-    return folder / f"{plain}_{name}.png"
+    # The reference's own name tells those of one class apart.
+    return folder / f"{plain_name(title)}_{name}.png"
 
 
 def _bank_hash_of(path: Path) -> str | None:
