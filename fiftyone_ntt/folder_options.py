@@ -7,25 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fiftyone_ntt.command_parser import CommandParser
+
 if TYPE_CHECKING:
     from fiftyone_ntt.core.settings import Mode
     from fiftyone_ntt.drawing.picture_folder import PictureSettings
 
 
-def add_pictures(parser: argparse.ArgumentParser) -> None:
+def add_pictures(parser: CommandParser) -> None:
     """The options that `chosen_pictures` reads."""
-    parser.add_argument(
+    group = parser.group("output")
+    group.add_argument(
         "--pictures",
         type=Path,
         help="folder of pictures of what is found, beside the truth where the targets have any; "
         "open its index.html",
     )
-    parser.add_argument(
+    group.add_argument(
         "--picture-threshold",
         type=float,
         help="least score that is drawn, 0..1; default: 0.4, or 0.25 with --mode best",
     )
-    parser.add_argument("--every", type=int, help="draw each so manyth image; default: all")
+    group.add_argument("--every", type=int, help="draw each so manyth image; default: all")
 
 
 def chosen_pictures(options: argparse.Namespace, mode: Mode) -> PictureSettings | None:

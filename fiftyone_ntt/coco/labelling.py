@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from fiftyone_ntt.coco.findings import Findings, Record
 from fiftyone_ntt.coco.folder_listing import list_folder, listing_path, save_listing
+from fiftyone_ntt.coco.folder_runs import (
+    Progress,
+    Rows,
+    end_journal,
+    journal_beside,
+    run_over_folder,
+)
 from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
-from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco
+from fiftyone_ntt.coco.reading import CocoFile, read_coco
 from fiftyone_ntt.coco.references import references_by_class
 from fiftyone_ntt.coco.result_pictures import ResultPictures
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
-from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.prototypes import build_bank
+from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.drawing.picture_folder import PictureSettings
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
-from fiftyone_ntt.store.journal import Journal
 from fiftyone_ntt.store.own_files import COCO_FILE
-from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
+from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource, StoredSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
-
-Progress = Callable[[int, int], None]
-"""Called with how many are done, and how many there are."""
-FileState = list[int]
-"""Of an image's file: bytes, and when it was last written, in ns."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,16 @@ class FolderReport:
         resumed: how many of them an earlier, interrupted run had finished.
         detections: results written.
         failures: reason by file name of the images that could not be segmented.
+        not_run: how many images were not run through the networks, as their proposals were stored.
+        seconds: wall-clock time of the loop over the images alone.
     """
 
     images: int
     resumed: int
     detections: int
     failures: dict[str, str]
+    not_run: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
 
 def build_bank_from_coco(
@@ -129,61 +133,120 @@ def segment_folder(
         StoreError: `output` cannot be written or is another's file, or the journal beside it is
             another run's.
     """
+    stored = store is not None
+    return _label_folder(
+        images,
+        targets,
+        pipeline.matcher,
+        lambda reading: ProposalSource(pipeline, store, reading),
+        output,
+        _Options(inclusive_boxes, stored, progress, findings, bit_depth, pictures),
+    )
+
+
+def relabel_folder(
+    images: str | Path,
+    targets: str | Path | CocoFile | None,
+    matcher: Matcher,
+    output: str | Path,
+    *,
+    store: ProposalStore,
+    inclusive_boxes: bool = False,
+    progress: Progress | None = None,
+    findings: Findings | None = None,
+    bit_depth: int | None = None,
+    pictures: PictureSettings | None = None,
+) -> FolderReport:
+    """Segment again with another bank, mode or threshold, from stored proposals: no network runs.
+
+    The results are those of a fresh `segment_folder` with this bank and store, and the run is the
+    same run: either goes on with what the other left. An image of which the store has no proposals
+    is reported as failed.
+
+    Args:
+        images, targets, output, inclusive_boxes, progress, findings, bit_depth, pictures: see
+            `segment_folder`.
+        matcher: its setup is what the proposals were made with; see `stored_setup`.
+        store: has the images' proposals.
+
+    Raises:
+        InputError: see `segment_folder`; or a mode whose proposals are never stored.
+        StoreError: see `segment_folder`.
+    """
+    check_stored_mode(matcher.mode)
+    return _label_folder(
+        images,
+        targets,
+        matcher,
+        lambda reading: StoredSource(matcher, store, reading),
+        output,
+        _Options(inclusive_boxes, True, progress, findings, bit_depth, pictures),
+    )
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What segmenting and relabelling a folder have in common."""
+
+    inclusive_boxes: bool
+    rounded: bool
+    progress: Progress | None
+    findings: Findings | None
+    bit_depth: int | None
+    pictures: PictureSettings | None
+
+
+def _label_folder(
+    images: str | Path,
+    targets: str | Path | CocoFile | None,
+    matcher: Matcher,
+    source: Callable[[ImageReading], ProposalSource | StoredSource],
+    output: str | Path,
+    options: _Options,
+) -> FolderReport:
+    """`segment_folder`, wherever the proposals come from."""
     output = Path(output)
     require_writable(output, COCO_FILE)
     if targets is None:
-        file = list_folder(images, listing_path(output), pipeline.bank.classes, findings)
+        file = list_folder(images, listing_path(output), matcher.bank.classes, options.findings)
     else:
-        file = _file(targets, findings)
-    category_ids = _category_ids(file, pipeline.bank)
-    lookup = ImageFolder(images, findings)
+        file = _file(targets, options.findings)
+    category_ids = _category_ids(file, matcher.bank)
+    lookup = ImageFolder(images, options.findings)
     paths = lookup.paths(file)
-    reading = file_reading(list(paths.values()), findings, bit_depth)
-    journal = Journal(
-        output.with_name(output.name + ".journal"),
-        _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None)
-        + (" with inclusive boxes" if inclusive_boxes else " with COCO's boxes"),
-    )
+    reading = file_reading(list(paths.values()), options.findings, options.bit_depth)
+    identity = _identity(matcher, reading, Path(images), category_ids, options)
+    journal = journal_beside(output, identity)
     if targets is None:
         save_listing(file)  # not before the journal is known to be this run's
-    stored, shown = (
-        ProposalSource(pipeline, store, replace(reading, oriented=turned))
-        for turned in (False, True)
-    )
+    classes = [file.categories[key] for key in category_ids]
+    drawn = ResultPictures(options.pictures, file, ImageFolder(images), reading, classes)
+    as_stored, as_shown = (source(replace(reading, oriented=turned)) for turned in (False, True))
+    not_run = 0
 
-    def load(record: Record) -> tuple[LoadedImage, FileState | None]:
+    def load(record: Record) -> LoadedImage:
         """What can be had of an image without the models, on the pixels it was annotated on."""
         image = lookup.open(record)
-        state = _file_state(image.path)  # before it is read: it may be replaced meanwhile
-        return (shown if image.oriented else stored).load(image.path), state
+        return (as_shown if image.oriented else as_stored).load(image.path)
 
-    done = _finished(journal, file, paths)
-    resumed, failures = len(done), {}
-    classes = [file.categories[key] for key in category_ids]
-    drawn = ResultPictures(pictures, file, ImageFolder(images), reading, classes)
-    drawn.catch_up(done)
-    pending = [record for key, record in file.images.items() if key not in done]
-    loaded = prefetched(pending, load)
-    for count, (record, found) in enumerate(loaded, start=1):
-        try:
-            image, state = found.result()
-            match = pipeline.matcher(stored.proposals(image))
-            rows = coco_results(match, record["id"], category_ids, inclusive=inclusive_boxes)
-            drawn.add(record, rows)  # first: what is in the journal is not looked at again
-            journal.append({"image": _key(record), "file": state, "results": rows})
-            done[record["id"]] = rows
-        except InputError as error:
-            failures[record["file_name"]] = str(error)
-        if progress:
-            progress(resumed + count, len(file.images))
-    ordered = [result for key in file.images for result in done.get(key, [])]
+    def compute(record: Record, loaded: LoadedImage) -> Rows:
+        nonlocal not_run
+        not_run += loaded.is_stored
+        match = matcher(as_stored.proposals(loaded))
+        rows = coco_results(match, record["id"], category_ids, inclusive=options.inclusive_boxes)
+        drawn.add(record, rows)  # first: what is in the journal is not looked at again
+        return rows
+
+    found = run_over_folder(
+        file, paths, journal, load, compute, options.progress, begin=drawn.catch_up
+    )
+    ordered = [result for key in file.images for result in found.rows.get(key, [])]
     drawn.save_page()
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
-    if failures:
-        journal.deliver()
-    else:
-        journal.remove()
-    return FolderReport(len(file.images), resumed, len(ordered), failures)
+    end_journal(journal, found.failures)
+    return FolderReport(
+        len(file.images), found.resumed, len(ordered), found.failures, not_run, found.seconds
+    )
 
 
 def _file(given: str | Path | CocoFile, findings: Findings | None) -> CocoFile:
@@ -191,16 +254,16 @@ def _file(given: str | Path | CocoFile, findings: Findings | None) -> CocoFile:
 
 
 def _identity(
-    pipeline: Pipeline,
+    matcher: Matcher,
     reading: ImageReading,
     images: Path,
     category_ids: list[int],
-    *,
-    rounded: bool,
+    options: _Options,
 ) -> str:
     """Of everything that decides the results, with where the images lie."""
-    run = ingredients_hash(run_ingredients(pipeline.matcher, reading, rounded=rounded))
-    return f"{run} of {images.resolve()} as {category_ids}"
+    run = ingredients_hash(run_ingredients(matcher, reading, rounded=options.rounded))
+    boxes = "inclusive" if options.inclusive_boxes else "COCO's"
+    return f"{run} of {images.resolve()} as {category_ids} with {boxes} boxes"
 
 
 def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
@@ -213,45 +276,3 @@ def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
             f"to its 'categories', or build a bank without them.{' ' if hint else ''}{hint}"
         )
     return [ids[name] for name in bank.classes]
-
-
-def _finished(
-    journal: Journal, file: CocoFile, paths: dict[ImageId, Path]
-) -> dict[ImageId, list[dict[str, Any]]]:
-    """Results by image id of the images that an earlier run finished, that `file` lists, and whose
-    files are as they were.
-
-    Args:
-        journal: of that run; what it holds of another form is passed over.
-        file: lists the images.
-        paths: of the images.
-    """
-    results: dict[tuple[Any, Any], tuple[FileState, list[dict[str, Any]]]] = {}
-    for record in journal.records:
-        match record:
-            case {
-                "image": [int() | str() as key, str() as name],
-                "file": [int() as size, int() as time],
-                "results": [*rows],
-            }:
-                results[key, name] = [size, time], rows
-    found = {key: results.get((*_key(record),)) for key, record in file.images.items()}
-    return {
-        key: result[1]
-        for key, result in found.items()
-        if result and key in paths and _file_state(paths[key]) == result[0]
-    }
-
-
-def _key(record: dict[str, Any]) -> list[Any]:
-    """Which image a result is of: the id alone may name another one in an edited file."""
-    return [record["id"], record["file_name"]]
-
-
-def _file_state(path: Path) -> FileState | None:
-    """What tells whether an image's file was replaced; None where it is gone."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]

@@ -10,9 +10,9 @@ from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.dataset.labels.detections import Document, match_document
 from fiftyone_ntt.dataset.runs.runner import failure_reason
 from fiftyone_ntt.dataset.work.processes import default_workers, map_in_processes
-from fiftyone_ntt.dataset.work.proposing import stored_proposals
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
+from fiftyone_ntt.store.stored_images import stored_proposals
 
 BATCH = 16
 """Images per piece of work: a second's, and at most a few MB of masks."""
