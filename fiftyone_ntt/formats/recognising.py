@@ -75,7 +75,8 @@ def recognise(path: Path, format: str | None = None) -> tuple[LabelFormat, str]:
         raise InputError(
             f"{path} could be of {len(fitting)} formats: "
             + "; ".join(f"{known.name!r}, as {why}" for known, why in fitting)
-            + f". Choose format {fitting[0][0].name!r} or the other, or pass the one file that is meant."
+            + f". Choose format {fitting[0][0].name!r} or the other, or pass the one file that is "
+            "meant."
         )
     raise InputError(f"{path} {_looks_like(path)}")
 

@@ -18,7 +18,7 @@ from fiftyone_ntt.coco.scorer import Candidate
 from fiftyone_ntt.core.bank import MemoryBank, negative_source
 from fiftyone_ntt.core.calibration import Calibration, Judged, Setting, Source, calibrated
 from fiftyone_ntt.core.images import known_size
-from fiftyone_ntt.core.left_out import without_references
+from fiftyone_ntt.core.left_out import with_stand_ins
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
@@ -259,7 +259,7 @@ def _judge_all(
         zip(loaded, _truth(samples, images), strict=True)
     ):
         found = proposals.proposals(ready.result())
-        bank = without_references(proposals.pipeline.bank, image.references)
+        bank = with_stand_ins(proposals.pipeline.bank, image.references)
         matcher = proposals.pipeline.matcher
         parts.append(judge(matcher.with_bank(bank)(found), bank.classes, truth, number))
         advance()

@@ -17,9 +17,9 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.calibration import Judged, Setting, calibrated
+from fiftyone_ntt.plugin.parts import PANELS
 from fiftyone_ntt.plugin.shared.prediction_run import settings_of_run
 from fiftyone_ntt.plugin.shared.suggested_thresholds import describe_thresholds
-from fiftyone_ntt.plugin.parts import PANELS
 from fiftyone_ntt.store.run_identity import bank_hash
 from tests import shapes
 from tests.database import PrivateDatabase
