@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -144,7 +144,7 @@ def suggest_references(
     names: list[str] = []
     if candidates is not None:
         # Before anything is computed: a field or view that does not fit is to be told at once.
-        dropped = {found.id for found in reviews if found.verdict == "drop"}
+        dropped = [row for row, found in enumerate(reviews) if found.verdict == "drop"]
         better = _without(bank, dropped)
         drawn = draw_labels(candidates, label_field, POOL, 0, min_size=min_size, border=border)
         known = set(bank.references.ids)
@@ -166,9 +166,8 @@ def suggest_references(
     return ReferenceSuggestions(bank.name, _ranked([*told, *suggested]), ap, missing)
 
 
-def _without(bank: MemoryBank, dropped: Collection[str]) -> MemoryBank:
+def _without(bank: MemoryBank, rows: Sequence[int]) -> MemoryBank:
     """The bank that is left, or all of it where nothing is."""
-    rows = [row for row, name in enumerate(bank.references.ids) if name in dropped]
     return bank.without_references(rows) if len(rows) < len(bank.references) else bank
 
 
