@@ -76,7 +76,8 @@ def recognise(path: Path, format: str | None = None) -> tuple[LabelFormat, str]:
         raise InputError(
             f"{path} could be of {len(fitting)} formats: "
             + "; ".join(f"{known.name!r}, as {why}" for known, why in fitting)
-            + f". Pass format={fitting[0][0].name!r} or the other, or the one file that is meant."
+            + f". Choose format {fitting[0][0].name!r} or the other, or pass the one file that is "
+            "meant."
         )
     raise InputError(f"{path} {_looks_like(path)}")
 
@@ -109,8 +110,8 @@ def _looks_like(path: Path) -> str:
 
 def _way() -> str:
     return (
-        f"Pass format= one of: {', '.join(known.name for known in FORMATS)}, if it is; else export "
-        "the labels as one of those."
+        f"Choose one of the formats {', '.join(known.name for known in FORMATS)}, if it is; else "
+        "export the labels as one of those."
     )
 
 
