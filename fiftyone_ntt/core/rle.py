@@ -142,7 +142,7 @@ def are_canonical(rles: Sequence[RLE]) -> Bool[np.ndarray, " N"]:
     no run of nothing but a first one, no digit more than needed.
 
     Example:
-        >>> are_canonical([{"size": [2, 2], "counts": runs} for runs in (b"13", b"10020", b"1c0")])
+        >>> are_canonical([{"size": [2, 2], "counts": runs} for runs in (b"13", b"10020", b"1S0")])
         array([ True, False, False])
     """
     text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)

@@ -128,10 +128,12 @@ def _described_review(review: Any) -> dict[str, Any]:
 
 
 def described_runs(samples: Any) -> dict[str, dict[str, Any]]:
-    """The runs that wrote predictions."""
+    """The runs that wrote predictions, as far as that version told of them."""
     import fiftyone_ntt as ntt
 
-    return ntt.list_prediction_runs(samples)
+    names = ("method", "field", "status", "bank", "updated", "done", "failed", "reason")
+    runs = ntt.list_prediction_runs(samples)
+    return {key: {name: run[name] for name in names} for key, run in runs.items()}
 
 
 def described_evaluation(dataset: Any, key: str) -> dict[str, Any]:

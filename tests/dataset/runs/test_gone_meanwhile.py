@@ -14,6 +14,7 @@ import fiftyone.core.odm as foo
 import pytest
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.dataset.files import content_import
 from fiftyone_ntt.errors import InputError
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
@@ -64,7 +65,9 @@ def other() -> Iterator[Tell]:
 
 
 @pytest.fixture
-def scenes(dataset: fo.Dataset, tmp_path: Path) -> fo.Dataset:
+def scenes(dataset: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fo.Dataset:
+    # An import writes several times: what happens meanwhile happens between.
+    monkeypatch.setattr(content_import, "_CHUNK", 2)
     add_scenes(dataset, tmp_path, 6)
     bank = ntt.build_memory_bank(dataset, "ground_truth", models=MODELS, name="all")
     ntt.segment(dataset, bank, "known", models=MODELS, points_per_side=8, store=tmp_path / "store")
