@@ -41,31 +41,23 @@ def default_workers(images: int, min_images: int) -> int:
     return max(1, min(_cores(), _MOST_PROCESSES, images // min_images))
 
 
-def check_workers(workers: int, engine: str = "processes", devices: tuple[str, ...] = ()) -> None:
+def check_workers(workers: int, engine: str = "processes") -> None:
     """Check that work can be spread so.
 
     Args:
         workers: processes.
         engine: what they are started with.
-        devices: where the models of each run.
 
     Raises:
-        InputError: fewer than one worker, several of one GPU, or an engine that is not known.
+        InputError: fewer than one worker, an engine that is not known, or more than one worker
+            where a process may start no others.
     """
     if engine not in get_args(Engine):
         known = ", ".join(map(repr, get_args(Engine)))
         raise InputError(f"engine {engine!r} is unknown. Use one of: {known}.")
     if workers < 1:
         raise InputError(f"workers is {workers}: somebody must do the work. Pass 1 or more.")
-    if workers == 1:
-        return
-    shared = [device for device in devices if device != "cpu"]
-    if shared:
-        raise InputError(
-            f"{workers} workers would share the device {shared[0]!r}, each with models of its own, "
-            "and be no faster. Pass workers=1, or models on the CPU."
-        )
-    if _may_not_start():
+    if workers > 1 and _may_not_start():
         raise InputError(
             f"this is a daemonic process, which may start no others: {workers} workers cannot be "
             "had here. Pass workers=1."
