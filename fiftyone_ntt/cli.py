@@ -19,6 +19,7 @@ from fiftyone_ntt.cli_options import (
     add_models,
     add_reading,
     add_skip_errors,
+    add_workers,
     chosen_reading,
     command,
     load_chosen_models,
@@ -138,6 +139,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         help="drop pieces of a mask with less than this share of it, 0..1",
     )
     parser.add_argument("--fill-holes", action="store_true", help="fill the holes of masks")
+    add_workers(parser)
     parser.add_argument("--output", type=Path, required=True, help="COCO results, .json")
 
 
@@ -270,6 +272,8 @@ def _segment(options: argparse.Namespace) -> int:
         progress=progress_bar("segmenting"),
         findings=findings,
         bit_depth=options.bit_depth,
+        workers=options.workers,
+        models=models,
     )
     _tell(findings.lines())
     done = report.images - len(report.failures)

@@ -85,6 +85,16 @@ def chosen_reading(options: argparse.Namespace) -> dict[str, Any]:
 _READING = ("images", "format", "class_name", "class_attribute")
 
 
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Over how many processes the images are spread."""
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that compute, on the CPU, each with models of its own",
+    )
+
+
 def add_skip_errors(parser: argparse.ArgumentParser) -> None:
     """The option that `on_error` reads."""
     parser.add_argument(

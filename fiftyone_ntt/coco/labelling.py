@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.coco.findings import Findings, Record
+from fiftyone_ntt.coco.findings import Findings
+from fiftyone_ntt.coco.folder_work import FileState, FolderJob, Reader, file_state
 from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
 from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco
 from fiftyone_ntt.coco.references import references_by_class
-from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.errors import InputError
@@ -24,14 +24,12 @@ from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
 from fiftyone_ntt.store.journal import Journal
 from fiftyone_ntt.store.own_files import COCO_FILE
-from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
+from fiftyone_ntt.workers.processes import check_workers
 
 Progress = Callable[[int, int], None]
 """Called with how many are done, and how many there are."""
-FileState = list[int]
-"""Of an image's file: bytes, and when it was last written, in ns."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,8 @@ def segment_folder(
     progress: Progress | None = None,
     findings: Findings | None = None,
     bit_depth: int | None = None,
+    workers: int = 1,
+    models: Models | None = None,
 ) -> FolderReport:
     """Segment the images a COCO file lists and write COCO results.
 
@@ -115,15 +115,19 @@ def segment_folder(
         findings: told of entries of `targets` that cannot be used, and of images that are read
             otherwise than they stand. When None, the first bad entry is an error.
         bit_depth: of images of more than 8 bits a sample; what the widest needs when None.
+        workers: processes that compute, on the CPU, each with models of its own; this one writes.
+            An image of which two workers died is reported as failed.
+        models: that `pipeline` is made of; needed by several workers, who load them anew.
 
     Raises:
-        InputError: a malformed file, a class of the bank that `targets` has no category for, or no
-            such bit depth.
+        InputError: a malformed file, a class of the bank that `targets` has no category for, no
+            such bit depth, or models that several workers cannot have.
         StoreError: `output` cannot be written or is another's file, or the journal beside it is
             another run's.
     """
     output = Path(output)
     require_writable(output, COCO_FILE)
+    check_workers(workers)
     file = _file(targets, findings)
     category_ids = _category_ids(file, pipeline.bank)
     lookup = ImageFolder(images, findings)
@@ -134,33 +138,21 @@ def segment_folder(
         _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None)
         + (" with inclusive boxes" if inclusive_boxes else " with COCO's boxes"),
     )
-    stored, shown = (
-        ProposalSource(pipeline, store, replace(reading, oriented=turned))
-        for turned in (False, True)
-    )
-
-    def load(record: Record) -> tuple[LoadedImage, FileState | None]:
-        """What can be had of an image without the models, on the pixels it was annotated on."""
-        image = lookup.open(record)
-        state = _file_state(image.path)  # before it is read: it may be replaced meanwhile
-        return (shown if image.oriented else stored).load(image.path), state
-
+    reader = Reader(pipeline, store, reading, category_ids, inclusive_boxes)
+    job = FolderJob(lookup, reader)
     done = _finished(journal, file, paths)
     resumed, failures = len(done), {}
     pending = [record for key, record in file.images.items() if key not in done]
-    loaded = prefetched(pending, load)
-    for count, (record, found) in enumerate(loaded, start=1):
-        try:
-            image, state = found.result()
-            match = pipeline.matcher(stored.proposals(image))
-            done[record["id"]] = coco_results(
-                match, record["id"], category_ids, inclusive=inclusive_boxes
-            )
-            journal.append({"image": _key(record), "file": state, "results": done[record["id"]]})
-        except InputError as error:
-            failures[record["file_name"]] = str(error)
-        if progress:
-            progress(resumed + count, len(file.images))
+    with closing(job.results(pending, workers, models)) as found:
+        for count, (record, outcome) in enumerate(zip(pending, found, strict=True), start=1):
+            try:
+                image = outcome.result()
+                done[record["id"]] = image.rows
+                journal.append({"image": _key(record), "file": image.file, "results": image.rows})
+            except InputError as error:
+                failures[record["file_name"]] = str(error)
+            if progress:
+                progress(resumed + count, len(file.images))
     ordered = [result for key in file.images for result in done.get(key, [])]
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     if failures:
@@ -223,19 +215,10 @@ def _finished(
     return {
         key: result[1]
         for key, result in found.items()
-        if result and key in paths and _file_state(paths[key]) == result[0]
+        if result and key in paths and file_state(paths[key]) == result[0]
     }
 
 
 def _key(record: dict[str, Any]) -> list[Any]:
     """Which image a result is of: the id alone may name another one in an edited file."""
     return [record["id"], record["file_name"]]
-
-
-def _file_state(path: Path) -> FileState | None:
-    """What tells whether an image's file was replaced; None where it is gone."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
