@@ -55,24 +55,25 @@ def rows(dataset: fo.Dataset, field: str) -> list[Any]:
 def test_segment(
     scenes: fo.Dataset,
     store: ProposalStore,
+    tmp_path: Path,
     mode: str,
     stored: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bank, options = bank_of(scenes), {"models": colour_models(), "mode": mode, "store": False}
+    bank, options = bank_of(scenes), {"models": colour_models(), "mode": mode}
     Path(scenes.last().filepath).write_bytes(b"no image")
-    one = ntt.segment(scenes, bank, "one", **options)
+    kept = ProposalStore(tmp_path / "other") if stored else False
+    one = ntt.segment(scenes, bank, "one", store=kept, **options)
     spread = SpreadHere()
     monkeypatch.setattr(SPREAD, spread)
     seen: list[tuple[int, int]] = []
-    if stored:
-        options["store"] = store
     several = ntt.segment(
         scenes,
         bank,
         "several",
         workers=2,
         chunk_size=2,
+        store=store if stored else False,
         progress=lambda *given: seen.append(given),
         **options,
     )
