@@ -48,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
     _add_imports(commands.add_parser("imports", parents=[common], help="labels of many images"))
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
+    _add_calibration(
+        commands.add_parser("calibration", parents=[common], help="what scores mean, on worlds")
+    )
+    _add_references(
+        commands.add_parser("references", parents=[common], help="chosen beside random ones")
+    )
     return parser
 
 
@@ -229,6 +235,54 @@ def _accuracy(options: argparse.Namespace) -> list[Report]:
 
     few = {"seeds": 1, "targets": 2} if options.quick else {}
     return [_shown(accuracy(tuple(options.precision), **few))]
+
+
+def _add_calibration(command: argparse.ArgumentParser) -> None:
+    from fiftyone_ntt.demo.worlds import WORLDS
+
+    command.add_argument("--worlds", nargs="+", default=list(WORLDS))
+    command.add_argument("--split", choices=("develop", "judge"), default="develop")
+    command.add_argument("--shots", nargs="+", type=int, default=[5, 10])
+    command.add_argument("--draws", type=int, default=3)
+    command.add_argument("--first", type=int, default=0, help="number of the first scene")
+    command.add_argument("--store", type=Path, help="folder to keep the proposals in")
+    command.set_defaults(run=_calibration)
+
+
+def _calibration(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.calibration import Amounts, calibration
+
+    if options.quick:
+        options.worlds, options.shots, options.draws = options.worlds[:1], [5], 1
+    report = calibration(
+        options.worlds,
+        options.split,
+        shots=options.shots,
+        draws=options.draws,
+        amounts=Amounts(80, 8, 8) if options.quick else None,
+        first=options.first,
+        store=options.store,
+    )
+    return [_shown(report)]
+
+
+def _add_references(command: argparse.ArgumentParser) -> None:
+    worlds = ["demo", "appearances", "look-alikes"]
+    command.add_argument("--worlds", nargs="+", default=worlds)
+    command.add_argument("--split", choices=["develop", "judge"], default="judge")
+    command.add_argument("--draws", type=int, default=20, help="random ones to compare with")
+    command.add_argument("--targets", type=int, default=40, help="scenes to segment")
+    command.add_argument("--candidates", type=int, default=60, help="scenes to choose from")
+    command.set_defaults(run=_references)
+
+
+def _references(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.reference_choice import chosen_beside_random
+
+    worlds, sizes = options.worlds, (options.candidates, options.targets, options.draws)
+    if options.quick:
+        worlds, sizes = ["look-alikes"], (20, 2, 2)
+    return [_shown(chosen_beside_random(name, options.split, *sizes)) for name in worlds]
 
 
 def _shown(report: Report) -> Report:

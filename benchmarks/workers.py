@@ -14,8 +14,9 @@ from benchmarks.compare import generated_pipeline
 from benchmarks.inputs import photo
 from benchmarks.report import Report, Row
 from benchmarks.stopwatch import now
+from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.labelling import segment_folder
-from fiftyone_ntt.coco.reading import CocoFile
+from fiftyone_ntt.coco.reading import CocoFile, ImageId
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.models.loading import load_models
 
@@ -71,7 +72,7 @@ class _Folder:
 
     def __init__(self, root: Path, name: str, images: int, per_side: int) -> None:
         self.root, self.output = root, root / "results.json"
-        records = {}
+        records: dict[ImageId, Record] = {}
         for key in range(images):
             file = f"{key}.png"
             Image.fromarray(photo(_SIZE, key)).save(root / file)

@@ -1,6 +1,7 @@
 # The public names and where they live: for type checkers, and for `fiftyone_ntt.lazy_names`.
 
 from .coco.semantic import semantic_scores as semantic_scores
+from .core.settings import usual_threshold as usual_threshold
 from .dataset.banks.bank_actions import duplicate_memory_bank as duplicate_memory_bank
 from .dataset.banks.bank_actions import export_memory_bank as export_memory_bank
 from .dataset.banks.bank_actions import import_memory_bank as import_memory_bank
@@ -17,11 +18,18 @@ from .dataset.banks.saved_banks import load_memory_bank as load_memory_bank
 from .dataset.banks.saved_banks import memory_bank_name_problem as memory_bank_name_problem
 from .dataset.banks.saved_banks import rename_memory_bank as rename_memory_bank
 from .dataset.banks.saved_banks import save_memory_bank as save_memory_bank
+from .dataset.banks.saved_calibrations import load_calibration as load_calibration
 from .dataset.banks.thumbnail_drawing import make_thumbnails as make_thumbnails
 from .dataset.banks.thumbnails import load_thumbnails as load_thumbnails
+from .dataset.evaluation.ablating import ablate as ablate
+from .dataset.evaluation.calibrating import calibrate as calibrate
 from .dataset.evaluation.coco_figures import add_coco_metrics as add_coco_metrics
 from .dataset.evaluation.evaluation_keys import evaluation_key_problem as evaluation_key_problem
 from .dataset.evaluation.prediction_evaluation import evaluate as evaluate
+from .dataset.evaluation.reference_suggestions import suggest_references as suggest_references
+from .dataset.evaluation.reliability_picture import (
+    save_reliability_picture as save_reliability_picture,
+)
 from .dataset.evaluation.shots_curve import list_shots_curves as list_shots_curves
 from .dataset.evaluation.shots_curve import load_shots_curve as load_shots_curve
 from .dataset.evaluation.shots_curve import shots_curve as shots_curve

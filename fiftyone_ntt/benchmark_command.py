@@ -61,8 +61,7 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
         parser.add_argument(
             "--confidence-threshold",
             type=float,
-            default=0.5,
-            help="least score of an instance that counts as found, 0..1",
+            help="least score of an instance that counts as found, 0..1; default: 0.5, best 0.3",
         )
     add_models(parser)
     add_method(parser)
@@ -99,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
         mode=options.mode,
         points_per_side=options.points_per_side,
         crops=options.crops,
-        confidence_threshold=getattr(options, "confidence_threshold", 0.5),
+        confidence_threshold=getattr(options, "confidence_threshold", None),
         store=None if options.store is None else ProposalStore(options.store),
         keep_results=options.keep_results,
         sheets=options.sheets,

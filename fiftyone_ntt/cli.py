@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fiftyone_ntt
+from fiftyone_ntt.ablate_command import add_ablate
 from fiftyone_ntt.benchmark_command import add_benchmark
 from fiftyone_ntt.cli_options import (
     add_method,
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import_coco(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
     _add_export(command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
     add_benchmark(commands)
+    add_ablate(commands)
     _add_store(command(commands, "store", _store, "look after the stored proposals"))
     command(commands, "models", _models, "list the named models and which are downloaded")
     _add_install(

@@ -25,7 +25,7 @@ from tests.store.test_proposal_store import example as proposals_of_an_image
 
 COMMANDS = [
     *("demo", "build", "segment", "evaluate", "import", "import-coco", "export-coco"),
-    *("models", "install-plugin", "benchmark"),
+    *("models", "install-plugin", "benchmark", "ablate"),
 ]
 ROOT = Path(fiftyone_ntt.__file__).parents[1]
 

@@ -104,6 +104,7 @@ ROOMS = {
     "coco": {"fiftyone"},
     "protocols": {"fiftyone"},
     "drawing": {"fiftyone"},
+    "trials": {"fiftyone"},
 }
 """Packages that no file of a room may import, in a function neither."""
 

@@ -14,8 +14,8 @@ from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loadable import LoadablePipeline
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.models.recipes import PipelineRecipe
 from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.workers.spreading import Outcome, WorkerDied, spread
@@ -111,11 +111,11 @@ class FolderTask:
     """What the workers of a run do.
 
     Attributes:
-        recipe: of the pipeline.
+        loadable: the pipeline.
         store, reading, category_ids, inclusive: see `Reader`.
     """
 
-    recipe: PipelineRecipe
+    loadable: LoadablePipeline
     store: ProposalStore | None
     reading: ImageReading
     category_ids: list[int]
@@ -128,7 +128,7 @@ class FolderTask:
             ModelError: the models cannot be loaded, or are others by now.
         """
         store = self.store
-        pipeline = self.recipe.build()
+        pipeline = self.loadable.build()
         reader = Reader(pipeline, store, self.reading, self.category_ids, self.inclusive)
         if store is not None:
             store.take_unaccounted()  # the parent's
@@ -172,7 +172,7 @@ class FolderJob:
             raise InputError("several workers load the models anew. Pass `models`, or workers=1.")
         reader = self.reader
         task = FolderTask(
-            PipelineRecipe.of(reader.pipeline, models),
+            LoadablePipeline.of(reader.pipeline, models),
             reader.store,
             reader.reading,
             reader.category_ids,

@@ -94,6 +94,23 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
+class ClassOutcomes:
+    """What AP needs of a class: `D` predictions by falling score, at `T` IoU thresholds.
+
+    Attributes:
+        objects: the image of each true object that counts.
+        image: of each prediction.
+        right: matched with one of them.
+        counted: right or wrong, and not ignored.
+    """
+
+    objects: Int64[np.ndarray, " O"]
+    image: Int64[np.ndarray, " D"]
+    right: Bool[np.ndarray, "T D"]
+    counted: Bool[np.ndarray, "T D"]
+
+
+@dataclass(frozen=True, eq=False)
 class _Columns:
     """What accumulating needs of `D` predictions, `T` IoU thresholds and `A` area ranges.
 
@@ -142,12 +159,14 @@ class _Record:
         labels: index by class.
         parts: one after the other.
         positives: true objects that count in each area range, by class index.
+        objects: image and class index of each true object that counts whatever its size, in parts.
     """
 
     images: int = 0
     labels: dict[str | None, int] = field(default_factory=dict)
     parts: list[_Columns] = field(default_factory=list)
     positives: dict[int, Int64[np.ndarray, " A"]] = field(default_factory=dict)
+    objects: list[Int64[np.ndarray, "O 2"]] = field(default_factory=list)
 
     def index(self, label: str | None) -> int:
         """Of a class, known or new."""
@@ -229,7 +248,10 @@ class Scorer:
         if self._sweep:
             self._keep(ranked, order, predictions, matched, ignored)
             for label, columns in true.items():
-                self._record.count(self._record.index(label), (~skipped[:, columns]).sum(axis=1))
+                key, counting = self._record.index(label), ~skipped[:, columns]
+                self._record.count(key, counting.sum(axis=1))
+                here = [[self._record.images, key]] * int(counting[_ALL_AREAS].sum())
+                self._record.objects.append(np.array(here, dtype=np.int64).reshape(-1, 2))
         self._record.images += 1
         return pairs
 
@@ -321,6 +343,8 @@ class Scorer:
         """Join what was kept of single images, which takes less memory, and less time to send."""
         if self._record.parts:
             self._record.parts = [_Columns.joined(self._record.parts)]
+        if self._record.objects:
+            self._record.objects = [np.concatenate(self._record.objects)]
 
     def extend(self, other: Scorer) -> None:
         """Add the images of another scorer, made with the same arguments, after the own ones."""
@@ -339,7 +363,29 @@ class Scorer:
             )
         for key, positives in added.positives.items():
             record.count(int(new[key]), positives)
+        for rows in added.objects:
+            shifted = np.stack([rows[:, 0] + record.images, new[rows[:, 1]]], axis=1)
+            record.objects.append(shifted)
         record.images += added.images
+
+    def outcomes(self) -> list[ClassOutcomes]:
+        """What became of the predictions of every class that has a true object, class by class."""
+        self.compact()
+        objects = np.concatenate([np.zeros((0, 2), np.int64), *self._record.objects])
+        found = []
+        for name in sorted(name for name in self._record.labels if name is not None):
+            images = objects[objects[:, 1] == self._record.labels[name], 0]
+            cell = self._ranked(name, None)
+            if len(images) and cell is not None:
+                columns = cell[0].select(np.argsort(-cell[0].score, kind="stable"))
+                matched, ignored = columns.matched[_ALL_AREAS], columns.ignored[_ALL_AREAS]
+                found.append(ClassOutcomes(images, columns.image, matched & ~ignored, ~ignored))
+        return found
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return self._record.images
 
     def scores(
         self, classes: Sequence[str] | None = None, order: Sequence[int] | None = None

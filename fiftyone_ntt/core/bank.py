@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from fiftyone_ntt.core.calibration import Calibration
 from fiftyone_ntt.errors import InputError, StoreError
 
 NEGATIVE_ORIGINS = ("mined", "tagged", "background")
@@ -139,6 +140,8 @@ class MemoryBank:
         notes: what the user should know of single references.
         versions: of this package, torch, transformers and numpy that built it, by name; empty if it
             was built by a version that did not note them.
+        calibrations: what its scores mean, at most one for a mode and kind of proposals. Each names
+            the content that it was made with: see `fiftyone_ntt.store.calibration_lookup`.
 
     Example:
         >>> path = bank.save("shapes.safetensors")
@@ -155,6 +158,7 @@ class MemoryBank:
     name: str = ""
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    calibrations: tuple[Calibration, ...] = ()
 
     def __repr__(self) -> str:
         """In one line: notebooks show a cell's value so."""
@@ -228,6 +232,17 @@ class MemoryBank:
         """The same bank under another name."""
         return replace(self, name=name)
 
+    def with_calibration(self, calibration: Calibration) -> MemoryBank:
+        """The same bank with a calibration, in place of one of the same mode and proposals.
+
+        Example:
+            >>> calibration = ntt.calibrate(view, bank, "ground_truth", points_per_side=16)
+            >>> len(bank.with_calibration(calibration).calibrations)
+            1
+        """
+        others = [known for known in self.calibrations if known.key != calibration.key]
+        return replace(self, calibrations=(*others, calibration))
+
     @property
     def negative_origins(self) -> tuple[str, ...]:
         """Where each negative comes from: one of `NEGATIVE_ORIGINS`, or `given`."""
@@ -265,6 +280,37 @@ class MemoryBank:
         notes = tuple(note for note in self.notes if not note.startswith(removed))
         kept = [row for row, out in enumerate(gone) if not out]
         return replace(self, negatives=self.negatives.rows(kept), notes=notes)
+
+    def without_references(self, rows: Collection[int]) -> MemoryBank:
+        """The same bank without some references; a class that has no other is gone too, and so are
+        its negatives.
+
+        Raises:
+            InputError: none is left.
+        """
+        gone = set(rows)
+        kept = [row for row in range(len(self.references)) if row not in gone]
+        if not kept:
+            raise InputError(f"no reference would be left in memory bank {self.name!r}.")
+        references = self.references.rows(kept)
+        present = np.unique(references.classes)
+        numbers = np.full(len(self.classes), -1, dtype=np.int64)
+        numbers[present] = np.arange(len(present))
+        negatives = self.negatives.rows(
+            np.flatnonzero(numbers[self.negatives.classes] >= 0).tolist()
+        )
+        statistics = self.statistics
+        return replace(
+            self,
+            classes=tuple(self.classes[index] for index in present),
+            references=replace(references, classes=numbers[references.classes]),
+            negatives=replace(negatives, classes=numbers[negatives.classes]),
+            statistics=PatchStatistics(
+                statistics.pca_mean[present],
+                statistics.pca_components[present],
+                statistics.centres[present],
+            ),
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the bank to one safetensors file anyone can load; see `load`.

@@ -52,6 +52,7 @@ def merge_banks(banks: Sequence[MemoryBank]) -> MemoryBank:
         name="",
         notes=tuple(dict.fromkeys(notes)),
         versions=_shared_versions(banks),
+        calibrations=(),
     )
 
 

@@ -94,6 +94,7 @@ def match(
 
     Raises:
         ValueError: the scoring needs the proposals' stability, which is unknown.
+        InputError: a threshold is for a class that the bank does not have.
     """
     settings = settings or MatchSettings()
     scoring = settings.scoring or scoring
@@ -108,7 +109,8 @@ def match(
         raw_scores(similarity, proposals, scoring)[candidates],
     )
     order = np.argsort(-scores, kind="stable")
-    passing = (scores[order] > 0) & (scores[order] >= settings.confidence_threshold)
+    least = np.array(settings.thresholds(bank.classes), dtype=scores.dtype)[labels]
+    passing = (scores[order] > 0) & (scores[order] >= least[order])
     kept = order[passing]
     if settings.one_per_object:
         rivals = overlaps.iou_above(_SAME_OBJECT)[kept[:, None], kept]

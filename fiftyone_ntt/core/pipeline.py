@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import UInt8
@@ -37,7 +37,8 @@ class Matcher:
         adaptive_settings: of the proposals, in mode `"adaptive"` alone.
 
     Raises:
-        InputError: there is no such mode, or it takes no crops.
+        InputError: there is no such mode, it takes no crops, or a threshold is for a class that the
+            bank does not have.
         ModelError: the bank was made with another encoder.
     """
 
@@ -54,10 +55,15 @@ class Matcher:
                 "mode 'adaptive' looks at the whole picture alone. Pass crops=0, or another mode."
             )
         require_encoder(self.bank, self.setup.encoder)
+        self.match_settings.thresholds(self.bank.classes)
 
     def __call__(self, proposals: Proposals) -> Match:
         """The labelled instances of one image's proposals."""
         return match(proposals, self.bank, self.match_settings, self.scoring)
+
+    def with_bank(self, bank: MemoryBank) -> Matcher:
+        """The same with another bank."""
+        return replace(self, bank=bank)
 
     @property
     def scoring(self) -> Scoring:
@@ -80,7 +86,8 @@ class Pipeline:
         matcher: its cheap half.
 
     Raises:
-        InputError: there is no such mode, or it takes no crops.
+        InputError: there is no such mode, it takes no crops, or a threshold is for a class that the
+            bank does not have.
         ModelError: the bank was made with another encoder.
     """
 

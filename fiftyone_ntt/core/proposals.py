@@ -9,16 +9,25 @@ from functools import cached_property
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float32, Int16, Int64
+from jaxtyping import Bool, Float32, Int16, Int64, UInt8
 from torch import Tensor
 
 from fiftyone_ntt.core.crops import Crop
-from fiftyone_ntt.core.geometry import mask_boxes, point_grid, resize_weights
-from fiftyone_ntt.core.interfaces import ImageEmbedding, Segmenter
+from fiftyone_ntt.core.geometry import (
+    mask_boxes,
+    point_grid,
+    resize_bicubic,
+    resize_weights,
+    squash,
+)
+from fiftyone_ntt.core.interfaces import Encoder, ImageEmbedding, Segmenter
 from fiftyone_ntt.core.logit_masks import LogitMasks, stability
 from fiftyone_ntt.core.overlaps import Overlaps, mask_overlaps
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.core.settings import ProposalSettings
+
+_FEATURE_SIDE = 256
+"""Of the masks that `feature_of` pools: that of SAM's."""
 
 
 @dataclass(frozen=True)
@@ -191,3 +200,24 @@ def pool_features(
     area = masks.sum(dim=(1, 2)).clamp(min=1)
     means = on_grid.flatten(1) @ tokens / area[:, None]
     return F.normalize(means, dim=1)
+
+
+def feature_of(
+    image: UInt8[np.ndarray, "H W 3"],
+    mask: Bool[np.ndarray, "H W"],
+    encoder: Encoder,
+    side: int,
+) -> Float32[np.ndarray, " C"]:
+    """The feature that a proposal with exactly this mask would have.
+
+    Args:
+        image: RGB.
+        mask: at least one pixel.
+        encoder: its tokens are pooled.
+        side: of the segmenter's square, through which the encoder sees the image.
+    """
+    square = squash(image, side, encoder.device)
+    tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
+    pixels = torch.from_numpy(mask[None, None].astype(np.float32))
+    inside = F.adaptive_avg_pool2d(pixels, _FEATURE_SIDE)[0] > 0  # none is lost, however small
+    return pool_features(tokens, inside.to(tokens.device))[0].cpu().numpy()

@@ -193,6 +193,13 @@ def encode_reference(
     return EncodedReference(reference, window, tokens)
 
 
+def reference_prototype(encoded: EncodedReference) -> Float32[np.ndarray, " C"]:
+    """The weighted mean of a reference's tokens (method 2)."""
+    weights = encoded.window.weights.flatten().numpy()
+    summed = (weights[:, None].astype(np.float64) * encoded.tokens).sum(axis=0)
+    return (summed / weights.sum()).astype(np.float32)
+
+
 def _reference_row(
     index: int, encoded: EncodedReference
 ) -> tuple[ReferenceSet, Float32[np.ndarray, "P C"]]:
@@ -200,11 +207,10 @@ def _reference_row(
     tokens, weights = encoded.tokens, encoded.window.weights.flatten().numpy()
     foreground = tokens[weights > 0]
     mean = foreground.mean(axis=0, dtype=np.float64)
-    prototype = (weights[:, None].astype(np.float64) * tokens).sum(axis=0) / weights.sum()
     row = ReferenceSet(
         ids=(encoded.reference.id,),
         classes=np.array([index], dtype=np.int64),
-        prototypes=prototype[None].astype(np.float32),
+        prototypes=reference_prototype(encoded)[None],
         weights=np.array([weights.sum()], dtype=np.float32),
         patch_means=mean[None].astype(np.float32),
         patch_counts=np.array([len(foreground)], dtype=np.int64),

@@ -22,10 +22,29 @@ TooFew = Literal["fewer", "repeat"]
 """What a class with too few objects gets: those it has, or LVIS's rule: those it has, repeated; and
 where none qualifies, ones that do not."""
 
+Strategy = Literal["random", "diverse"]
+"""How references are chosen: at random, as published protocols do; or those with which the objects
+of many candidates are told apart best, see `fiftyone_ntt.core.reference_choice`."""
+
 MIN_SIZE = 32.0
 """Least width and height of a reference's box, in pixels."""
 BORDER = 10.0
 """Least distance of a reference's box from every image border, in pixels."""
+
+
+def check_strategy(strategy: str) -> Strategy:
+    """`strategy` itself if there is such a one.
+
+    Raises:
+        InputError: unknown; the message lists the known ones.
+    """
+    strategies: tuple[Strategy, ...] = get_args(Strategy)
+    for known in strategies:
+        if strategy == known:
+            return known
+    raise InputError(
+        f"strategy {strategy!r} is unknown. Use one of: {', '.join(map(repr, strategies))}."
+    )
 
 
 @dataclass(frozen=True)

@@ -63,16 +63,25 @@ class WorldCandidates:
         Raises:
             InputError: a class has fewer, or `shots` is below 1.
         """
-        drawn = {}
-        for name, group in self._groups.items():
-            chosen = choose(group, shots, seed, name, lambda _: True)
-            if len(chosen) < shots:
+        drawn = self.pool(shots, seed)
+        for name, group in drawn.items():
+            if len(group) < shots:
                 raise InputError(
-                    f"class {name!r} is on {len(chosen)} of the scenes, but {shots} references "
+                    f"class {name!r} is on {len(group)} of the scenes, but {shots} references "
                     "are wanted, each of another scene. Pass more candidates."
                 )
-            drawn[name] = [
-                Reference(item.id, item.image, item.box, decode_mask(item.mask))
-                for item in (candidate.key for candidate in chosen)
-            ]
         return drawn
+
+    def pool(self, most: int, seed: int) -> dict[str, list[Reference]]:
+        """As `draw`, but of a class that has fewer than `most` those it has."""
+        chosen = {
+            name: choose(group, most, seed, name, lambda _: True)
+            for name, group in self._groups.items()
+        }
+        return {
+            name: [
+                Reference(item.id, item.image, item.box, decode_mask(item.mask))
+                for item in (candidate.key for candidate in group)
+            ]
+            for name, group in chosen.items()
+        }

@@ -1,4 +1,4 @@
-"""Charts as PNG: figures against shots, and figures by class."""
+"""Charts as PNG: figures against shots, figures by class, and how chances agree with the truth."""
 
 from __future__ import annotations
 
@@ -80,6 +80,70 @@ def class_chart(metrics: Mapping[str, Mapping[str, float]], *, title: str = "") 
     axes.set(xlabel="%", title=title)
     axes.grid(axis="x", alpha=0.3)
     chart.legend(loc="outside lower center", ncols=max(len(names), 1))
+    return chart
+
+
+def difference_chart(
+    differences: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]], label: str
+) -> Figure:
+    """Differences as points with their standard errors, a panel for each of several sets.
+
+    Args:
+        differences: by panel, then by row, then by series: mean and standard error, in 0..1.
+        label: what the differences are of.
+    """
+    names = list(dict.fromkeys(name for rows in differences.values() for name in rows))
+    series = list(
+        dict.fromkeys(key for rows in differences.values() for row in rows.values() for key in row)
+    )
+    size = (3.2 + 2.6 * max(len(differences), 1), 1.6 + 0.36 * len(names))
+    chart = Figure(figsize=size, layout="constrained")
+    panels = chart.subplots(1, max(len(differences), 1), sharey=True, squeeze=False)[0]
+    for axes, (title, rows) in zip(panels, differences.items(), strict=False):
+        axes.axvline(0, color="black", linewidth=0.8)
+        for index, key in enumerate(series):
+            shown = [place for place, name in enumerate(names) if key in rows.get(name, {})]
+            means, errors = (
+                [100 * rows[names[place]][key][part] for place in shown] for part in (0, 1)
+            )
+            offset = (index - (len(series) - 1) / 2) * 0.8 / len(series)
+            places = [place + offset for place in shown]
+            style = {"fmt": "o", "markersize": 3, "capsize": 2, "color": f"C{index}"}
+            axes.errorbar(means, places, xerr=errors, label=key, **style)
+        axes.set(title=title, xlabel=label)
+        axes.grid(axis="x", alpha=0.3)
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.4, -0.6)  # the first on top
+    handles = panels[0].get_legend_handles_labels()
+    chart.legend(*handles, loc="outside lower center", ncols=max(len(series), 1))
+    return chart
+
+
+def reliability_chart(
+    parts: Mapping[str, tuple[Sequence[int], Sequence[float], Sequence[float]]], *, title: str = ""
+) -> Figure:
+    """How often predictions are right, against how likely that was said to be.
+
+    Args:
+        parts: by name: of each bin the count, the mean chance and the share that is right, 0..1.
+        title: above the chart.
+    """
+    chart = Figure(figsize=(5.2, 5.6), layout="constrained")
+    above, below = chart.subplots(2, sharex=True, height_ratios=(4, 1))
+    above.plot([0, 100], [0, 100], "--", color="grey", label="as said")
+    width = 100 / max((len(counts) for counts, _, _ in parts.values()), default=1)
+    for index, (name, columns) in enumerate(parts.items()):
+        counts, chances, shares = (np.asarray(column, dtype=np.float64) for column in columns)
+        seen = counts > 0
+        color = f"C{index}"
+        above.plot(100 * chances[seen], 100 * shares[seen], "o-", color=color, label=name)
+        edges = width * (np.arange(len(counts)) + index / len(parts))
+        below.bar(edges, counts, width / len(parts), align="edge", color=color)
+    above.set(ylabel="of those right, %", title=title, ylim=(-2, 102))
+    below.set(xlabel="said to be right, %", ylabel="predictions")
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+    above.legend()
     return chart
 
 

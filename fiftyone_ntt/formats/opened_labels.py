@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.image_files import ImageFolder
+from fiftyone_ntt.coco.json_items import JsonRows
 from fiftyone_ntt.coco.reading import CocoFile, Crowds, StreamedCoco, coco_file, opened_coco
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.label_files import LabelFiles, LabelFormat
@@ -116,9 +117,9 @@ def read_labels(
     return coco_file(Path(path), whole, findings, crowds=crowds), files.folder
 
 
-def _entries(path: str | Path, content: Record, section: str) -> list[Any]:
+def _entries(path: str | Path, content: Record, section: str) -> Iterable[Any]:
     entries = content.get(section)
-    if entries is not None and not isinstance(entries, list):
+    if entries is not None and not isinstance(entries, (list, JsonRows)):
         raise InputError(
             f"{path}: {section!r} is {shown(entries)}, not a list. Correct it, or export it again."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fiftyone_ntt.plugin.operators.add_negatives import AddNegatives
 from fiftyone_ntt.plugin.operators.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.operators.build_bank import BuildMemoryBank
+from fiftyone_ntt.plugin.operators.calibrate import CalibrateMemoryBank
 from fiftyone_ntt.plugin.operators.coco_metrics import CocoMetrics
 from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.operators.evaluate import EvaluatePredictions
@@ -27,6 +28,7 @@ OPERATORS = (
     TagReferences,
     BuildMemoryBank,
     AddNegatives,
+    CalibrateMemoryBank,
     SegmentWithMemoryBank,
     RelabelWithMemoryBank,
     EvaluatePredictions,

@@ -19,6 +19,7 @@ from fiftyone_ntt.core.settings import (
     check_mode,
     check_stored_mode,
     is_stored_mode,
+    usual_threshold,
 )
 from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 from fiftyone_ntt.errors import InputError, StoreError
@@ -63,7 +64,7 @@ def run_benchmark(
     mode: str = "paper",
     points_per_side: int = 32,
     crops: int = 0,
-    confidence_threshold: float = 0.5,
+    confidence_threshold: float | None = None,
     store: ProposalStore | None = None,
     keep_results: bool = False,
     sheets: bool = False,
@@ -91,7 +92,8 @@ def run_benchmark(
             proposals depend on the bank, so that every draw runs the networks; see `segment`.
         points_per_side: prompts per row and column of the grid.
         crops: parts of the images that are looked at besides the whole, 0, 4 or 9; see `segment`.
-        confidence_threshold: of `coco-20i`: only instances of at least this score are drawn, 0..1.
+        confidence_threshold: of `coco-20i`: only instances of at least this score are drawn, 0..1;
+            None for 0.5, in mode `"best"` 0.3, where it is right as often.
         store: of the proposals; the default store when None. Not in mode `"adaptive"`.
         keep_results: leave each draw's COCO results (`results.json`) in its folder.
         sheets: draw each draw's references into `references.png` in its folder.
@@ -117,6 +119,8 @@ def run_benchmark(
     grid = ProposalSettings(points_per_side=points_per_side, crops=crops)
     checked = check_mode(mode)
     kept = _resolve_store(store, checked)
+    if confidence_threshold is None:
+        confidence_threshold = usual_threshold(checked)
     if not 0 <= confidence_threshold <= 1:
         raise InputError(f"confidence_threshold is {confidence_threshold}. Pass a number in 0..1.")
     chosen, found, wanted = check_request(protocol, data, parts, shots, seeds)

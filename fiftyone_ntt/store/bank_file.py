@@ -17,6 +17,7 @@ from fiftyone_ntt.core.bank import (
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.atomic import write_atomically
+from fiftyone_ntt.store.bank_calibrations import calibration_content, calibrations_from
 from fiftyone_ntt.store.bank_checks import require_sound
 from fiftyone_ntt.store.own_files import FileKind
 from fiftyone_ntt.store.sealed import Arrays, SealedFormat
@@ -89,7 +90,9 @@ def bank_bytes(bank: MemoryBank) -> bytes:
     names = {part: rows.image_names for part, rows in parts.items() if any(rows.image_names)}
     content |= {"image_names": names} if names else {}
     content |= {"versions": bank.versions} if bank.versions else {}
-    return _FORMAT.seal(content, _arrays(bank))
+    calibrations, tables = calibration_content(bank.calibrations)
+    content |= {"calibrations": calibrations} if calibrations else {}
+    return _FORMAT.seal(content, {**_arrays(bank), **tables})
 
 
 def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
@@ -116,6 +119,9 @@ def bank_from_bytes(data: bytes, origin: str) -> MemoryBank:
             name=content["name"],
             notes=tuple(content["notes"]),
             versions=_texts_by_name(content.get("versions", {})),
+            calibrations=calibrations_from(
+                content.get("calibrations", ()), arrays, tuple(content["classes"])
+            ),
         )
         require_sound(bank)
     except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:

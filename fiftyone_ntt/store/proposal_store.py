@@ -290,6 +290,13 @@ class ProposalStore:
         sizes = [status.st_size for _, status in _files([self._setup_folder(setup)])]
         return Usage(len(sizes), sum(sizes))
 
+    def size(self, setup: ProposalSetup, image: str) -> int:
+        """Bytes that an image's proposals take on disk; 0 where it holds none."""
+        try:
+            return self._path(setup, image).stat().st_size
+        except OSError:
+            return 0
+
     def verify(self) -> list[Path]:
         """Read every file, and delete those that are damaged or of another version.
 

@@ -46,7 +46,14 @@ def bank_hash(bank: MemoryBank) -> str:
         dataclasses.replace(rows, image_names=()) for rows in (bank.references, bank.negatives)
     )
     content = dataclasses.replace(
-        bank, references=references, negatives=negatives, name="", models={}, notes=(), versions={}
+        bank,
+        references=references,
+        negatives=negatives,
+        name="",
+        models={},
+        notes=(),
+        versions={},
+        calibrations=(),
     )
     return hashlib.sha256(bank_bytes(content)).hexdigest()
 

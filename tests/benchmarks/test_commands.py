@@ -60,6 +60,18 @@ def test_workers(tmp_path: Path) -> None:
     assert row["seconds"] > row["of these until all began"] > 0 < row["then images a second"]
 
 
+def test_references(tmp_path: Path) -> None:
+    (report,) = run("references", tmp_path)
+    assert [(row["shots"], row["mode"]) for row in report["rows"]] == [
+        (1, "paper"),
+        (1, "best"),
+        (3, "paper"),
+        (3, "best"),
+    ]
+    for row in report["rows"]:
+        assert row["gain"] == pytest.approx(row["diverse"] - row["random"])
+
+
 @pytest.mark.slow
 def test_memory(tmp_path: Path) -> None:
     peaks, row = run("memory", tmp_path)
@@ -102,3 +114,12 @@ def test_writing(tmp_path: Path) -> None:
     plainly, safely = row["plainly, ms an image"], row["safely, ms an image"]
     assert row["safely / plainly"] == pytest.approx(safely / plainly)
     assert row["detections an image"] == 5
+
+
+def test_calibration(tmp_path: Path) -> None:
+    (report,) = run("calibration", tmp_path, "--worlds", "look-alikes")
+    rows = {(row["mode"], row["from"]): row for row in report["rows"]}
+    assert len(rows) == len(report["rows"]) == 6
+    for row in rows.values():
+        assert 0 < row["error"] < 1 and 0 < row["raw error"] < 1
+        assert row["halved"] == ("ok" if row["error"] <= row["raw error"] / 2 else "no")

@@ -17,6 +17,7 @@ from fiftyone_ntt.core.settings import (
     check_stored_mode,
     is_stored_mode,
     scoring_of,
+    usual_threshold,
 )
 from fiftyone_ntt.errors import InputError
 
@@ -83,3 +84,17 @@ def test_a_grid_finer_than_the_masks_is_refused() -> None:
     assert ProposalSettings(points_per_side=128).points_per_side == 128
     with pytest.raises(InputError, match="points_per_side is 129: more than 128 take gigabytes"):
         ProposalSettings(points_per_side=129)
+
+
+def test_thresholds_by_class() -> None:
+    assert MatchSettings(confidence_threshold=0.3).thresholds(["a", "b"]) == [0.3, 0.3]
+    assert MatchSettings(confidence_threshold={"b": 0.4}).thresholds(["a", "b"]) == [0.0, 0.4]
+    with pytest.raises(InputError, match=r"for 'z', which is no class.*a, b"):
+        MatchSettings(confidence_threshold={"z": 0.4}).thresholds(["a", "b"])
+    with pytest.raises(InputError, match="confidence_threshold is 2"):
+        MatchSettings(confidence_threshold={"a": 2})
+
+
+def test_scores_of_best_count_from_lower_on() -> None:
+    assert (usual_threshold("paper"), usual_threshold("adaptive")) == (0.5, 0.5)
+    assert usual_threshold("best") == 0.3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiftyone_ntt.drawing.charts import class_chart, save_chart, shots_chart
+from fiftyone_ntt.drawing.charts import class_chart, reliability_chart, save_chart, shots_chart
 
 CURVES = {"boxes AP": {1: [0.2, 0.4], 5: [0.5, 0.5]}, "masks AP": {1: [0.1, 0.2], 5: [0.4, 0.5]}}
 
@@ -46,3 +46,15 @@ def test_saving(tmp_path: Path) -> None:
     with Image.open(path) as image:
         assert image.format == "PNG" and image.width > 400
         assert len(image.convert("RGB").getcolors(10**6) or []) > 20
+
+
+def test_a_reliability_chart_shows_the_bins_that_hold_something() -> None:
+    chart = reliability_chart(
+        {"scores": ([4, 0, 2], [0.2, 0.0, 0.9], [0.5, 0.0, 1.0])}, title="mode 'best'"
+    )
+    above, below = chart.axes
+    line = above.lines[1]
+    assert line.get_xdata().tolist() == pytest.approx([20, 90])
+    assert line.get_ydata().tolist() == pytest.approx([50, 100])
+    assert [bar.get_height() for bar in below.patches] == [4, 0, 2]
+    assert above.get_title() == "mode 'best'"

@@ -42,6 +42,7 @@ WRITERS: dict[str, dict[str, Any]] = {
 OTHERS = {
     "build_memory_bank",
     "add_negatives",
+    "calibrate_memory_bank",
     "import_labels",  # refuses fields that hold labels of these images
     "evaluate_predictions",  # adds attributes under a key that means nothing else
     "visualize_memory_bank",

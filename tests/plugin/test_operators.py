@@ -111,10 +111,11 @@ def test_a_bank_in_bfloat16(uri: Any, scenes: fo.Dataset, monkeypatch: pytest.Mo
 
 def test_sampling(uri: Any, scenes: fo.Dataset) -> None:
     params = {"shots": 1, "tag": "shot", "min_size": 1, "border": 0}
-    result = run(uri, "sample_references", scenes, params)
-    counts = {"blue": 1, "green": 1, "red": 1}
-    assert result == {"tag": "shot", "counts": counts, "kept": 0, "untagged": 0}
+    run(uri, "sample_references", scenes, params)
     assert scenes.count_label_tags("ground_truth")["shot"] == 3
+    params = {**params, "strategy": "diverse", "models": "demo", "device": "cpu", "tag": "best"}
+    run(uri, "sample_references", scenes, params)
+    assert scenes.count_label_tags("ground_truth")["best"] == 3
 
 
 def test_tagging_selected_labels(uri: Any, scenes: fo.Dataset) -> None:

@@ -51,6 +51,7 @@ def test_equal_runs_are_equal() -> None:
         {"match_settings": MatchSettings(candidates_per_instance=7)},
         {"match_settings": MatchSettings(negative_temperature=0.7)},
         {"match_settings": MatchSettings(confidence_threshold=0.1)},
+        {"match_settings": MatchSettings(confidence_threshold={"bird": 0.1})},
     ],
 )
 def test_settings_that_decide_results_count(changes: dict[str, Any]) -> None:
@@ -141,3 +142,11 @@ def test_where_references_come_from_does_not_count() -> None:
 
 def test_the_batch_does_not_count() -> None:
     assert identity(proposal_settings=ProposalSettings(prompts_per_batch=3)) == identity()
+
+
+def test_thresholds_by_class_in_any_order_are_the_same_run() -> None:
+    first = {"bird": 0.1, "Möwe, große": 0.2}
+    second = dict(reversed(first.items()))
+    assert identity(match_settings=MatchSettings(confidence_threshold=first)) == identity(
+        match_settings=MatchSettings(confidence_threshold=second)
+    )

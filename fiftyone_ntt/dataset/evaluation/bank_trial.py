@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import fiftyone.core.collections as foc
 
-from fiftyone_ntt.coco.average_precision import CocoScores, score
+from fiftyone_ntt.coco.average_precision import CocoScores, candidate, prepared, score
 from fiftyone_ntt.coco.results import coco_results
+from fiftyone_ntt.coco.scorer import Candidate
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
@@ -16,12 +22,15 @@ from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.core.settings import ProposalSettings, check_mode, is_stored_mode
 from fiftyone_ntt.dataset.banks.bank_building import build_memory_bank
 from fiftyone_ntt.dataset.files.coco_export import coco_content
+from fiftyone_ntt.dataset.labels.fields import labels_path
 from fiftyone_ntt.dataset.references.reference_sampling import draw_labels
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.proposal_source import ProposalSource
+from fiftyone_ntt.store.proposal_store import image_key
+from fiftyone_ntt.trials.trial_data import TrialContent, TrialImage
 
 
 class BankTrial:
@@ -107,6 +116,34 @@ class BankTrial:
             advance()
         return score(self._truth, results)
 
+    def content(self) -> TrialContent:
+        """The targets and banks, as variants are tried on them.
+
+        Raises:
+            InputError: an image cannot be read, or a label has no mask.
+        """
+        truths = self._truths()
+        images = [
+            TrialImage(image_key(path, self._reading), truth, partial(self._reading.read, path))
+            for path, truth in zip(self._paths, truths, strict=True)
+        ]
+        return TrialContent(images, self.bank)
+
+    def _truths(self) -> list[list[Candidate]]:
+        """The labelled objects of each target, by class name."""
+        annotations, _ = prepared(self._truth, [])
+        names = {row["id"]: row["name"] for row in self._truth["categories"]}
+        found: dict[Any, list[Candidate]] = defaultdict(list)
+        for row in annotations:
+            if row["segmentation"] is None:
+                raise InputError(
+                    f"a {names[row['category_id']]!r} in field {self._field!r} is a box without a "
+                    "mask, so mask AP cannot be measured. `boxes_to_masks` makes masks."
+                )
+            labelled = replace(candidate(row, "masks"), label=names[row["category_id"]])
+            found[row["image_id"]].append(labelled)
+        return [found[image["id"]] for image in self._truth["images"]]
+
     def _category_ids(self, bank: MemoryBank) -> list[int]:
         """Classes that no target shows get ids of their own: they compete, but have no score."""
         ids = {row["name"]: row["id"] for row in self._truth["categories"]}
@@ -116,3 +153,18 @@ class BankTrial:
                 following += 1
                 ids[name] = following
         return [ids[name] for name in bank.classes]
+
+
+def labels_hash(
+    candidates: foc.SampleCollection,
+    targets: foc.SampleCollection,
+    field: str,
+    others: list[Any],
+) -> str:
+    """Of all that decides a trial's scores: labels by their ids, classes and boxes, and `others`,
+    which are JSON values."""
+    path = labels_path(candidates, field)
+    shape = "points" if path.endswith(".polylines") else "bounding_box"
+    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.{shape}"]
+    content = [[samples.values(columns) for samples in (candidates, targets)], others]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +15,8 @@ from bson import ObjectId
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
 from fiftyone_ntt.core.settings import check_mode
-from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
-from fiftyone_ntt.dataset.labels.fields import check_whole_images, labels_path, sample_count
+from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial, labels_hash
+from fiftyone_ntt.dataset.labels.fields import check_whole_images, sample_count
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_identifier
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
@@ -200,7 +198,8 @@ def shots_curve(
     settings: tuple[Any, ...] = (points_per_side, float(min_size), float(border))
     if (check_mode(mode), crops) != ("paper", 0):  # curves of earlier versions are of these
         settings += (mode, crops)
-    identity = _curve_identity(candidates, targets, label_field, loaded, settings)
+    identities = loaded.encoder.identity, loaded.segmenter.identity
+    identity = labels_hash(candidates, targets, label_field, [*identities, *settings])
     stored = _StoredTrials(candidates._root_dataset, name, identity, overwrite)
     wanted = [(count, seed) for count in sorted(set(shots)) for seed in dict.fromkeys(seeds)]
     pending = [key for key in wanted if key not in stored.trials]
@@ -346,21 +345,3 @@ def _trial_row(trial: TrialScore) -> dict[str, Any]:
     row = asdict(trial)
     del row["scores"]["notes"]
     return row
-
-
-def _curve_identity(
-    candidates: foc.SampleCollection,
-    targets: foc.SampleCollection,
-    field: str,
-    models: Models,
-    settings: tuple[Any, ...],
-) -> str:
-    """Of all that decides the scores: labels by their ids, classes and boxes."""
-    path = labels_path(candidates, field)
-    shape = "points" if path.endswith(".polylines") else "bounding_box"
-    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.{shape}"]
-    content = [
-        [samples.values(columns) for samples in (candidates, targets)],
-        [models.encoder.identity, models.segmenter.identity, *settings],
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -1,15 +1,24 @@
-"""Choosing references for the few-shot protocol (method 9)."""
+"""Choosing references: at random, as the few-shot protocol does (method 9), or the better ones."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.images import image_size
-from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE, Candidate, TooFew, choose, fits
+from fiftyone_ntt.core.sampling import (
+    BORDER,
+    MIN_SIZE,
+    Candidate,
+    TooFew,
+    check_strategy,
+    choose,
+    fits,
+)
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
 from fiftyone_ntt.dataset.labels.fields import SHAPE_TYPES, check_whole_images, label_field_type
 from fiftyone_ntt.dataset.labels.gone import needs_database
@@ -18,10 +27,16 @@ from fiftyone_ntt.dataset.labels.masks import Size, is_open, pixel_box, relative
 from fiftyone_ntt.dataset.labels.names import check_tag
 from fiftyone_ntt.dataset.labels.stored_labels import is_class
 from fiftyone_ntt.dataset.labels.writing import tag_labels, tagged_labels
+from fiftyone_ntt.dataset.references.diverse_choice import encode_labels
 from fiftyone_ntt.dataset.references.label_names import LabelNames, full_name
+from fiftyone_ntt.dataset.work.model_resolution import resolve_models
+from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loading import Models
 
 _CROWD = "iscrowd"
+POOL = 50
+"""Random labels of a class to choose the diverse ones from: of these nearly all appearances."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +117,18 @@ def sample_references(
     border: float = BORDER,
     too_few: TooFew = "fewer",
     overwrite: bool = False,
+    strategy: str = "random",
+    pool: int = POOL,
+    models: str | Models = "paper",
+    device: str = "cpu",
+    precision: str = "float32",
+    progress: Progress = None,
 ) -> SampledReferences:
-    """Choose some labels per class at random, and tag them.
+    """Choose some labels per class, at random or those that tell the classes apart, and tag them.
 
     The choice depends on the seed, the file names and the boxes, but not on database ids: it is
-    the same on another machine. A class's choice does not depend on the other classes.
+    the same on another machine. Drawn at random, a class's choice does not depend on the other
+    classes, and more shots extend it; with `strategy="diverse"` neither holds.
 
     Args:
         samples: a dataset or view of images.
@@ -122,31 +144,59 @@ def sample_references(
             `"repeat"`, LVIS's rule: those it has, repeated, and where none qualifies, ones that do
             not. A tag says nothing of repeats: pass `label_ids=chosen.ids` to `build_memory_bank`.
         overwrite: take `tag` from all other labels of the field and samples of the dataset.
+        strategy: `"random"`, as published protocols do; or `"diverse"`, those of up to `pool`
+            random labels per class with which the others' objects would be told apart best: one of
+            each appearance, none that looks like another class. Nothing else is as good with one
+            to three shots; see `docs/references.md`. It runs the encoder twice for each of them.
+        pool: labels per class to choose the diverse ones from, at least `shots`.
+        models, device, precision: those that segment later, see `build_memory_bank`; only needed
+            for the diverse ones.
+        progress: of encoding, see `build_memory_bank`.
 
     Returns:
         What was chosen; classes without a label that qualifies have none.
 
     Raises:
-        InputError: nothing to choose from, no tag, a read-only field, or other labels already have
-            the tag.
+        InputError: nothing to choose from, no tag, a read-only field, no such strategy, or other
+            labels already have the tag.
+        ModelError: the models cannot be loaded.
 
     Example:
         >>> print(ntt.sample_references(dataset, "ground_truth", shots=2, tag="pair"))
         6 references of 3 classes tagged 'pair'
+        >>> diverse = {"strategy": "diverse", "models": "demo"}
+        >>> print(ntt.sample_references(dataset, "ground_truth", shots=1, tag="one", **diverse))
+        3 references of 3 classes tagged 'one'
     """
+    strategy = check_strategy(strategy)
     check_whole_images(samples, "choosing references")
     label_field_type(samples, label_field, SHAPE_TYPES)
     check_tag(samples, tag, label_field)
-    chosen = draw_labels(
+    draw = partial(
+        draw_labels,
         samples,
         label_field,
-        shots,
-        seed,
+        seed=seed,
         classes=classes,
         min_size=min_size,
         border=border,
-        too_few=too_few,
     )
+    if strategy == "random":
+        chosen = draw(shots, too_few=too_few)
+    else:
+        _check_diverse(shots, pool, too_few)
+        candidates = draw(pool)
+        drawn = [label for group in candidates.values() for label in group]
+        by_name = {name: label for label in drawn for name in (label.id, label.name)}
+        encoded = encode_labels(
+            samples,
+            label_field,
+            [label.name for label in drawn],
+            resolve_models(models, device, precision),
+            progress,
+        )
+        found = encoded.choose(shots)
+        chosen = {name: [by_name[key] for key in found.get(name, ())] for name in candidates}
     picked = [label for group in chosen.values() for label in group]
     kept, untagged = _tag_labels(samples, label_field, picked, tag, overwrite)
     called = LabelNames(samples._root_dataset, label_field, {label.id for label in picked})
@@ -155,6 +205,22 @@ def sample_references(
         for name, group in chosen.items()
     }
     return SampledReferences(tag, shots, ids, kept, untagged)
+
+
+def _check_diverse(shots: int, pool: int, too_few: TooFew) -> None:
+    """Refuse what makes no sense with `strategy="diverse"`."""
+    if shots < 1:
+        raise InputError(f"shots is {shots}: choose at least 1 reference per class.")
+    if pool < shots:
+        raise InputError(
+            f"pool is {pool}: {shots} references per class are chosen among at least as many "
+            "labels. Pass more, or leave it out."
+        )
+    if too_few != "fewer":
+        raise InputError(
+            f"too_few={too_few!r} is a protocol's rule for random draws. Leave it out, or pass "
+            "strategy='random'."
+        )
 
 
 def draw_labels(

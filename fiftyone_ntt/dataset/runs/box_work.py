@@ -29,8 +29,8 @@ from fiftyone_ntt.dataset.labels.ownership import WRITTEN_TAGS
 from fiftyone_ntt.dataset.references.reference_reading import labels_of
 from fiftyone_ntt.dataset.runs.runner import Image, Loader, prefetch_loader, spread_loader
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loadable import LoadableModels
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.models.recipes import ModelRecipe
 
 DONE = "done_boxes"
 """Attribute of a sample's masks: ids of the boxes they were made of."""
@@ -69,7 +69,7 @@ class BoxMasking:
         """
         if workers == 1:
             return prefetch_loader(reading.read)
-        task = BoxMaskTask(ModelRecipe.of(models), reading, self.run)
+        task = BoxMaskTask(LoadableModels.of(models), reading, self.run)
         return spread_loader(task, self._pieces, workers)
 
     def compute(self, sample_id: str, loaded: UInt8[np.ndarray, "H W 3"] | MaskedBoxes) -> Document:
@@ -149,7 +149,7 @@ class BoxMaskTask:
         run: key of the run.
     """
 
-    models: ModelRecipe
+    models: LoadableModels
     reading: ImageReading
     run: str
 

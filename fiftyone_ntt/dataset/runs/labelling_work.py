@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.dataset.labels.detections import Document, match_document
 from fiftyone_ntt.dataset.runs.runner import Loader, prefetch_loader, spread_loader
+from fiftyone_ntt.models.loadable import LoadablePipeline
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.models.recipes import PipelineRecipe
 from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 
@@ -54,8 +54,8 @@ class Labelling:
         """
         if workers == 1:
             return prefetch_loader(self.source.load)
-        recipe = PipelineRecipe.of(self.source.pipeline, models)
-        task = LabellingTask(recipe, self.source.store, self.source.reading, self.run)
+        loadable = LoadablePipeline.of(self.source.pipeline, models)
+        task = LabellingTask(loadable, self.source.store, self.source.reading, self.run)
         return spread_loader(task, lambda images: [path for _, path in images], workers)
 
 
@@ -77,13 +77,13 @@ class LabellingTask:
     """What the workers of a run do.
 
     Attributes:
-        recipe: of the pipeline.
+        loadable: the pipeline.
         store: of the proposals, if any.
         reading: how the images become pixels.
         run: key of the run.
     """
 
-    recipe: PipelineRecipe
+    loadable: LoadablePipeline
     store: ProposalStore | None
     reading: ImageReading
     run: str
@@ -95,7 +95,7 @@ class LabellingTask:
             ModelError: the models cannot be loaded, or are others by now.
         """
         store = self.store
-        source = ProposalSource(self.recipe.build(), store, self.reading)
+        source = ProposalSource(self.loadable.build(), store, self.reading)
         labelling = Labelling(source, self.run)
         if store is not None:
             store.take_unaccounted()  # the parent's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import fiftyone.core.collections as foc
@@ -37,7 +38,7 @@ def relabel(
     mode: str = "paper",
     points_per_side: int = 32,
     crops: int = 0,
-    confidence_thresh: float = 0.0,
+    confidence_thresh: float | Mapping[str, float] = 0.0,
     one_per_object: bool = False,
     least_island: float = 0.0,
     fill_holes: bool = False,
@@ -63,7 +64,7 @@ def relabel(
             that a version before 0.4 stored; see `segment`.
         points_per_side: of the stored proposals.
         crops: of the stored proposals.
-        confidence_thresh: leave out detections below this confidence, 0..1.
+        confidence_thresh: leave out detections below this confidence; see `segment`.
         one_per_object, least_island, fill_holes: see `segment`.
         overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.

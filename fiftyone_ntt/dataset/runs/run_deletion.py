@@ -27,7 +27,7 @@ _METHODS = ("ntt_segment", "ntt_boxes_to_masks")
 
 @needs_database
 def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, Any]]:
-    """The runs that wrote detections, by key: their `field`, `status`, `bank` and time of update.
+    """The runs that wrote detections, by key: their `field`, `status`, `bank`, `mode` and more.
 
     Example:
         >>> ntt.list_prediction_runs(dataset)
@@ -39,7 +39,8 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     runs = {}
     for key in (key for method in _METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
-        names = ("method", "field", "status", "bank", "updated", "done", "failed", "reason")
+        names = ["method", "field", "status", "bank", "updated", "done", "failed", "reason"]
+        names += ["mode", "proposal_settings", "match_settings"]
         runs[key] = {name: getattr(config, name, None) for name in names}
     return runs
 

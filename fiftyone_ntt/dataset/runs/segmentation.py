@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import fiftyone as fo
 import fiftyone.core.collections as foc
 
@@ -42,7 +44,7 @@ def segment(
     mode: str = "paper",
     points_per_side: int = 32,
     crops: int = 0,
-    confidence_thresh: float = 0.0,
+    confidence_thresh: float | Mapping[str, float] = 0.0,
     one_per_object: bool = False,
     least_island: float = 0.0,
     fill_holes: bool = False,
@@ -77,7 +79,8 @@ def segment(
         points_per_side: prompts per row and column of the grid.
         crops: parts of half the picture's side that are looked at besides the whole: 0, 4 or 9.
             They find small objects; each costs as much time as the whole picture.
-        confidence_thresh: leave out detections below this confidence, 0..1.
+        confidence_thresh: leave out detections below this confidence, 0..1: one for all classes, or
+            by class, such as `calibrate(...).thresholds(0.9)`; a class that is not named keeps all.
         one_per_object: of detections whose masks have an IoU above 0.5, whatever their classes,
             only write the one of the highest confidence.
         least_island: drop separate pieces of a mask that have less than this share of its pixels,

@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
-from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, choose_mode
+from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, choose_mode, grid_name
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import (
@@ -19,8 +19,10 @@ from fiftyone_ntt.plugin.shared.prediction_run import (
     chosen_samples,
     chosen_settings,
     count_images,
+    last_run,
     output_field,
     report_outcome,
+    settings_of_run,
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
 
@@ -44,9 +46,11 @@ class RelabelWithMemoryBank(NttOperator):
             form.flag("negatives", f"Use the bank's {bank.negatives} negatives", default=True)
         field = choose_output(form)
         choose_settings(form)
-        choose_mode(form, stored=True)
+        before = last_run(form.ctx, field)
+        usual = {} if before is None else settings_of_run(before)
+        choose_mode(form, stored=True, usual=usual.get("mode"))
         if bank is not None:
-            _choose_grid(form, bank.encoder)
+            _choose_grid(form, bank.encoder, usual.get("grid"))
         count_images(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
@@ -71,21 +75,17 @@ class RelabelWithMemoryBank(NttOperator):
         return ntt.relabel(samples, bank, label_field, **options)
 
 
-def _choose_grid(form: Form, encoder: str) -> None:
+def _choose_grid(form: Form, encoder: str, before: str | None) -> None:
     grids = ntt.stored_grids(encoder)
-    options = {_name(grid): _described(grid) for grid in grids}
-    form.choice("grid", "Stored proposals", options, _name(_usual_grid(grids)) if grids else None)
+    options = {grid_name(*grid): _described(grid) for grid in grids}
+    usual = before if before in options else grid_name(*_usual_grid(grids))
+    form.choice("grid", "Stored proposals", options, usual if grids else None)
     if not grids:
         form.reject(
             "grid",
             "no proposals are stored of this bank's encoder. Run “Segment with memory bank” on "
             "these samples once; it stores them.",
         )
-
-
-def _name(grid: ntt.StoredGrid) -> str:
-    """Of an option of the form."""
-    return f"{grid.points_per_side}+{grid.crops}" if grid.crops else str(grid.points_per_side)
 
 
 def _described(grid: ntt.StoredGrid) -> str:
@@ -101,5 +101,5 @@ def _usual_grid(grids: list[ntt.StoredGrid]) -> ntt.StoredGrid:
 
 def _chosen_grid(ctx: Context, encoder: str) -> dict[str, Any]:
     grids = ntt.stored_grids(encoder)
-    named = {_name(grid): grid for grid in grids}
+    named = {grid_name(*grid): grid for grid in grids}
     return named.get(ctx.params.get("grid", ""), _usual_grid(grids))._asdict()

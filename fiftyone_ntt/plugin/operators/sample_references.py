@@ -1,4 +1,4 @@
-"""Operator: draw references at random, per class."""
+"""Operator: choose references per class, at random or the better ones."""
 
 from __future__ import annotations
 
@@ -9,30 +9,45 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
-from fiftyone_ntt.plugin.shared.model_choice import TORCH
+from fiftyone_ntt.plugin.shared.model_choice import (
+    TORCH,
+    choose_device,
+    choose_models,
+    choose_precision,
+)
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.sources import choose_new_tag
 from fiftyone_ntt.plugin.shared.streaming import Step
 
+_STRATEGIES = {
+    "random": "At random, as published protocols do",
+    "diverse": "Those that tell the classes apart, of 50 random ones each: slower, more accurate",
+}
+
 
 class SampleReferences(NttOperator):
-    """Draws references at random, by seed, and tags them."""
+    """Chooses references, at random by seed or the better ones of many, and tags them."""
 
     NAME = "sample_references"
     LABEL = "Sample references"
-    DESCRIPTION = "Draw some labels per class at random, and tag them as references"
+    DESCRIPTION = "Choose some labels per class, and tag them as references"
     ICON = "casino"
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
+    NOUN = "labels"
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
-        """The samples and labels, the shots, the seed, the tag and what qualifies."""
+        """The samples and labels, the shots, how they are chosen, the tag and what qualifies."""
         form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
         field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
         form.integer("seed", "Seed", 33, description="The same seed draws the same references")
+        if form.choice("strategy", "Choose", _STRATEGIES, "random") == "diverse":
+            choose_models(form)
+            choose_device(form)
+            choose_precision(form)
         choose_new_tag(form, field)
         form.integer("min_size", "Least width and height", 32, description="Pixels")
         form.integer("border", "Least distance from the image's border", 10, description="Pixels")
@@ -41,7 +56,7 @@ class SampleReferences(NttOperator):
             warn_of_editors(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
-        """Draw and tag; counts them by class."""
+        """Choose and tag; counts them by class."""
         given = ctx.params
         chosen = ntt.sample_references(
             ctx.target_view(require_flat=True),
@@ -52,6 +67,11 @@ class SampleReferences(NttOperator):
             min_size=given.get("min_size", 32),
             border=given.get("border", 10),
             overwrite=given.get("overwrite", False),
+            strategy=given.get("strategy", "random"),
+            models=given.get("models", "paper"),
+            device=given.get("device", "auto"),
+            precision=given.get("precision", "float32"),
+            progress=step,
         )
         counted = {"counts": chosen.counts, "kept": chosen.kept, "untagged": chosen.untagged}
         return Outcome(f"{chosen}.", {"tag": chosen.tag, **counted})

@@ -137,13 +137,16 @@ def _colour(classes: Sequence[str], name: str) -> str:
 
 
 def table(review: Any) -> list[dict[str, str]]:
-    """A row per reference: those to look at first, then by class."""
-    ordered = sorted(review.references, key=lambda found: (not found.marks, found.label))
+    """A row per reference: those to drop first, then those to look at, then by class."""
+    ordered = sorted(
+        review.references, key=lambda found: (found.verdict, not found.marks, found.label)
+    )
     return [
         {
             "label": found.label,
             "agreement": _agreement_text(found),
             "marks": ", ".join(found.marks),
+            "suggestion": f"{found.verdict}: {found.reason}",
             "id": found.id,
         }
         for found in ordered

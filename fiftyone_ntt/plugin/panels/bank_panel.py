@@ -334,5 +334,6 @@ def _add_table(panel: types.Object) -> None:
     view.add_column("label", label="Class")
     view.add_column("agreement", label="Agreement with its class (0 to 1)")
     view.add_column("marks", label="Look at")
+    view.add_column("suggestion", label="Suggestion")
     view.add_column("id", label="Label id")
     panel.list("references", types.Object(), view=view, label="References")

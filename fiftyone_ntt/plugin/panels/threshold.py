@@ -15,14 +15,15 @@ import numpy as np
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
-from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE
+from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE, last_run, settings_of_run
 from fiftyone_ntt.plugin.shared.slices import shown_images
 
 RELABEL = f"{PLUGIN_NAME}/relabel_with_memory_bank"
 SHOWN_CLASSES = 12
 """Classes counted apart. The counts go to the App and back with every event: they stay small."""
 OTHERS = "(other classes)"
-_START = 0.5
+_PRECISION = 0.9
+"""Of the predictions that the suggested thresholds leave."""
 
 
 def show_fields(ctx: PanelContext) -> None:
@@ -33,11 +34,13 @@ def show_fields(ctx: PanelContext) -> None:
     chosen = ctx.panel.get_state("predictions")
     ctx.panel.set_state("fields", fields)
     ctx.panel.set_state("predictions", chosen if chosen in fields else next(iter(fields), None))
+    _suggest(ctx)
 
 
 def choose_field(ctx: PanelContext) -> None:
     """Another field was chosen."""
     ctx.panel.set_state("predictions", ctx.params["value"])
+    _suggest(ctx)
     _show_counts(ctx, _cached_counts(ctx, ctx.params["value"]), _threshold(ctx))
 
 
@@ -48,12 +51,16 @@ def slide(ctx: PanelContext) -> None:
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
-    """Have the operator relabel what the grid shows."""
+    """Have the operator relabel what the grid shows, as the field was made but for the bank and the
+    threshold."""
+    field = ctx.panel.get_state("predictions")
+    run = last_run(ctx, field)
     ctx.prompt(
         RELABEL,
         params={
+            **({} if run is None else settings_of_run(run)),
             "bank": ctx.panel.get_state("bank"),
-            "label_field": ctx.panel.get_state("predictions"),
+            "label_field": field,
             "confidence_thresh": _threshold(ctx),
             "existing": OVERWRITE,
             "view_target": "CURRENT_VIEW",
@@ -82,14 +89,59 @@ def add_section(
     chosen = ctx.panel.get_state("predictions")
     panel.str("predictions", label="Predictions", default=chosen, view=view, on_change=choose)
     slider = types.SliderView(label="Confidence", value_precision=2)
-    panel.float("threshold", default=_START, min=0, max=1, view=slider, on_change=slide)
+    start = ctx.panel.get_state("threshold_start")
+    panel.float("threshold", default=start, min=0, max=1, view=slider, on_change=slide)
+    if suggested := ctx.panel.get_state("suggested"):
+        panel.md(suggested)
     panel.md("Move the slider to count.", name="counted")
     panel.btn("apply", label="Apply to current view", icon="published_with_changes", on_click=apply)
 
 
+def _suggest(ctx: PanelContext) -> None:
+    """Where the slider starts, and what the bank's calibration says of thresholds, if it has one.
+
+    Of the run that wrote the field last: its scores are what the slider is about.
+    """
+    run = last_run(ctx, ctx.panel.get_state("predictions"))
+    start, suggested = 0.5, ""
+    if run is not None and run["mode"] is not None:
+        start, suggested = ntt.usual_threshold(run["mode"]), _suggested(ctx, run)
+    ctx.panel.set_state("threshold_start", start)
+    ctx.panel.set_state("suggested", suggested)
+
+
+def _suggested(ctx: PanelContext, run: dict[str, Any]) -> str:
+    proposals = run["proposal_settings"] or {}
+    try:
+        found = ntt.load_calibration(
+            ctx.dataset,
+            run["bank"],
+            mode=run["mode"],
+            points_per_side=proposals.get("points_per_side", 32),
+            crops=proposals.get("crops", 0),
+        )
+    except ntt.NttError:
+        return ""  # never calibrated, or the bank changed or went since
+    return describe_thresholds(found.thresholds(_PRECISION))
+
+
+def describe_thresholds(thresholds: dict[str, float]) -> str:
+    """Thresholds by class, for people; those that no score reaches are told apart."""
+    reached = {name: value for name, value in thresholds.items() if value < 1}
+    shown = ", ".join(f"{n} {value:.2f}" for n, value in list(reached.items())[:SHOWN_CLASSES])
+    if not reached:
+        return f"By its calibration, no threshold gives a precision of {_PRECISION}."
+    rest = len(reached) - SHOWN_CLASSES
+    more = f", and {rest} more classes" if rest > 0 else ""
+    never = len(thresholds) - len(reached)
+    missing = f"; {never} classes never reach it" if never else ""
+    return f"For a precision of {_PRECISION}, by its calibration: {shown}{more}{missing}."
+
+
 def _threshold(ctx: PanelContext) -> float:
     value = ctx.panel.get_state("threshold")
-    return _START if value is None else float(value)
+    start = ctx.panel.get_state("threshold_start")
+    return float(start if value is None else value)
 
 
 def _cached_counts(ctx: PanelContext, field: str) -> dict[str, Any]:

@@ -20,15 +20,21 @@ _CROPS = {
 USUAL_POINTS = 32
 
 
-def choose_mode(form: Form, *, stored: bool = False) -> str | None:
+def choose_mode(form: Form, *, stored: bool = False, usual: str | None = None) -> str | None:
     """Which mode of the method.
 
     Args:
         form: of the operator.
         stored: only those that match stored proposals.
+        usual: what is chosen at first, if it is one of them.
     """
     modes = {mode: _MODES[mode] for mode in get_args(Mode) if not stored or mode != "adaptive"}
-    return form.choice("mode", "Mode", modes, "paper")
+    return form.choice("mode", "Mode", modes, usual if usual in modes else "paper")
+
+
+def grid_name(points_per_side: int, crops: int) -> str:
+    """Of stored proposals, as an option of a form."""
+    return f"{points_per_side}+{crops}" if crops else str(points_per_side)
 
 
 def choose_prompts(form: Form, mode: str | None = None) -> None:

@@ -11,6 +11,7 @@ from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import target_size
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
+from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, grid_name
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import Outcome
 
@@ -24,6 +25,24 @@ EXISTING = {
 
 USUAL_ISLAND = 0.05
 """Where masks are cleaned, pieces with a smaller share of a mask go."""
+
+
+def last_run(ctx: Context, field: str | None) -> dict[str, Any] | None:
+    """The run that wrote a field last, as `list_prediction_runs` has it; None if none did."""
+    runs = [run for run in ntt.list_prediction_runs(ctx.dataset).values() if run["field"] == field]
+    return max(runs, key=lambda run: str(run["updated"]), default=None)
+
+
+def settings_of_run(run: dict[str, Any]) -> dict[str, Any]:
+    """What a run was made with, as answers of the form that relabels."""
+    proposals, matching = run["proposal_settings"] or {}, run["match_settings"] or {}
+    points = proposals.get("points_per_side", USUAL_POINTS)
+    return {
+        "mode": run["mode"] or "paper",
+        "grid": grid_name(points, proposals.get("crops", 0)),
+        "one_per_object": matching.get("one_per_object", False),
+        "clean_masks": matching.get("fill_holes", False),
+    }
 
 
 def choose_bank_of_run(form: Form) -> Any:

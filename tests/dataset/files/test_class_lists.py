@@ -13,6 +13,7 @@ import pytest
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.coco.federated import federated_scores
+from fiftyone_ntt.dataset.files import content_import
 from fiftyone_ntt.errors import InputError
 from tests.formats.coco_writing import CATEGORIES
 from tests.formats.scenes import make_scenes
@@ -95,15 +96,16 @@ def test_a_field_of_that_name_that_is_another_thing(imported: fo.Dataset, path: 
 
 
 def test_labels_without_a_box_that_somebody_writes_meanwhile(
-    imported: fo.Dataset, path: Path
+    imported: fo.Dataset, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They stay, and it is said."""
+    monkeypatch.setattr(content_import, "_CHUNK", 1)
     foreign = {"_cls": "Detections", "detections": [{"_cls": "Detection", "label": "mine"}]}
     rows = imported._sample_collection
 
     def progress(done: int, total: int) -> None:
-        rows.update_one({"_id": imported.first()._id}, {"$set": {"late": foreign}})
+        rows.update_one({"_id": imported.last()._id}, {"$set": {"late": foreign}})
 
     with pytest.raises(InputError, match="labelled by somebody else meanwhile"):
         ntt.import_labels(path, imported, field="late", progress=progress)
-    assert rows.find_one({"_id": imported.first()._id})["late"] == foreign
+    assert rows.find_one({"_id": imported.last()._id})["late"] == foreign

@@ -13,7 +13,7 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.dataset.runs import run_control
 from fiftyone_ntt.dataset.work.leases import holders
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.models.recipes import ModelRecipe
+from fiftyone_ntt.models.loadable import LoadableModels
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
@@ -27,9 +27,9 @@ def scenes(dataset: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Four scenes; wherever models are loaded anew, they see colours."""
     add_scenes(dataset, tmp_path, 4)
     models = colour_models()
-    recipe = ModelRecipe("colours", "colours", "cpu", "float32", False, identities(models))
-    monkeypatch.setattr(ModelRecipe, "of", lambda _: recipe)
-    monkeypatch.setattr(ModelRecipe, "load", lambda _: colour_models())
+    loadable = LoadableModels("colours", "colours", "cpu", "float32", False, identities(models))
+    monkeypatch.setattr(LoadableModels, "of", lambda _: loadable)
+    monkeypatch.setattr(LoadableModels, "load", lambda _: colour_models())
     return dataset
 
 

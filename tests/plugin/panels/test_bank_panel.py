@@ -16,7 +16,10 @@ import yaml
 from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.core.calibration import Judged, Setting, calibrated
+from fiftyone_ntt.plugin.panels.threshold import describe_thresholds
 from fiftyone_ntt.plugin.parts import PANELS
+from fiftyone_ntt.store.run_identity import bank_hash
 from tests import shapes
 from tests.database import PrivateDatabase
 from tests.plugin.events import data_of, event, state_of
@@ -224,6 +227,30 @@ def test_the_slider_counts_what_is_at_least_its_threshold(uri: Any, predicted: f
 
 
 @pytest.mark.timed
+def test_the_bank_s_calibration_suggests_thresholds(uri: Any, predicted: fo.Dataset) -> None:
+    before = state_of(event(uri, predicted, "on_load"))
+    assert (before["threshold_start"], before["suggested"]) == (0.5, "")
+    [run] = ntt.list_prediction_runs(predicted).values()
+    bank, scores = ntt.load_memory_bank(predicted, "all"), np.linspace(0, 1, 100)
+    labels = np.arange(100) % len(bank.classes)
+    known = calibrated(
+        Judged(labels, scores, scores > 0.4, np.arange(100) // 5),
+        bank.classes,
+        Setting("labelled samples", "paper", "sam", bank_hash(bank), run["proposal_settings"]),
+    )
+    ntt.save_memory_bank(predicted, bank.with_calibration(known), overwrite=True)
+    text = state_of(event(uri, predicted, "on_load"))["suggested"]
+    assert text.startswith("For a precision of 0.9, by its calibration: ")
+    assert all(f"{name} 0." in text for name in bank.classes)
+
+
+def test_thresholds_that_no_score_reaches_are_told_apart() -> None:
+    assert "fish 0.42; 1 classes never" in describe_thresholds({"fish": 0.42, "kite": 1.0})
+    assert describe_thresholds({"kite": 1.0}).startswith("By its calibration, no threshold")
+    many = describe_thresholds({f"class {index}": 0.5 for index in range(15)})
+    assert many.endswith("and 3 more classes.")
+
+
 def test_moving_the_slider_reads_the_database_once(
     uri: Any,
     predicted: fo.Dataset,
@@ -299,6 +326,17 @@ def test_applying_runs_the_operator_on_the_view(uri: Any, predicted: fo.Dataset)
     assert found[2:] == confidences[2:]
     told = data_of(event(uri, predicted, "on_relabelled", state))
     assert f"of {sum(map(len, found))} predictions" in told["counted"]
+
+
+def test_applying_keeps_how_the_predictions_were_made(uri: Any, predicted: fo.Dataset) -> None:
+    options = {"mode": "best", "points_per_side": 5, "crops": 4, "one_per_object": True}
+    bank = ntt.load_memory_bank(predicted, "all")
+    ntt.segment(predicted, bank, "finer", **options)
+    state = state_of(event(uri, predicted, "on_load")) | {"predictions": "finer", "bank": "all"}
+    prompted = dict(event(uri, predicted, "apply", state))["prompt_user_for_operation"]
+    asked = {name: prompted["params"][name] for name in ("mode", "grid", "one_per_object")}
+    assert asked == {"mode": "best", "grid": "5+4", "one_per_object": True}
+    assert not prompted["params"]["clean_masks"]
 
 
 def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Dataset) -> None:

@@ -13,7 +13,7 @@ from fiftyone_ntt.models.loading import Models, load_models
 
 
 @dataclass(frozen=True)
-class ModelRecipe:
+class LoadableModels:
     """What `load_models` makes the same models of again.
 
     Attributes:
@@ -33,8 +33,8 @@ class ModelRecipe:
     identities: tuple[str, str]
 
     @staticmethod
-    def of(models: Models) -> ModelRecipe:
-        """The recipe of loaded models.
+    def of(models: Models) -> LoadableModels:
+        """What names loaded models.
 
         Raises:
             InputError: `load_models` did not make them, or they are on a GPU.
@@ -50,7 +50,7 @@ class ModelRecipe:
                 f"models {models.name!r} were not loaded by name, folder or file, so other "
                 "processes cannot load them. Pass workers=1, or models that `load_models` made."
             )
-        return ModelRecipe(
+        return LoadableModels(
             models.encoder_spec,
             models.segmenter_spec,
             device,
@@ -82,7 +82,7 @@ class ModelRecipe:
 
 
 @dataclass(frozen=True, eq=False)
-class PipelineRecipe:
+class LoadablePipeline:
     """What a pipeline is made of again.
 
     Attributes:
@@ -94,7 +94,7 @@ class PipelineRecipe:
         adaptive_settings: its own.
     """
 
-    models: ModelRecipe
+    models: LoadableModels
     bank: MemoryBank
     mode: Mode
     setup: ProposalSetup
@@ -102,23 +102,23 @@ class PipelineRecipe:
     adaptive_settings: AdaptiveSettings
 
     @staticmethod
-    def of(pipeline: Pipeline, models: Models) -> PipelineRecipe:
-        """The recipe of a pipeline.
+    def of(pipeline: Pipeline, models: Models) -> LoadablePipeline:
+        """What a pipeline is made of.
 
         Args:
             pipeline: made of these models.
             models: loaded.
 
         Raises:
-            InputError: see `ModelRecipe.of`; or the pipeline has other models.
+            InputError: see `LoadableModels.of`; or the pipeline has other models.
         """
-        recipe, setup = ModelRecipe.of(models), pipeline.matcher.setup
-        if recipe.identities != (setup.encoder, setup.segmenter):
+        parts, setup = LoadableModels.of(models), pipeline.matcher.setup
+        if parts.identities != (setup.encoder, setup.segmenter):
             raise InputError(
                 f"models {models.name!r} are not the pipeline's. Pass those that it is made of."
             )
-        return PipelineRecipe(
-            recipe,
+        return LoadablePipeline(
+            parts,
             pipeline.bank,
             pipeline.mode,
             setup,
@@ -130,7 +130,7 @@ class PipelineRecipe:
         """The pipeline, with models loaded anew.
 
         Raises:
-            ModelError: see `ModelRecipe.load`.
+            ModelError: see `LoadableModels.load`.
         """
         models = self.models.load()
         return Pipeline(

@@ -1,0 +1,248 @@
+"""Whether calibrated scores mean what they say: on pictures of worlds that were held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from benchmarks.report import Report, Row
+from fiftyone_ntt.coco.judging import (
+    judged_by_labels,
+    judged_by_references,
+    judged_by_the_rest,
+)
+from fiftyone_ntt.coco.scorer import Candidate
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.calibration import (
+    Calibration,
+    Judged,
+    Setting,
+    Source,
+    calibrated,
+    reliability,
+    score_steps,
+)
+from fiftyone_ntt.core.left_out import without_references
+from fiftyone_ntt.core.matching import match
+from fiftyone_ntt.core.proposal_making import propose
+from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.prototypes import build_bank
+from fiftyone_ntt.core.rle import encode_masks
+from fiftyone_ntt.core.settings import Mode, ProposalSettings, scoring_of
+from fiftyone_ntt.demo.world_candidates import WorldCandidates
+from fiftyone_ntt.demo.worlds import Part, Split, World, WorldScene, find_world
+from fiftyone_ntt.models.loading import Models, load_models
+from fiftyone_ntt.store.proposal_store import ProposalStore, rounded
+
+PRECISION = 0.9
+_SOURCES: tuple[Source, ...] = ("labelled samples", "reference images", "references")
+_MODES: tuple[Mode, ...] = ("paper", "best")
+_POINTS_PER_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How many scenes of a world.
+
+    Attributes:
+        candidates: that references are drawn from.
+        labelled: to calibrate on; none of them holds a reference.
+        targets: held out.
+    """
+
+    candidates: int = 80
+    labelled: int = 100
+    targets: int = 160
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    name: str
+    proposals: Proposals
+    truth: list[Candidate]
+
+
+def calibration(
+    worlds: Sequence[str],
+    split: Split,
+    *,
+    shots: Sequence[int] = (5, 10),
+    draws: int = 3,
+    amounts: Amounts | None = None,
+    first: int = 0,
+    store: Path | None = None,
+) -> Report:
+    """Expected calibration error on held-out scenes, and precision at the suggested thresholds.
+
+    Args:
+        worlds: their names.
+        split: `"develop"` to try things, `"judge"` for what is reported.
+        shots: references per class.
+        draws: of the references; figures are means over them, precisions are over all predictions.
+        amounts: of scenes.
+        first: number of the first scene; to try what was changed on scenes that nobody has seen.
+        store: folder where proposals are kept, so that the next call takes minutes less.
+    """
+    models = load_models("demo")
+    make = _proposer(models, None if store is None else ProposalStore(store))
+    rows: list[Row] = []
+    for name in worlds:
+        rows += _world_rows(
+            find_world(name), split, shots, draws, amounts or Amounts(), first, models, make
+        )
+    title = f"expected calibration error and precision at {PRECISION}, {split} scenes"
+    return Report(
+        title,
+        rows,
+        [
+            "error: in 15 bins of equal width, mean over draws; at most half of the raw score's "
+            "where ok.",
+            "passing: predictions of all draws at or above the suggested threshold of their class; "
+            "precision: the share of them that is right, ok in .87 to .95, - below 200.",
+        ],
+    )
+
+
+def _world_rows(
+    world: World,
+    split: Split,
+    shots: Sequence[int],
+    draws: int,
+    amounts: Amounts,
+    skipped: int,
+    models: Models,
+    make: Callable[[WorldScene], Proposals],
+) -> list[Row]:
+    first = amounts.candidates
+    scenes = _scenes(world, split, "candidates", skipped, first + amounts.labelled)
+    candidates = WorldCandidates(scenes[:first], world.classes)
+    held_out = _scenes(world, split, "targets", skipped, amounts.targets)
+    targets = [_scene(scene, make) for scene in held_out]
+    most = [build_bank(candidates.draw(max(shots), seed), models.encoder) for seed in range(draws)]
+    used = {name.rpartition("/")[0] for bank in most for name in bank.references.ids}
+    known = [
+        (number, _scene(scene, make))
+        for number, scene in enumerate(scenes)
+        if number >= first or scene.name in used
+    ]
+    rows = []
+    for count in shots:
+        banks = [_first_of_each_class(bank, count) for bank in most]
+        for mode in _MODES:
+            tried = [_trials(bank, mode, known, first, targets) for bank in banks]
+            for source in _SOURCES:
+                outcomes = [(found[source], held_out) for found, held_out in tried]
+                about: Row = {"world": world.name, "shots": count, "mode": mode, "from": source}
+                rows.append({**about, **_figures(outcomes)})
+                print(rows[-1], flush=True)
+    return rows
+
+
+def _scenes(world: World, split: Split, part: Part, first: int, count: int) -> list[WorldScene]:
+    return list(islice(world.scenes(split, part, first + count), first, None))
+
+
+def _first_of_each_class(bank: MemoryBank, count: int) -> MemoryBank:
+    """The bank of fewer shots: more extend a draw."""
+    labels = bank.references.classes
+    rows = [
+        row for label in range(len(bank.classes)) for row in np.flatnonzero(labels == label)[:count]
+    ]
+    return replace(bank, references=bank.references.rows([int(row) for row in rows]))
+
+
+def _figures(outcomes: Sequence[tuple[Calibration, Judged]]) -> Row:
+    raw = float(np.mean([reliability(held.scores, held.right).error for _, held in outcomes]))
+    error = float(np.mean([_error(known, held) for known, held in outcomes]))
+    passing = [_passing(known, held) for known, held in outcomes]
+    count = sum(int(chosen.sum()) for chosen in passing)
+    right = sum(int(held.right[p].sum()) for p, (_, held) in zip(passing, outcomes, strict=True))
+    enough = count >= 200
+    return {
+        "raw error": raw,
+        "error": error,
+        "halved": "ok" if error <= raw / 2 else "no",
+        "passing": count,
+        "precision": right / count if enough else None,
+        "in range": "-" if not enough else "ok" if 0.87 <= right / count <= 0.95 else "no",
+    }
+
+
+def _error(known: Calibration, held_out: Judged) -> float:
+    chances = known.chances[held_out.labels, score_steps(held_out.scores)]
+    return reliability(chances, held_out.right).error
+
+
+def _passing(known: Calibration, held_out: Judged) -> np.ndarray:
+    thresholds = np.array([known.threshold(name, PRECISION) for name in known.classes])
+    return np.asarray(held_out.scores >= thresholds[held_out.labels])
+
+
+def _trials(
+    bank: MemoryBank,
+    mode: Mode,
+    known: Sequence[tuple[int, _Scene]],
+    first: int,
+    targets: Sequence[_Scene],
+) -> tuple[dict[Source, Calibration], Judged]:
+    """The bank calibrated in each way, and its predictions on the targets."""
+    parts: dict[Source, list[Judged]] = {source: [] for source in _SOURCES}
+    for number, scene in known:
+        own = {i: item for i, item in enumerate(scene.truth) if f"{scene.name}/{i}" in _ids(bank)}
+        if number >= first:
+            parts["labelled samples"].append(_judged(scene, bank, mode, number))
+        elif own:
+            others = without_references(bank, {f"{scene.name}/{i}" for i in own})
+            found = match(scene.proposals, others, scoring=scoring_of(mode))
+            references = list(own.values())
+            about = found, bank.classes
+            rest = judged_by_the_rest(*about, scene.truth, references, number)
+            parts["reference images"].append(rest)
+            parts["references"].append(judged_by_references(*about, references, number))
+    made = {
+        source: calibrated(Judged.joined(found), bank.classes, Setting(source, mode, "", ""))
+        for source, found in parts.items()
+    }
+    return made, Judged.joined([_judged(scene, bank, mode, i) for i, scene in enumerate(targets)])
+
+
+def _ids(bank: MemoryBank) -> frozenset[str]:
+    return frozenset(bank.references.ids)
+
+
+def _judged(scene: _Scene, bank: MemoryBank, mode: Mode, number: int) -> Judged:
+    found = match(scene.proposals, bank, scoring=scoring_of(mode))
+    return judged_by_labels(found, bank.classes, scene.truth, number)
+
+
+def _scene(scene: WorldScene, make: Callable[[WorldScene], Proposals]) -> _Scene:
+    truth = [
+        Candidate(label, mask, coco_mask.toBbox(mask).tolist(), float(coco_mask.area(mask)))
+        for label, mask in zip(scene.labels, encode_masks(scene.masks), strict=True)
+    ]
+    return _Scene(scene.name, make(scene), truth)
+
+
+def _proposer(models: Models, store: ProposalStore | None) -> Callable[[WorldScene], Proposals]:
+    """Proposals as a store keeps them, made where it does not have them."""
+    settings = ProposalSettings(points_per_side=_POINTS_PER_SIDE)
+    setup = ProposalSetup(models.encoder.identity, models.segmenter.identity, settings)
+
+    def make(scene: WorldScene) -> Proposals:
+        key = hashlib.sha256(scene.image.tobytes()).hexdigest()[:32]
+        size = scene.image.shape[:2]
+        if store is not None:
+            found = store.get(setup, key, size=size, width=models.encoder.width, stability=True)
+            if found is not None:
+                return found
+        made = propose(scene.image, models.segmenter, models.encoder, settings)
+        made = replace(made, masks=list(made.masks), known_overlaps=made.overlaps)
+        return rounded(made) if store is None else store.put(setup, key, made)
+
+    return make

@@ -1,0 +1,83 @@
+"""Operator: learn what a memory bank's scores mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE
+from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
+from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
+from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
+from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.streaming import Step
+
+REFERENCES, LABELS = "references", "labels"
+_WAYS = {
+    REFERENCES: "The references' images, each with the bank of the others",
+    LABELS: "Other images, completely labelled",
+}
+_MODES = {"paper": "paper", "best": "best"}
+_PRECISION = 0.9
+
+
+class CalibrateMemoryBank(NttOperator):
+    """Learns the chance that a bank's predictions are right, and keeps it with the bank."""
+
+    NAME = "calibrate_memory_bank"
+    LABEL = "Calibrate memory bank"
+    DESCRIPTION = "Learn how likely predictions are right, and which thresholds to use"
+    ICON = "speed"
+    RISK = types.RiskLevel.MEDIUM
+    NEEDS = TORCH
+    NOUN = "images"
+    VIEW_TARGET = True
+
+    def fill(self, form: Form) -> None:
+        """The samples, the bank, what to learn from, and the settings of the predictions."""
+        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+        choose_bank(form)
+        if form.choice("learn_from", "Learn from", _WAYS, REFERENCES) == LABELS:
+            form.label_field("gt_field", "Ground truth", SHAPE_TYPES, prefer="ground_truth")
+        form.choice("mode", "Mode", _MODES, "paper")
+        form.integer("points_per_side", "Points per side", 32, low=1, high=MOST_POINTS_PER_SIDE)
+        choose_device(form)
+
+    def run(self, ctx: Context, step: Step) -> Outcome:
+        """Calibrate, and show the suggested thresholds."""
+        given = ctx.params
+        labelled = given.get("learn_from", REFERENCES) == LABELS
+        found = ntt.calibrate(
+            ctx.target_view(require_flat=True),
+            required(given, "bank"),
+            given.get("gt_field", "ground_truth") if labelled else None,
+            mode=given.get("mode", "paper"),
+            points_per_side=given.get("points_per_side", 32),
+            device=given.get("device", "auto"),
+            progress=step,
+        )
+        thresholds = found.thresholds(_PRECISION)
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
+        return Outcome(
+            f"Learned from {int(found.found.sum())} predictions on {found.images} images: scores "
+            f"are {found.raw_error:.2f} off the truth, calibrated {found.error:.2f}. For a "
+            f"precision of {_PRECISION}: {shown}.",
+            {"thresholds": thresholds, "error": found.error, "raw_error": found.raw_error},
+            warning=_warning(found.source),
+        )
+
+    def __call__(self, samples: Any, bank: Any, *arguments: Any, **options: Any) -> Any:
+        """`fiftyone_ntt.calibrate`, which see."""
+        return ntt.calibrate(samples, bank, *arguments, **options)
+
+
+def _warning(source: str) -> str | None:
+    if source != "references":
+        return None
+    return (
+        "Nothing but the references is labelled on their images. Of things that look like the "
+        "classes and are none this knows nothing: where there are such, thresholds are too low."
+    )
