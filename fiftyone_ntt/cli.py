@@ -241,9 +241,11 @@ def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.own_files import COCO_FILE
+    from fiftyone_ntt.workers.processes import check_workers
 
     require_writable(options.output, COCO_FILE)
     check_bit_depth(options.bit_depth)
+    check_workers(options.workers)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
     proposal_settings = ProposalSettings(
