@@ -28,7 +28,7 @@ from fiftyone_ntt.core.calibration import (
     reliability,
     score_steps,
 )
-from fiftyone_ntt.core.left_out import without_references
+from fiftyone_ntt.core.left_out import with_stand_ins
 from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
@@ -198,7 +198,7 @@ def _trials(
         if number >= first:
             parts["labelled samples"].append(_judged(scene, bank, mode, number))
         elif own:
-            others = without_references(bank, {f"{scene.name}/{i}" for i in own})
+            others = with_stand_ins(bank, {f"{scene.name}/{i}" for i in own})
             found = match(scene.proposals, others, scoring=scoring_of(mode))
             references = list(own.values())
             about = found, bank.classes

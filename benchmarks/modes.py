@@ -20,9 +20,9 @@ from benchmarks.stopwatch import now
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import Mode, ProposalSettings
-from fiftyone_ntt.dataset.work.proposing import stored_proposals
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.proposal_store import ProposalStore
+from fiftyone_ntt.store.stored_images import stored_proposals
 
 _MODES: tuple[Mode, ...] = ("paper", "best")
 _WIDTH, _SIZE = 1024, (480, 640)

@@ -43,6 +43,9 @@ from .dataset.labels.names import tag_problem as tag_problem
 from .dataset.pictures.picture_fields import draw_memory_bank as draw_memory_bank
 from .dataset.pictures.picture_fields import picture_fields_problem as picture_fields_problem
 from .dataset.pictures.picture_files import save_memory_pictures as save_memory_pictures
+from .dataset.pictures.prediction_pictures import (
+    save_prediction_pictures as save_prediction_pictures,
+)
 from .dataset.pictures.prediction_points import prediction_points as prediction_points
 from .dataset.pictures.visualization import visualization_key_problem as visualization_key_problem
 from .dataset.pictures.visualization import visualize_memory_bank as visualize_memory_bank

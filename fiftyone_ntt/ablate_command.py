@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.cli_options import add_models, command, load_chosen_models
+from fiftyone_ntt.cli_options import add_models, load_chosen_models
+from fiftyone_ntt.command_parser import command
 
 _WORLDS = ("demo", "appearances", "look-alikes", "small")
 """A test compares these with the worlds themselves, which cost too much to import for `--help`."""
@@ -17,7 +18,8 @@ _POINTS_PER_SIDE = 16
 def add_ablate(commands: Any) -> None:
     """Add `ablate`."""
     text = "what each option of scoring and crops brings and costs, on generated scenes"
-    parser: argparse.ArgumentParser = command(commands, "ablate", _ablate, text)
+    line = "fiftyone-ntt ablate --worlds demo small --shots 1 5 --output ablation/"
+    parser = command(commands, "ablate", _ablate, text, line)
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the outcome; a call goes on there"
     )

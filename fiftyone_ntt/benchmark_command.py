@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from fiftyone_ntt.cli_options import (
     add_method,
     add_models,
-    command,
     load_chosen_models,
     progress_bar,
 )
+from fiftyone_ntt.command_parser import CommandParser, command
 
 if TYPE_CHECKING:
     from fiftyone_ntt.protocols.draws import Draw
@@ -32,19 +32,29 @@ _PROTOCOLS = {
 costs too much to import for `--help`."""
 
 
+_LINE = """
+fiftyone-ntt benchmark coco-fewshot --data datasets/ --shots 1 5 --seeds 33 34 --device cuda
+fiftyone-ntt benchmark compare benchmark-coco-fewshot/ other-benchmark/
+"""
+_COMPARE = "fiftyone-ntt benchmark compare benchmark-lvis/ mine/benchmark.json"
+
+
 def add_benchmark(commands: Any) -> None:
     """Add `benchmark` with a sub-command per protocol, and `compare`."""
     text = "run a published few-shot protocol on data you have"
-    parser = commands.add_parser("benchmark", help=text, description=text)
+    parser = commands.add_parser("benchmark", help=text, description=text, line=_LINE)
+    parser.set_defaults(parser=parser)
     kinds = parser.add_subparsers(required=True, metavar="PROTOCOL")
     for name, (what, part_word) in _PROTOCOLS.items():
-        _add_protocol(command(kinds, name, _run, what), name, part_word)
-    compare = command(kinds, "compare", _compare, "compare two benchmarks, figure by figure")
+        _add_protocol(command(kinds, name, _run, what, _line(name)), name, part_word)
+    compare = command(
+        kinds, "compare", _compare, "compare two benchmarks, figure by figure", _COMPARE
+    )
     compare.add_argument("first", type=Path, help="a benchmark.json, or its folder")
     compare.add_argument("second", type=Path, help="another")
 
 
-def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | None) -> None:
+def _add_protocol(parser: CommandParser, name: str, part_word: str | None) -> None:
     parser.set_defaults(protocol=name, parts=None)
     parser.add_argument("--data", type=Path, required=True, help="folder of the datasets")
     parser.add_argument(
@@ -72,6 +82,10 @@ def _add_protocol(parser: argparse.ArgumentParser, name: str, part_word: str | N
     parser.add_argument(
         "--sheets", action="store_true", help="draw each draw's references, references.png"
     )
+
+
+def _line(name: str) -> str:
+    return f"fiftyone-ntt benchmark {name} --data datasets/ --models paper --device cuda"
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,92 +8,160 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fiftyone_ntt
 from fiftyone_ntt.ablate_command import add_ablate
 from fiftyone_ntt.benchmark_command import add_benchmark
+from fiftyone_ntt.boxes_command import add_boxes
 from fiftyone_ntt.cli_options import (
+    add_bit_depth,
+    add_matching,
     add_method,
     add_models,
     add_reading,
     add_skip_errors,
     add_workers,
+    chosen_match_settings,
     chosen_reading,
-    command,
+    labels_of,
+    load_bank,
     load_chosen_models,
+    new_findings,
     on_error,
     progress_bar,
 )
+from fiftyone_ntt.command_parser import CommandParser, command
+from fiftyone_ntt.completion_command import add_completion, complete
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.folder_options import add_pictures, chosen_pictures, require_targets
+from fiftyone_ntt.pictures_command import add_pictures_command
+from fiftyone_ntt.relabel_command import (
+    add_relabel,
+    add_store_option,
+    chosen_store,
+    report_folder,
+)
+from fiftyone_ntt.run_summary import Summary, add_json, tell
 
 if TYPE_CHECKING:
-    from fiftyone_ntt.coco.findings import Findings
-    from fiftyone_ntt.coco.reading import CocoFile
     from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.models.loading import Models
 
-SOME_IMAGES_FAILED = 3
-"""Exit status of a run that finished, but could not read every image."""
+_FIRST = """
+What one does first:
+  fiftyone-ntt demo                    the whole flow on generated scenes, without any file of yours
+  fiftyone-ntt build --references refs.json --output bank.safetensors
+                                       remember your classes, from a few labelled instances
+  fiftyone-ntt segment --images photos/ --bank bank.safetensors --output results.json
+                                       find them in every image of a folder
+`fiftyone-ntt COMMAND --help` shows an example of each command.
+"""
+_STATUSES = """exit status:
+  0    done
+  2    nothing was done, or not to its end: an option, a file or a model is to be mended; stderr
+       says which, and how
+  3    done, but for some images or references, which stderr lists; the same command tries those
+       alone
+  130  interrupted; the same command goes on
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status (0 done, 2 the user's error, 3 images failed)."""
-    options = _parser().parse_args(arguments)
-    try:
-        status: int = options.run(options)
-    except NttError as error:
-        print(f"fiftyone-ntt: {error}", file=sys.stderr)
+    """Run the command; returns its exit status, as the help lists them."""
+    parser = _parser()
+    complete(parser)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given:
+        print(f"{parser.format_usage()}{_FIRST}", end="", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("fiftyone-ntt: interrupted; run the same command to go on", file=sys.stderr)
-        return 130
+    options, unknown = parser.parse_known_args(given)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    summary = options.summary = Summary(options)
+    status, error = _run(options)
+    summary.finish(status, error)
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _run(options: argparse.Namespace) -> tuple[int, str | None]:
+    """The exit status of a command, and what went wrong."""
+    try:
+        return options.run(options), None
+    except NttError as error:
+        tell([str(error)])
+        return 2, str(error)
+    except KeyboardInterrupt:
+        message = "interrupted; run the same command to go on"
+        tell([message])
+        return 130, message
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="fiftyone-ntt",
         description="Instance masks of your classes from a few reference images, no training.",
+        epilog=_STATUSES,
     )
     parser.add_argument("--version", action="version", version=fiftyone_ntt.__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_demo(command(commands, "demo", _demo, "run the whole flow on generated scenes"))
-    _add_build(command(commands, "build", _build, "build a memory bank from references"))
-    _add_segment(command(commands, "segment", _segment, "segment the images of a label file"))
-    _add_evaluate(command(commands, "evaluate", _evaluate, "COCO AP of COCO results"))
-    _add_import(command(commands, "import", _import_labels, "labels of any format to FiftyOne"))
-    _add_import_coco(command(commands, "import-coco", _import_coco, "COCO annotations to FiftyOne"))
-    _add_export(command(commands, "export-coco", _export_coco, "FiftyOne labels to a COCO file"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> CommandParser:
+        return command(commands, name, run, text, _LINES[name])
+
+    _add_demo(add("demo", _demo, "run the whole flow on generated scenes"))
+    add_boxes(commands)
+    _add_build(add("build", _build, "build a memory bank from references"))
+    add_pictures_command(commands)
+    _add_segment(add("segment", _segment, "segment the images of a folder"))
+    add_relabel(commands)
+    _add_evaluate(add("evaluate", _evaluate, "COCO AP of COCO results"))
+    _add_import(add("import", _import_labels, "labels of any format to FiftyOne"))
+    _add_import_coco(add("import-coco", _import_coco, "COCO annotations to FiftyOne"))
+    _add_export(add("export-coco", _export_coco, "FiftyOne labels to a COCO file"))
     add_benchmark(commands)
     add_ablate(commands)
-    _add_store(command(commands, "store", _store, "look after the stored proposals"))
-    command(commands, "models", _models, "list the named models and which are downloaded")
-    _add_install(
-        command(commands, "install-plugin", _install_plugin, "make the FiftyOne App see the plugin")
-    )
+    _add_store(add("store", _store, "look after the stored proposals"))
+    add("models", _models, "list the named models and which are downloaded")
+    _add_install(add("install-plugin", _install_plugin, "make the FiftyOne App see the plugin"))
+    add_completion(commands)
     return parser
 
 
-def _add_references(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    add_reading(parser)
-    parser.add_argument(
+_LINES = {
+    "demo": "fiftyone-ntt demo --shots 3 --no-app",
+    "build": "fiftyone-ntt build --images photos/ --references refs.json --models small "
+    "--output bank.safetensors",
+    "segment": "fiftyone-ntt segment --images photos/ --bank bank.safetensors --models small "
+    "\\\n    --store --output results.json",
+    "evaluate": "fiftyone-ntt evaluate --results results.json --targets truth.json",
+    "import": "fiftyone-ntt import labels/ --images photos/ --dataset harbour",
+    "import-coco": "fiftyone-ntt import-coco --images photos/ --annotations truth.json "
+    "--dataset harbour",
+    "export-coco": "fiftyone-ntt export-coco --dataset harbour --field predictions --results "
+    "\\\n    --output results.json",
+    "store": "fiftyone-ntt store prune --limit-gb 20",
+    "models": "fiftyone-ntt models",
+    "install-plugin": "fiftyone-ntt install-plugin",
+}
+"""A realistic line for each command that is not in a file of its own."""
+
+
+def _add_references(parser: CommandParser, *, required: bool) -> None:
+    what = parser.group("what")
+    what.add_argument(
         "--references", type=Path, required=required, help="labels of reference instances"
     )
-    parser.add_argument("--negatives", type=Path, help="labels of negative references")
-    parser.add_argument(
-        "--bit-depth",
-        type=int,
-        help="bits in use in images of more than 8 a sample: 8, 10, 12, 14, 16 or 32; default: "
-        "what the widest image needs",
-    )
+    what.add_argument("--negatives", type=Path, help="labels of negative references")
+    add_reading(parser)
+    add_bit_depth(parser)
     add_skip_errors(parser)
 
 
-def _add_crowds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_crowds(parser: CommandParser) -> None:
+    parser.group("what").add_argument(
         "--crowds",
         choices=["ignore", "objects"],
         default="ignore",
@@ -101,7 +169,7 @@ def _add_crowds(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_demo(parser: argparse.ArgumentParser) -> None:
+def _add_demo(parser: CommandParser) -> None:
     parser.add_argument("--shots", type=int, default=5, help="references per class, 1 to 10")
     parser.add_argument("--seed", type=int, default=0, help="which references are drawn")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the pictures")
@@ -113,49 +181,47 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_build(parser: argparse.ArgumentParser) -> None:
+def _add_build(parser: CommandParser) -> None:
     _add_references(parser, required=True)
     add_models(parser)
-    parser.add_argument("--output", type=Path, required=True, help="the bank, .safetensors")
-    parser.add_argument("--sheet", type=Path, help="also draw the references into this PNG")
+    output = parser.group("output")
+    output.add_argument("--output", type=Path, required=True, help="the bank, .safetensors")
+    output.add_argument("--sheet", type=Path, help="also draw the references into this PNG")
+    add_json(parser)
 
 
-def _add_segment(parser: argparse.ArgumentParser) -> None:
+def _add_segment(parser: CommandParser) -> None:
+    what = parser.group("what")
+    what.add_argument(
+        "--targets", type=Path, help="labels that list the images; default: all below --images"
+    )
+    what.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
     _add_references(parser, required=False)
-    parser.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
-    parser.add_argument("--targets", type=Path, required=True, help="labels that list the images")
     add_models(parser)
     add_method(parser)
-    parser.add_argument(
-        "--confidence-threshold", type=float, default=0.0, help="leave out instances below it, 0..1"
+    add_matching(parser)
+    add_workers(parser, "compute, on the CPU, each with models of its own")
+    parser.group("output").add_argument(
+        "--output", type=Path, required=True, help="COCO results, .json"
     )
-    parser.add_argument(
-        "--one-per-object",
-        action="store_true",
-        help="of instances of one object, whatever their classes, only the best",
-    )
-    parser.add_argument(
-        "--least-island",
-        type=float,
-        default=0.0,
-        help="drop pieces of a mask with less than this share of it, 0..1",
-    )
-    parser.add_argument("--fill-holes", action="store_true", help="fill the holes of masks")
-    add_workers(parser)
-    parser.add_argument("--output", type=Path, required=True, help="COCO results, .json")
+    add_pictures(parser)
+    add_store_option(parser)
+    add_json(parser)
 
 
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results", type=Path, required=True, help="output of `segment`")
-    parser.add_argument(
+def _add_evaluate(parser: CommandParser) -> None:
+    what = parser.group("what")
+    what.add_argument("--results", type=Path, required=True, help="output of `segment`")
+    what.add_argument(
         "--targets", type=Path, required=True, help="labels that are the ground truth"
     )
     add_reading(parser)
     _add_crowds(parser)
     add_skip_errors(parser)
+    add_json(parser)
 
 
-def _add_import(parser: argparse.ArgumentParser) -> None:
+def _add_import(parser: CommandParser) -> None:
     parser.add_argument("path", type=Path, help="file or folder of the labels")
     parser.add_argument("--dataset", help="name of the new FiftyOne dataset; default: the path's")
     add_reading(parser)
@@ -164,7 +230,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     add_skip_errors(parser)
 
 
-def _add_import_coco(parser: argparse.ArgumentParser) -> None:
+def _add_import_coco(parser: CommandParser) -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of the images")
     parser.add_argument("--annotations", type=Path, required=True, help="COCO file")
     parser.add_argument("--dataset", required=True, help="name of the new FiftyOne dataset")
@@ -173,14 +239,14 @@ def _add_import_coco(parser: argparse.ArgumentParser) -> None:
     add_skip_errors(parser)
 
 
-def _add_export(parser: argparse.ArgumentParser) -> None:
+def _add_export(parser: CommandParser) -> None:
     parser.add_argument("--dataset", required=True, help="name of a FiftyOne dataset")
     parser.add_argument("--field", default="ground_truth", help="of the labels")
     parser.add_argument("--results", action="store_true", help="write COCO results, with scores")
     parser.add_argument("--output", type=Path, required=True, help="COCO file, .json")
 
 
-def _add_store(parser: argparse.ArgumentParser) -> None:
+def _add_store(parser: CommandParser) -> None:
     parser.add_argument(
         "action",
         choices=["info", "verify", "prune"],
@@ -190,7 +256,7 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit-gb", type=float, help="what `prune` leaves, in GB")
 
 
-def _add_install(parser: argparse.ArgumentParser) -> None:
+def _add_install(parser: CommandParser) -> None:
     parser.add_argument("--plugins-dir", type=Path, help="default: FiftyOne's own plugins folder")
 
 
@@ -219,18 +285,25 @@ def _build(options: argparse.Namespace) -> int:
     require_writable(options.output, BANK_FILE)
     if options.sheet is not None:
         require_writable(options.sheet, PICTURE)
+    summary: Summary = options.summary
     bank = _bank_from_references(options, load_chosen_models(options))
     path = bank.save(options.output)
     counts = ", ".join(f"{name} x {count}" for name, count in bank.class_counts().items())
-    print(f"{path}: {counts}")
+    summary.say(f"{path}: {counts}")
+    summary.note(
+        counts={"references": bank.class_counts(), "negatives": len(bank.negatives)},
+        encoder=bank.encoder,
+        notes=bank.notes,
+        failures={},
+    )
     if options.sheet is not None:
         from fiftyone_ntt.coco.references import references_by_class
         from fiftyone_ntt.drawing.sheet_drawing import save_reference_sheet
 
-        findings = _findings(options)  # what they say is printed already
-        file, images = _labels(options, options.references, findings)
+        findings = new_findings(options)  # what they say is printed already
+        file, images = labels_of(options, options.references, findings)
         references = references_by_class(file, images, findings, options.bit_depth)
-        print(save_reference_sheet(references, options.sheet))
+        summary.say(save_reference_sheet(references, options.sheet))
     return 0
 
 
@@ -238,7 +311,7 @@ def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.coco.labelling import segment_folder
     from fiftyone_ntt.core.bit_depth import check_bit_depth
     from fiftyone_ntt.core.pipeline import Pipeline
-    from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
+    from fiftyone_ntt.core.settings import ProposalSettings, check_mode, check_stored_mode
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.own_files import COCO_FILE
     from fiftyone_ntt.workers.processes import check_workers
@@ -248,15 +321,14 @@ def _segment(options: argparse.Namespace) -> int:
     check_workers(options.workers)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
+    pictures = chosen_pictures(options, mode)
+    require_targets(options)
     proposal_settings = ProposalSettings(
         points_per_side=options.points_per_side, crops=options.crops
     )
-    match_settings = MatchSettings(
-        confidence_threshold=options.confidence_threshold,
-        one_per_object=options.one_per_object,
-        least_island=options.least_island,
-        fill_holes=options.fill_holes,
-    )
+    match_settings, store = chosen_match_settings(options), chosen_store(options)
+    if store is not None:
+        check_stored_mode(mode)
     models = load_chosen_models(options)
     pipeline = Pipeline(
         bank or _bank_from_references(options, models),
@@ -266,8 +338,10 @@ def _segment(options: argparse.Namespace) -> int:
         proposal_settings,
         match_settings,
     )
-    findings = _findings(options)
-    targets, images = _labels(options, options.targets, findings)
+    findings = new_findings(options)
+    targets, images = (
+        labels_of(options, options.targets, findings) if options.targets else (None, options.images)
+    )
     report = segment_folder(
         images,
         targets,
@@ -278,20 +352,14 @@ def _segment(options: argparse.Namespace) -> int:
         bit_depth=options.bit_depth,
         workers=options.workers,
         models=models,
+        pictures=pictures,
+        store=store,
     )
-    _tell(findings.lines())
-    done = report.images - len(report.failures)
-    print(f"{options.output}: {report.detections} instances in {done} of {report.images} images")
-    for reason in report.failures.values():
-        print(f"fiftyone-ntt: skipped {reason}", file=sys.stderr)
-    if report.failures:
-        _tell(["run the same command to try these images alone: the others are not done again"])
-    return SOME_IMAGES_FAILED if report.failures else 0
+    return report_folder(options, report, findings)
 
 
 def _bank_from_file(options: argparse.Namespace) -> MemoryBank | None:
     """The bank of `--bank`, None with `--references`; before models are loaded for nothing."""
-    from fiftyone_ntt.core.bank import MemoryBank
     from fiftyone_ntt.errors import InputError
 
     if (options.bank is None) == (options.references is None):
@@ -305,36 +373,18 @@ def _bank_from_file(options: argparse.Namespace) -> MemoryBank | None:
             "--negatives goes with --references: a bank holds its negatives already. Pass "
             "--negatives to `build`."
         )
-    return MemoryBank.load(options.bank)
+    return load_bank(options.bank)
 
 
 def _bank_from_references(options: argparse.Namespace, models: Models) -> MemoryBank:
     from fiftyone_ntt.coco.labelling import build_bank_from_coco
 
-    findings = _findings(options)
-    references, images = _labels(options, options.references, findings)
-    negatives = _labels(options, options.negatives, findings)[0] if options.negatives else None
+    findings = new_findings(options)
+    references, images = labels_of(options, options.references, findings)
+    negatives = labels_of(options, options.negatives, findings)[0] if options.negatives else None
     bank = build_bank_from_coco(images, references, models, negatives, findings, options.bit_depth)
-    _tell([*findings.lines(), *bank.notes])
+    tell([*findings.lines(), *bank.notes])
     return bank
-
-
-def _labels(options: argparse.Namespace, path: Path, findings: Findings) -> tuple[CocoFile, Path]:
-    """Labels of any format, and the folder of their images."""
-    from fiftyone_ntt.formats.opened_labels import read_labels
-
-    return read_labels(path, findings, **chosen_reading(options))
-
-
-def _findings(options: argparse.Namespace) -> Findings:
-    from fiftyone_ntt.coco.findings import Findings
-
-    return Findings(on_error(options))
-
-
-def _tell(lines: Sequence[str]) -> None:
-    for line in lines:
-        print(f"fiftyone-ntt: {line}", file=sys.stderr)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -345,7 +395,18 @@ def _evaluate(options: argparse.Namespace) -> int:
     findings = Findings(on_error(options), as_it_stands=True)
     given = chosen_reading(options)
     targets = read_truth(options.targets, findings, crowds=options.crowds, **given)
-    print(score_results(options.results, targets, findings))
+    scores = score_results(options.results, targets, findings)
+    summary: Summary = options.summary
+    summary.say(scores)
+    summary.note(
+        counts={"images": len(targets.images), "annotations": len(targets.annotations)},
+        masks=scores.masks,
+        boxes=scores.boxes,
+        class_masks=scores.class_masks,
+        class_boxes=scores.class_boxes,
+        failures={},
+        notes=findings.lines(),
+    )
     return 0
 
 

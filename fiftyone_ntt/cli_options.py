@@ -1,56 +1,95 @@
-"""What the sub-commands share: making one, choosing models, showing progress."""
+"""What the sub-commands share: options in their groups, what they stand for, and progress."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fiftyone_ntt.command_parser import CommandParser
+from fiftyone_ntt.run_summary import tell
+
 if TYPE_CHECKING:
-    from fiftyone_ntt.coco.findings import OnError
-    from fiftyone_ntt.coco.labelling import Progress
+    from fiftyone_ntt.coco.findings import Findings, OnError
+    from fiftyone_ntt.coco.folder_runs import Progress
+    from fiftyone_ntt.coco.reading import CocoFile
+    from fiftyone_ntt.core.bank import MemoryBank
+    from fiftyone_ntt.core.settings import MatchSettings
     from fiftyone_ntt.models.loading import Models
 
-
-def command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
-) -> argparse.ArgumentParser:
-    """A sub-command that calls `run`."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=run)
-    return parser
+_SECONDS_PER_LINE = 60.0
+"""Between lines of progress where there is no terminal."""
 
 
-def add_models(parser: argparse.ArgumentParser) -> None:
+def add_models(parser: CommandParser) -> None:
     """The options that `load_chosen_models` reads."""
-    parser.add_argument("--models", default="paper", help="a named set of models (see `models`)")
+    group = parser.group("models")
+    group.add_argument("--models", default="paper", help="a named set of models (see `models`)")
     help_text = "a named model, a transformers folder, or one of Meta's files; overrides --models"
-    parser.add_argument("--encoder", help=help_text)
-    parser.add_argument("--segmenter", help=help_text)
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto")
-    parser.add_argument(
+    group.add_argument("--encoder", help=help_text)
+    group.add_argument("--segmenter", help=help_text)
+    group.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto")
+    group.add_argument(
         "--precision", default="float32", help="bfloat16 is faster where the hardware has it"
     )
 
 
-def add_method(parser: argparse.ArgumentParser) -> None:
+def add_method(parser: CommandParser) -> None:
     """How proposals are made and matched: `--mode`, `--points-per-side`, `--crops`."""
-    parser.add_argument(
+    group = parser.group("method")
+    group.add_argument(
         "--mode",
         default="paper",
         help="`paper` is the published method, `best` a more accurate one on the same proposals, "
         "`adaptive` a faster one that is not exact",
     )
-    parser.add_argument(
+    group.add_argument(
         "--points-per-side", type=int, default=32, help="prompts per row of the grid"
     )
-    parser.add_argument(
+    group.add_argument(
         "--crops",
         type=int,
         default=0,
         help="parts of half the side that are looked at besides the whole picture, for small "
         "objects: 0, 4 or 9; each costs what the whole picture does",
+    )
+
+
+def add_matching(parser: CommandParser) -> None:
+    """The options that `chosen_match_settings` reads."""
+    group = parser.group("method")
+    group.add_argument(
+        "--confidence-threshold", type=float, default=0.0, help="leave out instances below it, 0..1"
+    )
+    group.add_argument(
+        "--one-per-object",
+        action="store_true",
+        help="of instances of one object, whatever their classes, only the best",
+    )
+    group.add_argument(
+        "--least-island",
+        type=float,
+        default=0.0,
+        help="drop pieces of a mask with less than this share of it, 0..1",
+    )
+    group.add_argument("--fill-holes", action="store_true", help="fill the holes of masks")
+
+
+def chosen_match_settings(options: argparse.Namespace) -> MatchSettings:
+    """What `add_matching` made options of.
+
+    Raises:
+        InputError: a number is outside of its range.
+    """
+    from fiftyone_ntt.core.settings import MatchSettings
+
+    return MatchSettings(
+        confidence_threshold=options.confidence_threshold,
+        one_per_object=options.one_per_object,
+        least_island=options.least_island,
+        fill_holes=options.fill_holes,
     )
 
 
@@ -67,14 +106,22 @@ def load_chosen_models(options: argparse.Namespace) -> Models:
     )
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
+def load_bank(path: Path) -> MemoryBank:
+    """The bank of a file."""
+    from fiftyone_ntt.core.bank import MemoryBank
+
+    return MemoryBank.load(path)
+
+
+def add_reading(parser: CommandParser) -> None:
     """The options that `chosen_reading` reads."""
-    parser.add_argument(
+    group = parser.group("what")
+    group.add_argument(
         "--images", type=Path, help="folder of the images; default: where the labels have them"
     )
-    parser.add_argument("--format", help="of the labels; default: it is recognised")
-    parser.add_argument("--class-name", help="class of objects of which the labels name none")
-    parser.add_argument("--class-attribute", help="the attribute that is the class, of VIA")
+    group.add_argument("--format", help="of the labels; default: it is recognised")
+    group.add_argument("--class-name", help="class of objects of which the labels name none")
+    group.add_argument("--class-attribute", help="the attribute that is the class, of VIA")
 
 
 def chosen_reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -85,19 +132,38 @@ def chosen_reading(options: argparse.Namespace) -> dict[str, Any]:
 _READING = ("images", "format", "class_name", "class_attribute")
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Over how many processes the images are spread."""
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        help="processes that compute, on the CPU, each with models of its own",
+def add_workers(parser: CommandParser, what: str) -> None:
+    """Over how many processes the images are spread.
+
+    Args:
+        parser: of the command.
+        what: they do.
+    """
+    parser.group("method").add_argument(
+        "--workers", type=int, default=1, help=f"processes that {what}; default: this one"
     )
 
 
-def add_skip_errors(parser: argparse.ArgumentParser) -> None:
+def labels_of(options: argparse.Namespace, path: Path, findings: Findings) -> tuple[CocoFile, Path]:
+    """Labels of any format, and the folder of their images."""
+    from fiftyone_ntt.formats.opened_labels import read_labels
+
+    return read_labels(path, findings, **chosen_reading(options))
+
+
+def add_bit_depth(parser: CommandParser) -> None:
+    """How many bits of wide images are in use."""
+    parser.group("what").add_argument(
+        "--bit-depth",
+        type=int,
+        help="bits in use in images of more than 8 a sample: 8, 10, 12, 14, 16 or 32; default: "
+        "what the widest image needs",
+    )
+
+
+def add_skip_errors(parser: CommandParser) -> None:
     """The option that `on_error` reads."""
-    parser.add_argument(
+    parser.group("what").add_argument(
         "--skip-errors", action="store_true", help="leave out and list what cannot be used"
     )
 
@@ -107,8 +173,20 @@ def on_error(options: argparse.Namespace) -> OnError:
     return "skip" if options.skip_errors else "raise"
 
 
+def new_findings(options: argparse.Namespace) -> Findings:
+    """To be told of what cannot be used."""
+    from fiftyone_ntt.coco.findings import Findings
+
+    return Findings(on_error(options))
+
+
 def progress_bar(title: str) -> Progress:
-    """A function that shows the images done and in all."""
+    """A function that shows the images done and in all, images/s and the time left: as a bar or,
+    where stderr is no terminal, in a line per minute."""
+    return _bar(title) if sys.stderr.isatty() else _lines(title)
+
+
+def _bar(title: str) -> Progress:
     from tqdm import tqdm
 
     bar = None
@@ -122,5 +200,27 @@ def progress_bar(title: str) -> Progress:
         bar.update(done - bar.n)
         if done == total:
             bar.close()
+
+    return update
+
+
+def _lines(title: str) -> Progress:
+    from tqdm import tqdm
+
+    begun = told = time.monotonic()
+    first: int | None = None
+
+    def update(done: int, total: int) -> None:
+        """Say where the run is, if a minute is over, and at its end."""
+        nonlocal told, first
+        first = done - 1 if first is None else first
+        now = time.monotonic()
+        if done < total and now - told < _SECONDS_PER_LINE:
+            return
+        told = now
+        meter = tqdm.format_meter(
+            done, total, now - begun, ncols=0, initial=first, unit="image", prefix=title
+        )
+        tell([meter])
 
     return update

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import fiftyone_ntt
+import fiftyone_ntt.models.loading
 from fiftyone_ntt.cli import main
 from fiftyone_ntt.core.adaptive import propose_adaptively
 from fiftyone_ntt.store.proposal_store import ProposalStore
@@ -38,6 +39,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return toy_models()
 
     monkeypatch.setattr("fiftyone_ntt.models.loading.load_models", load)
+    named = fiftyone_ntt.models.loading.load_segmenter
+
+    def load_segmenter(spec: str, *given: Any, **options: Any) -> Any:
+        paper = spec == "sam2-hiera-large"
+        return toy_models().segmenter if paper else named(spec, *given, **options)
+
+    monkeypatch.setattr("fiftyone_ntt.models.loading.load_segmenter", load_segmenter)
     write_images(tmp_path / "images", [1, 2, 5])
     rows = [
         annotation(1, 1, 7, **rectangle(5, 5, 20, 15)),
@@ -115,7 +123,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == fiftyone_ntt.__version__
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["segment"], ["build", "--output", "x"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["segment"], ["build", "--output", "x"]])
 def test_incomplete_commands_show_their_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,6 +156,42 @@ def test_workers_that_cannot_be_had_are_refused(
     capsys.readouterr()
     arguments = segment(folder, "--workers", "2", source="bank")
     assert_refused(capsys, arguments, "were not loaded by name, folder or file")
+
+
+def without_targets(folder: Path, *more: str) -> list[str]:
+    return [part for part in segment(folder, *more) if "targets" not in part]
+
+
+def test_a_folder_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "images" / "notes.txt").touch()
+    assert main(without_targets(folder)) == 0
+    output = capsys.readouterr()
+    assert "instances in 3 of 3 images" in output.out
+    assert f"{folder / 'results.images.json'}: the images and their ids" in output.out
+    assert "files that are no images, left aside: 1 (1 .txt)" in output.err
+    found = json.loads((folder / "results.json").read_text())
+    assert {row["image_id"] for row in found} == {1, 3}  # on image 2 nothing is found
+    (folder / "images" / "image-5.png").write_bytes(b"no image")
+    assert main(without_targets(folder)) == 3
+    assert "image-5.png cannot be read" in capsys.readouterr().err
+    nothing = [part for part in without_targets(folder) if not part.endswith("images")]
+    assert_refused(capsys, nothing, "nothing says which images to segment. Pass --images FOLDER")
+
+
+def test_pictures_while_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = folder / "pictures"
+    options = ("--pictures", str(pictures), "--picture-threshold", "0.1", "--every", "2")
+    assert main(segment(folder, *options)) == 0
+    assert f"{pictures / 'index.html'}: the pictures" in capsys.readouterr().out
+    found = {path.name for path in pictures.glob("*.png")}
+    assert found == {"image-1.png.png", "image-5.png.png"}
+    assert "of at least 0.1 on 2 images" in (pictures / "index.html").read_text()
+    for mode, threshold in (("paper", "0.4"), ("best", "0.25")):
+        assert main(segment(folder, "--mode", mode, "--pictures", str(pictures))) == 0
+        assert f"of at least {threshold} on 3" in (pictures / "index.html").read_text()
+    assert main(without_targets(folder, "--pictures", str(folder / "images" / "out"))) == 0
+    assert main(without_targets(folder)) == 0  # pictures among the images are none
+    assert capsys.readouterr().out.count("in 3 of 3 images") == 4
 
 
 def test_the_mode_reaches_the_pipeline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +311,9 @@ def test_evaluating_the_results(folder: Path, capsys: pytest.CaptureFixture[str]
     assert main([*command, "--targets", str(folder / "truth.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["AP", "masks", "boxes"]
+    found = summary_of(capsys, [*command, "--targets", str(folder / "truth.json")])
+    assert f"{found['masks']['AP']:.3f}" == lines[1].split()[1]
+    assert set(found["class_boxes"]) == {"bird", "boat"}
     assert_refused(capsys, [*command, "--targets", str(folder / "targets.json")], "no annotations")
 
 
@@ -339,6 +386,118 @@ def dot(x: float, y: float) -> list[float]:
     return [x, y, x + 1, y, x + 1, y + 1, x, y + 1]
 
 
+def summary_of(capsys: pytest.CaptureFixture[str], arguments: list[str], status: int = 0) -> Any:
+    """What a command with `--json` prints on stdout, which is JSON alone."""
+    capsys.readouterr()
+    assert main([*arguments, "--json"]) == status
+    found = json.loads(capsys.readouterr().out)
+    assert (found["command"], found["status"]) == (arguments[0], status)
+    assert {"settings", "versions", "seconds", "peak_memory_mb"} <= set(found)
+    return found
+
+
+def relabel(folder: Path, output: str, *more: str) -> list[str]:
+    return [
+        *("relabel", "--images", str(folder / "images"), "--bank", str(folder / "bank")),
+        *("--targets", str(folder / "targets.json"), "--points-per-side", "5"),
+        *("--store", str(folder / "store"), "--output", str(folder / output), *more),
+    ]
+
+
+def test_segment_keeps_proposals_that_relabel_matches(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(build(folder)) == 0
+    found = summary_of(capsys, build(folder))
+    assert found["counts"]["references"] == {"boat": 1, "bird": 1}
+    kept = ("--store", str(folder / "store"))
+    found = summary_of(capsys, segment(folder, *kept, source="bank"))
+    counts = found["counts"]
+    assert (counts["images"], counts["done"], counts["not_run"]) == (3, 3, 0)
+    assert found["seconds"]["all"] >= found["seconds"]["images"] > 0
+    again = ("--mode", "best", "--confidence-threshold", "0.2")
+    assert main(segment(folder, *kept, *again, source="bank")) == 0
+    assert "3 of them did not have to be run: their proposals" in capsys.readouterr().out
+    found = summary_of(capsys, relabel(folder, "relabelled.json", *again))
+    assert (found["counts"]["not_run"], found["failures"]) == (3, {})
+    fresh = ("--store", str(folder / "fresh"), *again)
+    assert main(segment(folder, *fresh, source="bank")) == 0
+    assert (folder / "relabelled.json").read_bytes() == (folder / "results.json").read_bytes()
+    capsys.readouterr()
+    refused = relabel(folder, "relabelled.json", "--points-per-side", "7")
+    assert_refused(capsys, refused, "and 7 points per side. Run `segment`")
+    assert_refused(capsys, relabel(folder, "o.json", "--mode", "adaptive"), "adaptive")
+    assert_refused(capsys, segment(folder, *kept, "--mode", "adaptive"), "adaptive")
+
+
+def test_relabel_goes_past_three_unreadable_images(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(build(folder)) == 0
+    assert main(segment(folder, "--store", str(folder / "store"), source="bank")) == 0
+    assert main(relabel(folder, "relabelled.json")) == 0
+    whole = (folder / "relabelled.json").read_bytes()
+    images = {path: path.read_bytes() for path in sorted((folder / "images").iterdir())[1:]}
+    for path in images:
+        path.write_bytes(b"no image")
+    found = summary_of(capsys, relabel(folder, "relabelled.json"), 3)
+    assert list(found["failures"]) == [path.name for path in images]
+    for path, pixels in images.items():
+        path.write_bytes(pixels)
+    found = summary_of(capsys, relabel(folder, "relabelled.json"))
+    assert (found["counts"]["resumed"], found["counts"]["not_run"]) == (1, 2)
+    assert (folder / "relabelled.json").read_bytes() == whole
+
+
+def test_a_summary_says_what_went_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = summary_of(capsys, segment(folder, "--mode", "fast"), 2)
+    assert found["error"].startswith("mode 'fast' is unknown")
+
+
+def test_boxes_to_masks_to_bank_to_pictures(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = json.loads(refs(folder))
+    for row in boxes["annotations"]:
+        del row["segmentation"]
+    write(folder / "boxes.json", boxes)
+    command = ["boxes-to-masks", str(folder / "boxes.json"), "--images", str(folder / "images")]
+    command += ["--output", str(folder / "refs.json"), "--pictures", str(folder / "drawn")]
+    assert_refused(capsys, command, "refs.json is no COCO file that fiftyone-ntt wrote")
+    (folder / "refs.json").unlink()
+    found = summary_of(capsys, command)
+    assert found["counts"] == {"images": 2, "resumed": 0, "annotations": 2, "masks_made": 2}
+    assert set(found["agreement"]) == {"bird", "boat"}
+    made = json.loads(refs(folder))
+    plain = [{k: v for k, v in row.items() if k != "segmentation"} for row in made["annotations"]]
+    assert plain == boxes["annotations"]
+    names = ["image-1.png.png", "image-2.png.png"]
+    assert sorted(path.name for path in (folder / "drawn").iterdir()) == names
+
+    assert main(build(folder)) == 0
+    pictures = ["pictures", "--bank", str(folder / "bank"), "--images", str(folder / "images")]
+    pictures += ["--references", str(folder / "refs.json"), "--output", str(folder / "seen")]
+    found = summary_of(capsys, pictures)
+    assert (found["counts"], found["failures"]) == ({"references": 2, "drawn": 2}, {})
+    names = ["bird_1.png", "boat_2.png", "references.png"]
+    assert sorted(path.name for path in (folder / "seen").iterdir()) == names
+    made["annotations"].pop()
+    write(folder / "fewer.json", made)
+    found = summary_of(capsys, [*pictures, "--references", str(folder / "fewer.json")], 3)
+    assert found["failures"] == {"2": "it is not among the labels (any more)"}
+    (folder / "seen" / "bird_1.png").write_bytes(b"mine")
+    assert_refused(capsys, pictures, "bird_1.png is no picture of a reference that fiftyone-ntt")
+
+
+def test_the_segmenter_alone_is_loaded_for_boxes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["boxes-to-masks", str(folder / "refs.json"), "--images", str(folder / "images")]
+    command += ["--output", str(folder / "masks.json")]
+    assert_refused(capsys, [*command, "--models", "smal"], "did you mean 'small'?")
+    assert_refused(capsys, [*command, "--segmenter", "dinov2-base"], "is an encoder, not a")
+
+
 def test_notes_of_references_are_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         annotation(4, 1, 7, bbox=[0, 0, 60, 40], segmentation=[dot(2, 2), dot(58, 38)]),
@@ -358,6 +517,9 @@ def test_notes_of_references_are_shown(folder: Path, capsys: pytest.CaptureFixtu
         (["--confidence-threshold", "50"], "confidence_threshold is 50.0"),
         (["--confidence-threshold", "nan"], "confidence_threshold is nan"),
         (["--targets", "none.json"], "none.json: no such file"),
+        (["--every", "2"], "--every says which pictures are drawn. Pass --pictures FOLDER too"),
+        (["--picture-threshold", "0.2"], "--picture-threshold says which pictures are drawn"),
+        (["--pictures", "x/y"], "there is no folder"),
         (["--bit-depth", "9"], "the bit depth is 9: use one of 8, 10, 12, 14, 16, 32"),
         (["--bank", "bank"], "either --references FILE or --bank FILE, and not both"),
         (["--output", "."], "is a folder"),

@@ -52,6 +52,7 @@ Note = Literal[
     "flags of images, left out",
     "points and lines, which have no area, left out",
     "sets of images of more than 8 bits a sample, each read as of one bit depth",
+    "files that are no images, left aside",
 ]
 """What can be read otherwise than it stands."""
 

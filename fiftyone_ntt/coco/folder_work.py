@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fiftyone_ntt.coco.findings import Record
+from fiftyone_ntt.coco.folder_runs import FileState, ImageRows, Rows, file_state, results_here
 from fiftyone_ntt.coco.image_files import ImageFolder
+from fiftyone_ntt.coco.reading import ImageId
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.images import ImageReading
-from fiftyone_ntt.core.pipeline import Pipeline
-from fiftyone_ntt.core.prefetch import prefetched
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loadable import LoadablePipeline
-from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
+from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource, StoredSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.workers.spreading import Outcome, WorkerDied, spread
 
-FileState = list[int]
-"""Of an image's file: bytes, and when it was last written, in ns."""
+
+@dataclass(frozen=True, eq=False)
+class Labelling:
+    """How images come to their instances.
+
+    Attributes:
+        matcher: finds them among an image's proposals.
+        store: of the proposals, if any.
+        source: where they come from, of images that are read so.
+    """
+
+    matcher: Matcher
+    store: ProposalStore | None
+    source: Callable[[ImageReading], ProposalSource | StoredSource]
+
+
+def from_networks(pipeline: Pipeline, store: ProposalStore | None) -> Labelling:
+    """Proposals are computed, but for those that the store has."""
+    return Labelling(pipeline.matcher, store, partial(ProposalSource, pipeline, store))
+
+
+def from_loaded(loadable: LoadablePipeline, store: ProposalStore | None) -> Labelling:
+    """`from_networks`, with models loaded anew.
+
+    Raises:
+        ModelError: they cannot be loaded, or are others by now.
+    """
+    return from_networks(loadable.build(), store)
+
+
+def from_store(matcher: Matcher, store: ProposalStore) -> Labelling:
+    """All proposals are stored already."""
+    return Labelling(matcher, store, partial(StoredSource, matcher, store))
 
 
 @dataclass(frozen=True)
 class ImageResults:
-    """What is made of an image.
+    """What a worker makes of an image.
 
     Attributes:
-        file: as it was before it was read; None if it was gone.
-        rows: COCO results.
-        stored: bytes that another process put into the store of proposals.
+        found: its COCO results.
+        not_run: whether its proposals were stored, so that no network ran.
+        stored: bytes that were put into the store of proposals.
     """
 
-    file: FileState | None
-    rows: list[dict[str, Any]]
-    stored: int = 0
+    found: ImageRows
+    not_run: bool
+    stored: int
 
 
 @dataclass(frozen=True)
@@ -51,7 +83,7 @@ class OpenedRecord:
         reason: why it cannot be used; empty if it can.
     """
 
-    id: int | str
+    id: ImageId
     path: Path
     oriented: bool
     file: FileState | None
@@ -60,11 +92,10 @@ class OpenedRecord:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """Makes results of images that were opened.
+    """Makes results of image files.
 
     Attributes:
-        pipeline: finds the instances.
-        store: of the proposals, if any.
+        labelling: finds the instances.
         reading: how image files become pixels, but for their orientation.
         category_ids: of the bank's classes.
         inclusive: boxes as the paper scores them.
@@ -73,37 +104,37 @@ class Reader:
         InputError, StoreError: see `ProposalSource`.
     """
 
-    pipeline: Pipeline
-    store: ProposalStore | None
+    labelling: Labelling
     reading: ImageReading
     category_ids: list[int]
     inclusive: bool
-    sources: dict[bool, ProposalSource] = field(init=False)
+    sources: dict[bool, ProposalSource | StoredSource] = field(init=False)
     """Of images as they are stored, and turned as they are shown."""
 
     def __post_init__(self) -> None:
         sources = {
-            turned: ProposalSource(
-                self.pipeline, self.store, replace(self.reading, oriented=turned)
-            )
+            turned: self.labelling.source(replace(self.reading, oriented=turned))
             for turned in (False, True)
         }
         object.__setattr__(self, "sources", sources)
 
-    def load(self, opened: OpenedRecord) -> LoadedImage:
+    def load(self, path: Path, oriented: bool) -> LoadedImage:
         """What can be had of an image without the models, on the pixels it was annotated on.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: it cannot be read, or its proposals are not where they must be.
         """
-        if opened.reason:
-            raise InputError(opened.reason)
-        return self.sources[opened.oriented].load(opened.path)
+        return self.sources[oriented].load(path)
 
-    def rows(self, opened: OpenedRecord, loaded: LoadedImage) -> list[dict[str, Any]]:
-        """The COCO results of an image."""
-        match = self.pipeline.matcher(self.sources[opened.oriented].proposals(loaded))
-        return coco_results(match, opened.id, self.category_ids, inclusive=self.inclusive)
+    def rows(self, key: ImageId, loaded: LoadedImage) -> Rows:
+        """The COCO results of an image.
+
+        Args:
+            key: its id.
+            loaded: what `load` gave.
+        """
+        match = self.labelling.matcher(self.sources[False].proposals(loaded))
+        return coco_results(match, key, self.category_ids, inclusive=self.inclusive)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +142,11 @@ class FolderTask:
     """What the workers of a run do.
 
     Attributes:
-        loadable: the pipeline.
-        store, reading, category_ids, inclusive: see `Reader`.
+        anew: makes the run's labelling again, in another process.
+        reading, category_ids, inclusive: see `Reader`.
     """
 
-    loadable: LoadablePipeline
-    store: ProposalStore | None
+    anew: Callable[[], Labelling]
     reading: ImageReading
     category_ids: list[int]
     inclusive: bool
@@ -127,84 +157,80 @@ class FolderTask:
         Raises:
             ModelError: the models cannot be loaded, or are others by now.
         """
-        store = self.store
-        pipeline = self.loadable.build()
-        reader = Reader(pipeline, store, self.reading, self.category_ids, self.inclusive)
+        labelling = self.anew()
+        store = labelling.store
+        reader = Reader(labelling, self.reading, self.category_ids, self.inclusive)
         if store is not None:
             store.take_unaccounted()  # the parent's
 
-        def segment(opened: OpenedRecord) -> ImageResults:
+        def label(opened: OpenedRecord) -> ImageResults:
             """The results of an image."""
-            rows = reader.rows(opened, reader.load(opened))
-            return ImageResults(opened.file, rows, store.take_unaccounted() if store else 0)
+            if opened.reason:
+                raise InputError(opened.reason)
+            loaded = reader.load(opened.path, opened.oriented)
+            rows = reader.rows(opened.id, loaded)
+            stored = store.take_unaccounted() if store else 0
+            return ImageResults(ImageRows(opened.file, rows), loaded.is_stored, stored)
 
-        return segment
+        return label
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class FolderJob:
     """The images of a folder to COCO results.
 
     Attributes:
         lookup: finds the images.
+        paths: of the images.
         reader: makes their results.
+        not_run: how many were not run through the networks, as their proposals were stored.
     """
 
     lookup: ImageFolder
+    paths: Mapping[ImageId, Path]
     reader: Reader
+    not_run: int = 0
 
-    def results(
-        self, records: Sequence[Record], workers: int, models: Models | None
-    ) -> Generator[Outcome[ImageResults], None, None]:
-        """What becomes of each image, in their order.
+    def here(self, records: Sequence[Record]) -> Generator[Outcome[ImageRows], None, None]:
+        """What becomes of each image in this process, in their order."""
+
+        def load(record: Record) -> LoadedImage:
+            """What can be had of an image without the models."""
+            image = self.lookup.open(record)
+            return self.reader.load(image.path, image.oriented)
+
+        def compute(record: Record, loaded: LoadedImage) -> Rows:
+            rows = self.reader.rows(record["id"], loaded)
+            self.not_run += loaded.is_stored
+            return rows
+
+        return results_here(records, self.paths, load, compute)
+
+    def spread(
+        self, records: Sequence[Record], anew: Callable[[], Labelling], workers: int
+    ) -> Generator[Outcome[ImageRows], None, None]:
+        """What becomes of each image in other processes, in their order.
 
         Args:
             records: of the images.
-            workers: processes; 1 for this one.
-            models: that the pipeline is made of.
-
-        Raises:
-            InputError: other processes cannot have these models.
+            anew: makes the reader's labelling again, there; can be pickled.
+            workers: processes.
         """
-        if workers == 1:
-            return self._here(records)
-        if models is None:
-            raise InputError("several workers load the models anew. Pass `models`, or workers=1.")
         reader = self.reader
-        task = FolderTask(
-            LoadablePipeline.of(reader.pipeline, models),
-            reader.store,
-            reader.reading,
-            reader.category_ids,
-            reader.inclusive,
-        )
-        return self._spread(records, spread(task, map(self._open, records), workers))
+        task = FolderTask(anew, reader.reading, reader.category_ids, reader.inclusive)
+        with closing(spread(task, map(self._open, records), workers)) as found:
+            for record, outcome in zip(records, found, strict=True):
+                yield self._taken(record, outcome)
 
-    def _here(self, records: Sequence[Record]) -> Generator[Outcome[ImageResults], None, None]:
-        def load(record: Record) -> tuple[OpenedRecord, LoadedImage]:
-            """What can be had of an image without the models."""
-            opened = self._open(record)
-            return opened, self.reader.load(opened)
-
-        for _, ready in prefetched(records, load):
-            try:
-                opened, loaded = ready.result()
-                rows = self.reader.rows(opened, loaded)
-            except InputError as error:
-                yield Outcome(error=error)
-            else:
-                yield Outcome(ImageResults(opened.file, rows))
-
-    def _spread(
-        self, records: Sequence[Record], found: Generator[Outcome[ImageResults], None, None]
-    ) -> Generator[Outcome[ImageResults], None, None]:
-        for record, outcome in zip(records, found, strict=True):
-            if isinstance(outcome.error, WorkerDied):
-                yield Outcome(error=WorkerDied(f"image {record['id']}: {outcome.error}"))
-                continue
-            if outcome.value is not None and self.reader.store is not None:
-                self.reader.store.account(outcome.value.stored)
-            yield outcome
+    def _taken(self, record: Record, outcome: Outcome[ImageResults]) -> Outcome[ImageRows]:
+        if isinstance(outcome.error, WorkerDied):
+            return Outcome(error=WorkerDied(f"image {record['id']}: {outcome.error}"))
+        if outcome.value is None:
+            return Outcome(error=outcome.error)
+        self.not_run += outcome.value.not_run
+        if (store := self.reader.labelling.store) is not None:
+            store.account(outcome.value.stored)
+        return Outcome(outcome.value.found)
 
     def _open(self, record: Record) -> OpenedRecord:
         try:
@@ -213,12 +239,3 @@ class FolderJob:
             return OpenedRecord(record["id"], Path(), False, None, str(error))
         # Before it is read: it may be replaced meanwhile.
         return OpenedRecord(record["id"], image.path, image.oriented, file_state(image.path))
-
-
-def file_state(path: Path) -> FileState | None:
-    """What tells whether an image's file was replaced; None where it is gone."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]

@@ -18,6 +18,9 @@ from fiftyone_ntt.core.images import ImageReading, image_orientation, image_size
 from fiftyone_ntt.errors import InputError
 
 UPRIGHT = 1
+AS_SHOWN = "as_shown"
+"""Key of an image's entry that says, if true, that its annotations lie on the pixels as shown: what
+a stated size says of some. Lists that are made here have it (`folder_listing.py`)."""
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
@@ -104,6 +107,9 @@ class ImageFolder:
         sideways = orientation in _QUARTER_TURNS
         stored_size = (shown_size[1], shown_size[0]) if sideways else shown_size
         name = f"image {record['id']}"
+        if record.get(AS_SHOWN) is True:
+            _require_size(record, path, shown_size)
+            return ImageFile(path, shown_size, True, orientation)
         if orientation == UPRIGHT or self._findings.as_it_stands:
             _require_size(record, path, stored_size)
             if orientation != UPRIGHT:

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fiftyone_ntt.coco.findings import Findings
-from fiftyone_ntt.coco.folder_work import FileState, FolderJob, Reader, file_state
+from fiftyone_ntt.coco.folder_listing import list_folder, listing_path, save_listing
+from fiftyone_ntt.coco.folder_runs import Progress, end_journal, journal_beside, run_over_folder
+from fiftyone_ntt.coco.folder_work import (
+    FolderJob,
+    Labelling,
+    Reader,
+    from_loaded,
+    from_networks,
+    from_store,
+)
 from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
-from fiftyone_ntt.coco.reading import CocoFile, ImageId, read_coco
+from fiftyone_ntt.coco.reading import CocoFile, read_coco
 from fiftyone_ntt.coco.references import references_by_class
+from fiftyone_ntt.coco.result_pictures import ResultPictures
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
-from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.prototypes import build_bank
+from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.drawing.picture_folder import PictureSettings
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loadable import LoadablePipeline
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
-from fiftyone_ntt.store.journal import Journal
 from fiftyone_ntt.store.own_files import COCO_FILE
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
 from fiftyone_ntt.workers.processes import check_workers
-
-Progress = Callable[[int, int], None]
-"""Called with how many are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +45,20 @@ class FolderReport:
     """What `segment_folder` did.
 
     Attributes:
-        images: how many the targets file lists.
+        images: how many there are: what the targets file lists, or the folder holds.
         resumed: how many of them an earlier, interrupted run had finished.
         detections: results written.
         failures: reason by file name of the images that could not be segmented.
+        not_run: how many images were not run through the networks, as their proposals were stored.
+        seconds: wall-clock time of the loop over the images alone.
     """
 
     images: int
     resumed: int
     detections: int
     failures: dict[str, str]
+    not_run: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
 
 def build_bank_from_coco(
@@ -83,7 +95,7 @@ def build_bank_from_coco(
 
 def segment_folder(
     images: str | Path,
-    targets: str | Path | CocoFile,
+    targets: str | Path | CocoFile | None,
     pipeline: Pipeline,
     output: str | Path,
     *,
@@ -92,10 +104,11 @@ def segment_folder(
     progress: Progress | None = None,
     findings: Findings | None = None,
     bit_depth: int | None = None,
+    pictures: PictureSettings | None = None,
     workers: int = 1,
     models: Models | None = None,
 ) -> FolderReport:
-    """Segment the images a COCO file lists and write COCO results.
+    """Segment the images a COCO file lists, or all of a folder, and write COCO results.
 
     Finished images are kept in a journal beside `output`; the same call after an interruption does
     the rest, and those of which the files were replaced meanwhile. An image that cannot be read is
@@ -105,7 +118,9 @@ def segment_folder(
     Args:
         images: folder of the images.
         targets: COCO file, or what was read of labels of another format, whose `images` are
-            segmented; its annotations are not looked at.
+            segmented; its annotations are drawn in pictures, and nothing else. None for every
+            image below the folder: the list of them, with their ids, is kept beside `output`
+            (`folder_listing.py`).
         pipeline: its bank's class names are category names of `targets`.
         output: COCO results, JSON; replaced only once complete, and only if written here.
         inclusive_boxes: boxes as the paper scores them; see `coco_results`.
@@ -115,51 +130,130 @@ def segment_folder(
         findings: told of entries of `targets` that cannot be used, and of images that are read
             otherwise than they stand. When None, the first bad entry is an error.
         bit_depth: of images of more than 8 bits a sample; what the widest needs when None.
+        pictures: where to draw what is found, image by image; None to draw nothing.
         workers: processes that compute, on the CPU, each with models of its own; this one writes.
             An image of which two workers died is reported as failed.
         models: that `pipeline` is made of; needed by several workers, who load them anew.
 
     Raises:
         InputError: a malformed file, a class of the bank that `targets` has no category for, no
-            such bit depth, or models that several workers cannot have.
+            image, no such bit depth, or models that several workers cannot have.
         StoreError: `output` cannot be written or is another's file, or the journal beside it is
             another run's.
     """
-    output = Path(output)
-    require_writable(output, COCO_FILE)
     check_workers(workers)
-    file = _file(targets, findings)
-    category_ids = _category_ids(file, pipeline.bank)
-    lookup = ImageFolder(images, findings)
-    paths = lookup.paths(file)
-    reading = file_reading(list(paths.values()), findings, bit_depth)
-    journal = Journal(
-        output.with_name(output.name + ".journal"),
-        _identity(pipeline, reading, Path(images), category_ids, rounded=store is not None)
-        + (" with inclusive boxes" if inclusive_boxes else " with COCO's boxes"),
+    anew = partial(from_loaded, _loadable(pipeline, models), store) if workers > 1 else None
+    return _label_folder(
+        images,
+        targets,
+        from_networks(pipeline, store),
+        output,
+        _Options(inclusive_boxes, progress, findings, bit_depth, pictures, workers, anew),
     )
-    reader = Reader(pipeline, store, reading, category_ids, inclusive_boxes)
-    job = FolderJob(lookup, reader)
-    done = _finished(journal, file, paths)
-    resumed, failures = len(done), {}
-    pending = [record for key, record in file.images.items() if key not in done]
-    with closing(job.results(pending, workers, models)) as found:
-        for count, (record, outcome) in enumerate(zip(pending, found, strict=True), start=1):
-            try:
-                image = outcome.result()
-                done[record["id"]] = image.rows
-                journal.append({"image": _key(record), "file": image.file, "results": image.rows})
-            except InputError as error:
-                failures[record["file_name"]] = str(error)
-            if progress:
-                progress(resumed + count, len(file.images))
-    ordered = [result for key in file.images for result in done.get(key, [])]
-    write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
-    if failures:
-        journal.deliver()
+
+
+def relabel_folder(
+    images: str | Path,
+    targets: str | Path | CocoFile | None,
+    matcher: Matcher,
+    output: str | Path,
+    *,
+    store: ProposalStore,
+    inclusive_boxes: bool = False,
+    progress: Progress | None = None,
+    findings: Findings | None = None,
+    bit_depth: int | None = None,
+    pictures: PictureSettings | None = None,
+    workers: int = 1,
+) -> FolderReport:
+    """Segment again with another bank, mode or threshold, from stored proposals: no network runs.
+
+    The results are those of a fresh `segment_folder` with this bank and store, and the run is the
+    same run: either goes on with what the other left. An image of which the store has no proposals
+    is reported as failed.
+
+    Args:
+        images, targets, output, inclusive_boxes, progress, findings, bit_depth, pictures: see
+            `segment_folder`.
+        matcher: its setup is what the proposals were made with; see `stored_setup`.
+        store: has the images' proposals.
+        workers: processes that match; this one writes.
+
+    Raises:
+        InputError: see `segment_folder`; or a mode whose proposals are never stored.
+        StoreError: see `segment_folder`.
+    """
+    check_stored_mode(matcher.mode)
+    check_workers(workers)
+    anew = partial(from_store, matcher, store)
+    return _label_folder(
+        images,
+        targets,
+        anew(),
+        output,
+        _Options(inclusive_boxes, progress, findings, bit_depth, pictures, workers, anew),
+    )
+
+
+def _loadable(pipeline: Pipeline, models: Models | None) -> LoadablePipeline:
+    if models is None:
+        raise InputError("several workers load the models anew. Pass `models`, or workers=1.")
+    return LoadablePipeline.of(pipeline, models)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What segmenting and relabelling a folder have in common."""
+
+    inclusive_boxes: bool
+    progress: Progress | None
+    findings: Findings | None
+    bit_depth: int | None
+    pictures: PictureSettings | None
+    workers: int
+    anew: Callable[[], Labelling] | None
+    """Makes the labelling again, in a worker."""
+
+
+def _label_folder(
+    images: str | Path,
+    targets: str | Path | CocoFile | None,
+    labelling: Labelling,
+    output: str | Path,
+    options: _Options,
+) -> FolderReport:
+    """`segment_folder`, wherever the proposals come from."""
+    output, matcher = Path(output), labelling.matcher
+    require_writable(output, COCO_FILE)
+    if targets is None:
+        file = list_folder(images, listing_path(output), matcher.bank.classes, options.findings)
     else:
-        journal.remove()
-    return FolderReport(len(file.images), resumed, len(ordered), failures)
+        file = _file(targets, options.findings)
+    category_ids = _category_ids(file, matcher.bank)
+    lookup = ImageFolder(images, options.findings)
+    paths = lookup.paths(file)
+    reading = file_reading(list(paths.values()), options.findings, options.bit_depth)
+    identity = _identity(labelling, reading, Path(images), category_ids, options)
+    journal = journal_beside(output, identity)
+    if targets is None:
+        save_listing(file)  # not before the journal is known to be this run's
+    classes = [file.categories[key] for key in category_ids]
+    drawn = ResultPictures(options.pictures, file, ImageFolder(images), reading, classes)
+    reader = Reader(labelling, reading, category_ids, options.inclusive_boxes)
+    job = FolderJob(lookup, paths, reader)
+    results = job.here
+    if options.workers > 1 and options.anew is not None:
+        results = partial(job.spread, anew=options.anew, workers=options.workers)
+    found = run_over_folder(
+        *(file, paths, journal, results, options.progress), begin=drawn.catch_up, add=drawn.add
+    )
+    ordered = [result for key in file.images for result in found.rows.get(key, [])]
+    drawn.save_page()
+    write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
+    end_journal(journal, found.failures)
+    return FolderReport(
+        len(file.images), found.resumed, len(ordered), found.failures, job.not_run, found.seconds
+    )
 
 
 def _file(given: str | Path | CocoFile, findings: Findings | None) -> CocoFile:
@@ -167,16 +261,17 @@ def _file(given: str | Path | CocoFile, findings: Findings | None) -> CocoFile:
 
 
 def _identity(
-    pipeline: Pipeline,
+    labelling: Labelling,
     reading: ImageReading,
     images: Path,
     category_ids: list[int],
-    *,
-    rounded: bool,
+    options: _Options,
 ) -> str:
     """Of everything that decides the results, with where the images lie."""
-    run = ingredients_hash(run_ingredients(pipeline.matcher, reading, rounded=rounded))
-    return f"{run} of {images.resolve()} as {category_ids}"
+    rounded = labelling.store is not None
+    run = ingredients_hash(run_ingredients(labelling.matcher, reading, rounded=rounded))
+    boxes = "inclusive" if options.inclusive_boxes else "COCO's"
+    return f"{run} of {images.resolve()} as {category_ids} with {boxes} boxes"
 
 
 def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
@@ -189,36 +284,3 @@ def _category_ids(file: CocoFile, bank: MemoryBank) -> list[int]:
             f"to its 'categories', or build a bank without them.{' ' if hint else ''}{hint}"
         )
     return [ids[name] for name in bank.classes]
-
-
-def _finished(
-    journal: Journal, file: CocoFile, paths: dict[ImageId, Path]
-) -> dict[ImageId, list[dict[str, Any]]]:
-    """Results by image id of the images that an earlier run finished, that `file` lists, and whose
-    files are as they were.
-
-    Args:
-        journal: of that run; what it holds of another form is passed over.
-        file: lists the images.
-        paths: of the images.
-    """
-    results: dict[tuple[Any, Any], tuple[FileState, list[dict[str, Any]]]] = {}
-    for record in journal.records:
-        match record:
-            case {
-                "image": [int() | str() as key, str() as name],
-                "file": [int() as size, int() as time],
-                "results": [*rows],
-            }:
-                results[key, name] = [size, time], rows
-    found = {key: results.get((*_key(record),)) for key, record in file.images.items()}
-    return {
-        key: result[1]
-        for key, result in found.items()
-        if result and key in paths and file_state(paths[key]) == result[0]
-    }
-
-
-def _key(record: dict[str, Any]) -> list[Any]:
-    """Which image a result is of: the id alone may name another one in an edited file."""
-    return [record["id"], record["file_name"]]

@@ -310,6 +310,8 @@ class MemoryBank:
                 statistics.pca_components[present],
                 statistics.centres[present],
             ),
+            # They have a row for each class: of other classes no file of them could be read again.
+            calibrations=self.calibrations if len(present) == len(self.classes) else (),
         )
 
     def save(self, path: str | Path) -> Path:

@@ -169,7 +169,7 @@ def _verdict(
     bank: MemoryBank, left_out: LeftOut, row: int, original: str | None
 ) -> tuple[Verdict, str]:
     """Whether to drop a reference, and why; `original` is what it duplicates."""
-    if original is not None:
+    if original is not None and original != bank.references.ids[row]:  # which may be repeated
         return "drop", f"it nearly equals {original}, and one of them is enough"
     margin = left_out.margins[row]
     if np.isnan(margin):

@@ -57,8 +57,7 @@ def _to_references(
 ) -> Float32[np.ndarray, "N K"]:
     if scoring.reference_temperature is not None:
         cosines = features @ bank.unit_references.T
-        classes = bank.references.classes
-        return _soft_maximum(cosines, classes, len(bank.classes), scoring.reference_temperature)
+        return _soft_maximum(cosines, bank.references.classes, scoring.reference_temperature)
     prototypes = bank.foreground_prototypes if len(bank.negatives) else bank.prototypes
     return features @ prototypes.T
 
@@ -77,10 +76,9 @@ def _to_negatives(
 def _soft_maximum(
     cosines: Float32[np.ndarray, "N R"],
     classes: Int64[np.ndarray, " R"],
-    count: int,
     temperature: float,
 ) -> Float32[np.ndarray, "N K"]:
-    """`t * log(mean(exp(cos / t)))` over the rows of each of `count` classes.
+    """`t * log(mean(exp(cos / t)))` over the rows of each class, none of which is without.
 
     Between the mean (a high temperature) and the maximum (a low one).
     """

@@ -10,12 +10,12 @@ import numpy as np
 from fiftyone_ntt.core.bank import MemoryBank, negative_source
 
 
-def without_references(bank: MemoryBank, ids: Collection[str]) -> MemoryBank:
-    """The bank as if it had never seen some references.
+def with_stand_ins(bank: MemoryBank, ids: Collection[str]) -> MemoryBank:
+    """The bank as if it had never seen some references, with as many as before.
 
-    The place of each is taken by the most similar other reference of its class. With fewer
-    references, of several appearances of a class the one that is left out would be rarer among the
-    rest than among the objects that the bank is to find.
+    `MemoryBank.without_references` has fewer. Here the place of each is taken by the most similar
+    other reference of its class. With fewer, of several appearances of a class the one that is left
+    out would be rarer among the rest than among the objects that the bank is to find.
 
     Args:
         bank: any.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -20,10 +18,9 @@ from fiftyone_ntt.core.box_masks import mask_from_box
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.matching import require_encoder
 from fiftyone_ntt.core.statistics import principal_components, spherical_kmeans
+from fiftyone_ntt.core.versions import installed_versions
 from fiftyone_ntt.core.windows import Reference, WindowInput, window_input
 from fiftyone_ntt.errors import InputError
-
-_NOTED_PACKAGES = ("fiftyone-ntt", "numpy", "torch", "transformers")
 
 References = Mapping[str, Iterable[Reference]]
 """Class name to its references. The iterables are read once, class by class, so a caller can
@@ -97,17 +94,8 @@ def build_bank(
         statistics=PatchStatistics(*(np.stack(rows) for rows in zip(*statistics, strict=True))),
         encoder=encoder.identity,
         notes=(*notes, *negative_notes),
-        versions=_installed_versions(),
+        versions=installed_versions(),
     )
-
-
-def _installed_versions() -> dict[str, str]:
-    """Of what a bank's numbers may depend on, as far as it is installed."""
-    versions = {}
-    for name in _NOTED_PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
 
 
 def with_negatives(

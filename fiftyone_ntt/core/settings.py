@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from fiftyone_ntt.core.nearest_names import nearest_name
 from fiftyone_ntt.errors import InputError
 
 Mode = Literal["paper", "best", "adaptive"]
@@ -235,7 +236,11 @@ def check_mode(mode: str) -> Mode:
     for known in modes:
         if mode == known:
             return known
-    raise InputError(f"mode {mode!r} is unknown. Use one of: {', '.join(map(repr, modes))}.")
+    meant = nearest_name(mode, modes)
+    raise InputError(
+        f"mode {mode!r} is unknown. Use one of: {', '.join(map(repr, modes))}."
+        + (f" {mode!r} looks like {meant!r}." if meant else "")
+    )
 
 
 def is_stored_mode(mode: Mode) -> bool:

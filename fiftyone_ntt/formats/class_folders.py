@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.foreign_files import foreign_in
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
+from fiftyone_ntt.formats.glance import names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.label_pixels import mask_shape, opened, pixels_by_value, read_values

@@ -8,6 +8,7 @@ from typing import Any
 
 from fiftyone_ntt.coco.annotation_checks import IdTable
 from fiftyone_ntt.coco.findings import Findings
+from fiftyone_ntt.coco.folder_listing import listing_path
 from fiftyone_ntt.coco.json_files import as_id, read_json
 from fiftyone_ntt.coco.reading import coco_file, read_content
 from fiftyone_ntt.coco.result_files import read_results
@@ -59,6 +60,10 @@ def read(path: Path, options: ReadOptions) -> LabelFiles:
 def _truth_of(path: Path, images: Path | None) -> Path:
     if images is not None and not images.is_dir():
         return images
+    rows = read_json(path, "COCO results file")
+    listing = listing_path(path)  # of `segment` on a folder: written for these results alone
+    if is_coco(listing) and _fits(rows, listing):
+        return listing
     near = [path.parent, path.parent / "annotations", path.parent.parent / "annotations"]
     near = [images, images.parent, *near] if images is not None else near
     found = {
@@ -67,7 +72,6 @@ def _truth_of(path: Path, images: Path | None) -> Path:
         for file in files_ending(folder, ".json")
         if file != path and is_coco(file)
     }
-    rows = read_json(path, "COCO results file")
     fitting = [file for file in found.values() if _fits(rows, file)]
     if len(fitting) == 1:
         return fitting[0]

@@ -20,9 +20,10 @@ from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.instances import Size
 from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE, UnreadableMask, polygons_rle
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.errors import InputError, shown
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head
+from fiftyone_ntt.formats.glance import files_ending, head
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file

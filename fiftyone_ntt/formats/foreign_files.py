@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from fiftyone_ntt.coco.json_files import as_number
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.regular_files import require_regular_file
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, json_keys, names_in
+from fiftyone_ntt.formats.glance import files_ending, head, json_keys, names_in
 
 _LOOKED_AT = 10
 """Files of a folder, and folders in it, that are looked into."""

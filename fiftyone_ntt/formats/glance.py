@@ -9,11 +9,6 @@ from pathlib import Path
 
 from fiftyone_ntt.core.regular_files import require_regular_file
 
-IMAGE_ENDS = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2"}
-)
-"""Suffixes of image files, in small letters."""
-
 _HEAD_BYTES = 2**16
 _MOST_NAMES = 2000
 _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
+from fiftyone_ntt.formats.glance import names_in
 
 _USUAL = ("images", "data", "JPEGImages", "train2017", "val2017")
 

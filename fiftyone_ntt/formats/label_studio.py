@@ -22,11 +22,12 @@ from fiftyone_ntt.coco.instances import Size
 from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text
 from fiftyone_ntt.coco.json_items import json_items
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE, UnreadableMask, polygons_rle
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.brush_runs import brush_mask
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, json_keys
+from fiftyone_ntt.formats.glance import files_ending, head, json_keys
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 from fiftyone_ntt.formats.labelled_images import LabelledImage, LabelledObject, numbered_parts
 from fiftyone_ntt.formats.one_file import images_beside, only_file

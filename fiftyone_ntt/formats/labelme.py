@@ -24,10 +24,11 @@ from pycocotools import mask as coco_mask
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text, read_json
 from fiftyone_ntt.core.foreign_masks import MOST_PIXELS, MOST_SIDE
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.rle import RLE, encode_crop
 from fiftyone_ntt.errors import InputError, shown
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, json_keys, names_in
+from fiftyone_ntt.formats.glance import files_ending, json_keys, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 

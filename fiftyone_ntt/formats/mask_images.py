@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings, RecordError
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, names_in
+from fiftyone_ntt.formats.glance import names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, content_parts
 from fiftyone_ntt.formats.image_lookup import ImagesByStem
 from fiftyone_ntt.formats.label_files import UNNAMED, Content, LabelFiles, LabelFormat, ReadOptions

@@ -102,6 +102,20 @@ def read_labels(
         >>> file.categories
         {1: 'boat'}
     """
+    content, folder = read_label_content(path, findings, format=format, images=images, **options)
+    return coco_file(Path(path), content, findings, crowds=crowds), folder
+
+
+def read_label_content(
+    path: str | Path,
+    findings: Findings | None = None,
+    *,
+    format: str | None = None,
+    images: str | Path | None = None,
+    **options: str | None,
+) -> tuple[Record, Path]:
+    """Labels of any format as what a COCO file would hold, unchecked, and the folder of the images;
+    see `read_labels`. A COCO file's content is as it stands."""
     files = open_labels(path, format, images, **options)
     findings = findings or Findings()
     rows: dict[str, list[Any]] = {"images": [], "annotations": []}
@@ -114,7 +128,7 @@ def read_labels(
     if not whole["images"]:
         lines = findings.lines() or ["nothing is listed"]
         raise InputError(f"{path}: none of its images can be used:\n" + "\n".join(lines))
-    return coco_file(Path(path), whole, findings, crowds=crowds), files.folder
+    return whole, files.folder
 
 
 def _entries(path: str | Path, content: Record, section: str) -> Iterable[Any]:

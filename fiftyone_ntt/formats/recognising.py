@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.class_folders import CLASS_FOLDERS
@@ -13,7 +14,7 @@ from fiftyone_ntt.formats.coco_files import COCO
 from fiftyone_ntt.formats.coco_results import COCO_RESULTS
 from fiftyone_ntt.formats.cvat_xml import CVAT
 from fiftyone_ntt.formats.foreign_files import foreign_file, foreign_in
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, head, json_keys, names_in
+from fiftyone_ntt.formats.glance import head, json_keys, names_in
 from fiftyone_ntt.formats.label_files import LabelFormat
 from fiftyone_ntt.formats.label_studio import LABEL_STUDIO
 from fiftyone_ntt.formats.labelme import LABELME
@@ -75,7 +76,8 @@ def recognise(path: Path, format: str | None = None) -> tuple[LabelFormat, str]:
         raise InputError(
             f"{path} could be of {len(fitting)} formats: "
             + "; ".join(f"{known.name!r}, as {why}" for known, why in fitting)
-            + f". Pass format={fitting[0][0].name!r} or the other, or the one file that is meant."
+            + f". Choose format {fitting[0][0].name!r} or the other, or pass the one file that is "
+            "meant."
         )
     raise InputError(f"{path} {_looks_like(path)}")
 
@@ -108,8 +110,8 @@ def _looks_like(path: Path) -> str:
 
 def _way() -> str:
     return (
-        f"Pass format= one of: {', '.join(known.name for known in FORMATS)}, if it is; else export "
-        "the labels as one of those."
+        f"Choose one of the formats {', '.join(known.name for known in FORMATS)}, if it is; else "
+        "export the labels as one of those."
     )
 
 

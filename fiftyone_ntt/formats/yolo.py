@@ -18,10 +18,11 @@ import yaml
 
 from fiftyone_ntt.coco.findings import Findings, Record, RecordError
 from fiftyone_ntt.coco.json_files import as_number, as_whole_number, is_text
+from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.images import image_size
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError, shown
-from fiftyone_ntt.formats.glance import IMAGE_ENDS, files_ending, head, names_in
+from fiftyone_ntt.formats.glance import files_ending, head, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, content_parts
 from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
 

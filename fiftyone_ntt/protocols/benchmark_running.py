@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fiftyone_ntt.coco.findings import Findings
-from fiftyone_ntt.coco.labelling import Progress, build_bank_from_coco, segment_folder
+from fiftyone_ntt.coco.folder_runs import Progress
+from fiftyone_ntt.coco.labelling import build_bank_from_coco, segment_folder
 from fiftyone_ntt.coco.reading import read_coco
 from fiftyone_ntt.coco.references import references_by_class
 from fiftyone_ntt.core.bank import MemoryBank

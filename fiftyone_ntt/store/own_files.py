@@ -75,3 +75,10 @@ REPORT_FILE = _json_kind("report of benchmarks", _REPORT_MARK)
 PICTURE_TEXT = ("Software", "fiftyone-ntt")
 """Key and text of every picture."""
 PICTURE = png_kind("picture", *PICTURE_TEXT)
+
+PREDICTIONS_TEXT = "fiftyone-ntt predictions"
+"""Key of the text in a picture of predictions that tells what is drawn there."""
+PREDICTIONS_PICTURE = png_kind("picture of predictions", PREDICTIONS_TEXT)
+PAGE_MARK = b"<!DOCTYPE html>\n<!-- pictures of predictions, by fiftyone-ntt -->\n"
+"""How the page that shows them begins."""
+PICTURES_PAGE = FileKind("page of pictures", lambda path: _head(path).startswith(PAGE_MARK))

@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import ImageReading, image_size
-from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.proposal_store import ProposalStore, image_key, rounded
+from fiftyone_ntt.store.stored_images import stored_proposals
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,11 @@ class LoadedImage:
 
     key: str | None
     content: Proposals | UInt8[np.ndarray, "H W 3"]
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether no network has to run for it."""
+        return isinstance(self.content, Proposals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +93,39 @@ class ProposalSource:
         except StoreError as error:  # a full disk must not cost the work just done
             logger.warning("proposals are not kept: %s", error)
             return rounded(proposals)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSource:
+    """The proposals of image files that a store has already; loads no network and no pixels.
+
+    Attributes:
+        matcher: says what they were made with, and what it needs of them.
+        store: has them.
+        reading: how image files become pixels, which is part of their keys.
+    """
+
+    matcher: Matcher
+    store: ProposalStore
+    reading: ImageReading
+
+    def load(self, path: str | Path) -> LoadedImage:
+        """The stored proposals of an image.
+
+        Raises:
+            InputError: the file cannot be read, or its proposals are not there.
+        """
+        found, key = stored_proposals(
+            self.store,
+            self.matcher.setup,
+            path,
+            self.reading,
+            self.matcher.bank.width,
+            stability=self.matcher.scoring.needs_stability,
+        )
+        return LoadedImage(key, found)
+
+    def proposals(self, loaded: LoadedImage) -> Proposals:
+        """The proposals of what `load` gave."""
+        assert isinstance(loaded.content, Proposals)
+        return loaded.content

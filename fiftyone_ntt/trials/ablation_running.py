@@ -147,7 +147,8 @@ class _SetTrial:
     advance: Advance
 
     def __post_init__(self) -> None:
-        if not any(image.truth for image in self.content.images):
+        # Of crowds alone there is no AP.
+        if all(found.crowd for image in self.content.images for found in image.truth):
             raise InputError(
                 f"{self.part.name} has no labelled object to score against. Pass labelled targets."
             )

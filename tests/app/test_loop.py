@@ -90,7 +90,7 @@ FORMS = [
     ("Build memory bank", "Name", BANK, "already has a memory bank"),
     ("Import labels", "Field", "a b", "letters, digits and underscores"),
     ("Add negatives to memory bank", "Negatives per class", "0", "at least 1"),
-    ("Calibrate memory bank", "Points per side", "0", "at least 1"),
+    ("Calibrate memory bank", "Points per side", "0", "from 1 to 128"),
     ("Segment with memory bank", "Output field", "1st", "letters, digits and underscores"),
     ("Relabel with memory bank", "Confidence threshold", "2", "a number from 0 to 1"),
     ("Evaluate predictions", "Evaluation key", "a b", "letters, digits and underscores"),

@@ -15,12 +15,18 @@ import pytest
 from PIL import Image
 
 from fiftyone_ntt.cli import main
-from fiftyone_ntt.coco.labelling import FolderReport, build_bank_from_coco, segment_folder
+from fiftyone_ntt.coco.labelling import (
+    FolderReport,
+    build_bank_from_coco,
+    relabel_folder,
+    segment_folder,
+)
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.demo.object_classes import NOVEL_CLASSES
 from fiftyone_ntt.demo.scenes import generate_scene
+from fiftyone_ntt.drawing.picture_folder import PictureSettings
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import load_models
 from fiftyone_ntt.store.proposal_store import ProposalStore
@@ -114,6 +120,39 @@ def test_several_workers_write_what_one_does(
         usage = kept.usage(setup)
         assert usage.images == 4
         assert kept.take_unaccounted() == usage.bytes
+
+
+def test_workers_match_stored_proposals_and_this_process_draws(
+    scenes: Scenes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, store = scenes.bank(), ProposalStore(scenes.root / "store")
+    monkeypatch.setattr("fiftyone_ntt.coco.folder_work.spread", SpreadHere())
+
+    def pictures(name: str) -> PictureSettings:
+        return PictureSettings(scenes.root / name, 0.0)
+
+    def drawn(name: str) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (scenes.root / name).iterdir()}
+
+    first = scenes.segment(bank, 2, store=store, pictures=pictures("first"))
+    whole = scenes.output.read_bytes()
+    assert first.not_run == 0
+    again = scenes.segment(bank, 2, store=store, pictures=pictures("again"))
+    assert again.not_run == len(IMAGES)
+    assert scenes.output.read_bytes() == whole
+    [setup] = store.setups()
+    for workers in (1, 2):
+        report = relabel_folder(
+            *(scenes.images, scenes.targets, Matcher(bank, setup, "paper"), scenes.output),
+            store=store,
+            pictures=pictures(f"relabel-{workers}"),
+            workers=workers,
+        )
+        assert report == again
+        assert scenes.output.read_bytes() == whole
+        assert drawn(f"relabel-{workers}") == drawn("first")
+    assert drawn("again") == drawn("first")
+    assert len(drawn("first")) == len(IMAGES) + 1
 
 
 def test_an_image_that_workers_die_of_is_a_failure_and_done_by_the_next_call(

@@ -14,16 +14,22 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.findings import Findings
-from fiftyone_ntt.coco.labelling import FolderReport, build_bank_from_coco, segment_folder
+from fiftyone_ntt.coco.labelling import (
+    FolderReport,
+    build_bank_from_coco,
+    relabel_folder,
+    segment_folder,
+)
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import read_image
 from fiftyone_ntt.core.matching import match
-from fiftyone_ntt.core.pipeline import Pipeline
+from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.proposal_making import propose
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings
 from fiftyone_ntt.errors import InputError, ModelError, StoreError
 from fiftyone_ntt.store.proposal_store import ProposalStore
+from fiftyone_ntt.store.stored_images import stored_setup
 from tests import shapes
 from tests.coco.files import annotation, content, rectangle, write, write_images
 from tests.core.toy_models import BlindSegmenter, ToyEncoder, ToySegmenter, toy_models
@@ -334,6 +340,94 @@ def test_with_a_store_another_bank_needs_no_network(folder: Folder) -> None:
         [row[key] for key in keys] for row in folder.results()
     ]
     assert stored != first
+
+
+def matcher(bank: MemoryBank, store: ProposalStore, **options: Any) -> Matcher:
+    return Matcher(bank, stored_setup(store, bank, 6, 0), **options)
+
+
+def filled(folder: Folder, keys: list[int]) -> tuple[ProposalStore, MemoryBank]:
+    """A store with proposals of some images, and another bank than they were run for."""
+    store = ProposalStore(folder.root / "store")
+    some = write(folder.root / "some.json", content(keys))
+    report = folder.segment(targets=some, store=store)
+    assert (report.images, report.not_run) == (len(keys), 0)
+    rows = [*folder.annotations()[:1], folder.annotations()[2]]
+    references = write(folder.root / "other.json", content([1, 2], rows))
+    return store, build_bank_from_coco(folder.images, references, toy_models())
+
+
+@pytest.mark.parametrize(
+    "mode, settings",
+    [("paper", MatchSettings()), ("best", MatchSettings(confidence_threshold=0.3))],
+)
+def test_relabelling_equals_a_fresh_run_with_a_store(
+    folder: Folder, mode: Any, settings: MatchSettings
+) -> None:
+    store, bank = filled(folder, IMAGES)
+    chosen = matcher(bank, store, mode=mode, match_settings=settings)
+    report = relabel_folder(folder.images, folder.targets, chosen, folder.output, store=store)
+    relabelled = folder.output.read_bytes()
+    assert (report.images, report.not_run, report.failures) == (4, 4, {})
+    fresh = folder.segment(
+        bank=bank, mode=mode, match_settings=settings, store=ProposalStore(folder.root / "fresh")
+    )
+    assert fresh.not_run == 0
+    assert folder.output.read_bytes() == relabelled
+    assert report.detections == fresh.detections > 0
+
+
+def test_relabelling_and_segmenting_go_on_with_each_others_work(folder: Folder) -> None:
+    store, bank = filled(folder, [5, 2])
+    report = relabel_folder(
+        folder.images, folder.targets, matcher(bank, store), folder.output, store=store
+    )
+    assert list(report.failures) == ["image-9.png", "image-1.png"]
+    assert "has no proposals in" in report.failures["image-9.png"]
+    segmenter = ToySegmenter()
+    report = folder.segment(bank=bank, store=store, models=toy_models(segmenter=segmenter))
+    assert (report.resumed, report.failures, segmenter.embedded) == (2, {}, 2)
+    found = folder.output.read_bytes()
+    relabel_folder(folder.images, folder.targets, matcher(bank, store), folder.output, store=store)
+    assert folder.output.read_bytes() == found
+
+
+def test_relabelling_past_three_unreadable_images(folder: Folder) -> None:
+    store, bank = filled(folder, IMAGES)
+    chosen = matcher(bank, store)
+
+    def relabel(progress: Any = None) -> FolderReport:
+        return relabel_folder(
+            folder.images, folder.targets, chosen, folder.output, store=store, progress=progress
+        )
+
+    relabel()
+    whole = folder.output.read_bytes()
+    paths = [folder.images / f"image-{key}.png" for key in (5, 2, 1)]
+    pixels = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.write_bytes(b"no image")
+    report = relabel()
+    assert list(report.failures) == [path.name for path in paths]
+    assert {row["image_id"] for row in folder.results()} == {9}
+    for path, found in zip(paths, pixels, strict=True):
+        path.write_bytes(found)
+    seen = []
+    report = relabel(lambda done, total: seen.append(done))
+    assert (report.resumed, report.not_run, seen) == (1, 3, [2, 3, 4])
+    assert folder.output.read_bytes() == whole
+
+
+def test_relabelling_without_what_it_needs(folder: Folder) -> None:
+    store = ProposalStore(folder.root / "store")
+    with pytest.raises(
+        InputError, match=r"holds no proposals with the encoder toy-encoder:1 and 6"
+    ):
+        stored_setup(store, folder.bank(), 6, 0)
+    store, bank = filled(folder, IMAGES)
+    adaptive = matcher(bank, store, mode="adaptive")
+    with pytest.raises(InputError, match=r"adaptive"):
+        relabel_folder(folder.images, folder.targets, adaptive, folder.output, store=store)
 
 
 def test_nothing_found_anywhere_is_an_empty_file(folder: Folder) -> None:

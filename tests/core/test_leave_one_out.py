@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fiftyone_ntt.core.bank_review import review_bank
 from fiftyone_ntt.core.leave_one_out import leave_one_out
 from fiftyone_ntt.core.reference_choice import TEMPERATURE
 from tests.core.test_reference_additions import bank
@@ -60,3 +61,13 @@ def test_one_class_alone_has_no_rival() -> None:
     found = leave_one_out(base)
     assert np.isnan(found.margins).all()
     assert (found.rivals == -1).all()
+
+
+def test_a_reference_that_is_repeated_is_not_dropped_for_equalling_itself() -> None:
+    """As LVIS's rule has it: the ids are one, so dropping one would drop both."""
+    base = bank(pool((0, 0, 2)))
+    repeated = replace(base, references=base.references.rows([0, 0, 2, 3]))
+    [first, second, *_] = review_bank(repeated).references
+    assert (first.id, first.verdict) == (second.id, second.verdict) == ("0", "keep")
+    copied = replace(repeated.references, ids=("0", "1", "2", "3"))
+    assert review_bank(replace(base, references=copied)).references[1].verdict == "drop"

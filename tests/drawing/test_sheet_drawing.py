@@ -48,3 +48,17 @@ def test_a_row_per_class_in_its_colour(tmp_path: Path, masked: bool) -> None:
 def test_nothing_to_draw(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no references to draw"):
         save_reference_sheet({"bird": []}, tmp_path / "sheet.png")
+
+
+def test_what_a_review_marks_is_framed_and_written_below(tmp_path: Path) -> None:
+    references = {"bird": [reference("1", (50, 40, 30, 30)), reference("2", (20, 20, 40, 60))]}
+    marks = {"1": ("weak", "closer to boat"), "2": ()}
+    path = save_reference_sheet(references, tmp_path / "sheet.png", marks=marks)
+    sheet = np.asarray(Image.open(path).convert("RGB"))
+    assert sheet.shape == (144 + 3 * 16, 2 * 152 - 8, 3)
+    marked, plain = sheet[:, :144], sheet[:, 152:]
+    assert (marked[:3] == (213, 94, 0)).all() and (marked[:144, -3:] == (213, 94, 0)).all()
+    assert not (plain == (213, 94, 0)).all(axis=2).any()
+    assert (marked[160:176] < 100).any(), "the marks"
+    assert (plain[160:] == 255).all()
+    assert (plain[144:160] < 100).any(), "class and reference"

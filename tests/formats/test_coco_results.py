@@ -55,6 +55,19 @@ def test_the_truth_may_be_given_or_lie_beside(tmp_path: Path) -> None:
         assert recognise(given)[0].name == "coco-results"
 
 
+def test_the_list_that_was_written_with_the_results_comes_first(tmp_path: Path) -> None:
+    """References beside it may have the same ids, as all count from 1."""
+    save(tmp_path, make_scenes(3))
+    path = tmp_path / "results" / "found.json"
+    truth = tmp_path / "truth.json"
+    for name in ("found.images.json", "refs.json"):
+        (tmp_path / "results" / name).write_bytes(truth.read_bytes())
+    assert open_labels(path, images=tmp_path / "images").format == "coco-results"
+    (tmp_path / "results" / "found.images.json").write_text('{"images": [], "categories": []}')
+    with pytest.raises(InputError, match="2 COCO files near it list them"):
+        open_labels(path, images=tmp_path / "images")
+
+
 def test_no_truth_or_several(tmp_path: Path) -> None:
     scenes = make_scenes(3)
     results = save(tmp_path, scenes)

@@ -53,7 +53,9 @@ def test_a_coco_file_alone_and_in_a_folder(tmp_path: Path) -> None:
 )
 def test_an_unknown_file_is_described(tmp_path: Path, name: str, content: Any, told: str) -> None:
     path = write(tmp_path / name, content)
-    with pytest.raises(InputError, match=rf"{told}.*Pass format= one of: coco, .*export") as caught:
+    with pytest.raises(
+        InputError, match=rf"{told}.*Choose one of the formats coco, .*export"
+    ) as caught:
         recognise(path)
     assert str(path) in str(caught.value)
 
@@ -76,7 +78,7 @@ def test_folders_without_labels_are_described(tmp_path: Path) -> None:
 def test_two_formats_at_once(tmp_path: Path) -> None:
     write_yolo(tmp_path, "0 0.5 0.5 0.2 0.1")
     write_labelme(tmp_path, [shape("boat", [[1, 1], [5, 1], [5, 5]])])
-    message = r"2 formats: 'yolo', as data\.yaml .*; 'labelme', as one\.json .*Pass format='yolo'"
+    message = r"2 formats: 'yolo', as data\.yaml .*; 'labelme', as one\.json .*Choose format 'yolo'"
     with pytest.raises(InputError, match=message):
         recognise(tmp_path)
     assert recognise(tmp_path, "labelme")[0].name == "labelme"

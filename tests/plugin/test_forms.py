@@ -14,6 +14,7 @@ from bson import ObjectId
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.parts import OPERATORS
+from fiftyone_ntt.plugin.shared.method_choice import grid_name, grid_of
 from tests.core.toy_models import reference_rows, toy_bank
 from tests.database import PrivateDatabase
 from tests.plugin.events import data_of, event, state_of
@@ -167,6 +168,13 @@ def test_relabelling_offers_what_is_stored(bank: Any, scenes: fo.Dataset) -> Non
     assert [choice.value for choice in form["grid"].view.choices] == ["4", "6", "8+4"]
     assert form["grid"].default == "6"  # of the whole picture, as segmenting has it by default
     assert [choice.value for choice in form["mode"].view.choices] == ["paper", "best"]
+
+
+def test_a_grid_is_asked_for_by_name_whether_stored_or_not() -> None:
+    assert grid_of(grid_name(16, 0)) == {"points_per_side": 16, "crops": 0}
+    assert grid_of(grid_name(16, 9)) == {"points_per_side": 16, "crops": 9}
+    with pytest.raises(ntt.NttError, match="'fine' says nothing"):
+        grid_of("fine")
 
 
 def test_crops_are_asked_for_where_the_mode_takes_them(bank: Any, scenes: fo.Dataset) -> None:

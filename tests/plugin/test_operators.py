@@ -100,6 +100,17 @@ def test_segmenting_and_relabelling_with_crops(uri: Any, scenes: fo.Dataset) -> 
     assert one == other and sum(map(len, one)) > 0
 
 
+def test_calibrating_for_a_mode_and_crops(uri: Any, scenes: fo.Dataset, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    params = {"bank": "colours", "learn_from": "labels", "gt_field": "ground_truth"}
+    found = {"mode": "best", "points_per_side": 5, "crops": "4"}
+    result = run(uri, "calibrate_memory_bank", scenes, {**params, **found})
+    known = ntt.load_calibration(scenes, "colours", mode="best", points_per_side=5, crops=4)
+    assert result["thresholds"] == known.thresholds(0.9)
+    with pytest.raises(ntt.NttError, match="It has one for 'best' with 5 points per side and 4"):
+        ntt.load_calibration(scenes, "colours", mode="best", points_per_side=5)
+
+
 def test_a_bank_in_bfloat16(uri: Any, scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fiftyone_ntt.dataset.work.model_resolution.load_models", ntt.load_models)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # or emulated

@@ -67,3 +67,14 @@ def test_nonsense_is_refused(changes: dict, unchecked: None) -> None:
     broken = replace(bank, calibrations=(replace(made(), **changes),))
     with pytest.raises(StoreError, match="does not fit together"):
         bank_from_bytes(bank_bytes(broken), "test")
+
+
+def test_a_bank_with_fewer_classes_can_be_read_again() -> None:
+    """Its calibrations have a row for each class that there was."""
+    bank = BANK.with_calibration(made())
+    rows = BANK.references.classes
+    whole = bank.without_references([]).calibrations
+    assert len(whole) == 1
+    fewer = bank.without_references(np.flatnonzero(rows == 0).tolist())
+    assert fewer.calibrations == ()
+    assert bank_from_bytes(bank_bytes(fewer), "test").classes == BANK.classes[1:]

@@ -185,8 +185,13 @@ def test_without_objects_there_is_nothing_to_score(models: Models, store: Propos
     [part] = sets(models, ["demo"])
     content = part.open()
     bare = replace(content, images=[replace(image, truth=[]) for image in content.images])
-    with pytest.raises(InputError, match="no labelled object"):
-        run_ablation([replace(part, open=lambda: bare)], models, PLAN, store)
+    crowds = [
+        replace(image, truth=[replace(found, crowd=True) for found in image.truth])
+        for image in content.images
+    ]
+    for nothing in (bare, replace(content, images=crowds)):
+        with pytest.raises(InputError, match="no labelled object"):
+            run_ablation([replace(part, open=lambda n=nothing: n)], models, PLAN, store)
     for shots, seeds in (((), (0,)), ((0,), (0,)), ((1,), ()), ((1,), (-1,))):
         with pytest.raises(InputError, match="at least one of each"):
             Plan(PLAN.variants, shots, seeds, POINTS)

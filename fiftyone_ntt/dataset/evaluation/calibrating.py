@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from fiftyone_ntt.coco.scorer import Candidate
 from fiftyone_ntt.core.bank import MemoryBank, negative_source
 from fiftyone_ntt.core.calibration import Calibration, Judged, Setting, Source, calibrated
 from fiftyone_ntt.core.images import known_size
-from fiftyone_ntt.core.left_out import without_references
+from fiftyone_ntt.core.left_out import with_stand_ins
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
@@ -96,7 +96,7 @@ def calibrate(
     Raises:
         InputError: no samples besides the references', a field of another type, a label without a
             mask, an unreadable image; or, without `gt_field`, a class with fewer than five
-            references in these samples.
+            references in these samples, or with all on one image.
         ModelError: the models cannot be loaded, or their encoder did not make the bank.
 
     Example:
@@ -187,6 +187,7 @@ def _reference_images(
             names[place.sample_id][name] = place.label_id
             fields[place.sample_id].add(field)
     _check_enough(bank, {name for found in names.values() for name in found})
+    _check_spread(bank, names.values())
     view = samples.select(list(names))
     images = [
         _Image(sample_id, path, tuple(sorted(fields[sample_id])), names[sample_id])
@@ -207,6 +208,25 @@ def _check_enough(bank: MemoryBank, found: set[str]) -> None:
             f"samples, but {', '.join(few)}. Add references, or pass labelled samples and their "
             "gt_field."
         )
+
+
+def _check_spread(bank: MemoryBank, images: Iterable[Collection[str]]) -> None:
+    """Refuse a class whose references are all on one image: there it would be judged by itself.
+
+    Args:
+        bank: whose references they are.
+        images: of each, the names of the references on it.
+    """
+    owners: dict[str, set[str]] = defaultdict(set)
+    for row, name in zip(bank.references.classes.tolist(), bank.references.ids, strict=True):
+        owners[bank.classes[row]].add(name)
+    for names in map(set, images):
+        if alone := [label for label, own in owners.items() if own <= names]:
+            raise InputError(
+                f"all references of {', '.join(alone)} lie on one image: there the bank has no "
+                "others to be judged with. Add references on other images, or pass labelled "
+                "samples and their gt_field."
+            )
 
 
 def _has_others(
@@ -239,7 +259,7 @@ def _judge_all(
         zip(loaded, _truth(samples, images), strict=True)
     ):
         found = proposals.proposals(ready.result())
-        bank = without_references(proposals.pipeline.bank, image.references)
+        bank = with_stand_ins(proposals.pipeline.bank, image.references)
         matcher = proposals.pipeline.matcher
         parts.append(judge(matcher.with_bank(bank)(found), bank.classes, truth, number))
         advance()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -141,15 +141,11 @@ def suggest_references(
     ap: float | None = None
     missing: tuple[str, ...] = ()
     suggested: list[ReferenceSuggestion] = []
-    if check or candidates is not None:
-        loaded = models_of_bank(bank, models, device)
-    if check:
-        result = check_references(dataset, bank, loaded, settings, progress)
-        checks, ap, missing = result.checks, result.ap, result.missing
+    names: list[str] = []
     if candidates is not None:
-        dropped = {found.id for found in reviews if found.verdict == "drop"}
-        rows = [row for row, name in enumerate(bank.references.ids) if name in dropped]
-        better = bank.without_references(rows)
+        # Before anything is computed: a field or view that does not fit is to be told at once.
+        dropped = [row for row, found in enumerate(reviews) if found.verdict == "drop"]
+        better = _without(bank, dropped)
         drawn = draw_labels(candidates, label_field, POOL, 0, min_size=min_size, border=border)
         known = set(bank.references.ids)
         names = [
@@ -158,11 +154,21 @@ def suggest_references(
             for label in drawn.get(name, ())
             if not known & {label.id, label.name}
         ]
-        if names:
-            encoded = encode_labels(candidates, label_field, names, loaded, progress)
-            suggested = _additions(encoded, better, additions)
+    if check or names:
+        loaded = models_of_bank(bank, models, device)
+    if check:
+        result = check_references(dataset, bank, loaded, settings, progress)
+        checks, ap, missing = result.checks, result.ap, result.missing
+    if candidates is not None and names:
+        encoded = encode_labels(candidates, label_field, names, loaded, progress)
+        suggested = _additions(encoded, better, additions)
     told = [_suggestion(review, checks.get(review.id)) for review in reviews]
     return ReferenceSuggestions(bank.name, _ranked([*told, *suggested]), ap, missing)
+
+
+def _without(bank: MemoryBank, rows: Sequence[int]) -> MemoryBank:
+    """The bank that is left, or all of it where nothing is."""
+    return bank.without_references(rows) if len(rows) < len(bank.references) else bank
 
 
 def _suggestion(review: ReferenceReview, check: SelfCheck | None) -> ReferenceSuggestion:

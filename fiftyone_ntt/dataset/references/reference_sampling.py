@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -146,8 +146,8 @@ def sample_references(
         overwrite: take `tag` from all other labels of the field and samples of the dataset.
         strategy: `"random"`, as published protocols do; or `"diverse"`, those of up to `pool`
             random labels per class with which the others' objects would be told apart best: one of
-            each appearance, none that looks like another class. Nothing else is as good with one
-            to three shots; see `docs/references.md`. It runs the encoder twice for each of them.
+            each appearance, none that looks like another class. It runs the encoder twice for each
+            of them. `docs/references.md` says what it gains with one to three shots.
         pool: labels per class to choose the diverse ones from, at least `shots`.
         models, device, precision: those that segment later, see `build_memory_bank`; only needed
             for the diverse ones.
@@ -187,6 +187,8 @@ def sample_references(
         _check_diverse(shots, pool, too_few)
         candidates = draw(pool)
         drawn = [label for group in candidates.values() for label in group]
+        if not overwrite:
+            _check_tag_free(samples, label_field, drawn, tag)  # before the encoder runs for nothing
         by_name = {name: label for label in drawn for name in (label.id, label.name)}
         encoded = encode_labels(
             samples,
@@ -299,17 +301,39 @@ def _tag_labels(
     overwrite: bool,
 ) -> tuple[int, int]:
     """How many of the picked labels had the tag before, and how many others lost it."""
-    dataset = samples._root_dataset
-    chosen: dict[str, set[str]] = defaultdict(set)
-    for label in picked:
-        chosen[label.sample_id].add(label.id)
+    dataset, chosen = samples._root_dataset, _by_sample(picked)
+    if not overwrite:
+        _check_tag_free(samples, field, picked, tag)
     tagged = tagged_labels(dataset, field, tag)
-    others = [i for key, ids in tagged.items() for i in ids if i not in chosen.get(key, ())]
-    if others and not overwrite:
+    change = begin_change(dataset, field, "tagging", tag=tag)
+    new = tag_labels(dataset, field, chosen, tag, change, untag=tagged if overwrite else {})
+    return sum(map(len, chosen.values())) - new, len(_others(tagged, chosen))
+
+
+def _check_tag_free(
+    samples: foc.SampleCollection, field: str, labels: list[DrawnLabel], tag: str
+) -> None:
+    """Refuse a tag that labels other than these have.
+
+    Raises:
+        InputError: some do.
+    """
+    dataset = samples._root_dataset
+    others = _others(tagged_labels(dataset, field, tag), _by_sample(labels))
+    if others:
         raise InputError(
             f"{len(others)} other labels in field {field!r} of {dataset.name!r} are already tagged "
             f"{tag!r}. Pass overwrite=True to take the tag from them, or another tag."
         )
-    change = begin_change(dataset, field, "tagging", tag=tag)
-    new = tag_labels(dataset, field, chosen, tag, change, untag=tagged if overwrite else {})
-    return sum(map(len, chosen.values())) - new, len(others)
+
+
+def _by_sample(labels: list[DrawnLabel]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for label in labels:
+        found[label.sample_id].add(label.id)
+    return found
+
+
+def _others(tagged: Mapping[str, Collection[str]], chosen: dict[str, set[str]]) -> list[str]:
+    """Tagged labels that are not chosen."""
+    return [i for key, ids in tagged.items() for i in ids if i not in chosen.get(key, ())]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from operator import itemgetter
-from statistics import fmean
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
 from fiftyone import ViewField as F
 
+from fiftyone_ntt.core.box_agreement import LOW_AGREEMENT, agreement_lines, mean_agreement
 from fiftyone_ntt.dataset.labels.fields import (
     SHAPE_TYPES,
     check_whole_images,
@@ -35,12 +34,6 @@ from fiftyone_ntt.workers.processes import Engine, check_workers
 ATTRIBUTES: dict[str, type[fof.Field]] = {BOX_ID: fof.StringField, AGREEMENT: fof.FloatField}
 """What each detection carries of the box it was made of."""
 
-LOW_AGREEMENT = 0.5
-"""IoU of a box and its mask's box below which the mask is another thing than what was boxed, or a
-part of it."""
-
-_MAX_SHOWN = 5
-
 METHOD = "ntt_boxes_to_masks"
 """What marks a custom run as boxes to masks: `dataset.list_runs(method=METHOD)`."""
 
@@ -61,16 +54,10 @@ class BoxesReport(SegmentReport):
 
     def __str__(self) -> str:
         head, *lines = super().__str__().splitlines()
+        told = agreement_lines(self.agreement, self.low)
         if self.agreement:
-            shown = ", ".join(f"{name} {mean:.2f}" for name, mean in self.agreement.items())
-            head += f"; masks and boxes agree by {shown}"
-        if self.low:
-            worst = [f"{key} ({value:.2f})" for key, value in list(self.low.items())[:_MAX_SHOWN]]
-            more = f" and {len(self.low) - _MAX_SHOWN} more" if len(self.low) > _MAX_SHOWN else ""
-            lines.append(
-                f"  {len(self.low)} agree by less than {LOW_AGREEMENT}, look at these: "
-                f"{', '.join(worst)}{more}"
-            )
+            head += f"; {told.pop(0)}"
+        lines += [f"  {line}" for line in told]
         return "\n".join([head, *lines])
 
 
@@ -192,10 +179,7 @@ def _agreements(
         for label_id, label, value in zip(*(column or [] for column in of_labels), strict=True)
         if value is not None
     ]
-    by_class: dict[str, list[float]] = defaultdict(list)
-    for value, *_, label in rows:
-        by_class[label].append(value)
     low = sorted((row for row in rows if row[0] < LOW_AGREEMENT), key=itemgetter(0))
-    means = {label: fmean(by_class[label]) for label in sorted(by_class)}
+    means = mean_agreement((label, value) for value, *_, label in rows)
     names = LabelNames(samples._root_dataset, mask_field, {row[1] for row in low})
     return means, {names.of(label_id, sample_id): value for value, label_id, sample_id, _ in low}

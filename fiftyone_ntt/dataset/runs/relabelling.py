@@ -9,7 +9,6 @@ import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.pipeline import Matcher
-from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import MatchSettings, check_stored_mode
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES
@@ -24,7 +23,7 @@ from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.store.proposal_store import ProposalStore
+from fiftyone_ntt.store.stored_images import stored_setup
 from fiftyone_ntt.workers.processes import Engine, check_workers
 
 
@@ -93,7 +92,7 @@ def relabel(
     proposals = resolve_store(store)
     if proposals is None:
         raise InputError("relabelling needs a store of proposals. Pass `store`.")
-    setup = _stored_setup(proposals, bank, points_per_side, crops)
+    setup = stored_setup(proposals, bank, points_per_side, crops)
     match_settings = MatchSettings(
         confidence_threshold=confidence_thresh,
         one_per_object=one_per_object,
@@ -117,24 +116,3 @@ def relabel(
         chunk_size=chunk_size,
         progress=progress,
     )
-
-
-def _stored_setup(
-    store: ProposalStore, bank: MemoryBank, points_per_side: int, crops: int
-) -> ProposalSetup:
-    """The stored setup with the bank's encoder, this grid and crops; the one of most images."""
-    stored = [
-        setup
-        for setup in store.setups()
-        if setup.encoder == bank.encoder
-        and (setup.settings.points_per_side, setup.settings.crops) == (points_per_side, crops)
-    ]
-    if not stored:
-        raise InputError(
-            f"{store.folder} holds no proposals with the encoder {bank.encoder} and "
-            f"{points_per_side} points per side{f' and {crops} crops' if crops else ''}. Run "
-            "`segment` on these samples once; it stores them."
-        )
-    if len(stored) == 1:  # counting images lists their files
-        return stored[0]
-    return max(stored, key=lambda setup: store.usage(setup).images)

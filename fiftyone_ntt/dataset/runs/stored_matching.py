@@ -9,9 +9,9 @@ from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.dataset.labels.detections import Document, match_document
 from fiftyone_ntt.dataset.runs.runner import Image, failure_reason
-from fiftyone_ntt.dataset.work.proposing import stored_proposals
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
+from fiftyone_ntt.store.stored_images import stored_proposals
 from fiftyone_ntt.workers.processes import default_workers
 from fiftyone_ntt.workers.spreading import Outcome, Ready, WorkerDied, spread
 

@@ -7,21 +7,20 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.core.settings import MOST_POINTS_PER_SIDE
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
+from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts, chosen_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.suggested_thresholds import PRECISION, describe_thresholds
 
 REFERENCES, LABELS = "references", "labels"
 _WAYS = {
     REFERENCES: "The references' images, each with the bank of the others",
     LABELS: "Other images, completely labelled",
 }
-_MODES = {"paper": "paper", "best": "best"}
-_PRECISION = 0.9
 
 
 class CalibrateMemoryBank(NttOperator):
@@ -42,8 +41,8 @@ class CalibrateMemoryBank(NttOperator):
         choose_bank(form)
         if form.choice("learn_from", "Learn from", _WAYS, REFERENCES) == LABELS:
             form.label_field("gt_field", "Ground truth", SHAPE_TYPES, prefer="ground_truth")
-        form.choice("mode", "Mode", _MODES, "paper")
-        form.integer("points_per_side", "Points per side", 32, low=1, high=MOST_POINTS_PER_SIDE)
+        choose_mode(form, stored=True)
+        choose_prompts(form)
         choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
@@ -55,16 +54,15 @@ class CalibrateMemoryBank(NttOperator):
             required(given, "bank"),
             given.get("gt_field", "ground_truth") if labelled else None,
             mode=given.get("mode", "paper"),
-            points_per_side=given.get("points_per_side", 32),
             device=given.get("device", "auto"),
             progress=step,
+            **chosen_prompts(given),
         )
-        thresholds = found.thresholds(_PRECISION)
-        shown = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
+        thresholds = found.thresholds(PRECISION)
         return Outcome(
             f"Learned from {int(found.found.sum())} predictions on {found.images} images: scores "
-            f"are {found.raw_error:.2f} off the truth, calibrated {found.error:.2f}. For a "
-            f"precision of {_PRECISION}: {shown}.",
+            f"are {found.raw_error:.2f} off the truth, calibrated {found.error:.2f}. "
+            + describe_thresholds(thresholds),
             {"thresholds": thresholds, "error": found.error, "raw_error": found.raw_error},
             warning=_warning(found.source),
         )

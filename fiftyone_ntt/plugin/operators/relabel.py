@@ -9,7 +9,12 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
-from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, choose_mode, grid_name
+from fiftyone_ntt.plugin.shared.method_choice import (
+    USUAL_POINTS,
+    choose_mode,
+    grid_name,
+    grid_of,
+)
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import (
@@ -100,6 +105,6 @@ def _usual_grid(grids: list[ntt.StoredGrid]) -> ntt.StoredGrid:
 
 
 def _chosen_grid(ctx: Context, encoder: str) -> dict[str, Any]:
-    grids = ntt.stored_grids(encoder)
-    named = {grid_name(*grid): grid for grid in grids}
-    return named.get(ctx.params.get("grid", ""), _usual_grid(grids))._asdict()
+    if chosen := ctx.params.get("grid"):
+        return grid_of(chosen)  # gone since or not: another one would give other detections
+    return _usual_grid(ntt.stored_grids(encoder))._asdict()

@@ -17,13 +17,14 @@ from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE, last_run, settings_of_run
 from fiftyone_ntt.plugin.shared.slices import shown_images
+from fiftyone_ntt.plugin.shared.suggested_thresholds import (
+    PRECISION,
+    SHOWN_CLASSES,
+    describe_thresholds,
+)
 
 RELABEL = f"{PLUGIN_NAME}/relabel_with_memory_bank"
-SHOWN_CLASSES = 12
-"""Classes counted apart. The counts go to the App and back with every event: they stay small."""
 OTHERS = "(other classes)"
-_PRECISION = 0.9
-"""Of the predictions that the suggested thresholds leave."""
 
 
 def show_fields(ctx: PanelContext) -> None:
@@ -122,20 +123,7 @@ def _suggested(ctx: PanelContext, run: dict[str, Any]) -> str:
         )
     except ntt.NttError:
         return ""  # never calibrated, or the bank changed or went since
-    return describe_thresholds(found.thresholds(_PRECISION))
-
-
-def describe_thresholds(thresholds: dict[str, float]) -> str:
-    """Thresholds by class, for people; those that no score reaches are told apart."""
-    reached = {name: value for name, value in thresholds.items() if value < 1}
-    shown = ", ".join(f"{n} {value:.2f}" for n, value in list(reached.items())[:SHOWN_CLASSES])
-    if not reached:
-        return f"By its calibration, no threshold gives a precision of {_PRECISION}."
-    rest = len(reached) - SHOWN_CLASSES
-    more = f", and {rest} more classes" if rest > 0 else ""
-    never = len(thresholds) - len(reached)
-    missing = f"; {never} classes never reach it" if never else ""
-    return f"For a precision of {_PRECISION}, by its calibration: {shown}{more}{missing}."
+    return describe_thresholds(found.thresholds(PRECISION))
 
 
 def _threshold(ctx: PanelContext) -> float:

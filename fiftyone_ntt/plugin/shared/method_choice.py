@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from fiftyone_ntt.core.settings import CROPS, MOST_POINTS_PER_SIDE, Mode
+from fiftyone_ntt.errors import NttError
 from fiftyone_ntt.plugin.shared.form import Form
 
 _MODES: dict[str, str] = {
@@ -35,6 +36,22 @@ def choose_mode(form: Form, *, stored: bool = False, usual: str | None = None) -
 def grid_name(points_per_side: int, crops: int) -> str:
     """Of stored proposals, as an option of a form."""
     return f"{points_per_side}+{crops}" if crops else str(points_per_side)
+
+
+def grid_of(name: str) -> dict[str, int]:
+    """What `grid_name` was given, as arguments of the public functions.
+
+    Raises:
+        NttError: no such name, as only a caller from outside of the form can give.
+    """
+    points, _, crops = name.partition("+")
+    try:
+        return {"points_per_side": int(points), "crops": int(crops or 0)}
+    except ValueError as error:
+        raise NttError(
+            f"{name!r} says nothing of stored proposals. Give it as points per side and, if there "
+            "are crops, their number, such as '32' or '32+4'."
+        ) from error
 
 
 def choose_prompts(form: Form, mode: str | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.core.collections as foc
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.core.settings import is_stored_mode
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import target_size
@@ -37,8 +38,9 @@ def settings_of_run(run: dict[str, Any]) -> dict[str, Any]:
     """What a run was made with, as answers of the form that relabels."""
     proposals, matching = run["proposal_settings"] or {}, run["match_settings"] or {}
     points = proposals.get("points_per_side", USUAL_POINTS)
+    stored = run["mode"] is not None and is_stored_mode(run["mode"])
     return {
-        "mode": run["mode"] or "paper",
+        "mode": run["mode"] if stored else "paper",
         "grid": grid_name(points, proposals.get("crops", 0)),
         "one_per_object": matching.get("one_per_object", False),
         "clean_masks": matching.get("fill_holes", False),

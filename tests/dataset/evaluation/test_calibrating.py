@@ -87,6 +87,15 @@ def test_from_the_references_alone(scenes, store) -> None:
         learned(scenes[1:], None, store)
 
 
+def test_a_class_that_one_image_has_alone_is_not_judged_by_itself(
+    scenes, store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fiftyone_ntt.dataset.evaluation.calibrating.LEAST_REFERENCES", 1)
+    bank = build_memory_bank(scenes[:1], "ground_truth", models=MODELS)
+    with pytest.raises(InputError, match="all references of blue, green, red lie on one image"):
+        learned(scenes, None, store, bank)
+
+
 def test_labels_beside_the_references_are_used(scenes, store) -> None:
     """One object of each image is no reference: the others are judged by it."""
     blue = [

@@ -83,3 +83,14 @@ def test_an_unknown_mode_and_one_of_no_stored_proposals_are_refused(scenes: fo.D
     for mode in ("adaptive", "better"):
         with pytest.raises(InputError):
             ntt.suggest_references(scenes, "none", mode=mode)
+
+
+def test_candidates_that_do_not_fit_are_told_before_anything_is_segmented(
+    scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = ntt.build_memory_bank(scenes[:3], "ground_truth", models=MODELS)
+    monkeypatch.setattr(
+        "fiftyone_ntt.dataset.evaluation.reference_suggestions.check_references", None
+    )
+    with pytest.raises(InputError, match="qualifies"):
+        ntt.suggest_references(scenes, bank, candidates=scenes[3:], models=MODELS, min_size=1e6)

@@ -16,9 +16,9 @@ from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.mask_lookup import find_masks
 from fiftyone_ntt.dataset.pictures import prediction_features as module
 from fiftyone_ntt.dataset.pictures.prediction_features import prediction_features
-from fiftyone_ntt.dataset.work.proposing import stored_proposals
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
+from fiftyone_ntt.store.stored_images import stored_proposals
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
 

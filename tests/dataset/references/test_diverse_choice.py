@@ -79,3 +79,12 @@ def test_what_makes_no_sense_is_refused(
         "green",
         "blue",
     }
+
+
+def test_a_tag_that_others_have_is_told_before_anything_is_encoded(
+    warm_and_cold: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fiftyone_ntt.dataset.references.reference_sampling.encode_labels", None)
+    few = warm_and_cold[:2]
+    with pytest.raises(InputError, match="already tagged 'red'"):
+        ntt.sample_references(few, "ground_truth", shots=1, tag="red", **DIVERSE)

@@ -17,8 +17,9 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.calibration import Judged, Setting, calibrated
-from fiftyone_ntt.plugin.panels.threshold import describe_thresholds
 from fiftyone_ntt.plugin.parts import PANELS
+from fiftyone_ntt.plugin.shared.prediction_run import settings_of_run
+from fiftyone_ntt.plugin.shared.suggested_thresholds import describe_thresholds
 from fiftyone_ntt.store.run_identity import bank_hash
 from tests import shapes
 from tests.database import PrivateDatabase
@@ -242,6 +243,14 @@ def test_the_bank_s_calibration_suggests_thresholds(uri: Any, predicted: fo.Data
     text = state_of(event(uri, predicted, "on_load"))["suggested"]
     assert text.startswith("For a precision of 0.9, by its calibration: ")
     assert all(f"{name} 0." in text for name in bank.classes)
+
+
+def test_adaptive_predictions_are_relabelled_in_a_mode_that_can_be() -> None:
+    """`Apply` hands this to the form."""
+    run = {"mode": "adaptive", "proposal_settings": {"points_per_side": 8}, "match_settings": None}
+    assert settings_of_run(run)["mode"] == "paper"
+    assert settings_of_run({**run, "mode": "best"})["mode"] == "best"
+    assert settings_of_run(run)["grid"] == "8"
 
 
 def test_thresholds_that_no_score_reaches_are_told_apart() -> None:
