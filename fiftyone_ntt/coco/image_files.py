@@ -53,10 +53,17 @@ class ImageFolder:
     Args:
         folder: that the files' names are relative to.
         findings: told of images that are not where the file says.
+        below: folders that images have to lie in, wherever links lead; any when None.
     """
 
-    def __init__(self, folder: str | Path, findings: Findings | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        findings: Findings | None = None,
+        below: Sequence[str | Path] | None = None,
+    ) -> None:
         self._folder = Path(os.path.abspath(folder))
+        self._below = None if below is None else [Path(os.path.realpath(one)) for one in below]
         self._findings = findings or Findings()
         self._names: dict[str, list[Path]] | None = None
         self._owners: dict[Path, ImageId] = {}
@@ -84,10 +91,12 @@ class ImageFolder:
         """The file of an image's entry, and how its annotations lie on it; reads its header.
 
         Raises:
-            RecordError: it is missing or no image, is of another size than stated, or is turned by
-                its EXIF orientation and nothing says whether its annotations are.
+            RecordError: it is missing or no image, is of another size than stated, is turned by
+                its EXIF orientation and nothing says whether its annotations are, or lies outside
+                of the folders that it has to lie in.
         """
         path = self._locate(record, self._findings)
+        self._require_below(record, path)
         if not os.path.lexists(path):
             raise RecordError(
                 "missing image",
@@ -100,6 +109,19 @@ class ImageFolder:
         except InputError as error:
             raise RecordError("missing image", f"image {record['id']}: {error}") from error
         return self._image_file(record, path, shown_size, orientation)
+
+    def _require_below(self, record: Record, path: Path) -> None:
+        """Before anything tells whether the file is there."""
+        if self._below is None:
+            return
+        real = Path(os.path.realpath(path))
+        if not any(folder in real.parents for folder in self._below):
+            raise RecordError(
+                "missing image",
+                f"image {record['id']}: its file name {record['file_name']!r} leads out of the "
+                f"folders that images are read from here: {', '.join(map(str, self._below))}. Put "
+                "the image there.",
+            )
 
     def _image_file(
         self, record: Record, path: Path, shown_size: Size, orientation: int
@@ -145,7 +167,8 @@ class ImageFolder:
 
     def _locate(self, record: Record, findings: Findings) -> Path:
         """Where the image is; where the file says, if it is nowhere."""
-        given = self._folder / record["file_name"]
+        # Without "..", as FiftyOne keeps paths.
+        given = Path(os.path.abspath(self._folder / record["file_name"]))
         if os.path.lexists(given):
             return given
         # Windows' separators, and addresses with their questions.

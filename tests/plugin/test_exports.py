@@ -3,6 +3,7 @@ labels are read from that and from those that its owner lists."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -224,3 +225,23 @@ def test_what_labels_are_read_as_is_said_before_they_are(
     assert "ground_truth: 1 annotations of 1 images" in sent["notify"]["message"]
     dataset.reload()
     assert dataset.distinct("ground_truth.detections.label") == ["cell"]
+
+
+@pytest.mark.parametrize("way", ["{outside}/photo.png", "../outside/photo.png", "link/photo.png"])
+def test_labels_lead_to_no_image_outside_of_what_the_app_may_read(
+    uri: Any, exports: Path, outside: Path, dataset: Any, way: str
+) -> None:
+    Image.new("L", (3, 2), 1).save(outside / "photo.png")
+    row = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2]}
+    content = {
+        "images": [{"id": 1, "file_name": way.format(outside=outside), "width": 3, "height": 2}],
+        "categories": [{"id": 1, "name": "boat"}],
+        "annotations": [row],
+    }
+    (exports / "few.json").write_text(json.dumps(content))
+    sent = dict(messages("import_labels", dataset, {"path": "few.json"}))
+    assert "leads out of the folders that images are read from here" in str(sent)
+    dataset.reload()
+    assert len(dataset) == 0
+    # Of the SDK any image may be named.
+    assert ntt.import_labels(exports / "few.json", dataset, progress=False).images == 1

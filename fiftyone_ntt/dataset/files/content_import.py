@@ -108,6 +108,7 @@ class LabelSource:
         format: its name.
         why: what it was recognised by.
         lost: lines about what it holds and cannot be kept.
+        below: folders that images have to lie in; any when None.
     """
 
     path: Path
@@ -118,6 +119,7 @@ class LabelSource:
     format: str = "coco"
     why: str = ""
     lost: tuple[str, ...] = ()
+    below: Sequence[str | Path] | None = None
 
 
 class _Image(NamedTuple):
@@ -154,7 +156,7 @@ class _Survey:
         self._numbers: dict[Any, int] = {}
         self._rows = rows
         self._digest = hashlib.sha256(repr((source.format, str(source.images))).encode())
-        folder = ImageFolder(source.images, findings)
+        folder = ImageFolder(source.images, findings, source.below)
         for file in source.parts(findings):
             self._add(file, image_files(file, folder, findings))
         self.identity = source.identity() if source.identity else self._digest.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import fiftyone as fo
@@ -28,6 +28,7 @@ def import_labels(
     crowds: Crowds = "ignore",
     class_name: str | None = None,
     class_attribute: str | None = None,
+    below: Sequence[str | Path] | None = None,
     progress: Progress = None,
 ) -> ImportReport:
     """Read the labels of an annotation tool into a field of Detections with pixel-exact masks.
@@ -55,6 +56,8 @@ def import_labels(
         class_name: class of objects of which the files name none: of masks whose folder is no
             class, of shapes of VIA without attributes.
         class_attribute: the attribute of VIA that is the class, where several may be it.
+        below: folders that the images have to lie in, whatever names the labels give and wherever
+            links lead: of labels that somebody else hands in. Any when None.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
     Raises:
@@ -85,5 +88,6 @@ def import_labels(
         format=files.format,
         why=files.why,
         lost=files.lost,
+        below=below,
     )
     return import_source(source, dataset, field, findings, progress)

@@ -66,6 +66,7 @@ def chosen_labels(given: dict[str, Any], name: str) -> dict[str, Any]:
         "path": path,
         "images": read_path(images.strip()) if images else None,
         "format": known.name,
+        "below": read_folders(),
         **{option: given.get(option) or None for option in _OPTIONS if option in known.options},
     }
 
