@@ -176,7 +176,7 @@ class FolderTask:
 
 
 @dataclass(eq=False)
-class FolderJob:
+class FolderWork:
     """The images of a folder to COCO results.
 
     Attributes:

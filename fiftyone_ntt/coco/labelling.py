@@ -11,7 +11,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.folder_listing import list_folder, listing_path, save_listing
 from fiftyone_ntt.coco.folder_runs import Progress, end_journal, journal_beside, run_over_folder
 from fiftyone_ntt.coco.folder_work import (
-    FolderJob,
+    FolderWork,
     Labelling,
     Reader,
     from_loaded,
@@ -240,10 +240,10 @@ def _label_folder(
     classes = [file.categories[key] for key in category_ids]
     drawn = ResultPictures(options.pictures, file, ImageFolder(images), reading, classes)
     reader = Reader(labelling, reading, category_ids, options.inclusive_boxes)
-    job = FolderJob(lookup, paths, reader)
-    results = job.here
+    work = FolderWork(lookup, paths, reader)
+    results = work.here
     if options.workers > 1 and options.anew is not None:
-        results = partial(job.spread, anew=options.anew, workers=options.workers)
+        results = partial(work.spread, anew=options.anew, workers=options.workers)
     found = run_over_folder(
         *(file, paths, journal, results, options.progress), begin=drawn.catch_up, add=drawn.add
     )
@@ -252,7 +252,7 @@ def _label_folder(
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     end_journal(journal, found.failures)
     return FolderReport(
-        len(file.images), found.resumed, len(ordered), found.failures, job.not_run, found.seconds
+        len(file.images), found.resumed, len(ordered), found.failures, work.not_run, found.seconds
     )
 
 
