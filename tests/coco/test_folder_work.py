@@ -132,7 +132,8 @@ def test_workers_match_stored_proposals_and_this_process_draws(
         return PictureSettings(scenes.root / name, 0.0)
 
     def drawn(name: str) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (scenes.root / name).iterdir()}
+        files = (path for path in (scenes.root / name).rglob("*") if path.is_file())
+        return {path.name: path.read_bytes() for path in files}
 
     first = scenes.segment(bank, 2, store=store, pictures=pictures("first"))
     whole = scenes.output.read_bytes()
