@@ -36,6 +36,8 @@ test: lint ## lint, then run all tests, and the docstrings' examples
 
 test-long: setup ## what `test` holds a small instance of, at full size; takes minutes
 	FIFTYONE_NTT_ROUNDS=50 $(VENV)/bin/python -m pytest tests/dataset/runs/test_concurrent_writing.py
+	FIFTYONE_NTT_KILLS=20 $(VENV)/bin/python -m pytest -o faulthandler_timeout=0 \
+		tests/coco/test_folder_work.py
 	FIFTYONE_NTT_MUTATIONS=10000 $(VENV)/bin/python -m pytest -o faulthandler_timeout=0 \
 		tests/coco/test_mutated_files.py tests/store/test_mutated_files.py tests/protocols/test_mutated_files.py
 	FIFTYONE_NTT_SCENES=200 $(VENV)/bin/python -m pytest tests/formats

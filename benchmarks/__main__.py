@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_scale(commands.add_parser("scale", parents=[common], help="size, classes, references"))
     _add_relabel(commands.add_parser("relabel", parents=[common], help="views of stored images"))
     _add_modes(commands.add_parser("modes", parents=[common], help="best beside paper"))
+    _add_workers(commands.add_parser("workers", parents=[common], help="one process, several"))
     _add_writing(commands.add_parser("writing", parents=[common], help="predictions, safely"))
     _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
     _add_imports(commands.add_parser("imports", parents=[common], help="labels of many images"))
@@ -163,6 +164,25 @@ def _modes(options: argparse.Namespace) -> list[Report]:
         names, per_side, images, proposals, repeats = ["demo"], 4, 2, 20, 1
     reports = [_shown(whole_images(name, options.device, per_side, repeats)) for name in names]
     return [*reports, _shown(stored(images, options.classes, proposals, repeats))]
+
+
+def _add_workers(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--models", default="demo", help="bundled or downloaded ones")
+    command.add_argument("--counts", type=int, nargs="+", default=[1, 2], help="of workers")
+    command.add_argument("--images", type=int, default=30)
+    command.add_argument("--points-per-side", type=int, default=32)
+    command.add_argument("--repeats", type=int, default=3)
+    command.set_defaults(run=_workers)
+
+
+def _workers(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.workers import workers
+
+    counts, per_side = options.counts, options.points_per_side
+    images, repeats = options.images, options.repeats
+    if options.quick:  # another process takes longer to start than all of this
+        counts, images, per_side, repeats = [1], 3, 4, 1
+    return [_shown(workers(options.models, counts, images, per_side, repeats))]
 
 
 def _add_writing(command: argparse.ArgumentParser) -> None:

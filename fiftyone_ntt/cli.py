@@ -23,6 +23,7 @@ from fiftyone_ntt.cli_options import (
     add_models,
     add_reading,
     add_skip_errors,
+    add_workers,
     chosen_match_settings,
     chosen_reading,
     labels_of,
@@ -199,6 +200,7 @@ def _add_segment(parser: CommandParser) -> None:
     add_models(parser)
     add_method(parser)
     add_matching(parser)
+    add_workers(parser, "compute, on the CPU, each with models of its own")
     parser.group("output").add_argument(
         "--output", type=Path, required=True, help="COCO results, .json"
     )
@@ -312,9 +314,11 @@ def _segment(options: argparse.Namespace) -> int:
     from fiftyone_ntt.core.settings import ProposalSettings, check_mode, check_stored_mode
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.own_files import COCO_FILE
+    from fiftyone_ntt.workers.processes import check_workers
 
     require_writable(options.output, COCO_FILE)
     check_bit_depth(options.bit_depth)
+    check_workers(options.workers)
     bank = _bank_from_file(options)
     mode = check_mode(options.mode)
     pictures = chosen_pictures(options, mode)
@@ -346,6 +350,8 @@ def _segment(options: argparse.Namespace) -> int:
         progress=progress_bar("segmenting"),
         findings=findings,
         bit_depth=options.bit_depth,
+        workers=options.workers,
+        models=models,
         pictures=pictures,
         store=store,
     )

@@ -132,6 +132,18 @@ def chosen_reading(options: argparse.Namespace) -> dict[str, Any]:
 _READING = ("images", "format", "class_name", "class_attribute")
 
 
+def add_workers(parser: CommandParser, what: str) -> None:
+    """Over how many processes the images are spread.
+
+    Args:
+        parser: of the command.
+        what: they do.
+    """
+    parser.group("method").add_argument(
+        "--workers", type=int, default=1, help=f"processes that {what}; default: this one"
+    )
+
+
 def labels_of(options: argparse.Namespace, path: Path, findings: Findings) -> tuple[CocoFile, Path]:
     """Labels of any format, and the folder of their images."""
     from fiftyone_ntt.formats.opened_labels import read_labels

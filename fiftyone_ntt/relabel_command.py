@@ -12,6 +12,7 @@ from fiftyone_ntt.cli_options import (
     add_method,
     add_reading,
     add_skip_errors,
+    add_workers,
     chosen_match_settings,
     labels_of,
     load_bank,
@@ -55,6 +56,7 @@ def add_relabel(commands: Any) -> None:
     )
     add_method(parser)
     add_matching(parser)
+    add_workers(parser, "match")
     parser.group("output").add_argument(
         "--output", type=Path, required=True, help="COCO results, .json"
     )
@@ -118,9 +120,11 @@ def _run(options: argparse.Namespace) -> int:
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.own_files import COCO_FILE
     from fiftyone_ntt.store.stored_images import stored_setup
+    from fiftyone_ntt.workers.processes import check_workers
 
     require_writable(options.output, COCO_FILE)
     check_bit_depth(options.bit_depth)
+    check_workers(options.workers)
     mode = check_stored_mode(options.mode)
     settings, bank = chosen_match_settings(options), load_bank(options.bank)
     pictures = chosen_pictures(options, mode)
@@ -143,5 +147,6 @@ def _run(options: argparse.Namespace) -> int:
         findings=findings,
         bit_depth=options.bit_depth,
         pictures=pictures,
+        workers=options.workers,
     )
     return report_folder(options, report, findings)

@@ -148,6 +148,16 @@ def test_build_then_segment_equals_segment(
     assert len(json.loads(direct)) > 0
 
 
+def test_workers_that_cannot_be_had_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_refused(capsys, segment(folder, "--workers", "0"), "workers is 0")
+    assert main(build(folder)) == 0
+    capsys.readouterr()
+    arguments = segment(folder, "--workers", "2", source="bank")
+    assert_refused(capsys, arguments, "were not loaded by name, folder or file")
+
+
 def without_targets(folder: Path, *more: str) -> list[str]:
     return [part for part in segment(folder, *more) if "targets" not in part]
 

@@ -12,7 +12,7 @@ import pytest
 from tests import shapes
 
 ROOT = Path(__file__).parents[1]
-WRONG = "from fiftyone_ntt.dataset.work.processes import default_workers as f; f(1000, 0.5)"
+WRONG = "from fiftyone_ntt.workers.processes import default_workers as f; f(1000, 0.5)"
 
 
 def run(arguments: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fiftyone_ntt.coco.folder_runs import (
     Rows,
     end_journal,
     journal_beside,
+    results_here,
     run_over_folder,
 )
 from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
@@ -139,7 +141,8 @@ def boxes_to_masks_in_file(
         ]
 
     journal = journal_beside(output, identity)
-    found = run_over_folder(file, paths, journal, load, compute, progress, keeps)
+    results = partial(results_here, paths=paths, load=load, compute=compute)
+    found = run_over_folder(file, paths, journal, results, progress, keeps)
     annotations, made = _with_masks(file, boxes, found.rows)
     write_atomically(output, COCO_FILE.content({**content, "annotations": annotations}), COCO_FILE)
     end_journal(journal, found.failures)

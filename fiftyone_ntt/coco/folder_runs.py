@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from fiftyone_ntt.coco.reading import CocoFile, ImageId
 from fiftyone_ntt.core.prefetch import prefetched
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.journal import Journal
+from fiftyone_ntt.workers.spreading import Outcome
 
 Progress = Callable[[int, int], None]
 """Called with how many are done, and how many there are."""
@@ -21,6 +23,23 @@ FileState = list[int]
 Rows = list[dict[str, Any]]
 """JSON objects: what an image comes to."""
 Loaded = TypeVar("Loaded")
+
+
+@dataclass(frozen=True)
+class ImageRows:
+    """What an image comes to.
+
+    Attributes:
+        file: as it was before it was read: it may be replaced meanwhile. None if it was gone.
+        rows: of the image.
+    """
+
+    file: FileState | None
+    rows: Rows
+
+
+Results = Callable[[Sequence[Record]], Generator[Outcome[ImageRows], None, None]]
+"""Makes of images' entries what becomes of each, in their order."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +76,11 @@ def run_over_folder(
     file: CocoFile,
     paths: dict[ImageId, Path],
     journal: Journal,
-    load: Callable[[Record], Loaded],
-    compute: Callable[[Record, Loaded], Rows],
+    results: Results,
     progress: Progress | None = None,
     keeps: Callable[[Record, Rows], bool] = lambda record, rows: True,
     begin: Callable[[Mapping[ImageId, Rows]], None] | None = None,
+    add: Callable[[Record, Rows], None] = lambda record, rows: None,
 ) -> FolderOutcome:
     """Do the images of a file that are not done yet, in its order.
 
@@ -69,11 +88,11 @@ def run_over_folder(
         file: lists the images.
         paths: of the images, whether or not they can be used.
         journal: remembers each that is done, with the state of its file.
-        load: takes an image's entry; runs one image ahead, in a thread.
-        compute: makes an image's rows of its entry and what `load` gave.
+        results: computes: `results_here` in this process, or others in several.
         progress: called with images done and images in all.
         keeps: whether rows of an earlier run still are those of an image's entry.
         begin: called with what an earlier run finished, before anything is done.
+        add: called here with each image that is done now, in order, before it counts as done.
     """
     begun = time.monotonic()
     done = {
@@ -85,23 +104,48 @@ def run_over_folder(
     if begin:
         begin(done)
 
+    pending = [record for key, record in file.images.items() if key not in done]
+    with closing(results(pending)) as found:
+        for count, (record, outcome) in enumerate(zip(pending, found, strict=True), start=1):
+            try:
+                image = outcome.result()
+                add(record, image.rows)
+                journal.append({"image": _key(record), "file": image.file, "results": image.rows})
+                done[record["id"]] = image.rows
+            except InputError as error:
+                failures[record["file_name"]] = str(error)
+            if progress:
+                progress(resumed + count, len(file.images))
+    return FolderOutcome(done, resumed, failures, time.monotonic() - begun)
+
+
+def results_here(
+    records: Sequence[Record],
+    paths: Mapping[ImageId, Path],
+    load: Callable[[Record], Loaded],
+    compute: Callable[[Record, Loaded], Rows],
+) -> Generator[Outcome[ImageRows], None, None]:
+    """What becomes of each image in this process, in their order.
+
+    Args:
+        records: their entries.
+        paths: of the images.
+        load: takes an image's entry; runs one image ahead, in a thread.
+        compute: makes an image's rows of its entry and what `load` gave.
+    """
+
     def load_noting(record: Record) -> tuple[Loaded, FileState | None]:
-        # The state before it is read: it may be replaced meanwhile.
-        state = _file_state(paths[record["id"]]) if record["id"] in paths else None
+        state = file_state(paths[record["id"]]) if record["id"] in paths else None
         return load(record), state
 
-    pending = [record for key, record in file.images.items() if key not in done]
-    for count, (record, found) in enumerate(prefetched(pending, load_noting), start=1):
+    for record, ready in prefetched(records, load_noting):
         try:
-            loaded, state = found.result()
+            loaded, state = ready.result()
             rows = compute(record, loaded)
-            journal.append({"image": _key(record), "file": state, "results": rows})
-            done[record["id"]] = rows
         except InputError as error:
-            failures[record["file_name"]] = str(error)
-        if progress:
-            progress(resumed + count, len(file.images))
-    return FolderOutcome(done, resumed, failures, time.monotonic() - begun)
+            yield Outcome(error=error)
+        else:
+            yield Outcome(ImageRows(state, rows))
 
 
 def end_journal(journal: Journal, failures: dict[str, str]) -> None:
@@ -134,7 +178,7 @@ def _finished(journal: Journal, file: CocoFile, paths: dict[ImageId, Path]) -> d
     return {
         key: result[1]
         for key, result in found.items()
-        if result and key in paths and _file_state(paths[key]) == result[0]
+        if result and key in paths and file_state(paths[key]) == result[0]
     }
 
 
@@ -143,7 +187,7 @@ def _key(record: Record) -> list[Any]:
     return [record["id"], record["file_name"]]
 
 
-def _file_state(path: Path) -> FileState | None:
+def file_state(path: Path) -> FileState | None:
     """What tells whether an image's file was replaced; None where it is gone."""
     try:
         status = path.stat()

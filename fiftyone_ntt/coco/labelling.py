@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from fiftyone_ntt.coco.findings import Findings, Record
+from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.folder_listing import list_folder, listing_path, save_listing
-from fiftyone_ntt.coco.folder_runs import (
-    Progress,
-    Rows,
-    end_journal,
-    journal_beside,
-    run_over_folder,
+from fiftyone_ntt.coco.folder_runs import Progress, end_journal, journal_beside, run_over_folder
+from fiftyone_ntt.coco.folder_work import (
+    FolderWork,
+    Labelling,
+    Reader,
+    from_loaded,
+    from_networks,
+    from_store,
 )
 from fiftyone_ntt.coco.image_files import ImageFolder, file_reading
 from fiftyone_ntt.coco.reading import CocoFile, read_coco
 from fiftyone_ntt.coco.references import references_by_class
 from fiftyone_ntt.coco.result_pictures import ResultPictures
-from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.nearest_names import nearest_names_hint
@@ -29,12 +31,13 @@ from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.core.windows import Reference
 from fiftyone_ntt.drawing.picture_folder import PictureSettings
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.models.loadable import LoadablePipeline
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
 from fiftyone_ntt.store.own_files import COCO_FILE
-from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource, StoredSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.run_identity import ingredients_hash, run_ingredients
+from fiftyone_ntt.workers.processes import check_workers
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ def segment_folder(
     findings: Findings | None = None,
     bit_depth: int | None = None,
     pictures: PictureSettings | None = None,
+    workers: int = 1,
+    models: Models | None = None,
 ) -> FolderReport:
     """Segment the images a COCO file lists, or all of a folder, and write COCO results.
 
@@ -126,21 +131,24 @@ def segment_folder(
             otherwise than they stand. When None, the first bad entry is an error.
         bit_depth: of images of more than 8 bits a sample; what the widest needs when None.
         pictures: where to draw what is found, image by image; None to draw nothing.
+        workers: processes that compute, on the CPU, each with models of its own; this one writes.
+            An image of which two workers died is reported as failed.
+        models: that `pipeline` is made of; needed by several workers, who load them anew.
 
     Raises:
         InputError: a malformed file, a class of the bank that `targets` has no category for, no
-            image, or no such bit depth.
+            image, no such bit depth, or models that several workers cannot have.
         StoreError: `output` cannot be written or is another's file, or the journal beside it is
             another run's.
     """
-    stored = store is not None
+    check_workers(workers)
+    anew = partial(from_loaded, _loadable(pipeline, models), store) if workers > 1 else None
     return _label_folder(
         images,
         targets,
-        pipeline.matcher,
-        lambda reading: ProposalSource(pipeline, store, reading),
+        from_networks(pipeline, store),
         output,
-        _Options(inclusive_boxes, stored, progress, findings, bit_depth, pictures),
+        _Options(inclusive_boxes, progress, findings, bit_depth, pictures, workers, anew),
     )
 
 
@@ -156,6 +164,7 @@ def relabel_folder(
     findings: Findings | None = None,
     bit_depth: int | None = None,
     pictures: PictureSettings | None = None,
+    workers: int = 1,
 ) -> FolderReport:
     """Segment again with another bank, mode or threshold, from stored proposals: no network runs.
 
@@ -168,20 +177,28 @@ def relabel_folder(
             `segment_folder`.
         matcher: its setup is what the proposals were made with; see `stored_setup`.
         store: has the images' proposals.
+        workers: processes that match; this one writes.
 
     Raises:
         InputError: see `segment_folder`; or a mode whose proposals are never stored.
         StoreError: see `segment_folder`.
     """
     check_stored_mode(matcher.mode)
+    check_workers(workers)
+    anew = partial(from_store, matcher, store)
     return _label_folder(
         images,
         targets,
-        matcher,
-        lambda reading: StoredSource(matcher, store, reading),
+        anew(),
         output,
-        _Options(inclusive_boxes, True, progress, findings, bit_depth, pictures),
+        _Options(inclusive_boxes, progress, findings, bit_depth, pictures, workers, anew),
     )
+
+
+def _loadable(pipeline: Pipeline, models: Models | None) -> LoadablePipeline:
+    if models is None:
+        raise InputError("several workers load the models anew. Pass `models`, or workers=1.")
+    return LoadablePipeline.of(pipeline, models)
 
 
 @dataclass(frozen=True)
@@ -189,23 +206,24 @@ class _Options:
     """What segmenting and relabelling a folder have in common."""
 
     inclusive_boxes: bool
-    rounded: bool
     progress: Progress | None
     findings: Findings | None
     bit_depth: int | None
     pictures: PictureSettings | None
+    workers: int
+    anew: Callable[[], Labelling] | None
+    """Makes the labelling again, in a worker."""
 
 
 def _label_folder(
     images: str | Path,
     targets: str | Path | CocoFile | None,
-    matcher: Matcher,
-    source: Callable[[ImageReading], ProposalSource | StoredSource],
+    labelling: Labelling,
     output: str | Path,
     options: _Options,
 ) -> FolderReport:
     """`segment_folder`, wherever the proposals come from."""
-    output = Path(output)
+    output, matcher = Path(output), labelling.matcher
     require_writable(output, COCO_FILE)
     if targets is None:
         file = list_folder(images, listing_path(output), matcher.bank.classes, options.findings)
@@ -215,37 +233,26 @@ def _label_folder(
     lookup = ImageFolder(images, options.findings)
     paths = lookup.paths(file)
     reading = file_reading(list(paths.values()), options.findings, options.bit_depth)
-    identity = _identity(matcher, reading, Path(images), category_ids, options)
+    identity = _identity(labelling, reading, Path(images), category_ids, options)
     journal = journal_beside(output, identity)
     if targets is None:
         save_listing(file)  # not before the journal is known to be this run's
     classes = [file.categories[key] for key in category_ids]
     drawn = ResultPictures(options.pictures, file, ImageFolder(images), reading, classes)
-    as_stored, as_shown = (source(replace(reading, oriented=turned)) for turned in (False, True))
-    not_run = 0
-
-    def load(record: Record) -> LoadedImage:
-        """What can be had of an image without the models, on the pixels it was annotated on."""
-        image = lookup.open(record)
-        return (as_shown if image.oriented else as_stored).load(image.path)
-
-    def compute(record: Record, loaded: LoadedImage) -> Rows:
-        nonlocal not_run
-        not_run += loaded.is_stored
-        match = matcher(as_stored.proposals(loaded))
-        rows = coco_results(match, record["id"], category_ids, inclusive=options.inclusive_boxes)
-        drawn.add(record, rows)  # first: what is in the journal is not looked at again
-        return rows
-
+    reader = Reader(labelling, reading, category_ids, options.inclusive_boxes)
+    work = FolderWork(lookup, paths, reader)
+    results = work.here
+    if options.workers > 1 and options.anew is not None:
+        results = partial(work.spread, anew=options.anew, workers=options.workers)
     found = run_over_folder(
-        file, paths, journal, load, compute, options.progress, begin=drawn.catch_up
+        *(file, paths, journal, results, options.progress), begin=drawn.catch_up, add=drawn.add
     )
     ordered = [result for key in file.images for result in found.rows.get(key, [])]
     drawn.save_page()
     write_atomically(output, COCO_FILE.content(ordered), COCO_FILE)
     end_journal(journal, found.failures)
     return FolderReport(
-        len(file.images), found.resumed, len(ordered), found.failures, not_run, found.seconds
+        len(file.images), found.resumed, len(ordered), found.failures, work.not_run, found.seconds
     )
 
 
@@ -254,14 +261,15 @@ def _file(given: str | Path | CocoFile, findings: Findings | None) -> CocoFile:
 
 
 def _identity(
-    matcher: Matcher,
+    labelling: Labelling,
     reading: ImageReading,
     images: Path,
     category_ids: list[int],
     options: _Options,
 ) -> str:
     """Of everything that decides the results, with where the images lie."""
-    run = ingredients_hash(run_ingredients(matcher, reading, rounded=options.rounded))
+    rounded = labelling.store is not None
+    run = ingredients_hash(run_ingredients(labelling.matcher, reading, rounded=rounded))
     boxes = "inclusive" if options.inclusive_boxes else "COCO's"
     return f"{run} of {images.resolve()} as {category_ids} with {boxes} boxes"
 

@@ -221,10 +221,19 @@ class ProposalStore:
         data = _bytes_of(kept)
         _make(path.parent)
         write_atomically(path, data, _PROPOSALS)
-        self._unaccounted += len(data)
+        self.account(len(data))
+        return kept
+
+    def account(self, size: int) -> None:
+        """Count what was written, here or, told by `take_unaccounted`, in another process."""
+        self._unaccounted += size
         if self._unaccounted > self.limit * _CHECKED_SHARE:
             self.keep_within_limit()
-        return kept
+
+    def take_unaccounted(self) -> int:
+        """Bytes written that the store's size does not count yet, for the caller to account for."""
+        size, self._unaccounted = self._unaccounted, 0
+        return size
 
     def _describe(self, setup: ProposalSetup) -> None:
         """See to it that the folder of a setup says what it is."""

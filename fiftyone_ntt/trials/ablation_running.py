@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
-from fiftyone_ntt.dataset.work.processes import default_workers, map_in_processes
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.proposal_store import ProposalStore
@@ -23,6 +22,8 @@ from fiftyone_ntt.trials.cells import Cell, DrawnBank, DrawTrial
 from fiftyone_ntt.trials.trial_data import TrialContent, TrialData
 from fiftyone_ntt.trials.trial_proposals import require_proposals, setup_of
 from fiftyone_ntt.trials.variants import Variant
+from fiftyone_ntt.workers.processes import default_workers
+from fiftyone_ntt.workers.spreading import map_in_processes
 
 Advance = Callable[[str, int], None]
 """Called with what was done, and how many images it was done for."""

@@ -53,6 +53,13 @@ def test_modes(tmp_path: Path) -> None:
         assert all(row[unit] > 0 < row["ratio"] for row in report["rows"])
 
 
+def test_workers(tmp_path: Path) -> None:
+    (report,) = run("workers", tmp_path)
+    [row] = report["rows"]
+    assert (row["workers"], row["ratio"], row["same file"]) == (1, 1.0, True)
+    assert row["seconds"] > row["of these until all began"] > 0 < row["then images a second"]
+
+
 def test_references(tmp_path: Path) -> None:
     (report,) = run("references", tmp_path)
     assert [(row["shots"], row["mode"]) for row in report["rows"]] == [

@@ -14,10 +14,11 @@ from fiftyone_ntt.dataset.labels.masks import pixel_box
 from fiftyone_ntt.dataset.pictures.memory_pictures import PicturesReport
 from fiftyone_ntt.dataset.pictures.prediction_features import PredictionFeatures
 from fiftyone_ntt.dataset.pictures.prediction_points import PredictionPoints
-from fiftyone_ntt.dataset.work.processes import default_workers, map_in_processes
 from fiftyone_ntt.demo.scenes import Scene
 from fiftyone_ntt.protocols.draws import Draw
 from fiftyone_ntt.protocols.scoring import Outcome
+from fiftyone_ntt.workers.processes import default_workers
+from fiftyone_ntt.workers.spreading import map_in_processes
 from tests import shapes
 
 BOX = [0.25, 0.5, 0.5, 0.25]

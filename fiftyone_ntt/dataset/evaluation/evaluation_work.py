@@ -18,8 +18,8 @@ from fiftyone_ntt.core.images import known_size
 from fiftyone_ntt.dataset.labels.coco_labels import ID, SOURCE, label_shape
 from fiftyone_ntt.dataset.labels.masks import Size
 from fiftyone_ntt.dataset.labels.stored_labels import StoredLabel, label_paths, stored_labels
-from fiftyone_ntt.dataset.work.processes import map_in_processes
 from fiftyone_ntt.errors import InputError, shown
+from fiftyone_ntt.workers.spreading import map_in_processes
 
 BATCH = 32
 """Images per piece of work: some 2 MB where each has a hundred masks."""

@@ -20,8 +20,8 @@ from fiftyone_ntt.dataset.evaluation.evaluation_work import (
     score_batches,
 )
 from fiftyone_ntt.dataset.labels.fields import SHAPE_TYPES, label_field_type, sample_count
-from fiftyone_ntt.dataset.work.processes import default_workers
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.workers.processes import default_workers
 
 _URI = "fiftyone_ntt"
 

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from operator import itemgetter
-from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
 import fiftyone.core.fields as fof
-import fiftyone.core.labels as fol
-import numpy as np
 from fiftyone import ViewField as F
-from jaxtyping import UInt8
 
 from fiftyone_ntt.core.box_agreement import LOW_AGREEMENT, agreement_lines, mean_agreement
-from fiftyone_ntt.core.box_masks import BoxMask, masks_from_boxes
-from fiftyone_ntt.core.rle import decode_crops, rle_boxes
-from fiftyone_ntt.core.windows import Box
-from fiftyone_ntt.dataset.labels.detections import PROPOSAL, Document
-from fiftyone_ntt.dataset.labels.digests import DIGEST
 from fiftyone_ntt.dataset.labels.fields import (
     SHAPE_TYPES,
     check_whole_images,
@@ -27,28 +18,18 @@ from fiftyone_ntt.dataset.labels.fields import (
     labels_path,
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.masks import (
-    NamedLabel,
-    Size,
-    label_box,
-    label_crop,
-    relative_box,
-)
 from fiftyone_ntt.dataset.labels.names import AGREEMENT, BOX_ID, check_new_predictions
-from fiftyone_ntt.dataset.labels.ownership import WRITTEN_TAGS
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.references.label_names import LabelNames
-from fiftyone_ntt.dataset.references.reference_reading import labels_of
+from fiftyone_ntt.dataset.runs.box_work import DONE, BoxMasking
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
-from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import resolve_models
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
-
-DONE = "done_boxes"
-"""Attribute of a sample's masks: ids of the boxes they were made of."""
+from fiftyone_ntt.workers.processes import Engine, check_workers
 
 ATTRIBUTES: dict[str, type[fof.Field]] = {BOX_ID: fof.StringField, AGREEMENT: fof.FloatField}
 """What each detection carries of the box it was made of."""
@@ -92,6 +73,8 @@ def boxes_to_masks(
     replace_reviewed: bool = False,
     chunk_size: int = 16,
     progress: Progress = None,
+    workers: int = 1,
+    engine: Engine = "processes",
 ) -> BoxesReport:
     """Write a mask for every box of a view, leaving the boxes' field as it is.
 
@@ -111,6 +94,7 @@ def boxes_to_masks(
         overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+        workers, engine: see `segment`.
 
     Returns:
         Counts, the reason for each image that failed, and how well masks and boxes agree.
@@ -127,6 +111,7 @@ def boxes_to_masks(
           ... agree by less than 0.5, look at these: ...
     """
     check_whole_images(samples, "making masks of boxes")
+    check_workers(workers, engine)
     dataset = samples._root_dataset
     label_field_type(samples, box_field, SHAPE_TYPES)
     check_new_predictions(dataset, mask_field, ATTRIBUTES)
@@ -134,22 +119,11 @@ def boxes_to_masks(
         raise InputError(
             f"boxes and masks are both {box_field!r}. Pass another `mask_field`; the boxes stay."
         )
-    segmenter = resolve_models(models, device).segmenter
-    ingredients = {"box_field": box_field, "segmenter": segmenter.identity}
+    chosen = resolve_models(models, device)
+    ingredients = {"box_field": box_field, "segmenter": chosen.segmenter.identity}
     record = RunRecord(dataset, mask_field, METHOD, ingredients, notes={})
-
     done = _finished_boxes(dataset, mask_field, record.key)
-
-    def compute(sample_id: str, image: UInt8[np.ndarray, "H W 3"]) -> Document:
-        """A sample's boxes with masks, those that have none yet."""
-        boxes, known = _boxes(samples, sample_id, box_field), done.get(sample_id, [])
-        new = [box for box in labels_of(boxes) if box.id not in known]
-        return {
-            "_cls": "Detections",
-            "detections": _with_masks(new, image, segmenter, record.key),
-            DONE: [*known, *(box.id for box in new)],
-        }
-
+    masking = BoxMasking(samples, box_field, record.key, done, chosen.segmenter)
     path = labels_path(samples, box_field)
     ids, paths, box_ids = samples.values(["id", "filepath", f"{path}.id"])
     again = [
@@ -161,8 +135,8 @@ def boxes_to_masks(
         record,
         ids,
         paths,
-        prefetch_loader(image_reading(samples).read),
-        compute,
+        masking.loader(image_reading(samples), chosen, workers),
+        masking.compute,
         attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed, add=True),
         chunk_size=chunk_size,
@@ -172,23 +146,6 @@ def boxes_to_masks(
     counted = {item.name: getattr(report, item.name) for item in fields(report)}
     agreement, low = _agreements(samples, mask_field, record.key)
     return BoxesReport(**counted, agreement=agreement, low=low)
-
-
-def _boxes(
-    samples: foc.SampleCollection, sample_id: str, box_field: str
-) -> fol.Detections | fol.Polylines | None:
-    """The boxes of a sample, as they are now.
-
-    Raises:
-        InputError: it is not there any more, or the field is not.
-    """
-    try:
-        boxes: fol.Detections | fol.Polylines | None = samples[sample_id][box_field]
-    except KeyError as error:
-        raise InputError(
-            f"the sample, or its field {box_field!r}, was deleted or left the view meanwhile"
-        ) from error
-    return boxes
 
 
 def _finished_boxes(dataset: fo.Dataset, mask_field: str, run: str) -> dict[str, list[str]]:
@@ -226,58 +183,3 @@ def _agreements(
     means = mean_agreement((label, value) for value, *_, label in rows)
     names = LabelNames(samples._root_dataset, mask_field, {row[1] for row in low})
     return means, {names.of(label_id, sample_id): value for value, label_id, sample_id, _ in low}
-
-
-def _with_masks(
-    boxes: list[fol.Detection | fol.Polyline],
-    image: UInt8[np.ndarray, "H W 3"],
-    segmenter: Any,
-    run: str,
-) -> list[Document]:
-    """Copies of the boxes with masks, each packed before the next is drawn."""
-    size = (image.shape[0], image.shape[1])
-    areas, bare = [], []
-    for box in boxes:
-        with NamedLabel(box):
-            if isinstance(box, fol.Polyline) or not _has_pixels(box, size):
-                bare.append(box)
-                areas.append(_prompt(box, size))
-    masks = masks_from_boxes(image, areas, segmenter)
-    made = {box.id: mask for box, mask in zip(bare, masks, strict=True)}
-    return [dict(_copy(box, made.get(box.id), run).to_mongo()) for box in boxes]
-
-
-def _has_pixels(box: fol.Detection, size: Size) -> bool:
-    placed = label_crop(box, size)
-    return placed is not None and bool(placed[0].any())
-
-
-def _prompt(box: fol.Detection | fol.Polyline, size: Size) -> Box:
-    if relative_box(box) is None:
-        raise InputError("it has no box of finite numbers. Draw one, or remove this label.")
-    return label_box(box, size)
-
-
-def _copy(box: fol.Detection | fol.Polyline, made: BoxMask | None, run: str) -> fol.Detection:
-    """The box's detection with a mask, under an id of its own."""
-    copy = _as_detection(box) if isinstance(box, fol.Polyline) else box.copy()
-    if made is not None:
-        height, width = made.rle["size"]
-        corners = rle_boxes([made.rle])
-        [copy.mask] = decode_crops([made.rle], corners)
-        (x, y), (h, w) = corners[0, :2].tolist(), copy.mask.shape
-        copy.bounding_box = [x / width, y / height, w / width, h / height]
-        copy[AGREEMENT] = made.agreement
-    copy[BOX_ID], copy["run"] = box.id, run
-    # Of a box that is itself a prediction: the copy's own are still to come.
-    for name in (DIGEST, PROPOSAL, WRITTEN_TAGS):
-        if copy.get_attribute_value(name, None) is not None:
-            copy[name] = None
-    return copy
-
-
-def _as_detection(polyline: fol.Polyline) -> fol.Detection:
-    """A detection with what a polyline says of its object, but no place yet."""
-    own = {"id", "points", "closed", "filled"}
-    given = {name: value for name, value in polyline.iter_fields() if name not in own}
-    return fol.Detection(**{name: value for name, value in given.items() if value is not None})

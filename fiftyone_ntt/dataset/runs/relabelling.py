@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import fiftyone.core.collections as foc
 
@@ -23,6 +24,7 @@ from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.stored_images import stored_setup
+from fiftyone_ntt.workers.processes import Engine, check_workers
 
 
 @needs_database
@@ -43,6 +45,8 @@ def relabel(
     replace_reviewed: bool = False,
     chunk_size: int = 64,
     progress: Progress = None,
+    workers: int | None = None,
+    engine: Engine = "processes",
 ) -> SegmentReport:
     """Segment again with a new or edited bank, from the proposals that `segment` stored.
 
@@ -64,6 +68,8 @@ def relabel(
         overwrite, replace_reviewed: see `segment`.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+        workers: processes that match; None for as many as are worth it.
+        engine: see `segment`.
 
     Raises:
         InputError: nothing is stored for the bank's encoder and these settings, or the samples, the
@@ -78,6 +84,7 @@ def relabel(
         ['fish']
     """
     check_whole_images(samples, "relabelling")
+    check_workers(1 if workers is None else workers, engine)
     known_mode = check_stored_mode(mode)
     dataset = samples._root_dataset
     check_new_predictions(dataset, label_field, ATTRIBUTES)
@@ -100,7 +107,9 @@ def relabel(
         record,
         ids,
         paths,
-        StoredMatcher(proposals, matcher, reading, record.key).match_images,
+        partial(
+            StoredMatcher(proposals, matcher, reading, record.key).match_images, workers=workers
+        ),
         lambda _, document: document,
         attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -37,6 +38,7 @@ from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work.leases import Lease, hold_field
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError, NttError
+from fiftyone_ntt.workers.spreading import Piece, Task, spread
 
 logger = logging.getLogger(__name__)
 
@@ -132,13 +134,29 @@ class LoadFuture(Protocol[Loaded_co]):
         ...
 
 
-Loader = Callable[[Sequence[str]], Iterator[LoadFuture[Loaded]]]
-"""From the paths of images to what is loaded of each, in their order."""
+Image = tuple[str, str]
+"""A sample's id, and the path of its image."""
+
+Loader = Callable[[Sequence[Image]], Generator[LoadFuture[Loaded], None, None]]
+"""From images to what is loaded of each, in their order; closed when the run ends."""
 
 
 def prefetch_loader(load: Callable[[str], Loaded]) -> Loader[Loaded]:
     """Calls `load` with one path after the other, in a thread, one ahead of what is computed."""
-    return lambda paths: (ready for _, ready in prefetched(paths, load))
+
+    def loader(images: Sequence[Image]) -> Generator[LoadFuture[Loaded], None, None]:
+        """What `load` makes of each path."""
+        for _, ready in prefetched([path for _, path in images], load):
+            yield ready
+
+    return loader
+
+
+def spread_loader(
+    task: Task[Piece, Loaded], pieces: Callable[[Sequence[Image]], Iterable[Piece]], workers: int
+) -> Loader[Loaded]:
+    """Has several processes do a task with what `pieces` makes of the images, in their order."""
+    return lambda images: spread(task, pieces(images), workers)
 
 
 def run_over_images(
@@ -162,7 +180,8 @@ def run_over_images(
         record: the run; its field is written to.
         ids: sample ids.
         paths: their image files.
-        load: called once, with the paths of the images that are still to do; see `prefetch_loader`.
+        load: called once, with the images that are still to do; see `prefetch_loader` and
+            `spread_loader`.
         compute: called with a sample's id and what `load` returned, once per image that is still
             to do, in this thread.
         attributes: of the detections, declared on the dataset's schema before any is written.
@@ -236,7 +255,7 @@ def _pending_images(
     paths: Sequence[str],
     policy: WritePolicy,
     again: Collection[str],
-) -> list[tuple[str, str]]:
+) -> list[Image]:
     """Sample ids and paths without this run's detections, as the database has it now.
 
     Raises:
@@ -342,15 +361,14 @@ class _Writing:
 def _compute_and_write(
     writing: _Writing,
     control: RunControl,
-    pending: list[tuple[str, str]],
+    pending: list[Image],
     load: Loader[Loaded],
     compute: Callable[[str, Loaded], fol.Detections | Document],
     progress: Progress,
 ) -> None:
     answering = True
     try:
-        with progress_steps(len(pending), progress) as advance:
-            ready = load([path for _, path in pending])
+        with progress_steps(len(pending), progress) as advance, closing(load(pending)) as ready:
             for (sample_id, _), loaded in zip(pending, ready, strict=True):
                 if not control.proceed():
                     break

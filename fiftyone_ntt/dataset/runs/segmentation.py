@@ -12,20 +12,22 @@ from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_mode
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
-from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, Document, match_document
+from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES
 from fiftyone_ntt.dataset.labels.fields import check_whole_images
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
+from fiftyone_ntt.dataset.runs.labelling_work import Labelling
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
-from fiftyone_ntt.dataset.runs.runner import SegmentReport, prefetch_loader, run_over_images
+from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, store_of_mode
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
+from fiftyone_ntt.store.proposal_source import ProposalSource
 from fiftyone_ntt.store.run_identity import run_ingredients
+from fiftyone_ntt.workers.processes import Engine, check_workers
 
 METHOD = "ntt_segment"
 """What marks a custom run as a segmentation: `dataset.list_runs(method=METHOD)`."""
@@ -51,6 +53,8 @@ def segment(
     replace_reviewed: bool = False,
     chunk_size: int = 16,
     progress: Progress = None,
+    workers: int = 1,
+    engine: Engine = "processes",
 ) -> SegmentReport:
     """Write an instance mask for everything in a view that resembles a bank's references.
 
@@ -92,6 +96,10 @@ def segment(
         replace_reviewed: with `overwrite`, also replace predictions that somebody tagged or edited.
         chunk_size: images per write to the database.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
+        workers: processes that compute, on the CPU: each loads models of its own, which takes a few
+            seconds and their memory, and computes with its share of the cores; this one writes. An
+            image of which two workers died is reported as failed.
+        engine: what workers are started with: `"processes"` of this machine.
 
     Returns:
         Counts, and the reason for each image that failed. No images is a valid input.
@@ -108,6 +116,7 @@ def segment(
         ['fish', 'mushroom']
     """
     check_whole_images(samples, "segmenting")
+    check_workers(workers, engine)
     dataset = samples._root_dataset
     check_new_predictions(dataset, label_field, ATTRIBUTES)
     bank = resolve_bank(dataset, bank)
@@ -127,25 +136,17 @@ def segment(
     )
     reading = image_reading(dataset)
     source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), reading)
-    matcher = pipeline.matcher
     record = segmentation_record(
-        dataset, label_field, matcher, reading, rounded=source.store is not None
+        dataset, label_field, pipeline.matcher, reading, rounded=source.store is not None
     )
     ids, paths = samples.values(["id", "filepath"])
-
-    def compute(_: str, loaded: LoadedImage) -> Document:
-        """An image's detections, from its proposals."""
-        proposals = source.proposals(loaded)
-        return match_document(
-            matcher(proposals), bank, proposals.image_size, record.key, loaded.key
-        )
-
+    labelling = Labelling(source, record.key)
     report = run_over_images(
         record,
         ids,
         paths,
-        prefetch_loader(source.load),
-        compute,
+        labelling.loader(chosen, workers),
+        labelling.compute,
         attributes=ATTRIBUTES,
         policy=WritePolicy(record.key, overwrite, replace_reviewed),
         chunk_size=chunk_size,

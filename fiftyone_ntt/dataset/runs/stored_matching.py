@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.dataset.labels.detections import Document, match_document
-from fiftyone_ntt.dataset.runs.runner import failure_reason
-from fiftyone_ntt.dataset.work.processes import default_workers, map_in_processes
+from fiftyone_ntt.dataset.runs.runner import Image, failure_reason
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.stored_images import stored_proposals
+from fiftyone_ntt.workers.processes import default_workers
+from fiftyone_ntt.workers.spreading import Outcome, Ready, WorkerDied, spread
 
 BATCH = 16
 """Images per piece of work: a second's, and at most a few MB of masks."""
@@ -55,14 +56,27 @@ class StoredMatcher:
     reading: ImageReading
     run: str
 
-    def match_images(self, paths: Sequence[str]) -> Iterator[MatchOutcome]:
-        """The images' detections, in their order; many images in several processes."""
+    def match_images(
+        self, images: Sequence[Image], workers: int | None = None
+    ) -> Generator[MatchOutcome, None, None]:
+        """The images' detections, in their order.
+
+        Args:
+            images: ids and paths.
+            workers: processes; as many as are worth it when None, 1 for this one.
+        """
         bank = self.matcher.bank
         _ = bank.prototypes, bank.unit_references, bank.unit_negatives  # computed once for all
+        paths = [path for _, path in images]
         batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-        workers = default_workers(len(paths), MIN_IMAGES_PER_PROCESS)
-        for found in map_in_processes(self.match_batch, batches, workers):
-            yield from found
+        count = workers or default_workers(len(paths), MIN_IMAGES_PER_PROCESS)
+        if count == 1:
+            for batch in batches:
+                yield from self.match_batch(batch)
+            return
+        found = spread(Ready(self.match_batch), batches, count)
+        for batch, outcome in zip(batches, found, strict=True):
+            yield from _outcomes(batch, outcome)
 
     def match_batch(self, paths: Sequence[str]) -> list[MatchOutcome]:
         """The detections of a few images."""
@@ -83,3 +97,11 @@ class StoredMatcher:
             return MatchOutcome(match_document(match, bank, found.image_size, self.run, key))
         except Exception as error:
             return MatchOutcome(None, failure_reason(error))
+
+
+def _outcomes(batch: Sequence[str], outcome: Outcome[list[MatchOutcome]]) -> list[MatchOutcome]:
+    """The detections of a batch; workers that died of it have none."""
+    try:
+        return outcome.result()
+    except WorkerDied as error:
+        return [MatchOutcome(None, str(error))] * len(batch)

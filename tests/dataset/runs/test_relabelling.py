@@ -142,13 +142,13 @@ def test_several_processes_find_what_one_does(
     monkeypatch.setattr(stored_matching, "MIN_IMAGES_PER_PROCESS", 1)
     monkeypatch.setattr(stored_matching, "BATCH", 2)
     used = []
-    map_in_processes = stored_matching.map_in_processes
+    spread = stored_matching.spread
 
-    def noting(work: Any, pieces: Any, workers: int) -> Any:
+    def noting(task: Any, pieces: Any, workers: int) -> Any:
         used.append(workers)
-        return map_in_processes(work, pieces, workers)
+        return spread(task, pieces, workers)
 
-    monkeypatch.setattr(stored_matching, "map_in_processes", noting)
+    monkeypatch.setattr(stored_matching, "spread", noting)
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     several = relabel(scenes, bank, "several", store=store)
     assert used == [2]

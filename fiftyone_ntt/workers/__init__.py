@@ -1,0 +1,1 @@
+"""Work spread over processes; knows nothing of images, models or databases."""
