@@ -132,8 +132,9 @@ def test_workers_match_stored_proposals_and_this_process_draws(
         return PictureSettings(scenes.root / name, 0.0)
 
     def drawn(name: str) -> dict[str, bytes]:
-        files = (path for path in (scenes.root / name).rglob("*") if path.is_file())
-        return {path.name: path.read_bytes() for path in files}
+        folder = scenes.root / name
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
     first = scenes.segment(bank, 2, store=store, pictures=pictures("first"))
     whole = scenes.output.read_bytes()
@@ -153,7 +154,7 @@ def test_workers_match_stored_proposals_and_this_process_draws(
         assert scenes.output.read_bytes() == whole
         assert drawn(f"relabel-{workers}") == drawn("first")
     assert drawn("again") == drawn("first")
-    assert len(drawn("first")) == len(IMAGES) + 1
+    assert len(drawn("first")) == 2 * len(IMAGES) + 1  # with thumbnails and the page
 
 
 def test_an_image_that_workers_die_of_is_a_failure_and_done_by_the_next_call(
