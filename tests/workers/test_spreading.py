@@ -135,6 +135,8 @@ def test_a_parent_that_is_killed_or_interrupted_leaves_no_worker(
     tmp_path: Path, kind: signal.Signals
 ) -> None:
     program = (
+        # What a shell starts in the background ignores Ctrl-C, and so would its children.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from tests.workers.pieces import Doubling; "
         "from fiftyone_ntt.workers.spreading import spread; "
         f"list(spread(Doubling(Path({str(tmp_path)!r}), 0.05), range(100_000), 2))"
