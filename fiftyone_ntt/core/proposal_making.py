@@ -6,12 +6,11 @@ The expensive half of the method. Its result depends on the image and the models
 from __future__ import annotations
 
 import numpy as np
-import torch
 from jaxtyping import UInt8
 
 from fiftyone_ntt.core.class_scores import stable_ious
 from fiftyone_ntt.core.crops import Crop, crops_of, whole_picture
-from fiftyone_ntt.core.geometry import mask_boxes, resize_bicubic, squash, suppress
+from fiftyone_ntt.core.geometry import resize_bicubic, squash, suppress
 from fiftyone_ntt.core.interfaces import Encoder, Segmenter
 from fiftyone_ntt.core.proposals import Proposals, described, join_proposals, prompt_grid
 from fiftyone_ntt.core.settings import ProposalSettings
@@ -60,10 +59,6 @@ def _propose_crop(
     square = squash(crop.cut(image), segmenter.side, segmenter.device)
     embedding = segmenter.embed(square[None])[0]
     prompts, ious, logits = prompt_grid(embedding, segmenter, settings)
-    if number:
-        boxes = mask_boxes(logits > 0).cpu().numpy()
-        whole = torch.from_numpy(~crop.touching(boxes, logits.shape[-1])).to(logits.device)
-        prompts, ious, logits = prompts[whole], ious[whole], logits[whole]
     tokens = encoder.encode(resize_bicubic(square, encoder.side)[None].to(encoder.device))[0]
     return described(prompts, ious, logits, tokens, crop, number)
 

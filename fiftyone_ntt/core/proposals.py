@@ -126,7 +126,8 @@ def described(
     crop: Crop,
     number: int = 0,
 ) -> Proposals:
-    """The proposals of the masks that were kept of one image, or of a part of it.
+    """The proposals of the masks that were kept of one image, or of a part of it, without those
+    that the part's borders cut off.
 
     Args:
         prompts, ious, logits: from `prompt_grid`.
@@ -134,14 +135,19 @@ def described(
         crop: the part; all of the image for the paper's.
         number: of the crop; 0 is all of the image.
     """
-    inside = logits > 0
-    features = pool_features(tokens.to(inside.device), inside)
+    side, inside = logits.shape[-1], logits > 0
     boxes = mask_boxes(inside).cpu().numpy()
+    cut = crop.touching(boxes, side)
+    if cut.any():  # of all of an image none is
+        whole = torch.from_numpy(~cut).to(logits.device)
+        prompts, ious, logits, inside = (part[whole] for part in (prompts, ious, logits, inside))
+        boxes = boxes[~cut]
+    features = pool_features(tokens.to(inside.device), inside)
     return Proposals(
         image_size=crop.picture,
         prompts=prompts.cpu().numpy(),
         ious=ious.cpu().numpy(),
-        boxes=crop.in_picture(boxes, logits.shape[-1]) if number else boxes,
+        boxes=crop.in_picture(boxes, side),
         features=features.cpu().numpy(),
         masks=LogitMasks(logits, crop.picture, crop),
         crops=np.full(len(logits), number, dtype=np.int16),
