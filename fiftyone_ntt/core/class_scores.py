@@ -48,7 +48,7 @@ def class_similarity(
     positive = np.clip(_to_references(features, bank, scoring), 0, None)
     if not len(bank.negatives):
         return positive
-    excess = np.maximum(_to_negatives(features, bank, scoring) - positive, 0)
+    excess = np.maximum(_to_negatives(features, bank) - positive, 0)
     return positive * np.exp(-excess / np.float32(settings.negative_temperature))
 
 
@@ -63,7 +63,7 @@ def _to_references(
 
 
 def _to_negatives(
-    features: Float32[np.ndarray, "N C"], bank: MemoryBank, scoring: Scoring
+    features: Float32[np.ndarray, "N C"], bank: MemoryBank
 ) -> Float32[np.ndarray, "N K"]:
     """Of each class the nearest negative, 0 where it has none or all point away."""
     cosines = np.clip(features @ bank.unit_negatives.T, 0, None)

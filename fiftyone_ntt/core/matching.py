@@ -87,7 +87,7 @@ def match(
         proposals: of the encoder that made the bank.
         bank: at least one class.
         settings: the paper's when None.
-        scoring: the paper's, or another mode's; one that `settings` names goes first.
+        scoring: the paper's, or another mode's.
 
     Returns:
         At most `settings.max_instances` instances; none is a valid result.
@@ -97,7 +97,6 @@ def match(
         InputError: a threshold is for a class that the bank does not have.
     """
     settings = settings or MatchSettings()
-    scoring = settings.scoring or scoring
     similarity = class_similarity(proposals.features, bank, settings, scoring)
     candidates = _suppress(proposals, similarity, settings, scoring)
     labels = similarity[candidates].argmax(axis=1)

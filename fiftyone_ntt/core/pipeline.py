@@ -68,7 +68,7 @@ class Matcher:
     @property
     def scoring(self) -> Scoring:
         """How proposals are scored."""
-        return self.match_settings.scoring or scoring_of(self.mode)
+        return scoring_of(self.mode)
 
 
 @dataclass(frozen=True, eq=False)

@@ -146,7 +146,6 @@ class MatchSettings:
         negative_temperature: how softly a better matching negative lowers a score (paper: 0.8).
         confidence_threshold: instances below this score are left out, 0..1 (paper: 0); or by class,
             where a class that is not named keeps all.
-        scoring: another than the mode's, for trials; the mode's when None.
         one_per_object: of instances whose masks have an IoU above 0.5, whatever their classes, only
             the one of the highest score stays (paper: all).
         least_island: separate pieces of a mask go that have less than this share of its pixels,
@@ -159,16 +158,14 @@ class MatchSettings:
     candidates_per_instance: int = 8
     negative_temperature: float = 0.8
     confidence_threshold: float | Mapping[str, float] = 0.0
-    scoring: Scoring | None = None
     one_per_object: bool = False
     least_island: float = 0.0
     fill_holes: bool = False
 
     def identity(self) -> dict[str, Any]:
-        """What of them decides the instances, but for the scoring, which is the mode's or theirs:
-        see `Matcher.scoring`. What earlier versions did not know is left out while it is off."""
+        """What of them decides the instances. What earlier versions did not know is left out while
+        it is off."""
         values = asdict(self)
-        del values["scoring"]
         for name in ("one_per_object", "least_island", "fill_holes"):
             if not values[name]:
                 del values[name]

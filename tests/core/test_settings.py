@@ -24,7 +24,7 @@ from fiftyone_ntt.errors import InputError
 
 def test_the_defaults_are_the_papers() -> None:
     assert ProposalSettings(32, 0.4) == ProposalSettings()
-    assert MatchSettings(0.5, 100, 8, 0.8, 0.0, None, False, 0.0, False) == MatchSettings()
+    assert MatchSettings(0.5, 100, 8, 0.8, 0.0, False, 0.0, False) == MatchSettings()
     assert Scoring(None, None, False, False, None) == PAPER_SCORING == scoring_of("paper")
     assert scoring_of("adaptive") == PAPER_SCORING != scoring_of("best")
 
