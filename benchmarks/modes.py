@@ -21,8 +21,8 @@ from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.settings import Mode, ProposalSettings
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.proposal_source import StoredSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
-from fiftyone_ntt.store.stored_images import stored_proposals
 
 _MODES: tuple[Mode, ...] = ("paper", "best")
 _WIDTH, _SIZE = 1024, (480, 640)
@@ -73,15 +73,11 @@ def _segmenting(pipeline: Pipeline, image: NDArray[np.uint8]) -> Callable[[], ob
 
 
 def _matching(store: ProposalStore, matcher: Matcher, paths: list[Path]) -> Callable[[], object]:
-    reading, width = ImageReading(oriented=True), matcher.bank.width
-    stability = matcher.scoring.needs_stability
+    source = StoredSource(matcher, store, ImageReading(oriented=True))
 
     def match_all() -> None:
         for path in paths:
-            found, _ = stored_proposals(
-                store, SETUP, str(path), reading, width, stability=stability
-            )
-            matcher(found)
+            matcher(source.proposals(source.load(path)))
 
     return match_all
 

@@ -61,6 +61,11 @@ class ProposalSource:
             check_stored_mode(self.pipeline.mode)
             self.store.check_folder()
 
+    @property
+    def matcher(self) -> Matcher:
+        """The pipeline's cheap half."""
+        return self.pipeline.matcher
+
     def load(self, path: str | Path) -> LoadedImage:
         """What can be done without the models: stored proposals, or else the image.
 
@@ -71,11 +76,11 @@ class ProposalSource:
             return LoadedImage(None, self.reading.read(path))
         key = image_key(path, self.reading)
         stored = self.store.get(
-            self.pipeline.matcher.setup,
+            self.matcher.setup,
             key,
             size=image_size(path),
             width=self.pipeline.bank.width,
-            stability=self.pipeline.matcher.scoring.needs_stability,
+            stability=self.matcher.scoring.needs_stability,
         )
         if stored is not None:
             return LoadedImage(key, stored)
@@ -89,7 +94,7 @@ class ProposalSource:
         if self.store is None or loaded.key is None:
             return proposals
         try:
-            return self.store.put(self.pipeline.matcher.setup, loaded.key, proposals)
+            return self.store.put(self.matcher.setup, loaded.key, proposals)
         except StoreError as error:  # a full disk must not cost the work just done
             logger.warning("proposals are not kept: %s", error)
             return rounded(proposals)

@@ -10,8 +10,21 @@ from fiftyone_ntt.dataset.labels.detections import Document, match_document
 from fiftyone_ntt.dataset.runs.runner import Loader, prefetch_loader, spread_loader
 from fiftyone_ntt.models.loadable import LoadablePipeline
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource
+from fiftyone_ntt.store.proposal_source import LoadedImage, ProposalSource, StoredSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
+
+
+def detections_of(source: ProposalSource | StoredSource, loaded: LoadedImage, run: str) -> Document:
+    """The detections of an image.
+
+    Args:
+        source: of its proposals.
+        loaded: what that loaded.
+        run: key of the run that writes them.
+    """
+    proposals, matcher = source.proposals(loaded), source.matcher
+    match = matcher(proposals)
+    return match_document(match, matcher.bank, proposals.image_size, run, loaded.key)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +41,7 @@ class Labelling:
 
     def document(self, loaded: LoadedImage) -> Document:
         """The detections of what `source` loaded."""
-        proposals = self.source.proposals(loaded)
-        pipeline = self.source.pipeline
-        match = pipeline.matcher(proposals)
-        return match_document(match, pipeline.bank, proposals.image_size, self.run, loaded.key)
+        return detections_of(self.source, loaded, self.run)
 
     def compute(self, _: str, loaded: LoadedImage | Labelled) -> Document:
         """The detections of what `loader` loads."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher
-from fiftyone_ntt.dataset.labels.detections import Document, match_document
+from fiftyone_ntt.dataset.labels.detections import Document
+from fiftyone_ntt.dataset.runs.labelling_work import detections_of
 from fiftyone_ntt.dataset.runs.runner import Image, failure_reason
 from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.store.proposal_source import StoredSource
 from fiftyone_ntt.store.proposal_store import ProposalStore
-from fiftyone_ntt.store.stored_images import stored_proposals
 from fiftyone_ntt.workers.processes import default_workers
 from fiftyone_ntt.workers.spreading import Outcome, Ready, WorkerDied, spread
 
@@ -84,17 +85,8 @@ class StoredMatcher:
 
     def _match_image(self, path: str) -> MatchOutcome:
         try:
-            bank, setup = self.matcher.bank, self.matcher.setup
-            found, key = stored_proposals(
-                self.store,
-                setup,
-                path,
-                self.reading,
-                bank.width,
-                stability=self.matcher.scoring.needs_stability,
-            )
-            match = self.matcher(found)
-            return MatchOutcome(match_document(match, bank, found.image_size, self.run, key))
+            source = StoredSource(self.matcher, self.store, self.reading)
+            return MatchOutcome(detections_of(source, source.load(path), self.run))
         except Exception as error:
             return MatchOutcome(None, failure_reason(error))
 
