@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 from pycocotools import mask as coco_mask
 
+from fiftyone_ntt.coco.mask_objects import predicted_objects
 from fiftyone_ntt.coco.scorer import Candidate, Scorer
 from fiftyone_ntt.core.calibration import Judged
 from fiftyone_ntt.core.matching import Match
@@ -90,12 +91,7 @@ def _verdicts(
     match: Match, classes: Sequence[str], truth: Sequence[Candidate]
 ) -> tuple[Bool[np.ndarray, " D"], Bool[np.ndarray, " D"]]:
     """Which predictions are right, and which lie on a crowd and do not count."""
-    predictions = [
-        Candidate(classes[label], mask, (0, 0, 0, 0), float(coco_mask.area(mask)), score=score)
-        for label, mask, score in zip(
-            match.labels.tolist(), match.masks, match.scores.tolist(), strict=True
-        )
-    ]
+    predictions = predicted_objects(match, classes)
     right, ignored = np.zeros((2, len(match)), dtype=bool)
     for pair in Scorer("masks", RIGHT_IOU, sweep=False).add(truth, predictions):
         if pair.prediction is not None and pair.truth is not None:

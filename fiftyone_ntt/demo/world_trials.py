@@ -6,13 +6,14 @@ import hashlib
 from functools import partial
 from typing import cast
 
+from fiftyone_ntt.coco.mask_objects import objects_of
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.rle import encode_masks
 from fiftyone_ntt.demo.world_candidates import WorldCandidates
 from fiftyone_ntt.demo.worlds import Part, Split, World, WorldScene
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.trials.trial_data import TrialContent, TrialData, TrialImage, objects_of
+from fiftyone_ntt.trials.trial_data import TrialContent, TrialData, TrialImage
 
 CANDIDATES = 120
 """Scenes that references are drawn from: enough for ten of every class, on as many scenes."""

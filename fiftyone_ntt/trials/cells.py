@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fiftyone_ntt.coco.leaving_out import ap_without_each
+from fiftyone_ntt.coco.mask_objects import predicted_objects
 from fiftyone_ntt.coco.scorer import Candidate, Scorer
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.matching import Match, match
+from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.proposals import ProposalSetup
 from fiftyone_ntt.store.proposal_store import ProposalStore
-from fiftyone_ntt.trials.trial_data import TrialImage, objects_of
+from fiftyone_ntt.trials.trial_data import TrialImage
 from fiftyone_ntt.trials.trial_proposals import kept_proposals
 from fiftyone_ntt.trials.variants import Variant
 
@@ -102,7 +103,7 @@ class DrawTrial:
                 start = time.thread_time()
                 found = match(kept[variant.crops], drawn.bank, scoring=variant.scoring)
                 times.append(time.thread_time() - start)
-                scorer.add(truth, _predictions(found, drawn.bank))
+                scorer.add(truth, predicted_objects(found, drawn.bank.classes))
         return [
             self._cell(drawn, variant, scorer, float(np.median(times)))
             for variant, scorer, times in zip(drawn.variants, scorers, seconds, strict=True)
@@ -112,8 +113,3 @@ class DrawTrial:
         ap, without = ap_without_each(scorer)
         where = self.data, drawn.shots, drawn.seed, variant.name
         return Cell(*where, ap, tuple(without.tolist()), seconds)
-
-
-def _predictions(found: Match, bank: MemoryBank) -> list[Candidate]:
-    labels = [bank.classes[label] for label in found.labels.tolist()]
-    return objects_of(found.masks, labels, found.scores.tolist())

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
-from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.scorer import Candidate
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.core.rle import RLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +54,3 @@ class TrialData:
     name: str
     identity: str
     open: Callable[[], TrialContent]
-
-
-def objects_of(
-    masks: Sequence[RLE], labels: Sequence[str], scores: Sequence[float] | None = None
-) -> list[Candidate]:
-    """Objects as scorers take them, by their masks.
-
-    Args:
-        masks: at image size.
-        labels: the class name of each.
-        scores: of predicted ones.
-    """
-    return [
-        Candidate(label, mask, (0, 0, 0, 0), float(coco_mask.area(mask)), score=score)
-        for mask, label, score in zip(masks, labels, scores or [0.0] * len(masks), strict=True)
-    ]

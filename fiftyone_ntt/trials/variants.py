@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from fiftyone_ntt.core.settings import BEST_SCORING, PAPER_SCORING, Scoring
+from fiftyone_ntt.core.settings import BEST_SCORING, PAPER_SCORING, Mode, Scoring, scoring_of
 from fiftyone_ntt.errors import InputError
 
-PAPER, BEST = "paper", "best"
+PAPER: Mode = "paper"
+BEST: Mode = "best"
 
 _USUAL: dict[str, Any] = {
     "reference_temperature": 0.05,
@@ -51,10 +52,10 @@ def all_variants() -> tuple[Variant, ...]:
     )
 
 
-def with_crops(mode: str, crops: int) -> Variant:
+def with_crops(mode: Mode, crops: int) -> Variant:
     """`paper` or `best` with some crops, possibly none."""
     name = f"{mode} + {crops} crops" if crops else mode
-    return Variant(name, BEST_SCORING if mode == BEST else PAPER_SCORING, crops)
+    return Variant(name, scoring_of(mode), crops)
 
 
 def _changed(mode: str, scoring: Scoring, option: str) -> Variant:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import fiftyone as fo
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.coco.scorer import Candidate, Scorer
+from fiftyone_ntt.coco.mask_objects import objects_of, predicted_objects
+from fiftyone_ntt.coco.scorer import Scorer
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.box_masks import mask_from_box
 from fiftyone_ntt.core.matching import Match
@@ -103,7 +104,7 @@ def check_references(
             rows = [one.row for one in here]
             if len(rows) < len(bank.references):
                 others = bank.without_references(rows)
-                match = replace(pipeline.matcher, bank=others)(proposals)
+                match = pipeline.matcher.with_bank(others)(proposals)
                 tried = [one for one in here if _class(bank, one) in others.classes]
                 for one in tried:
                     checks[one.id] = check_reference(match, others.classes, one.mask)
@@ -163,20 +164,9 @@ def _score(
         return
     masks = list({one.id: one.mask for one in tried}.values())
     labels = list({one.id: _class(bank, one) for one in tried}.values())
-    truth = [_object(label, mask) for label, mask in zip(labels, masks, strict=True)]
     near: list[int] = []
     if len(match):
         ious = np.asarray(coco_mask.iou(match.masks, masks, [0] * len(masks)))
         near = np.flatnonzero(ious.max(axis=1) >= _NEAR).tolist()
-    scorer.add(
-        truth,
-        [
-            _object(classes[match.labels[row]], match.masks[row], float(match.scores[row]))
-            for row in near
-        ],
-    )
-
-
-def _object(label: str, mask: RLE, score: float = 0.0) -> Candidate:
-    box = coco_mask.toBbox(mask).tolist()
-    return Candidate(label, mask, box, float(coco_mask.area(mask)), score=score)
+    found = predicted_objects(match, classes)
+    scorer.add(objects_of(masks, labels), [found[row] for row in near])
