@@ -7,18 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.protocols.benchmark_checks import require_sound_benchmark
 from fiftyone_ntt.protocols.draws import Draw, Setup, differences
 from fiftyone_ntt.protocols.summary import describe
 from fiftyone_ntt.store.atomic import write_atomically
 from fiftyone_ntt.store.own_files import FileKind
+from fiftyone_ntt.store.own_json import read_own_json
 
 VERSION = 1
 FILE = "benchmark.json"
-_MOST_BYTES = 2**30
-"""Of the file: a draw of LVIS takes half a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -67,28 +65,14 @@ def load_benchmark(path: str | Path) -> Benchmark:
     Raises:
         StoreError: no such file, or no benchmark of this version.
     """
-    path = Path(path)
-    path = path / FILE if path.is_dir() else path
-    try:
-        require_regular_file(path, _MOST_BYTES)
-        content: dict[str, Any] = json.loads(path.read_text())
-        if content.pop("version") != VERSION:
-            raise ValueError("it is of another version")
-        setup, draws = Setup(**content.pop("setup")), content.pop("draws")
-        found = Benchmark(setup=setup, draws=tuple(Draw(**row) for row in draws), **content)
-        require_sound_benchmark(found.setup, found.data, found.draws)
-        return found
-    except RecursionError as error:
-        raise StoreError(
-            f"{path} is not a benchmark: its lists are nested too deeply. Pass the {FILE} that "
-            "`benchmark` wrote."
-        ) from error
-    except FileNotFoundError as error:
-        raise StoreError(f"{path}: no such file. Pass what `benchmark` wrote.") from error
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise StoreError(
-            f"{path} is not a benchmark: {error}. Pass the {FILE} that `benchmark` wrote."
-        ) from error
+    return read_own_json(path, FILE, VERSION, _benchmark, what="a benchmark", command="benchmark")
+
+
+def _benchmark(content: dict[str, Any]) -> Benchmark:
+    setup, draws = Setup(**content.pop("setup")), content.pop("draws")
+    found = Benchmark(setup=setup, draws=tuple(Draw(**row) for row in draws), **content)
+    require_sound_benchmark(found.setup, found.data, found.draws)
+    return found
 
 
 def _is_benchmark(path: Path) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.settings import Scoring
-from fiftyone_ntt.errors import InputError, StoreError
+from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.atomic import make_folder, require_writable, write_atomically
 from fiftyone_ntt.store.own_files import PICTURE, FileKind
+from fiftyone_ntt.store.own_json import read_own_json
 from fiftyone_ntt.trials.ablation import Ablation, TrialSetup
 from fiftyone_ntt.trials.ablation_charts import ABLATION_CHART, save_ablation_chart
 from fiftyone_ntt.trials.ablation_table import markdown_table
@@ -24,8 +24,6 @@ VERSION = 1
 FILE, TABLE = "ablation.json", "ablation.md"
 _TABLE_MARK = "<!-- fiftyone-ntt ablate -->\n"
 """What the table's file begins with."""
-_MOST_BYTES = 2**30
-"""Of the file: a cell takes 20 bytes an image."""
 
 
 def save_ablation(ablation: Ablation, folder: Path) -> Path:
@@ -52,29 +50,17 @@ def load_ablation(path: str | Path) -> Ablation:
     Raises:
         StoreError: no such file, or no ablation of this version.
     """
-    path = Path(path)
-    path = path / FILE if path.is_dir() else path
-    try:
-        require_regular_file(path, _MOST_BYTES)
-        content: dict[str, Any] = json.loads(path.read_text())
-        if content["version"] != VERSION:
-            raise ValueError("it is of another version")
-        return Ablation(
-            TrialSetup(**content["setup"]),
-            {str(name): str(identity) for name, identity in content["data"].items()},
-            tuple(_variant(row) for row in content["variants"]),
-            tuple(ProposalCost(**row) for row in content["costs"]),
-            tuple(_cell(row) for row in content["cells"]),
-        )
-    except FileNotFoundError as error:
-        raise StoreError(f"{path}: no such file. Pass what `ablate` wrote.") from error
-    except (
-        *(ValueError, TypeError, KeyError, AttributeError, OSError),
-        *(RecursionError, InputError),
-    ) as error:
-        raise StoreError(
-            f"{path} is not an ablation: {error}. Pass the {FILE} that `ablate` wrote."
-        ) from error
+    return read_own_json(path, FILE, VERSION, _ablation, what="an ablation", command="ablate")
+
+
+def _ablation(content: dict[str, Any]) -> Ablation:
+    return Ablation(
+        TrialSetup(**content["setup"]),
+        {str(name): str(identity) for name, identity in content["data"].items()},
+        tuple(_variant(row) for row in content["variants"]),
+        tuple(ProposalCost(**row) for row in content["costs"]),
+        tuple(_cell(row) for row in content["cells"]),
+    )
 
 
 def _variant(row: dict[str, Any]) -> Variant:
