@@ -36,7 +36,13 @@ from fiftyone_ntt.cli_options import (
 from fiftyone_ntt.command_parser import CommandParser, command
 from fiftyone_ntt.completion_command import add_completion, complete
 from fiftyone_ntt.errors import NttError
-from fiftyone_ntt.folder_options import add_pictures, chosen_pictures, require_targets
+from fiftyone_ntt.folder_options import (
+    add_folder,
+    add_pictures,
+    chosen_folder,
+    chosen_pictures,
+    require_targets,
+)
 from fiftyone_ntt.pictures_command import add_pictures_command
 from fiftyone_ntt.relabel_command import (
     add_relabel,
@@ -192,18 +198,13 @@ def _add_build(parser: CommandParser) -> None:
 
 def _add_segment(parser: CommandParser) -> None:
     what = parser.group("what")
-    what.add_argument(
-        "--targets", type=Path, help="labels that list the images; default: all below --images"
-    )
+    add_folder(parser)
     what.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
     _add_references(parser, required=False)
     add_models(parser)
     add_method(parser)
     add_matching(parser)
     add_workers(parser, "compute, on the CPU, each with models of its own")
-    parser.group("output").add_argument(
-        "--output", type=Path, required=True, help="COCO results, .json"
-    )
     add_pictures(parser)
     add_store_option(parser)
     add_json(parser)
@@ -339,9 +340,7 @@ def _segment(options: argparse.Namespace) -> int:
         match_settings,
     )
     findings = new_findings(options)
-    targets, images = (
-        labels_of(options, options.targets, findings) if options.targets else (None, options.images)
-    )
+    targets, images = chosen_folder(options, findings)
     report = segment_folder(
         images,
         targets,

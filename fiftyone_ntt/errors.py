@@ -6,7 +6,7 @@ caller (an operator, the command line) can show the message instead of a traceba
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class NttError(Exception):
@@ -44,6 +44,25 @@ def problem_of(check: Callable[..., object], *arguments: object) -> str | None:
     except InputError as error:
         return str(error)
     return None
+
+
+def first_lines(lines: Sequence[str], where: str = "") -> list[str]:
+    """The first of many lines about single things, and how many more there are.
+
+    Args:
+        lines: one each.
+        where: the others are, as the line about them ends.
+
+    Example:
+        >>> first_lines([f"image {number}" for number in range(7)])[4:]
+        ['  image 4', '  and 2 more']
+    """
+    hidden = len(lines) - _FIRST
+    more = [f"  and {hidden} more{where}"] if hidden > 0 else []
+    return [*(f"  {line}" for line in lines[:_FIRST]), *more]
+
+
+_FIRST = 5
 
 
 def shown(value: object) -> str:

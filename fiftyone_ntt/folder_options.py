@@ -7,11 +7,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fiftyone_ntt.cli_options import labels_of
 from fiftyone_ntt.command_parser import CommandParser
 
 if TYPE_CHECKING:
+    from fiftyone_ntt.coco.findings import Findings
+    from fiftyone_ntt.coco.reading import CocoFile
     from fiftyone_ntt.core.settings import Mode
     from fiftyone_ntt.drawing.picture_folder import PictureSettings
+
+
+def add_folder(parser: CommandParser) -> None:
+    """The options that `chosen_folder` reads, and where the results go."""
+    parser.group("what").add_argument(
+        "--targets", type=Path, help="labels that list the images; default: all below --images"
+    )
+    parser.group("output").add_argument(
+        "--output", type=Path, required=True, help="COCO results, .json"
+    )
+
+
+def chosen_folder(options: argparse.Namespace, findings: Findings) -> tuple[CocoFile | None, Path]:
+    """Labels that list the images, None for all below their folder, and that folder."""
+    if options.targets is None:
+        return None, options.images
+    return labels_of(options, options.targets, findings)
 
 
 def add_pictures(parser: CommandParser) -> None:

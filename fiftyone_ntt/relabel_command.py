@@ -14,14 +14,15 @@ from fiftyone_ntt.cli_options import (
     add_skip_errors,
     add_workers,
     chosen_match_settings,
-    labels_of,
     load_bank,
     new_findings,
     progress_bar,
 )
 from fiftyone_ntt.command_parser import CommandParser, command
 from fiftyone_ntt.folder_options import (
+    add_folder,
     add_pictures,
+    chosen_folder,
     chosen_pictures,
     further_outputs,
     require_targets,
@@ -45,9 +46,7 @@ def add_relabel(commands: Any) -> None:
     parser = command(commands, "relabel", _run, text, _LINE)
     what = parser.group("what")
     what.add_argument("--bank", type=Path, required=True, help="a bank from `build`")
-    what.add_argument(
-        "--targets", type=Path, help="labels that list the images; default: all below --images"
-    )
+    add_folder(parser)
     add_reading(parser)
     add_bit_depth(parser)
     add_skip_errors(parser)
@@ -57,9 +56,6 @@ def add_relabel(commands: Any) -> None:
     add_method(parser)
     add_matching(parser)
     add_workers(parser, "match")
-    parser.group("output").add_argument(
-        "--output", type=Path, required=True, help="COCO results, .json"
-    )
     add_pictures(parser)
     add_json(parser)
 
@@ -134,9 +130,7 @@ def _run(options: argparse.Namespace) -> int:
     assert store is not None
     setup = stored_setup(store, bank, options.points_per_side, options.crops)
     findings = new_findings(options)
-    targets, images = (
-        labels_of(options, options.targets, findings) if options.targets else (None, options.images)
-    )
+    targets, images = chosen_folder(options, findings)
     report = relabel_folder(
         images,
         targets,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, first_lines
 
 Record = dict[str, Any]
 """An entry of a COCO file, or the whole."""
@@ -55,8 +55,6 @@ Note = Literal[
     "files that are no images, left aside",
 ]
 """What can be read otherwise than it stands."""
-
-_MAX_SHOWN = 5
 
 
 class RecordError(InputError):
@@ -164,9 +162,5 @@ def skipped_lines(skipped: Sequence[RecordError]) -> list[str]:
     if not skipped:
         return []
     counted = ", ".join(f"{kind} {count}" for kind, count in skipped_counts(skipped).items())
-    hidden = len(skipped) - _MAX_SHOWN
-    return [
-        f"left out {len(skipped)}: {counted}",
-        *(f"  {error}" for error in skipped[:_MAX_SHOWN]),
-        *([f"  and {hidden} more, in `skipped`"] if hidden > 0 else []),
-    ]
+    errors = first_lines([str(error) for error in skipped], ", in `skipped`")
+    return [f"left out {len(skipped)}: {counted}", *errors]

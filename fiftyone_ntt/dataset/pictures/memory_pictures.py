@@ -34,12 +34,10 @@ from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.refreshing import refresh
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, first_lines
 from fiftyone_ntt.models.loading import Models
 
 logger = logging.getLogger(__name__)
-
-_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,8 @@ class PicturesReport:
         parts += [f"{self.skipped} already done"] if self.skipped else []
         parts += [f"{len(self.failures)} failed"] if self.failures else []
         head = f"{self.target}: {', '.join(parts)}; {self.seconds:.1f} s"
-        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_MAX_SHOWN]]
-        hidden = len(self.failures) - len(shown)
-        return "\n".join([head, *shown, *([f"  and {hidden} more"] if hidden else [])])
+        failed = [f"{key}: {reason}" for key, reason in self.failures.items()]
+        return "\n".join([head, *first_lines(failed)])
 
 
 @dataclass(frozen=True, eq=False)

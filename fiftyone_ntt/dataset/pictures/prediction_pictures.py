@@ -33,11 +33,9 @@ from fiftyone_ntt.drawing.picture_folder import (
     default_picture_threshold,
 )
 from fiftyone_ntt.drawing.prediction_sheet import DrawnImage, ShownInstance
-from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.errors import StoreError, first_lines
 
 logger = logging.getLogger(__name__)
-
-_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,7 @@ class PredictionPictures:
         parts += [f"{self.kept} already there"] if self.kept else []
         parts += [f"{len(self.failures)} failed"] if self.failures else []
         head = f"{self.page}: {', '.join(parts)}; {self.seconds:.1f} s"
-        shown = [f"  {reason}" for reason in list(self.failures.values())[:_MAX_SHOWN]]
-        hidden = len(self.failures) - len(shown)
-        return "\n".join([head, *shown, *([f"  and {hidden} more"] if hidden else [])])
+        return "\n".join([head, *first_lines(list(self.failures.values()))])
 
 
 @needs_database

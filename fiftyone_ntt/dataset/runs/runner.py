@@ -37,7 +37,7 @@ from fiftyone_ntt.dataset.runs.run_control import RunControl
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work.leases import Lease, hold_field
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
-from fiftyone_ntt.errors import InputError, NttError
+from fiftyone_ntt.errors import InputError, NttError, first_lines
 from fiftyone_ntt.workers.spreading import Piece, Task, spread
 
 logger = logging.getLogger(__name__)
@@ -100,9 +100,7 @@ class SegmentReport:
         parts += [f"cancelled with {self.remaining} to go"] if self.cancelled else []
         parts += describe_kept(self.replaced, self.kept, self.covered, self.unknown)
         head = f"{self.field}: {', '.join(parts)}; {self.seconds:.1f} s (run {self.run})"
-        shown = [f"  {key}: {reason}" for key, reason in list(self.failures.items())[:_MAX_SHOWN]]
-        hidden = len(self.failures) - len(shown)
-        shown += [f"  and {hidden} more"] if hidden else []
+        shown = first_lines([f"{key}: {reason}" for key, reason in self.failures.items()])
         if self.reverted:
             shown.append(
                 f"  {self.reverted} images lost theirs again: an editor that was open wrote back "
