@@ -60,6 +60,7 @@ from .dataset.runs.run_control import pause_run as pause_run
 from .dataset.runs.run_control import resume_run as resume_run
 from .dataset.runs.run_deletion import DeletionReport as DeletionReport
 from .dataset.runs.run_deletion import delete_run_predictions as delete_run_predictions
+from .dataset.runs.run_deletion import last_prediction_run as last_prediction_run
 from .dataset.runs.run_deletion import list_prediction_runs as list_prediction_runs
 from .dataset.runs.segmentation import segment as segment
 from .dataset.runs.undo import history as history

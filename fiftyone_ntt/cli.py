@@ -201,6 +201,9 @@ def _add_segment(parser: CommandParser) -> None:
     add_folder(parser)
     what.add_argument("--bank", type=Path, help="a bank from `build`, instead of --references")
     _add_references(parser, required=False)
+    what.add_argument(
+        "--reference-images", type=Path, help="folder of the references' images, if not --images"
+    )
     add_models(parser)
     add_method(parser)
     add_matching(parser)
@@ -367,10 +370,10 @@ def _bank_from_file(options: argparse.Namespace) -> MemoryBank | None:
         )
     if options.bank is None:
         return None
-    if options.negatives is not None:
+    if options.negatives is not None or options.reference_images is not None:
         raise InputError(
-            "--negatives goes with --references: a bank holds its negatives already. Pass "
-            "--negatives to `build`."
+            "--negatives and --reference-images go with --references: a bank holds all of them "
+            "already. Pass --negatives to `build`."
         )
     return load_bank(options.bank)
 
@@ -378,9 +381,9 @@ def _bank_from_file(options: argparse.Namespace) -> MemoryBank | None:
 def _bank_from_references(options: argparse.Namespace, models: Models) -> MemoryBank:
     from fiftyone_ntt.coco.labelling import build_bank_from_coco
 
-    findings = new_findings(options)
-    references, images = labels_of(options, options.references, findings)
-    negatives = labels_of(options, options.negatives, findings)[0] if options.negatives else None
+    findings, folder = new_findings(options), getattr(options, "reference_images", None)
+    references, images = labels_of(options, options.references, findings, folder)
+    negatives = options.negatives and labels_of(options, options.negatives, findings, folder)[0]
     bank = build_bank_from_coco(images, references, models, negatives, findings, options.bit_depth)
     tell([*findings.lines(), *bank.notes])
     return bank

@@ -144,11 +144,14 @@ def add_workers(parser: CommandParser, what: str) -> None:
     )
 
 
-def labels_of(options: argparse.Namespace, path: Path, findings: Findings) -> tuple[CocoFile, Path]:
-    """Labels of any format, and the folder of their images."""
+def labels_of(
+    options: argparse.Namespace, path: Path, findings: Findings, images: Path | None = None
+) -> tuple[CocoFile, Path]:
+    """Labels of any format, and the folder of their images: `images`, else what the options say."""
     from fiftyone_ntt.formats.opened_labels import read_labels
 
-    return read_labels(path, findings, **chosen_reading(options))
+    given = chosen_reading(options)
+    return read_labels(path, findings, **given | {"images": images or given["images"]})
 
 
 def add_bit_depth(parser: CommandParser) -> None:

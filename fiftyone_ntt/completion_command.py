@@ -63,5 +63,11 @@ def _modes(**_: Any) -> list[str]:
     return list(get_args(Mode))
 
 
-_WORDS: dict[str, Callable[..., list[str]]] = {"models": _sets, "mode": _modes}
+def _formats(**_: Any) -> list[str]:
+    from fiftyone_ntt.formats.recognising import FORMATS
+
+    return [known.name for known in FORMATS]
+
+
+_WORDS: dict[str, Callable[..., list[str]]] = {"models": _sets, "mode": _modes, "format": _formats}
 """Of options whose words are not the parser's to check."""

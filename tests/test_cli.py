@@ -178,6 +178,25 @@ def test_a_folder_is_enough(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert_refused(capsys, nothing, "nothing says which images to segment. Pass --images FOLDER")
 
 
+def test_references_may_lie_elsewhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(segment(folder)) == 0
+    expected = (folder / "results.json").read_bytes()
+    (folder / "results.json").unlink()
+    references = json.loads((folder / "refs.json").read_text())
+    (folder / "shown").mkdir()
+    for entry in references["images"]:
+        image = (folder / "images" / entry["file_name"]).read_bytes()
+        entry["file_name"] = f"reference-{entry['id']}.png"
+        (folder / "shown" / entry["file_name"]).write_bytes(image)
+    write(folder / "refs.json", references)
+    assert main(segment(folder, "--reference-images", str(folder / "shown"))) == 0
+    assert (folder / "results.json").read_bytes() == expected
+    assert main(build(folder, "--images", str(folder / "shown"))) == 0
+    capsys.readouterr()
+    arguments = segment(folder, "--reference-images", str(folder / "shown"), source="bank")
+    assert_refused(capsys, arguments, "--negatives and --reference-images go with --references")
+
+
 def test_pictures_while_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = folder / "pictures"
     options = ("--pictures", str(pictures), "--picture-threshold", "0.1", "--every", "2")
@@ -300,7 +319,7 @@ def test_negatives_change_the_results_and_belong_to_the_bank(
     assert main(segment(folder, source="bank")) == 0
     assert (folder / "results.json").read_bytes() == lowered
     capsys.readouterr()
-    assert_refused(capsys, segment(folder, *negatives, source="bank"), "--negatives goes with")
+    assert_refused(capsys, segment(folder, *negatives, source="bank"), "--reference-images go with")
 
 
 def test_evaluating_the_results(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,9 +119,10 @@ def test_a_script_for_the_shell(shell: str, capsys: pytest.CaptureFixture[str]) 
     "line, words",
     [
         ("fiftyone-ntt re", {"relabel "}),
-        ("fiftyone-ntt segment --ref", {"--references "}),
+        ("fiftyone-ntt segment --ref", {"--references", "--reference-images"}),
         ("fiftyone-ntt relabel --mode b", {"best "}),
         ("fiftyone-ntt build --models s", {"small "}),
+        ("fiftyone-ntt import --format lab", {"label-studio", "labelme"}),
     ],
 )
 def test_words_are_completed(line: str, words: set[str]) -> None:

@@ -233,7 +233,7 @@ class MemoryBank:
         return replace(self, name=name)
 
     def with_calibration(self, calibration: Calibration) -> MemoryBank:
-        """The same bank with a calibration, in place of one of the same mode and proposals.
+        """The same bank with a calibration, in place of one for the same settings.
 
         Example:
             >>> calibration = ntt.calibrate(view, bank, "ground_truth", points_per_side=16)

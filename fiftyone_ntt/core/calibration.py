@@ -124,7 +124,8 @@ class Reliability:
 class Calibration:
     """What a bank's scores mean: the chance that a prediction is right.
 
-    It holds for the bank it was made with, and for the mode and the proposals it names.
+    It holds for the bank it was made with, and for the mode, the matching and the proposals that it
+    names.
 
     Attributes:
         classes: the bank's `K` classes.
@@ -137,6 +138,7 @@ class Calibration:
             `"references"` alone, which know nothing of what lies beside the references: where
             objects of no class look like those of a class, chances are far too high.
         mode: of the method.
+        matching: what the proposals were matched with, as `MatchSettings.ranking` has it.
         proposals: what the proposals were made with, as `ProposalSettings.identity` has it.
         segmenter: identity of the segmenter.
         bank: hash of the bank's content.
@@ -152,6 +154,7 @@ class Calibration:
     images: int
     source: Source
     mode: str
+    matching: dict[str, Any]
     proposals: dict[str, Any]
     segmenter: str
     bank: str
@@ -167,9 +170,9 @@ class Calibration:
         )
 
     @property
-    def key(self) -> tuple[str, str, tuple[tuple[str, Any], ...]]:
-        """What it is for, besides the bank: mode, segmenter and proposals."""
-        return self.mode, self.segmenter, tuple(sorted(self.proposals.items()))
+    def key(self) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+        """What it is for, besides the bank: mode, segmenter, matching and proposals."""
+        return self.mode, self.segmenter, self.matching, self.proposals
 
     @property
     def error(self) -> float:
@@ -250,6 +253,7 @@ class Setting:
     mode: str
     segmenter: str
     bank: str
+    matching: dict[str, Any] = field(default_factory=dict)
     proposals: dict[str, Any] = field(default_factory=dict)
 
 
@@ -281,6 +285,7 @@ def calibrated(judged: Judged, classes: tuple[str, ...], setting: Setting) -> Ca
         images=len(np.unique(judged.images)),
         source=setting.source,
         mode=setting.mode,
+        matching=setting.matching,
         proposals=setting.proposals,
         segmenter=setting.segmenter,
         bank=setting.bank,

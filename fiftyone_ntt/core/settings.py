@@ -175,6 +175,14 @@ class MatchSettings:
             values["confidence_threshold"] = [list(pair) for pair in pairs]
         return values
 
+    def ranking(self, scoring: Scoring) -> dict[str, Any]:
+        """What of them, and of the scoring, decides what instances and scores there are before a
+        threshold: JSON values, equal where scores mean the same."""
+        values = self.identity()
+        del values["confidence_threshold"]
+        # By its values: what a mode means may change from version to version.
+        return {**values, **({"scoring": asdict(scoring)} if scoring != Scoring() else {})}
+
     def thresholds(self, classes: Sequence[str]) -> list[float]:
         """The least score of each class.
 
@@ -192,6 +200,14 @@ class MatchSettings:
         return [chosen.get(name, 0.0) for name in classes]
 
     def __post_init__(self) -> None:
+        given = self.confidence_threshold
+        # Whatever kind of number: runs note it down as JSON.
+        known = (
+            {name: float(value) for name, value in given.items()}
+            if isinstance(given, Mapping)
+            else float(given)
+        )
+        object.__setattr__(self, "confidence_threshold", known)
         _require_count("max_instances", self.max_instances, usual=100)
         _require_count("candidates_per_instance", self.candidates_per_instance, usual=8)
         _require_share("nms_threshold", self.nms_threshold, "The paper uses 0.5")

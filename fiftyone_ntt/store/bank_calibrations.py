@@ -11,7 +11,7 @@ import numpy as np
 from fiftyone_ntt.core.calibration import BINS, STEPS, Calibration, Reliability, Source
 from fiftyone_ntt.store.sealed import Arrays
 
-_WORDS = ("images", "source", "mode", "proposals", "segmenter", "bank")
+_WORDS = ("images", "source", "mode", "matching", "proposals", "segmenter", "bank")
 _TABLES = {"chances": np.float64, "found": np.int64, "right": np.int64}
 _RELIABILITIES = ("held_out", "raw")
 _BINNED = {"counts": np.int64, "chances": np.float64, "shares": np.float64}
@@ -53,11 +53,16 @@ def calibrations_from(
 def _calibration(
     words: dict[str, Any], index: int, arrays: Arrays, classes: tuple[str, ...]
 ) -> Calibration:
+    # Those of before matching was noted hold for none.
+    words = {"matching": {}, **words}
     prior = words["prior"]
     texts = [words[name] for name in ("mode", "segmenter", "bank")]
     if not all(isinstance(text, str) for text in texts) or words["source"] not in get_args(Source):
         raise ValueError("a calibration does not say what it is for")
-    if not isinstance(words["proposals"], dict) or not isinstance(words["images"], int):
+    settings = [words["matching"], words["proposals"]]
+    if not all(isinstance(found, dict) for found in settings) or not isinstance(
+        words["images"], int
+    ):
         raise ValueError("a calibration does not say what it was made of")
     start = f"calibrations.{index}"
     rows = len(arrays[f"{start}.chances"])

@@ -76,12 +76,20 @@ class Scenes:
         values: dict[str, Any] = {"workers": workers, "models": models, **options}
         return segment_folder(self.images, self.targets, pipeline, self.output, **values)
 
-    def command(self) -> list[str]:
+    def command(self, pictures: str) -> list[str]:
+        """Of a run in two workers that draws into a folder."""
         return [
             *("segment", "--images", str(self.images), "--targets", str(self.targets)),
             *("--references", str(self.references), "--models", "demo", "--points-per-side", "6"),
-            *("--output", str(self.output), "--workers", "2"),
+            *("--output", str(self.output), "--pictures", str(self.root / pictures)),
+            *("--picture-threshold", "0.1", "--workers", "2"),
         ]
+
+    def drawn(self, pictures: str) -> dict[str, bytes]:
+        """What lies in a folder of pictures, by name there."""
+        folder = self.root / pictures
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture
@@ -131,11 +139,7 @@ def test_workers_match_stored_proposals_and_this_process_draws(
     def pictures(name: str) -> PictureSettings:
         return PictureSettings(scenes.root / name, 0.0)
 
-    def drawn(name: str) -> dict[str, bytes]:
-        folder = scenes.root / name
-        files = (path for path in folder.rglob("*") if path.is_file())
-        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
+    drawn = scenes.drawn
     first = scenes.segment(bank, 2, store=store, pictures=pictures("first"))
     whole = scenes.output.read_bytes()
     assert first.not_run == 0
@@ -190,7 +194,7 @@ def test_models_that_other_processes_cannot_load_are_refused(scenes: Scenes) -> 
 def test_killed_at_random_points_it_goes_on_to_the_same_file(
     scenes: Scenes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = scenes.command()[:-2]
+    one = scenes.command("undisturbed")[:-2]
     assert main(one) == 0
     whole = scenes.output.read_bytes()
     assert len(whole) > 100
@@ -199,7 +203,7 @@ def test_killed_at_random_points_it_goes_on_to_the_same_file(
     for _ in range(KILLS):
         started = lines(journal)
         parent = subprocess.Popen(
-            [sys.executable, "-m", "fiftyone_ntt.cli", *scenes.command()],
+            [sys.executable, "-m", "fiftyone_ntt.cli", *scenes.command("killed")],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -218,8 +222,10 @@ def test_killed_at_random_points_it_goes_on_to_the_same_file(
         if scenes.output.exists():  # it was faster
             assert scenes.output.read_bytes() == whole
             scenes.output.unlink()
-    assert main([*one, "--workers", "2"]) == 0
+    assert main(scenes.command("killed")) == 0
     assert scenes.output.read_bytes() == whole
+    assert scenes.drawn("killed") == scenes.drawn("undisturbed")
+    assert len(scenes.drawn("killed")) == 2 * len(IMAGES) + 1  # with thumbnails and the page
     assert not journal.exists()
 
 

@@ -17,7 +17,7 @@ from fiftyone_ntt.core.calibration import (
 )
 from fiftyone_ntt.errors import InputError
 
-SETTING = Setting("labelled samples", "paper", "sam", "hash", {"points_per_side": 16})
+SETTING = Setting("labelled samples", "paper", "sam", "hash", {}, {"points_per_side": 16})
 
 
 def drawn(count: int, powers: tuple[float, ...], seed: int = 0, share: float = 1.0) -> Judged:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from fiftyone_ntt.core.settings import (
+    BEST_SCORING,
     PAPER_SCORING,
     AdaptiveSettings,
     MatchSettings,
@@ -93,6 +96,20 @@ def test_thresholds_by_class() -> None:
         MatchSettings(confidence_threshold={"z": 0.4}).thresholds(["a", "b"])
     with pytest.raises(InputError, match="confidence_threshold is 2"):
         MatchSettings(confidence_threshold={"a": 2})
+
+
+def test_thresholds_are_noted_down_whatever_kind_of_number_they_are(unchecked: None) -> None:
+    chosen = MatchSettings(confidence_threshold={"a": np.float32(0.5)})
+    assert json.loads(json.dumps(chosen.identity()))["confidence_threshold"] == [["a", 0.5]]
+    assert json.dumps(MatchSettings(confidence_threshold=np.float32(0.5)).identity())
+
+
+def test_what_scores_mean_does_not_depend_on_the_threshold() -> None:
+    plain, strict = MatchSettings(), MatchSettings(confidence_threshold=0.5)
+    assert plain.ranking(PAPER_SCORING) == strict.ranking(PAPER_SCORING)
+    assert plain.ranking(PAPER_SCORING) != plain.ranking(BEST_SCORING)
+    cleaned = MatchSettings(fill_holes=True)
+    assert plain.ranking(PAPER_SCORING) != cleaned.ranking(PAPER_SCORING)
 
 
 def test_scores_of_best_count_from_lower_on() -> None:

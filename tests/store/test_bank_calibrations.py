@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fiftyone_ntt.core.calibration import Calibration, Judged, Setting, calibrated
+from fiftyone_ntt.core.settings import BEST_SCORING, MatchSettings
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
 from fiftyone_ntt.store.run_identity import bank_hash
@@ -20,7 +21,8 @@ def made() -> Calibration:
     scores = np.linspace(0, 1, 60)
     judged = Judged(np.arange(60) % 2, scores, scores > 0.4, np.arange(60) // 5)
     proposals = {"points_per_side": 16, "iou_threshold": 0.4}
-    setting = Setting("reference images", "best", "sam2:1", bank_hash(BANK), proposals)
+    matching = MatchSettings().ranking(BEST_SCORING)
+    setting = Setting("reference images", "best", "sam2:1", bank_hash(BANK), matching, proposals)
     return calibrated(judged, BANK.classes, setting)
 
 

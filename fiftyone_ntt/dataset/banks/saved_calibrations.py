@@ -6,7 +6,7 @@ import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.calibration import Calibration
-from fiftyone_ntt.core.settings import ProposalSettings, check_stored_mode
+from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_stored_mode
 from fiftyone_ntt.dataset.banks.saved_banks import change_memory_bank, resolve_bank
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.store.calibration_lookup import find_calibration
@@ -20,6 +20,9 @@ def load_calibration(
     mode: str = "paper",
     points_per_side: int = 32,
     crops: int = 0,
+    one_per_object: bool = False,
+    least_island: float = 0.0,
+    fill_holes: bool = False,
 ) -> Calibration:
     """What `calibrate` found out about a bank.
 
@@ -29,10 +32,11 @@ def load_calibration(
         mode: of the method; see `segment`.
         points_per_side: of the proposals; see `segment`.
         crops: likewise.
+        one_per_object, least_island, fill_holes: of the instances; likewise.
 
     Raises:
-        InputError: no such bank, it was not calibrated for this mode and these proposals, or its
-            references or negatives changed since.
+        InputError: no such bank, it was not calibrated for this mode, these instances and these
+            proposals, or its references or negatives changed since.
 
     Example:
         >>> found = ntt.calibrate(view, "shapes", "ground_truth", points_per_side=16)
@@ -40,9 +44,12 @@ def load_calibration(
         >>> again.thresholds() == found.thresholds()
         True
     """
-    settings = ProposalSettings(points_per_side=points_per_side, crops=crops)
+    proposals = ProposalSettings(points_per_side=points_per_side, crops=crops)
+    matching = MatchSettings(
+        one_per_object=one_per_object, least_island=least_island, fill_holes=fill_holes
+    )
     found = resolve_bank(samples._root_dataset, bank)
-    return find_calibration(found, check_stored_mode(mode), settings)
+    return find_calibration(found, check_stored_mode(mode), matching, proposals)
 
 
 def save_calibration(samples: foc.SampleCollection, name: str, calibration: Calibration) -> None:

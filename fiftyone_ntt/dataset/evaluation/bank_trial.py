@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import fiftyone.core.collections as foc
@@ -161,10 +163,25 @@ def labels_hash(
     field: str,
     others: list[Any],
 ) -> str:
-    """Of all that decides a trial's scores: labels by their ids, classes and boxes, and `others`,
-    which are JSON values."""
+    """Of all that decides a trial's scores: labels by their ids, classes, boxes and masks, and
+    `others`, which are JSON values."""
     path = labels_path(candidates, field)
-    shape = "points" if path.endswith(".polylines") else "bounding_box"
-    columns = ["filepath", f"{path}.id", f"{path}.label", f"{path}.{shape}"]
+    lines = path.endswith(".polylines")
+    columns = ["filepath", f"{path}.id", f"{path}.label"]
+    columns.append(f"{path}.points" if lines else f"{path}.bounding_box")
     content = [[samples.values(columns) for samples in (candidates, targets)], others]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(content).encode())
+    if not lines:
+        for samples in (candidates, targets):
+            _add_masks(digest, samples, path)
+    return digest.hexdigest()
+
+
+def _add_masks(digest: Any, samples: foc.SampleCollection, path: str) -> None:
+    """Masks as the database or their files have them: to be told apart they stay packed."""
+    kept = samples.values([f"{path}.mask", f"{path}.mask_path"], _raw=True)
+    for masks, files in zip(*kept, strict=True):
+        for mask, file in zip(masks or [], files or [], strict=True):
+            on_disk = mask is None and file is not None and os.path.isfile(file)
+            content = Path(file).read_bytes() if on_disk else mask
+            digest.update(b"-" if content is None else hashlib.sha256(content).digest())

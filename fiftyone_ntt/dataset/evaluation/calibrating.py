@@ -22,7 +22,11 @@ from fiftyone_ntt.core.left_out import with_stand_ins
 from fiftyone_ntt.core.matching import Match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.prefetch import prefetched
-from fiftyone_ntt.core.settings import ProposalSettings, check_stored_mode
+from fiftyone_ntt.core.settings import (
+    MatchSettings,
+    ProposalSettings,
+    check_stored_mode,
+)
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
 from fiftyone_ntt.dataset.banks.saved_calibrations import save_calibration
 from fiftyone_ntt.dataset.labels.coco_labels import CROWD, label_shape
@@ -59,6 +63,9 @@ def calibrate(
     mode: str = "paper",
     points_per_side: int = 32,
     crops: int = 0,
+    one_per_object: bool = False,
+    least_island: float = 0.0,
+    fill_holes: bool = False,
     store: StoreChoice = True,
     progress: Progress = None,
 ) -> Calibration:
@@ -90,6 +97,7 @@ def calibrate(
         mode: of the method, whose scores are meant: `"paper"` or `"best"`; see `segment`.
         points_per_side: prompts per row and column of the grid.
         crops: parts of the images that are looked at besides the whole, 0, 4 or 9; see `segment`.
+        one_per_object, least_island, fill_holes: of the instances that are meant; see `segment`.
         store: where the images' proposals are kept, as in `segment`.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
@@ -114,14 +122,23 @@ def calibrate(
         source, images = _reference_images(samples, bank)
     loaded = models_of_bank(bank, models, device)
     settings = ProposalSettings(points_per_side=points_per_side, crops=crops)
-    pipeline = Pipeline(bank, loaded.encoder, loaded.segmenter, known_mode, settings)
+    matching = MatchSettings(
+        one_per_object=one_per_object, least_island=least_island, fill_holes=fill_holes
+    )
+    pipeline = Pipeline(bank, loaded.encoder, loaded.segmenter, known_mode, settings, matching)
     proposals = ProposalSource(pipeline, resolve_store(store), image_reading(samples))
     with progress_steps(len(images), progress) as advance:
         judged = _judge_all(samples, images, source, proposals, advance)
     if proposals.store is not None:
         proposals.store.keep_within_limit()
-    setup = pipeline.matcher.setup
-    setting = Setting(source, known_mode, setup.segmenter, bank_hash(bank), settings.identity())
+    setting = Setting(
+        source,
+        known_mode,
+        pipeline.matcher.setup.segmenter,
+        bank_hash(bank),
+        matching.ranking(pipeline.matcher.scoring),
+        settings.identity(),
+    )
     calibration = calibrated(judged, bank.classes, setting)
     if name is not None:
         save_calibration(samples, name, calibration)
@@ -254,10 +271,10 @@ def _judge_all(
         "references": _judge_references,
     }[source]
     parts = []
+    # All of them before the first proposal: a label that will not do costs no work.
+    truths = list(_truth(samples, images))
     loaded = prefetched(images, lambda image: proposals.load(image.path))
-    for number, ((image, ready), truth) in enumerate(
-        zip(loaded, _truth(samples, images), strict=True)
-    ):
+    for number, ((image, ready), truth) in enumerate(zip(loaded, truths, strict=True)):
         found = proposals.proposals(ready.result())
         bank = with_stand_ins(proposals.pipeline.bank, image.references)
         matcher = proposals.pipeline.matcher

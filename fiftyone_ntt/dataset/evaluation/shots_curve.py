@@ -14,7 +14,7 @@ from bson import ObjectId
 
 from fiftyone_ntt.coco.average_precision import CocoScores
 from fiftyone_ntt.core.sampling import BORDER, MIN_SIZE
-from fiftyone_ntt.core.settings import check_mode
+from fiftyone_ntt.core.settings import MatchSettings, check_mode, scoring_of
 from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial, labels_hash
 from fiftyone_ntt.dataset.labels.fields import check_whole_images, sample_count
 from fiftyone_ntt.dataset.labels.gone import needs_database
@@ -197,7 +197,8 @@ def shots_curve(
     )
     settings: tuple[Any, ...] = (points_per_side, float(min_size), float(border))
     if (check_mode(mode), crops) != ("paper", 0):  # curves of earlier versions are of these
-        settings += (mode, crops)
+        # By the values of its scoring: what a mode means may change from version to version.
+        settings += (mode, crops, MatchSettings().ranking(scoring_of(check_mode(mode))))
     identities = loaded.encoder.identity, loaded.segmenter.identity
     identity = labels_hash(candidates, targets, label_field, [*identities, *settings])
     stored = _StoredTrials(candidates._root_dataset, name, identity, overwrite)

@@ -24,6 +24,7 @@ from fiftyone_ntt.dataset.labels.fields import (
     labels_path,
 )
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, needs_database
+from fiftyone_ntt.dataset.runs.run_deletion import last_prediction_run
 from fiftyone_ntt.dataset.runs.runner import failure_reason
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
@@ -73,7 +74,7 @@ def save_prediction_pictures(
     gt_field: str | None,
     folder: str | Path,
     *,
-    threshold: float = default_picture_threshold("paper"),
+    threshold: float | None = None,
     every: int = 1,
     progress: Progress = None,
 ) -> PredictionPictures:
@@ -92,8 +93,9 @@ def save_prediction_pictures(
         gt_field: likewise, of the truth; None to draw predictions alone.
         folder: made if need be, but not the one it lies in. Pictures of predictions there are
             replaced, other files not.
-        threshold: predictions of at least this confidence are drawn, 0..1. Those of `mode="best"`
-            are smaller: 0.25 draws about as many.
+        threshold: predictions of at least this confidence are drawn, 0..1. When None, 0.4, as the
+            published scripts do, or 0.25 where the field's last run was in mode `"best"`, whose
+            confidences are smaller: that draws about as many.
         every: draw each so manyth image, at least 1.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
@@ -114,6 +116,8 @@ def save_prediction_pictures(
     fields = [name for name in (pred_field, gt_field) if name is not None]
     for name in fields:
         label_field_type(samples, name, SHAPE_TYPES)
+    if threshold is None:
+        threshold = _usual_threshold(samples, pred_field)
     settings = PictureSettings(Path(folder).expanduser(), threshold, every)
     pictures = PictureFolder(settings, _classes(samples, fields))
     titles = dict(list(_titles(samples).items())[::every])
@@ -135,6 +139,11 @@ def save_prediction_pictures(
     page = pictures.save_page(titles.values())
     kept = len(titles) - drawn - len(failures)
     return PredictionPictures(page, len(titles), drawn, kept, failures, time.monotonic() - start)
+
+
+def _usual_threshold(samples: foc.SampleCollection, field: str) -> float:
+    run = last_prediction_run(samples, field)
+    return default_picture_threshold((run and run["mode"]) or "paper")
 
 
 def _classes(samples: foc.SampleCollection, fields: Sequence[str]) -> list[str]:

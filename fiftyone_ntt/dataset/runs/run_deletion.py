@@ -45,6 +45,17 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     return runs
 
 
+def last_prediction_run(samples: foc.SampleCollection, field: str) -> dict[str, Any] | None:
+    """The run that wrote a field last, as `list_prediction_runs` has it; None if none did.
+
+    Example:
+        >>> ntt.last_prediction_run(dataset, "predictions")["mode"]
+        'paper'
+    """
+    runs = [run for run in list_prediction_runs(samples).values() if run["field"] == field]
+    return max(runs, key=lambda run: str(run["updated"]), default=None)
+
+
 @dataclass(frozen=True)
 class DeletionReport:
     """What `delete_run_predictions` did.

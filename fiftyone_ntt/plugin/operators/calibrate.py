@@ -13,6 +13,7 @@ from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts, chosen_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
+from fiftyone_ntt.plugin.shared.prediction_run import choose_instances, chosen_instances
 from fiftyone_ntt.plugin.shared.streaming import Step
 from fiftyone_ntt.plugin.shared.suggested_thresholds import PRECISION, describe_thresholds
 
@@ -43,6 +44,7 @@ class CalibrateMemoryBank(NttOperator):
             form.label_field("gt_field", "Ground truth", SHAPE_TYPES, prefer="ground_truth")
         choose_mode(form, stored=True)
         choose_prompts(form)
+        choose_instances(form)
         choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
@@ -57,6 +59,7 @@ class CalibrateMemoryBank(NttOperator):
             device=given.get("device", "auto"),
             progress=step,
             **chosen_prompts(given),
+            **chosen_instances(given),
         )
         thresholds = found.thresholds(PRECISION)
         return Outcome(

@@ -112,7 +112,7 @@ def _suggest(ctx: PanelContext) -> None:
 
 
 def _suggested(ctx: PanelContext, run: dict[str, Any]) -> str:
-    proposals = run["proposal_settings"] or {}
+    proposals, matching = run["proposal_settings"] or {}, run["match_settings"] or {}
     try:
         found = ntt.load_calibration(
             ctx.dataset,
@@ -120,6 +120,9 @@ def _suggested(ctx: PanelContext, run: dict[str, Any]) -> str:
             mode=run["mode"],
             points_per_side=proposals.get("points_per_side", 32),
             crops=proposals.get("crops", 0),
+            one_per_object=matching.get("one_per_object", False),
+            least_island=matching.get("least_island", 0.0),
+            fill_holes=matching.get("fill_holes", False),
         )
     except ntt.NttError:
         return ""  # never calibrated, or the bank changed or went since

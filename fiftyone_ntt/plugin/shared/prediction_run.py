@@ -80,6 +80,11 @@ def choose_reviewed(form: Form) -> None:
 def choose_settings(form: Form) -> None:
     """What decides the detections, besides the bank and the models."""
     form.fraction("confidence_thresh", "Confidence threshold", 0.0)
+    choose_instances(form)
+
+
+def choose_instances(form: Form) -> None:
+    """Which instances there are, whatever their scores."""
     form.flag("one_per_object", "One instance per object, whatever its class")
     form.flag("clean_masks", "Clean masks: no small islands, no holes")
 
@@ -116,12 +121,19 @@ def chosen_settings(ctx: Context) -> dict[str, Any]:
     overwrite = given.get("existing") == OVERWRITE
     return {
         "confidence_thresh": given.get("confidence_thresh", 0.0),
-        "one_per_object": given.get("one_per_object", False),
-        "least_island": USUAL_ISLAND if given.get("clean_masks", False) else 0.0,
-        "fill_holes": given.get("clean_masks", False),
+        **chosen_instances(given),
         "overwrite": overwrite,
         # The form keeps the answer to a question that it no longer shows.
         "replace_reviewed": overwrite and given.get("replace_reviewed", False),
+    }
+
+
+def chosen_instances(given: dict[str, Any]) -> dict[str, Any]:
+    """The answers to `choose_instances` as arguments of `segment`, `relabel` and `calibrate`."""
+    return {
+        "one_per_object": given.get("one_per_object", False),
+        "least_island": USUAL_ISLAND if given.get("clean_masks", False) else 0.0,
+        "fill_holes": given.get("clean_masks", False),
     }
 
 

@@ -149,12 +149,35 @@ def test_what_it_does_not_hold_for_is_said(scenes, store) -> None:
     learned(scenes, "ground_truth", store)
     with pytest.raises(InputError, match=r"'best' with 8 points.*has one for 'paper' with 8"):
         load_calibration(scenes, "colours", mode="best", points_per_side=GRID)
+    with pytest.raises(InputError, match="but for instances that were chosen otherwise"):
+        load_calibration(scenes, "colours", points_per_side=GRID, one_per_object=True)
     other = build_memory_bank(scenes[:2], "ground_truth", models=MODELS)
     bank = load_memory_bank(scenes, "colours")
     for calibration in bank.calibrations:
         other = other.with_calibration(calibration)
     with pytest.raises(InputError, match="has changed since it was calibrated"):
         load_calibration(scenes, other, points_per_side=GRID)
+
+
+def test_a_calibration_is_of_the_instances_that_a_run_would_write(scenes, store) -> None:
+    options = {"models": MODELS, "points_per_side": GRID, "store": store, "progress": False}
+    chosen = {"one_per_object": True, "least_island": 0.05, "fill_holes": True}
+    plain = learned(scenes, "ground_truth", store)
+    found = calibrate(scenes, "colours", "ground_truth", **chosen, **options)
+    run = segment(scenes[5:], "colours", "some", **chosen, **options)
+    assert int(found.found.sum()) == run.detections
+    again = load_calibration(scenes, "colours", points_per_side=GRID, **chosen)
+    assert again.matching == found.matching != plain.matching
+    assert len(load_memory_bank(scenes, "colours").calibrations) == 2
+
+
+def test_a_box_without_a_mask_is_said_before_anything_is_proposed(scenes, store) -> None:
+    sample = scenes.last()
+    sample.ground_truth.detections[0].mask = None
+    sample.save()
+    with pytest.raises(InputError, match="is a box without a mask"):
+        learned(scenes, "ground_truth", store)
+    assert store.setups() == []
 
 
 def test_thresholds_by_class_are_used_and_make_another_run(scenes, store, tmp_path) -> None:

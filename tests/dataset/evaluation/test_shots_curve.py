@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 import pytest
+from PIL import Image
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial
+from fiftyone_ntt.dataset.evaluation.bank_trial import BankTrial, labels_hash
 from fiftyone_ntt.errors import InputError
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
@@ -107,6 +109,32 @@ def test_a_name_is_taken_by_other_labels(views: Any) -> None:
     ntt.build_memory_bank(candidates, "ground_truth", name="bank", models=OPTIONS["models"])
     with pytest.raises(InputError, match=r"'bank' is the name of another run"):
         ntt.shots_curve(candidates, targets, "ground_truth", name="bank", overwrite=True, **few)
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_mask_redrawn_in_its_box_makes_other_labels(
+    views: Any, tmp_path: Path, on_disk: bool
+) -> None:
+    def found() -> str:
+        for part in views:
+            part.reload()
+        return labels_hash(*views, "ground_truth", [])
+
+    sample = views[1].first()
+    label = sample.ground_truth.detections[0]
+    if on_disk:
+        label.export_mask(str(tmp_path / "mask.png"), update=True)
+        sample.save()
+    before = found()
+    assert found() == before
+    box, drawn = label.bounding_box, label.get_mask().copy()
+    drawn[0] = ~drawn[0].astype(bool)
+    if on_disk:
+        Image.fromarray(drawn.astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    else:
+        label.mask = drawn
+        sample.save()
+    assert label.bounding_box == box and found() != before
 
 
 def test_a_class_that_no_target_shows_competes_without_a_score(views: Any) -> None:

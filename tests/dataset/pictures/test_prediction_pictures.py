@@ -12,6 +12,8 @@ from PIL import Image
 
 import fiftyone_ntt as ntt
 from tests.core.toy_models import scene
+from tests.dataset.colour_models import colour_models
+from tests.dataset.scenes import add_scenes
 
 
 @pytest.fixture
@@ -84,3 +86,15 @@ def test_what_does_not_fit_is_refused(labelled: Any, tmp_path: Path) -> None:
     with pytest.raises(ntt.NttError, match="threshold of the pictures is 7"):
         save(labelled, tmp_path / "out", threshold=7)
     assert not (tmp_path / "out").exists()
+
+
+def test_without_a_threshold_the_mode_of_the_field_s_last_run_has_one(
+    dataset: Any, tmp_path: Path
+) -> None:
+    add_scenes(dataset, tmp_path, 2)
+    options: dict[str, Any] = {"models": colour_models(), "points_per_side": 8, "progress": False}
+    bank = ntt.build_memory_bank(dataset, "ground_truth", models=options["models"])
+    for mode, stated in (("paper", "0.4"), ("best", "0.25")):
+        ntt.segment(dataset, bank, mode, mode=mode, store=False, **options)
+        pictures = save(dataset, tmp_path / mode, mode, None)
+        assert f"predictions of at least {stated}" in pictures.page.read_text()

@@ -17,6 +17,7 @@ from fiftyone.operators.executor import ExecutionContext, Executor
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.calibration import Judged, Setting, calibrated
+from fiftyone_ntt.core.settings import MatchSettings, scoring_of
 from fiftyone_ntt.plugin.parts import PANELS
 from fiftyone_ntt.plugin.shared.prediction_run import settings_of_run
 from fiftyone_ntt.plugin.shared.suggested_thresholds import describe_thresholds
@@ -237,7 +238,14 @@ def test_the_bank_s_calibration_suggests_thresholds(uri: Any, predicted: fo.Data
     known = calibrated(
         Judged(labels, scores, scores > 0.4, np.arange(100) // 5),
         bank.classes,
-        Setting("labelled samples", "paper", "sam", bank_hash(bank), run["proposal_settings"]),
+        Setting(
+            "labelled samples",
+            "paper",
+            "sam",
+            bank_hash(bank),
+            MatchSettings().ranking(scoring_of("paper")),
+            run["proposal_settings"],
+        ),
     )
     ntt.save_memory_bank(predicted, bank.with_calibration(known), overwrite=True)
     text = state_of(event(uri, predicted, "on_load"))["suggested"]
