@@ -245,6 +245,8 @@ def _add_calibration(command: argparse.ArgumentParser) -> None:
     command.add_argument("--shots", nargs="+", type=int, default=[5, 10])
     command.add_argument("--draws", type=int, default=3)
     command.add_argument("--first", type=int, default=0, help="number of the first scene")
+    command.add_argument("--labelled", type=int, default=100, help="scenes to calibrate on")
+    command.add_argument("--targets", type=int, default=160, help="held-out scenes")
     command.add_argument("--store", type=Path, help="folder to keep the proposals in")
     command.set_defaults(run=_calibration)
 
@@ -259,7 +261,7 @@ def _calibration(options: argparse.Namespace) -> list[Report]:
         options.split,
         shots=options.shots,
         draws=options.draws,
-        amounts=Amounts(80, 8, 8) if options.quick else None,
+        amounts=Amounts(80, *((8, 8) if options.quick else (options.labelled, options.targets))),
         first=options.first,
         store=options.store,
     )

@@ -56,9 +56,9 @@ class Amounts:
         targets: held out.
     """
 
-    candidates: int = 80
-    labelled: int = 100
-    targets: int = 160
+    candidates: int
+    labelled: int
+    targets: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def calibration(
     *,
     shots: Sequence[int] = (5, 10),
     draws: int = 3,
-    amounts: Amounts | None = None,
+    amounts: Amounts,
     first: int = 0,
     store: Path | None = None,
 ) -> Report:
@@ -93,9 +93,7 @@ def calibration(
     make = _proposer(models, None if store is None else ProposalStore(store))
     rows: list[Row] = []
     for name in worlds:
-        rows += _world_rows(
-            find_world(name), split, shots, draws, amounts or Amounts(), first, models, make
-        )
+        rows += _world_rows(find_world(name), split, shots, draws, amounts, first, models, make)
     title = f"expected calibration error and precision at {PRECISION}, {split} scenes"
     return Report(
         title,
