@@ -18,7 +18,7 @@ from fiftyone_ntt.core.image_names import IMAGE_ENDS
 from fiftyone_ntt.core.images import image_orientation, image_size
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
-from fiftyone_ntt.store.own_files import COCO_FILE, PREDICTIONS_PICTURE
+from fiftyone_ntt.store.own_files import COCO_FILE, is_drawn_here
 
 _MOST_SHOWN = 5
 
@@ -39,8 +39,7 @@ def list_folder(
     """Every image below a folder, in the order of their paths; nothing is written yet.
 
     Taken for an image is a file with an image's suffix (`IMAGE_ENDS`), readable or not. Left aside
-    are names that begin with a dot, folders that are links, and pictures of predictions that were
-    drawn by this package.
+    are names that begin with a dot, folders that are links, and pictures that this package drew.
 
     Args:
         images: the folder.
@@ -98,21 +97,14 @@ def _image_names(folder: Path) -> tuple[list[str], Counter[str]]:
         for name in files:
             path = Path(parent) / name
             end = path.suffix.lower()
-            if name.startswith(".") or (end == ".png" and _drawn_here(path)):
+            # What was drawn may lie below the folder of the images.
+            if name.startswith(".") or (end == ".png" and is_drawn_here(path)):
                 continue
             if end in IMAGE_ENDS:
                 names.append(path.relative_to(folder).as_posix())
             else:
                 others[end or "no suffix"] += 1
     return sorted(names), others
-
-
-def _drawn_here(path: Path) -> bool:
-    """Whether it is a picture of predictions: they may be saved below the folder of the images."""
-    try:
-        return path.is_file() and PREDICTIONS_PICTURE.wrote(path)
-    except OSError:
-        return False  # which is told when it is read
 
 
 def _no_images(folder: Path, others: Counter[str]) -> InputError:

@@ -13,11 +13,8 @@ from fiftyone_ntt.core.reference_pictures import ReferencePicture, spread
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.drawing.overlays import Pixels, png_content
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
-from fiftyone_ntt.store.own_files import png_kind
+from fiftyone_ntt.store.own_files import REFERENCE_PICTURE, REFERENCE_TEXT
 
-_TEXT = "fiftyone-ntt bank"
-"""Key of the text in a file that says of which bank's references it is."""
-_PICTURE = png_kind("picture of a reference", _TEXT)
 _PALETTE = np.array(
     [[0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115], [204, 121, 167]], dtype=np.uint8
 )
@@ -42,14 +39,14 @@ def require_free_for_memory(path: Path) -> None:
     Raises:
         StoreError: something else is there.
     """
-    require_writable(path, _PICTURE)
+    require_writable(path, REFERENCE_PICTURE)
 
 
 def pictured_bank(path: Path) -> str | None:
     """Hash of the bank that a picture is of; None where there is no picture."""
     try:
         with Image.open(path) as image:
-            found: str | None = image.info.get(_TEXT)
+            found: str | None = image.info.get(REFERENCE_TEXT)
             return found
     except (OSError, SyntaxError, ValueError):
         return None
@@ -72,7 +69,9 @@ def save_memory_picture(
     Raises:
         StoreError: the file cannot be written, or is another's.
     """
-    write_atomically(path, png_content(_strip(picture, colours), _TEXT, bank), _PICTURE)
+    write_atomically(
+        path, png_content(_strip(picture, colours), REFERENCE_TEXT, bank), REFERENCE_PICTURE
+    )
 
 
 def _strip(picture: ReferencePicture, colours: UInt8[np.ndarray, "g g 3"]) -> Pixels:

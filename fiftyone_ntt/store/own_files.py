@@ -62,6 +62,14 @@ def png_kind(name: str, key: str, text: str = "") -> FileKind:
     return FileKind(name, wrote)
 
 
+def is_drawn_here(path: Path) -> bool:
+    """Whether a file is a picture that this package drew, of any kind; not an unreadable one."""
+    try:
+        return path.is_file() and any(kind.wrote(path) for kind in _PICTURES)
+    except OSError:
+        return False
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEAD)
@@ -79,6 +87,10 @@ PICTURE = png_kind("picture", *PICTURE_TEXT)
 PREDICTIONS_TEXT = "fiftyone-ntt predictions"
 """Key of the text in a picture of predictions that tells what is drawn there."""
 PREDICTIONS_PICTURE = png_kind("picture of predictions", PREDICTIONS_TEXT)
+REFERENCE_TEXT = "fiftyone-ntt bank"
+"""Key of the text in a picture of a reference that names its bank."""
+REFERENCE_PICTURE = png_kind("picture of a reference", REFERENCE_TEXT)
+_PICTURES = (PICTURE, PREDICTIONS_PICTURE, REFERENCE_PICTURE)
 PAGE_MARK = b"<!DOCTYPE html>\n<!-- pictures of predictions, by fiftyone-ntt -->\n"
 """How the page that shows them begins."""
 PICTURES_PAGE = FileKind("page of pictures", lambda path: _head(path).startswith(PAGE_MARK))

@@ -14,7 +14,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.folder_listing import list_folder, listing_path, save_listing
 from fiftyone_ntt.drawing.overlays import png_content
 from fiftyone_ntt.errors import InputError, StoreError
-from fiftyone_ntt.store.own_files import PREDICTIONS_TEXT
+from fiftyone_ntt.store.own_files import PICTURE_TEXT, PREDICTIONS_TEXT, REFERENCE_TEXT
 from tests.turned import save_turned
 
 CLASSES = ("boat", "bird")
@@ -54,8 +54,10 @@ def test_other_files_are_left_aside_and_counted(photos: Path) -> None:
         picture(photos / "b.PNG")
         (photos / name).parent.mkdir(exist_ok=True)
         (photos / name).write_bytes((photos / "b.PNG").read_bytes())
-    drawn = png_content(np.zeros((4, 4, 3), np.uint8), PREDICTIONS_TEXT, "ab")
-    (photos / "drawn.png").write_bytes(drawn)
+    texts = ((PREDICTIONS_TEXT, "ab"), (REFERENCE_TEXT, "cd"), PICTURE_TEXT)
+    for number, (key, text) in enumerate(texts):
+        drawn = png_content(np.zeros((4, 4, 3), np.uint8), key, text)
+        (photos / f"drawn-{number}.png").write_bytes(drawn)
     findings = Findings()
     assert set(listed(photos, findings)) == {"a.png", "a/c/d.png", "a/z.png", "b.PNG"}
     assert findings.notes == ("files that are no images, left aside: 3 (2 .txt, 1 .json, ...)",)
