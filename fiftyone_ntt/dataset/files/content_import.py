@@ -29,6 +29,7 @@ from fiftyone_ntt.dataset.files.import_target import (
     ImageDocument,
     ImportTarget,
     check_fields,
+    check_place,
     check_target,
     declare_fields,
     free_name,
@@ -300,8 +301,8 @@ def import_source(
         RecordError: a record that cannot be used, unless `findings` skips it.
         InputError: the dataset or the field do not fit, or nothing can be used.
     """
-    if isinstance(dataset, fo.Dataset):
-        check_fields(dataset, field)  # before everything is read for nothing
+    if dataset is not None:
+        check_place(dataset, field)
     with DiskRows() as rows:
         survey = _Survey(source, field, findings, rows)
         target = _write(survey, source, dataset, field, findings, progress)

@@ -175,28 +175,48 @@ def check_target(
     Raises:
         InputError: it is there already, or holds something else in the places to write to.
     """
-    if field == ID:
-        raise InputError(f"{ID!r} is where images keep their id of the file. Pass another field.")
+    found = check_place(dataset, field)
+    if found is None:
+        return None
     if isinstance(dataset, str):
-        check_field_name(field)
-        if not fo.dataset_exists(dataset):
-            _check_new_dataset(dataset)
-            return None
-        found = fo.load_dataset(dataset)
-        check_fields(found, field)
         if sample_count(all_images(found)) and _interrupted_import(found, field) != identity:
-            raise InputError(
-                f"there already is a dataset {dataset!r}. Pass another name, or the dataset itself "
-                "(`fo.load_dataset(...)`) to add to it."
-            )
+            raise _taken(dataset)
         return found
-    check_fields(dataset, field)
     _check_groups(dataset, paths)
     if _interrupted_import(dataset, field) != identity:
         _check_empty(dataset, field, paths)
         if own_ids:
             _check_ids(dataset, paths)
     return dataset
+
+
+def check_place(dataset: str | fo.Dataset, field: str) -> fo.Dataset | None:
+    """What of `check_target` can be told before anything is read, which may take an hour.
+
+    Raises:
+        InputError: as there.
+    """
+    if field == ID:
+        raise InputError(f"{ID!r} is where images keep their id of the file. Pass another field.")
+    if not isinstance(dataset, str):
+        check_fields(dataset, field)
+        return dataset
+    check_field_name(field)
+    if not fo.dataset_exists(dataset):
+        _check_new_dataset(dataset)
+        return None
+    found = fo.load_dataset(dataset)
+    check_fields(found, field)
+    if sample_count(all_images(found)) and _interrupted_import(found, field) is None:
+        raise _taken(dataset)
+    return found
+
+
+def _taken(name: str) -> InputError:
+    return InputError(
+        f"there already is a dataset {name!r}. Pass another name, or the dataset itself "
+        "(`fo.load_dataset(...)`) to add to it."
+    )
 
 
 def _check_groups(dataset: fo.Dataset, paths: Mapping[Any, str]) -> None:

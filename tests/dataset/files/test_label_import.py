@@ -81,6 +81,16 @@ def test_a_new_dataset_has_the_name_of_what_is_read(tmp_path: Path, name: str) -
         ntt.import_labels(folder, name)
 
 
+def test_a_taken_name_is_said_before_the_labels_are_read(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, [shape("boat", [[2, 2], [8, 2], [8, 8]])])
+    ntt.import_labels(path, name, progress=False)
+    write(tmp_path, [shape("boat", [["two", "three"]])])
+    with pytest.raises(InputError, match="there already is a dataset"):
+        ntt.import_labels(path, name, progress=False)
+    with pytest.raises(InputError, match="points"):
+        ntt.import_labels(path, f"{name}-other", progress=False)
+
+
 def test_a_second_field_of_the_same_images(tmp_path: Path, name: str) -> None:
     """Ids that the reader counted never clash with those of another file."""
     path = write(tmp_path, [shape("boat", [[2, 2], [8, 2], [8, 8]], score=0.25)])
