@@ -52,6 +52,11 @@ from .dataset.pictures.visualization import visualize_memory_bank as visualize_m
 from .dataset.references.reference_sampling import sample_references as sample_references
 from .dataset.references.reference_sheet import reference_sheet as reference_sheet
 from .dataset.references.tagging import tag_references as tag_references
+from .dataset.review.decisions import DecisionReport as DecisionReport
+from .dataset.review.decisions import accept as accept
+from .dataset.review.decisions import reject as reject
+from .dataset.review.decisions import relabel_as as relabel_as
+from .dataset.review.decisions import undecide as undecide
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter
 from .dataset.runs.relabelling import relabel as relabel

@@ -45,6 +45,7 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     return runs
 
 
+@needs_database
 def last_prediction_run(samples: foc.SampleCollection, field: str) -> dict[str, Any] | None:
     """The run that wrote a field last, as `list_prediction_runs` has it; None if none did.
 
