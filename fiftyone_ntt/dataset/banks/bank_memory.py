@@ -17,14 +17,12 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.bank_review import BankReview, review_bank
 from fiftyone_ntt.dataset.banks.saved_banks import find_bank, load_memory_bank
 from fiftyone_ntt.dataset.work.stored_runs import run_ids
-from fiftyone_ntt.store.run_identity import bank_hash
 
 _KEPT = 2
 """Banks: one of 1,203 classes takes 100 MB."""
 _lock = Lock()
 _banks: OrderedDict[ObjectId, MemoryBank] = OrderedDict()
 _reviews: WeakKeyDictionary[MemoryBank, BankReview] = WeakKeyDictionary()
-_hashes: WeakKeyDictionary[MemoryBank, str] = WeakKeyDictionary()
 
 
 def kept_bank(dataset: fo.Dataset, name: str) -> MemoryBank:
@@ -55,11 +53,3 @@ def kept_review(dataset: fo.Dataset, name: str) -> BankReview:
     if bank not in _reviews:
         _reviews[bank] = review_bank(bank)
     return _reviews[bank]
-
-
-def kept_hash(dataset: fo.Dataset, name: str) -> str:
-    """What runs note of the content of a bank of a dataset; see `kept_bank`."""
-    bank = kept_bank(dataset, name)
-    if bank not in _hashes:
-        _hashes[bank] = bank_hash(bank)
-    return _hashes[bank]

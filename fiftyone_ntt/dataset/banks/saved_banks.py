@@ -28,6 +28,7 @@ from fiftyone_ntt.dataset.work.stored_runs import (
 )
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
+from fiftyone_ntt.store.bank_identity import bank_hash
 
 METHOD = "ntt_memory_bank"
 """What marks a custom run as a memory bank: `dataset.list_runs(method=METHOD)`."""
@@ -51,6 +52,8 @@ class BankSummary:
         created: when it was saved, UTC.
         change: what was changed last, in words, which `undo_bank_change` takes back; None where
             there is nothing to take back.
+        content: what runs with it note of it as their `bank_hash`: with its negatives, and without
+            them; empty for banks that earlier versions saved.
     """
 
     name: str
@@ -61,6 +64,7 @@ class BankSummary:
     models: dict[str, str]
     created: datetime
     change: str | None = None
+    content: tuple[str, ...] = ()
 
 
 @needs_database
@@ -230,6 +234,7 @@ def _put(
         before=before,
         change=said,
         source=source,
+        content=[bank_hash(bank), bank_hash(bank.without_negatives())],
     )
     # The very bytes of the bank's file, so that there is one format with one checksum.
     content = np.frombuffer(bank_bytes(bank), dtype=np.uint8)
@@ -445,4 +450,5 @@ def _summary(run_key: str, config: Any, created: datetime) -> BankSummary:
         models=dict(config.models),
         created=created,
         change=getattr(config, "change", None),
+        content=tuple(getattr(config, "content", None) or ()),
     )

@@ -19,7 +19,7 @@ from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks.bank_memory import kept_bank
 from fiftyone_ntt.dataset.banks.thumbnails import (
     Thumbnail,
-    known_thumbnails,
+    load_thumbnails,
     save_thumbnails,
     thumbnail_keys,
 )
@@ -71,13 +71,14 @@ def make_thumbnails(
     """
     dataset = samples._root_dataset
     bank = kept_bank(dataset, name)
-    thumbnails, missing = known_thumbnails(dataset, bank, ids)
+    known = load_thumbnails(dataset, name, ids)
+    keys = thumbnail_keys(bank, ids)
+    missing = [reference for reference in keys if reference not in known]
     with progress_steps(len(missing), progress) as advance:
-        made = list(_drawn(dataset, missing, SIDE, advance))
-    thumbnails |= {one.id: one for one in made}
-    keys = thumbnail_keys(bank, missing)
-    save_thumbnails(dataset, keys, made, none=keys.keys() - {one.id for one in made})
-    return thumbnails
+        made = {one.id: one for one in _drawn(dataset, missing, SIDE, advance)}
+    save_thumbnails(dataset, keys, made.values(), none=set(missing) - made.keys())
+    found = known | made
+    return {reference: one for reference in keys if (one := found.get(reference)) is not None}
 
 
 @needs_database

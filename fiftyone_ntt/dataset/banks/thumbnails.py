@@ -55,49 +55,35 @@ class Thumbnail:
 @needs_database
 def load_thumbnails(
     samples: foc.SampleCollection, name: str, ids: Collection[str] | None = None
-) -> dict[str, Thumbnail] | None:
-    """The pictures that `make_thumbnails` made; None if it has not of all, as the bank is now.
+) -> dict[str, Thumbnail | None]:
+    """The pictures that `make_thumbnails` made of a bank as it is now.
 
     Args:
         samples: the dataset, or a view of it.
         name: of the bank.
-        ids: of references and negatives; all of the bank when None.
+        ids: of references and negatives, others are left out; all of the bank when None.
+
+    Returns:
+        By id; None where there was nothing to draw. Those that are still to be made are left out.
 
     Raises:
         InputError: no such bank.
 
     Example:
-        >>> ntt.load_thumbnails(dataset, "shapes") is None
-        True
+        >>> ntt.load_thumbnails(dataset, "shapes")
+        {}
         >>> made = ntt.make_thumbnails(dataset, "shapes")
         >>> ntt.load_thumbnails(dataset, "shapes") == made
         True
     """
     dataset = samples._root_dataset
-    found, missing = known_thumbnails(dataset, kept_bank(dataset, name), ids)
-    return None if missing else found
-
-
-def known_thumbnails(
-    dataset: fo.Dataset, bank: MemoryBank, ids: Collection[str] | None = None
-) -> tuple[dict[str, Thumbnail], list[str]]:
-    """Those that are made, and the ids of those to be made.
-
-    Args:
-        dataset: of the bank.
-        bank: saved on it.
-        ids: of references and negatives of the bank, others are left out; all when None.
-    """
     store = _thumbnail_store(dataset)
-    found: dict[str, Thumbnail] = {}
-    missing = []
-    for name, key in thumbnail_keys(bank, ids).items():
+    found: dict[str, Thumbnail | None] = {}
+    for known, key in thumbnail_keys(kept_bank(dataset, name), ids).items():
         row: Any = store.get(key)
-        if row is None:
-            missing.append(name)
-        elif row:
-            found[name] = _from_row(name, row)
-    return found, missing
+        if row is not None:
+            found[known] = _from_row(known, row) if row else None
+    return found
 
 
 def thumbnail_keys(bank: MemoryBank, ids: Collection[str] | None = None) -> dict[str, str]:

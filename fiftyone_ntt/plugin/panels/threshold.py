@@ -25,6 +25,7 @@ from fiftyone_ntt.plugin.shared.suggested_thresholds import (
 
 RELABEL = f"{PLUGIN_NAME}/relabel_with_memory_bank"
 OTHERS = "(other classes)"
+UNCOUNTED = "Move the slider to count."
 
 
 def show_fields(ctx: PanelContext) -> None:
@@ -54,6 +55,19 @@ def slide(ctx: PanelContext) -> None:
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
     """Have the operator relabel what the grid shows, as the field was made but for the bank and the
     threshold."""
+    _relabel(ctx, _threshold(ctx), on_success)
+
+
+def relabel(ctx: PanelContext, on_success: PanelEvent) -> None:
+    """Have the operator relabel what the grid shows, as the field was made but for the bank."""
+    run = last_run(ctx, ctx.panel.get_state("predictions")) or {}
+    made = (run.get("match_settings") or {}).get("confidence_threshold", 0.0)
+    # Where each class has its own, the lowest: a form knows one.
+    lowest = min((value for _, value in made), default=0.0) if isinstance(made, list) else made
+    _relabel(ctx, lowest, on_success)
+
+
+def _relabel(ctx: PanelContext, confidence: float, on_success: PanelEvent) -> None:
     field = ctx.panel.get_state("predictions")
     run = last_run(ctx, field)
     ctx.prompt(
@@ -62,13 +76,19 @@ def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
             **({} if run is None else settings_of_run(run)),
             "bank": ctx.panel.get_state("bank"),
             "label_field": field,
-            "confidence_thresh": _threshold(ctx),
+            "confidence_thresh": confidence,
             "existing": OVERWRITE,
             "view_target": "CURRENT_VIEW",
         },
         on_success=on_success,
         skip_prompt=True,
     )
+
+
+def forget_counts(ctx: PanelContext) -> None:
+    """The predictions may have changed: what was counted does not hold any more."""
+    ctx.panel.set_state("counts", None)
+    ctx.panel.set_data("counted", UNCOUNTED)
 
 
 def recount(ctx: PanelContext) -> None:
@@ -94,7 +114,7 @@ def add_section(
     panel.float("threshold", default=start, min=0, max=1, view=slider, on_change=slide)
     if suggested := ctx.panel.get_state("suggested"):
         panel.md(suggested)
-    panel.md("Move the slider to count.", name="counted")
+    panel.md(UNCOUNTED, name="counted")
     panel.btn("apply", label="Apply to current view", icon="published_with_changes", on_click=apply)
 
 

@@ -21,7 +21,7 @@ from fiftyone_ntt.core.settings import MatchSettings, scoring_of
 from fiftyone_ntt.plugin.parts import PANELS
 from fiftyone_ntt.plugin.shared.prediction_run import settings_of_run
 from fiftyone_ntt.plugin.shared.suggested_thresholds import describe_thresholds
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 from tests import shapes
 from tests.database import PrivateDatabase
 from tests.plugin.events import data_of, event, state_of

@@ -1,0 +1,117 @@
+"""The Memory Bank panel's list of references: what its script shows, and the changes it asks for.
+
+Which page is looked at, and which reference is open, is the script's own business
+(`plugin/app.js`); it says so with each event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import fiftyone.operators.types as types
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.panels import contents
+from fiftyone_ntt.plugin.panels.contents import Choice
+from fiftyone_ntt.plugin.shared.context import Context, PanelContext
+from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
+from fiftyone_ntt.plugin.shared.prediction_run import last_run
+from fiftyone_ntt.plugin.shared.slices import shown_images
+
+COMPONENT = "NttBankBrowser"
+"""As `plugin/app.js` registers it."""
+NAME = "contents"
+"""Of the panel's data: its `head` is of the bank, its `page` of what is listed."""
+_CONFUSED = 0.5
+"""Cosine of two prototypes from which their classes are worth a line."""
+_SHOWN_PAIRS = 5
+
+
+def add_browser(panel: types.Object, events: Mapping[str, str]) -> None:
+    """Lay it out.
+
+    Args:
+        panel: to add it to.
+        events: URIs of the panel's methods, by what the script calls them.
+    """
+    view = types.View(component=COMPONENT, composite_view=True, events=dict(events))
+    panel.define_property(NAME, types.Object(), view=view)
+
+
+def show_head(ctx: PanelContext, bank: str, review: Any) -> None:
+    """Put what is said of the bank as a whole into the panel."""
+    alike = [pair for pair in review.confused[:_SHOWN_PAIRS] if pair[2] >= _CONFUSED]
+    summary = _summary(ctx, bank)
+    head = {
+        "bank": bank,
+        "revision": revision(ctx, bank, ctx.panel.get_state("predictions")),
+        "references": len(review.references),
+        "flagged": sum(bool(row.marks) for row in review.references),
+        "negatives": len(review.negatives),
+        "classes": contents.class_counts(review),
+        "alike": [[one, other, round(cosine, 2)] for one, other, cosine in alike],
+        "change": None if summary is None else summary.change,
+        "relabel": None if summary is None else _outdated(ctx, summary),
+        "predictions": ctx.panel.get_state("predictions"),
+        "operators": f"{PLUGIN_NAME}/",
+    }
+    ctx.panel.set_data(f"{NAME}.head", head)
+
+
+def show_page(ctx: PanelContext, bank: str, review: Any, choice: Choice) -> list[str]:
+    """Put a page of references or negatives into the panel.
+
+    Returns:
+        Ids of those whose pictures are still to be made.
+    """
+    found = contents.chosen(review, choice)
+    rows, number, pages = contents.page_of(found, choice)
+    wanted = contents.wanted_pictures(rows)
+    thumbnails = ntt.load_thumbnails(ctx.dataset, bank, wanted)
+    page = {
+        "show": choice.show,
+        "search": choice.search,
+        "page": number,
+        "pages": pages,
+        "count": len(found),
+        "items": contents.items(review, rows, thumbnails),
+    }
+    ctx.panel.set_data(f"{NAME}.page", page)
+    return [name for name in wanted if name not in thumbnails]
+
+
+def revision(ctx: Context, bank: str | None, field: str | None) -> str:
+    """Changes when the banks do, or what the predictions were made with."""
+    banks = [[found.name, str(found.created), found.change] for found in _summaries(ctx)]
+    run = last_run(ctx, field) if field else None
+    made = None if run is None else [run["bank"], run["bank_hash"], run["status"]]
+    of = json.dumps([ctx.dataset.name, bank, banks, made], default=str)
+    return hashlib.sha256(of.encode()).hexdigest()[:16]
+
+
+def _summaries(ctx: Context) -> list[Any]:
+    return ntt.list_memory_banks(ctx.dataset)
+
+
+def _summary(ctx: Context, bank: str) -> Any:
+    return next((found for found in _summaries(ctx) if found.name == bank), None)
+
+
+def _outdated(ctx: PanelContext, summary: Any) -> dict[str, Any] | None:
+    """The predictions that were made with this bank as it was before, if they were."""
+    field = ctx.panel.get_state("predictions")
+    run = last_run(ctx, field)
+    if run is None or run["bank"] != summary.name or not summary.content:
+        return None
+    if run["bank_hash"] in summary.content:
+        return None
+    return {"field": field, "images": len(shown_images(ctx))}
+
+
+def said_of_tags(ctx: Context, bank: str) -> dict[str, int] | None:
+    """How many references were tagged when the bank was built, and are, if they are others."""
+    changed = ntt.tagged_references_changed(ctx.dataset, bank)
+    return None if changed is None else {"then": changed[0], "now": changed[1]}
