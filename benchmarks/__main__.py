@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_writing(commands.add_parser("writing", parents=[common], help="predictions, safely"))
     _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
     _add_imports(commands.add_parser("imports", parents=[common], help="labels of many images"))
-    _add_panel(commands.add_parser("panel", parents=[common], help="the App's panel, on the server"))
+    _add_panel(
+        commands.add_parser("panel", parents=[common], help="the App's panel, on the server")
+    )
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
     _add_calibration(
         commands.add_parser("calibration", parents=[common], help="what scores mean, on worlds")

@@ -270,34 +270,43 @@
 
   function Bar({ head, tags, busy, send }) {
     const { change, relabel } = head;
+    const undo = () =>
+      h("button", { disabled: busy, "data-cy": "ntt-undo", onClick: () => send("undo") }, "Undo");
     return h(
       Fragment,
       null,
-      (change || relabel) &&
+      relabel &&
         h(
           "div",
           { className: "row bar", "data-cy": "ntt-bar" },
           h(
             "span",
             null,
-            relabel ? "Bank changed since " : "Bank changed",
-            relabel && h("b", null, relabel.field),
-            relabel && " was made",
-            change && `: ${change}`
+            "Bank changed",
+            change && `: ${change}`,
+            ". ",
+            h("b", null, relabel.field),
+            " was made before."
           ),
-          change &&
-            h("button", { disabled: busy, "data-cy": "ntt-undo", onClick: () => send("undo") }, "Undo"),
-          relabel &&
-            h(
-              "button",
-              {
-                className: "main",
-                disabled: busy,
-                "data-cy": "ntt-relabel",
-                onClick: () => send("relabel"),
-              },
-              `Relabel ${counted(relabel.images, "image")}`
-            )
+          change && undo(),
+          h(
+            "button",
+            {
+              className: "main",
+              disabled: busy,
+              "data-cy": "ntt-relabel",
+              onClick: () => send("relabel"),
+            },
+            `Relabel ${counted(relabel.images, "image")}`
+          )
+        ),
+      change &&
+        !relabel &&
+        h(
+          "div",
+          { className: "row" },
+          h("span", { className: "quiet" }, `Last change: ${change}.`),
+          undo()
         ),
       tags &&
         h(
@@ -311,6 +320,23 @@
           ),
           h("button", { disabled: busy, onClick: () => send("rebuild") }, "Rebuild")
         )
+    );
+  }
+
+  // What is done with a bank: each button opens the form of an operator.
+  function Operators({ head, busy, send }) {
+    return head.buttons.map((buttons) =>
+      h(
+        "div",
+        { className: "row", key: buttons[0].operator },
+        buttons.map(({ operator, label, given }) =>
+          h(
+            "button",
+            { key: operator, disabled: busy, onClick: () => send("press", { operator, given }) },
+            label
+          )
+        )
+      )
     );
   }
 
@@ -482,6 +508,7 @@
       "div",
       { className: "ntt-bank", ref: box, "data-cy": "ntt-bank", "data-revision": head.revision },
       h("style", null, STYLE),
+      h(Operators, { head, busy, send }),
       h(
         "p",
         null,

@@ -35,7 +35,7 @@ def kept_bank(dataset: fo.Dataset, name: str) -> MemoryBank:
     # The id first: a bank saved meanwhile is then at worst loaded again.
     run_id = run_ids(dataset).get(find_bank(dataset, name))
     with _lock:
-        if run_id in _banks:
+        if run_id is not None and run_id in _banks:
             _banks.move_to_end(run_id)
             return _banks[run_id]
     bank = load_memory_bank(dataset, name)

@@ -115,7 +115,7 @@ def put_memory_bank(
         # The key stays what it was, even if a user renamed the run: other things may refer to it.
         run_key = check_bank_name(dataset, bank.name, overwrite)
         replaced = known.get(run_key)
-        change = None if replaced is None else "it was replaced by another"
+        change = None if replaced is None else "replaced as a whole"
         summary = _put(dataset, bank, run_key, replaced, change, source)
         if summary is not None:
             return summary

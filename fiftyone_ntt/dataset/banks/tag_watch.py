@@ -17,9 +17,7 @@ _ID = "_id"
 
 
 @needs_database
-def tagged_references_changed(
-    samples: foc.SampleCollection, name: str
-) -> tuple[int, int] | None:
+def tagged_references_changed(samples: foc.SampleCollection, name: str) -> tuple[int, int] | None:
     """Whether other labels have the tags that a bank of a dataset was built from than had then.
 
     Args:

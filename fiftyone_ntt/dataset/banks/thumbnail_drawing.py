@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool
 from PIL import Image
 
-from fiftyone_ntt.core.bank import negative_source
+from fiftyone_ntt.core.bank import MemoryBank, negative_source
 from fiftyone_ntt.core.windows import Box, Reference, reference_window
 from fiftyone_ntt.dataset.banks.bank_memory import kept_bank
 from fiftyone_ntt.dataset.banks.thumbnails import (
@@ -108,6 +108,23 @@ def reference_picture(
     if not thumbnail_keys(kept_bank(dataset, name), [reference]):
         raise InputError(f"memory bank {name!r} has no reference {reference!r} (any more).")
     return next(_drawn(dataset, [reference], side), None)
+
+
+def keep_pictures(
+    dataset: fo.Dataset, bank: MemoryBank, references: Iterable[tuple[str, Reference]]
+) -> None:
+    """Draw negatives that are no labels, and keep the pictures for `load_thumbnails`.
+
+    Args:
+        dataset: of the bank.
+        bank: that has them.
+        references: each with the id of the sample it lies on.
+    """
+    made = [
+        Thumbnail(reference.id, "", sample_id, "", _reference_jpeg(reference, SIDE))
+        for sample_id, reference in references
+    ]
+    save_thumbnails(dataset, thumbnail_keys(bank, [one.id for one in made]), made)
 
 
 def _drawn(

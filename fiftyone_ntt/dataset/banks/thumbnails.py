@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import fiftyone as fo
@@ -24,6 +26,10 @@ from fiftyone_ntt.dataset.labels.gone import needs_database
 _STORE = "ntt_reference_thumbnails"
 _TTL = 90 * 24 * 3600
 """Seconds: those of references that are in no bank any more go by themselves."""
+_KEPT = 2_000
+"""Pictures in memory: 8 MB."""
+_lock = Lock()
+_rows: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
 _TTL_OF_NONE = 600
 """Of a note that there is nothing to draw: the label may come back."""
 
@@ -80,10 +86,26 @@ def load_thumbnails(
     store = _thumbnail_store(dataset)
     found: dict[str, Thumbnail | None] = {}
     for known, key in thumbnail_keys(kept_bank(dataset, name), ids).items():
-        row: Any = store.get(key)
+        row = _kept_row(store, dataset, key)
         if row is not None:
             found[known] = _from_row(known, row) if row else None
     return found
+
+
+def _kept_row(store: ExecutionStore, dataset: fo.Dataset, key: str) -> list[str] | None:
+    """What the store holds under a key; pictures never change, so they are kept in memory too."""
+    of = (str(dataset._doc.id), key)
+    with _lock:
+        if of in _rows:
+            _rows.move_to_end(of)
+            return _rows[of]
+    row: Any = store.get(key)
+    if row:
+        with _lock:
+            _rows[of] = row
+            while len(_rows) > _KEPT:
+                _rows.popitem(last=False)
+    return None if row is None else list(row)
 
 
 def thumbnail_keys(bank: MemoryBank, ids: Collection[str] | None = None) -> dict[str, str]:

@@ -38,4 +38,5 @@ class DeferredStep:
         self.step: Callable[[], None] = lambda: None
 
     def __call__(self) -> None:
+        """Count a step, once it is known of how many."""
         self.step()

@@ -41,8 +41,15 @@ def add_browser(panel: types.Object, events: Mapping[str, str]) -> None:
     panel.define_property(NAME, types.Object(), view=view)
 
 
-def show_head(ctx: PanelContext, bank: str, review: Any) -> None:
-    """Put what is said of the bank as a whole into the panel."""
+def show_head(ctx: PanelContext, bank: str, review: Any, buttons: Any) -> None:
+    """Put what is said of the bank as a whole into the panel.
+
+    Args:
+        ctx: of the panel's event.
+        bank: its name.
+        review: of it.
+        buttons: rows of them: `operator`, `label` and what is `given` to its form.
+    """
     alike = [pair for pair in review.confused[:_SHOWN_PAIRS] if pair[2] >= _CONFUSED]
     summary = _summary(ctx, bank)
     head = {
@@ -57,6 +64,7 @@ def show_head(ctx: PanelContext, bank: str, review: Any) -> None:
         "relabel": None if summary is None else _outdated(ctx, summary),
         "predictions": ctx.panel.get_state("predictions"),
         "operators": f"{PLUGIN_NAME}/",
+        "buttons": buttons,
     }
     ctx.panel.set_data(f"{NAME}.head", head)
 

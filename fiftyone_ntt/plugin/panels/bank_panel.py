@@ -12,7 +12,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.panels import bank_browser, bank_figures, threshold
 from fiftyone_ntt.plugin.panels.contents import Choice
 from fiftyone_ntt.plugin.panels.selecting import select_places
-from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
+from fiftyone_ntt.plugin.shared.context import Context, PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 
 _BUTTONS = (
@@ -48,6 +48,7 @@ _EVENTS = (
     "rebuild",
     "open_sample",
     "show_in_grid",
+    "press",
 )
 """Methods that the script of the list calls."""
 
@@ -89,13 +90,13 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         if ctx.params["value"] != ctx.panel.get_state("shown"):
             self._open(ctx, ctx.params["value"])
 
-    def execute(self, ctx: PanelContext) -> Any:
+    def execute(self, ctx: Context) -> Any:
         """As every panel; but a look whether anything changed draws nothing anew."""
         if ctx.params.get("__method__") == "look":
             return self.look(ctx)
         return super().execute(ctx)
 
-    def look(self, ctx: PanelContext) -> dict[str, Any]:
+    def look(self, ctx: Context) -> dict[str, Any]:
         """What the script asks every few seconds: what is shown may be changed anywhere."""
         bank, tags = ctx.params.get("bank"), None
         try:
@@ -239,9 +240,12 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             _add_choice(panel, banks, bank, self.choose)
         else:
             panel.md("This dataset has no memory bank yet. Tag a few labels and build one.")
-        _add_buttons(panel, self.press, bank)
+            params = {"operator": "build_memory_bank"}
+            panel.btn("build", label="Build memory bank", on_click=self.press, params=params)
         if state("problem"):
             panel.md(f"**{state('problem')}**", name="problem")
+            given = {"operator": "manage_memory_banks", "given": {"bank": bank}}
+            panel.btn("manage", label="Manage", on_click=self.press, params=given)
         elif bank:
             self._add_content(panel, ctx)
         return types.Property(
@@ -285,8 +289,8 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         """Select points in the grid; of references it may first have to be found where they are."""
         bank = ctx.panel.get_state("bank")
         wanted = [place[2:] for place in places if place.startswith("//")]
-        known = ntt.load_thumbnails(ctx.dataset, bank, wanted) if wanted else {}
-        missing = [name for name in wanted if name not in known]
+        known = ntt.load_thumbnails(ctx.dataset, bank, wanted) if bank and wanted else {}
+        missing = [name for name in wanted if bank and name not in known]
         if not missing:
             _select_known(ctx, bank, places)
             return
@@ -324,7 +328,7 @@ def _show(ctx: PanelContext, bank: str | None) -> list[str]:
         return []
     try:
         review = ntt.review_memory_bank(ctx.dataset, bank)
-        bank_browser.show_head(ctx, bank, review)
+        bank_browser.show_head(ctx, bank, review, _buttons(bank))
         missing = bank_browser.show_page(ctx, bank, review, _choice(ctx))
     except ntt.NttError as error:
         ctx.panel.set_state("problem", str(error))
@@ -358,20 +362,22 @@ def _add_choice(
     panel.str("bank", label="Memory bank", default=chosen, view=view, on_change=on_change)
 
 
-def _add_buttons(panel: types.Object, press: PanelEvent, bank: str | None) -> None:
-    for number, buttons in enumerate(_BUTTONS):
-        row, wrapping = types.Object(), types.GridView(orientation="2d", gap=1)
-        panel.define_property(f"buttons_{number}", row, view=wrapping)
-        for operator, label in buttons:
-            if bank or operator == "build_memory_bank":
-                given = {"bank": bank} if operator in _OF_BANK else {}
-                params = {"operator": operator, "given": given}
-                row.btn(operator, label=label, on_click=press, params=params)
+def _buttons(bank: str) -> list[list[dict[str, Any]]]:
+    """Those of a bank, as the script draws them."""
+    return [
+        [
+            {
+                "operator": operator,
+                "label": label,
+                "given": {"bank": bank} if operator in _OF_BANK else {},
+            }
+            for operator, label in row
+        ]
+        for row in _BUTTONS
+    ]
 
 
-def _add_plots(
-    panel: types.Object, click: PanelEvent, lasso: PanelEvent, class_count: int
-) -> None:
+def _add_plots(panel: types.Object, click: PanelEvent, lasso: PanelEvent, class_count: int) -> None:
     panel.plot(
         "scatter",
         label="References in their principal plane (crosses: look again)",
