@@ -460,13 +460,13 @@
       const ask = () => {
         if (asked || document.hidden || !box.current?.offsetParent) return;
         asked = true;
-        const { revision, predictions: field } = shown.current;
+        const { version, predictions: field } = shown.current;
         const withTags = looks++ % TAGS_EVERY === 0;
         const callback = ({ result }) => {
           asked = false;
-          if (!result?.revision || shown.current.bank !== bank) return;
+          if (!result?.version || shown.current.bank !== bank) return;
           if (withTags) setTags(result.tags);
-          if (shown.current.revision === revision && result.revision !== revision) again.current();
+          if (shown.current.version === version && result.version !== version) again.current();
         };
         operators.executeOperator(look, { bank, field, tags: withTags }, { callback });
       };
@@ -490,9 +490,10 @@
     const send = useCallback(
       (name, params = {}) => {
         setBusy(true);
-        trigger(events[name], { choice, ...params }, false, () => setBusy(false));
+        const of = { bank: head?.bank, field: head?.predictions, choice };
+        trigger(events[name], { ...of, ...params }, false, () => setBusy(false));
       },
-      [trigger, events, JSON.stringify(choice)]
+      [trigger, events, head?.bank, head?.predictions, JSON.stringify(choice)]
     );
     const tags = useChanges(head, events, box, () => send("refresh"));
     if (!head || !page) return h("div", { className: "ntt-bank", ref: box }, "Loading…");
@@ -506,7 +507,7 @@
     const shown = { page, open, setOpen, card };
     return h(
       "div",
-      { className: "ntt-bank", ref: box, "data-cy": "ntt-bank", "data-revision": head.revision },
+      { className: "ntt-bank", ref: box, "data-cy": "ntt-bank", "data-state": head.version },
       h("style", null, STYLE),
       h(Operators, { head, busy, send }),
       h(

@@ -14,7 +14,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.panels import contents
+from fiftyone_ntt.plugin.panels import contents, threshold
 from fiftyone_ntt.plugin.panels.contents import Choice
 from fiftyone_ntt.plugin.shared.context import Context, PanelContext
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
@@ -54,7 +54,7 @@ def show_head(ctx: PanelContext, bank: str, review: Any, buttons: Any) -> None:
     summary = _summary(ctx, bank)
     head = {
         "bank": bank,
-        "revision": revision(ctx, bank, ctx.panel.get_state("predictions")),
+        "version": version(ctx, bank, threshold.chosen_field(ctx)),
         "references": len(review.references),
         "flagged": sum(bool(row.marks) for row in review.references),
         "negatives": len(review.negatives),
@@ -62,7 +62,7 @@ def show_head(ctx: PanelContext, bank: str, review: Any, buttons: Any) -> None:
         "alike": [[one, other, round(cosine, 2)] for one, other, cosine in alike],
         "change": None if summary is None else summary.change,
         "relabel": None if summary is None else _outdated(ctx, summary),
-        "predictions": ctx.panel.get_state("predictions"),
+        "predictions": threshold.chosen_field(ctx),
         "operators": f"{PLUGIN_NAME}/",
         "buttons": buttons,
     }
@@ -91,7 +91,7 @@ def show_page(ctx: PanelContext, bank: str, review: Any, choice: Choice) -> list
     return [name for name in wanted if name not in thumbnails]
 
 
-def revision(ctx: Context, bank: str | None, field: str | None) -> str:
+def version(ctx: Context, bank: str | None, field: str | None) -> str:
     """Changes when the banks do, or what the predictions were made with."""
     banks = [[found.name, str(found.created), found.change] for found in _summaries(ctx)]
     run = last_run(ctx, field) if field else None
@@ -110,7 +110,7 @@ def _summary(ctx: Context, bank: str) -> Any:
 
 def _outdated(ctx: PanelContext, summary: Any) -> dict[str, Any] | None:
     """The predictions that were made with this bank as it was before, if they were."""
-    field = ctx.panel.get_state("predictions")
+    field = threshold.chosen_field(ctx)
     run = last_run(ctx, field)
     if run is None or run["bank"] != summary.name or not summary.content:
         return None

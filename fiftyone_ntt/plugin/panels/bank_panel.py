@@ -80,7 +80,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
         threshold.show_fields(ctx)
-        chosen = ctx.panel.get_state("bank")
+        chosen = threshold.chosen_bank(ctx)
         self._open(ctx, chosen if chosen in banks else next(iter(banks), None))
 
     on_change_dataset = on_load
@@ -100,12 +100,12 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         """What the script asks every few seconds: what is shown may be changed anywhere."""
         bank, tags = ctx.params.get("bank"), None
         try:
-            revision = bank_browser.revision(ctx, bank, ctx.params.get("field"))
+            version = bank_browser.version(ctx, bank, ctx.params.get("field"))
             if bank and ctx.params.get("tags"):
                 tags = bank_browser.said_of_tags(ctx, bank)
         except ntt.NttError:
-            return {"revision": None}
-        return {"revision": revision, "tags": tags}
+            return {"version": None}
+        return {"version": version, "tags": tags}
 
     def refresh(self, ctx: PanelContext) -> None:
         """Something changed elsewhere."""
@@ -114,7 +114,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def browse(self, ctx: PanelContext) -> None:
         """Another page, or others of the references, are asked for."""
-        bank = ctx.panel.get_state("bank")
+        bank = threshold.chosen_bank(ctx)
         try:
             review = ntt.review_memory_bank(ctx.dataset, bank)
             missing = bank_browser.show_page(ctx, bank, review, _choice(ctx))
@@ -126,14 +126,14 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     def on_thumbnails_made(self, ctx: PanelContext) -> None:
         """The thumbnails of a page are made."""
         asked = ctx.params.get("original_params") or {}
-        bank = ctx.panel.get_state("bank")
+        bank = threshold.chosen_bank(ctx)
         if bank == asked.get("bank"):
             review = ntt.review_memory_bank(ctx.dataset, bank)
             bank_browser.show_page(ctx, bank, review, Choice.of(asked.get("choice")))
 
     def remove(self, ctx: PanelContext) -> None:
         """A reference, or a negative, is to leave the bank."""
-        bank, name = ctx.panel.get_state("bank"), ctx.params["id"]
+        bank, name = threshold.chosen_bank(ctx), ctx.params["id"]
         if ctx.params.get("negative"):
             self._change(ctx, lambda: ntt.remove_negatives(ctx.dataset, bank, [name]))
         else:
@@ -141,12 +141,12 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def change_class(self, ctx: PanelContext) -> None:
         """A reference is to stand for another class."""
-        bank, name, label = ctx.panel.get_state("bank"), ctx.params["id"], ctx.params["label"]
+        bank, name, label = threshold.chosen_bank(ctx), ctx.params["id"], ctx.params["label"]
         self._change(ctx, lambda: ntt.change_reference_class(ctx.dataset, bank, [name], label))
 
     def undo(self, ctx: PanelContext) -> None:
         """The last change of the bank is to be taken back."""
-        bank = ctx.panel.get_state("bank")
+        bank = threshold.chosen_bank(ctx)
         self._change(ctx, lambda: ntt.undo_bank_change(ctx.dataset, bank))
 
     def relabel(self, ctx: PanelContext) -> None:
@@ -155,7 +155,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def rebuild(self, ctx: PanelContext) -> None:
         """Open the form that builds the bank again."""
-        given = {"name": ctx.panel.get_state("bank"), "overwrite": True}
+        given = {"name": threshold.chosen_bank(ctx), "overwrite": True}
         ctx.prompt(
             f"{PLUGIN_NAME}/build_memory_bank", params=given, on_success=self.on_operator_done
         )
@@ -283,11 +283,11 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             change()
         except ntt.NttError as error:
             ctx.ops.notify(str(error), variant="error")
-        self._open(ctx, ctx.panel.get_state("bank"))
+        self._open(ctx, threshold.chosen_bank(ctx))
 
     def _select(self, ctx: PanelContext, places: list[str]) -> None:
         """Select points in the grid; of references it may first have to be found where they are."""
-        bank = ctx.panel.get_state("bank")
+        bank = threshold.chosen_bank(ctx)
         wanted = [place[2:] for place in places if place.startswith("//")]
         known = ntt.load_thumbnails(ctx.dataset, bank, wanted) if bank and wanted else {}
         missing = [name for name in wanted if bank and name not in known]

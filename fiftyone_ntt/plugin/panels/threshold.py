@@ -30,13 +30,31 @@ UNCOUNTED = "Move the slider to count."
 
 def show_fields(ctx: PanelContext) -> None:
     """Put the fields that runs have written into the panel."""
-    runs = ntt.list_prediction_runs(ctx.dataset).values()
-    written = {run["field"] for run in runs if run["bank"] is not None}
-    fields = sorted(field for field in written if ctx.dataset.get_field(field) is not None)
-    chosen = ctx.panel.get_state("predictions")
+    fields, chosen = _fields(ctx), ctx.panel.get_state("predictions")
     ctx.panel.set_state("fields", fields)
     ctx.panel.set_state("predictions", chosen if chosen in fields else next(iter(fields), None))
     _suggest(ctx)
+
+
+def chosen_field(ctx: PanelContext) -> str | None:
+    """The field that is looked at: as the panel's script says, or its state.
+
+    A slider that was just drawn sends a state from before there was any.
+    """
+    chosen = ctx.params.get("field") or ctx.panel.get_state("predictions")
+    return str(chosen) if chosen else next(iter(_fields(ctx)), None)
+
+
+def _fields(ctx: PanelContext) -> list[str]:
+    runs = ntt.list_prediction_runs(ctx.dataset).values()
+    written = {run["field"] for run in runs if run["bank"] is not None}
+    return sorted(field for field in written if ctx.dataset.get_field(field) is not None)
+
+
+def chosen_bank(ctx: PanelContext) -> str | None:
+    """The bank that is looked at: as the panel's script says, or its state."""
+    chosen = ctx.params.get("bank") or ctx.panel.get_state("bank")
+    return str(chosen) if chosen else None
 
 
 def choose_field(ctx: PanelContext) -> None:
@@ -49,7 +67,7 @@ def choose_field(ctx: PanelContext) -> None:
 def slide(ctx: PanelContext) -> None:
     """The slider was moved."""
     ctx.panel.set_state("threshold", ctx.params["value"])
-    _show_counts(ctx, _cached_counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
+    _show_counts(ctx, _cached_counts(ctx, chosen_field(ctx)), ctx.params["value"])
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
@@ -60,7 +78,7 @@ def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
 
 def relabel(ctx: PanelContext, on_success: PanelEvent) -> None:
     """Have the operator relabel what the grid shows, as the field was made but for the bank."""
-    run = last_run(ctx, ctx.panel.get_state("predictions")) or {}
+    run = last_run(ctx, chosen_field(ctx)) or {}
     made = (run.get("match_settings") or {}).get("confidence_threshold", 0.0)
     # Where each class has its own, the lowest: a form knows one.
     lowest = min((value for _, value in made), default=0.0) if isinstance(made, list) else made
@@ -68,13 +86,13 @@ def relabel(ctx: PanelContext, on_success: PanelEvent) -> None:
 
 
 def _relabel(ctx: PanelContext, confidence: float, on_success: PanelEvent) -> None:
-    field = ctx.panel.get_state("predictions")
+    field = chosen_field(ctx)
     run = last_run(ctx, field)
     ctx.prompt(
         RELABEL,
         params={
             **({} if run is None else settings_of_run(run)),
-            "bank": ctx.panel.get_state("bank"),
+            "bank": chosen_bank(ctx),
             "label_field": field,
             "confidence_thresh": confidence,
             "existing": OVERWRITE,
@@ -93,7 +111,7 @@ def forget_counts(ctx: PanelContext) -> None:
 
 def recount(ctx: PanelContext) -> None:
     """The predictions have changed: count them anew."""
-    _show_counts(ctx, _count_predictions(ctx, ctx.panel.get_state("predictions")), _threshold(ctx))
+    _show_counts(ctx, _count_predictions(ctx, chosen_field(ctx)), _threshold(ctx))
 
 
 def add_section(
@@ -155,14 +173,16 @@ def _threshold(ctx: PanelContext) -> float:
     return float(start if value is None else value)
 
 
-def _cached_counts(ctx: PanelContext, field: str) -> dict[str, Any]:
+def _cached_counts(ctx: PanelContext, field: str | None) -> dict[str, Any]:
     """The counts that are kept, if they are of this field in what the grid shows."""
     kept = ctx.panel.get_state("counts") or {}
     return kept if kept.get("of") == _counts_key(ctx, field) else _count_predictions(ctx, field)
 
 
-def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
+def _count_predictions(ctx: PanelContext, field: str | None) -> dict[str, Any]:
     """Read the confidences of a field in what the grid shows, and keep their counts."""
+    if field is None:
+        return {"problem": "Nothing is segmented yet."}
     try:
         found = ntt.confidence_counts(shown_images(ctx), field)
     except ntt.NttError as error:
@@ -177,7 +197,7 @@ def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
     return counts
 
 
-def _counts_key(ctx: PanelContext, field: str) -> str:
+def _counts_key(ctx: PanelContext, field: str | None) -> str:
     """What counts are of: a field, in what the grid shows."""
     of = [ctx.dataset.name, field, shown_images(ctx)._serialize()]
     shown = json.dumps(of, sort_keys=True, default=str)

@@ -167,13 +167,14 @@ def test_a_change_elsewhere_is_noticed(uri: Any, banks: fo.Dataset) -> None:
         return found
 
     shown = head_of(event(uri, banks, "on_load"))
-    assert look()["revision"] == shown["revision"]
+    assert look()["version"] == shown["version"]
     ntt.remove_references(banks, "all", ntt.load_memory_bank(banks, "all").references.ids[:1])
-    assert look()["revision"] != shown["revision"]
+    assert look()["version"] != shown["version"]
     again = event(uri, banks, "refresh", {"bank": "all"}, choice={"search": "red"})
     assert head_of(again)["references"] == 17 and page_of(again)["count"] == 6
 
     assert look(tags=True)["tags"] is None
+    banks.untag_labels("reference", "ground_truth")
     ntt.tag_references(banks[:1], "ground_truth")
     tagged = {"label_tags": "reference", "models": "demo", "name": "all", "overwrite": True}
     ntt.build_memory_bank(banks, "ground_truth", **tagged)
