@@ -83,7 +83,7 @@
     console.warn("fiftyone-ntt does not know this version of FiftyOne: references are not listed");
     return;
   }
-  const { createElement: h, Fragment, useCallback, useEffect, useRef, useState } = React;
+  const { createElement: h, Fragment, useCallback, useEffect, useMemo, useRef, useState } = React;
   const LOOK_AGAIN = 4000; // ms between two looks whether the bank was changed elsewhere
   const TAGS_EVERY = 8; // looks, until it is also looked at the tags, which takes longer
   const TYPING = 300; // ms without a key, until what was typed is searched
@@ -128,7 +128,7 @@
   border: 1px solid var(--fo-palette-primary-plainColor); }
 .ntt-bank .large { flex: 0 1 260px; min-width: 120px; }
 .ntt-bank .large img { display: block; width: 100%; aspect-ratio: 1; }
-.ntt-bank .said { flex: 1 1 220px; min-width: 0; }
+.ntt-bank .said { flex: 1 1 170px; min-width: 0; }
 .ntt-bank h4 { margin: 0 0 4px; font-size: 16px; }
 .ntt-bank p, .ntt-bank ul { margin: 0 0 8px; }
 .ntt-bank ul { padding-left: 18px; }
@@ -140,6 +140,18 @@
 .ntt-bank tbody tr.item:hover { background: var(--fo-palette-background-level1); }
 .ntt-bank td .cell { width: 40px; padding: 0; }
 `;
+
+  // Not `scrollIntoView`, which moves the whole App, too.
+  function scrollTo(element) {
+    let around = element?.parentElement;
+    while (around && !["auto", "scroll"].includes(getComputedStyle(around).overflowY)) {
+      around = around.parentElement;
+    }
+    if (!around) return;
+    const [inside, outside] = [element, around].map((one) => one.getBoundingClientRect());
+    const below = Math.min(inside.bottom - outside.bottom, inside.top - outside.top);
+    if (below > 0) around.scrollTop += below;
+  }
 
   const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -212,7 +224,7 @@
     const box = useRef(null);
     useEffect(() => {
       let there = true;
-      box.current?.scrollIntoView({ block: "nearest" });
+      scrollTo(box.current);
       operators.executeOperator(
         `${head.operators}draw_reference`,
         { bank: head.bank, reference: item.id },
@@ -479,8 +491,9 @@
 
   function BankBrowser({ schema, data }) {
     const { events } = schema.view;
-    const head = data?.head;
-    const page = data?.page;
+    // As text: see `show_data` in the panel's Python.
+    const head = useMemo(() => data?.head && JSON.parse(data.head), [data?.head]);
+    const page = useMemo(() => data?.page && JSON.parse(data.page), [data?.page]);
     const trigger = operators.useTriggerPanelEvent();
     const box = useRef(null);
     const [open, setOpen] = useState(null);

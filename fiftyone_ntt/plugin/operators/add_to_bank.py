@@ -64,7 +64,7 @@ class AddToMemoryBank(NttOperator):
         )
 
     def run(self, ctx: Context, step: Step) -> Outcome:
-        """Encode and add them, tag them, and clear the selection."""
+        """Encode and add them, and tag them."""
         name, picked = required(ctx.params, "bank"), picked_sources(ctx)
         if not picked:
             raise ntt.NttError(f"nothing is selected. {NOTHING}")
@@ -87,7 +87,6 @@ class AddToMemoryBank(NttOperator):
             f"{_counted(added)} added to memory bank {name!r}: {sum(bank.classes.values())} "
             f"references of {len(bank.classes)} classes.",
             {"name": name, "added": added, "classes": bank.classes},
-            deselect=True,
         )
 
     def __call__(self, samples: Any, bank: str, label_field: str, **options: Any) -> Any:

@@ -24,7 +24,7 @@ from fiftyone_ntt.plugin.shared.slices import shown_images
 COMPONENT = "NttBankBrowser"
 """As `plugin/app.js` registers it."""
 NAME = "contents"
-"""Of the panel's data: its `head` is of the bank, its `page` of what is listed."""
+"""Of the panel's data: its `head` is of the bank, its `page` of what is listed, both as JSON."""
 _CONFUSED = 0.5
 """Cosine of two prototypes from which their classes are worth a line."""
 _SHOWN_PAIRS = 5
@@ -66,7 +66,7 @@ def show_head(ctx: PanelContext, bank: str, review: Any, buttons: Any) -> None:
         "operators": f"{PLUGIN_NAME}/",
         "buttons": buttons,
     }
-    ctx.panel.set_data(f"{NAME}.head", head)
+    show_data(ctx, f"{NAME}.head", json.dumps(head))
 
 
 def show_page(ctx: PanelContext, bank: str, review: Any, choice: Choice) -> list[str]:
@@ -87,8 +87,19 @@ def show_page(ctx: PanelContext, bank: str, review: Any, choice: Choice) -> list
         "count": len(found),
         "items": contents.items(review, rows, thumbnails),
     }
-    ctx.panel.set_data(f"{NAME}.page", page)
+    show_data(ctx, f"{NAME}.page", json.dumps(page))
     return [name for name in wanted if name not in thumbnails]
+
+
+def show_data(ctx: PanelContext, key: str, value: object) -> None:
+    """Put data into the panel, in place of what is there.
+
+    Whatever an input is changed, the App copies all data to the panel's state; it then shows both
+    merged, lists by position: of a longer one the end would stay. So the copy goes; and as one may
+    come at any time, what is listed is text, which is not merged.
+    """
+    ctx.panel.set_state(key.partition(".")[0], None)
+    ctx.panel.set_data(key, value)
 
 
 def version(ctx: Context, bank: str | None, field: str | None) -> str:

@@ -205,8 +205,8 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         ctx.prompt(
             f"{PLUGIN_NAME}/place_predictions",
             params={
-                "bank": ctx.panel.get_state("bank"),
-                "label_field": ctx.panel.get_state("predictions"),
+                "bank": threshold.chosen_bank(ctx),
+                "label_field": threshold.chosen_field(ctx),
             },
             on_success=self.on_points_computed,
             skip_prompt=True,
@@ -256,8 +256,8 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         state = ctx.panel.get_state
         bank_browser.add_browser(panel, {name: self.method_to_uri(name) for name in _EVENTS})
         threshold.add_section(panel, ctx, self.choose_predictions, self.slide, self.apply)
-        if state("predictions"):
-            label = f"Show predictions in “{state('predictions')}” among the references"
+        if field := threshold.chosen_field(ctx):
+            label = f"Show predictions in “{field}” among the references"
             panel.btn("place", label=label, icon="scatter_plot", on_click=self.place)
             panel.md("", name="placed")
         _add_plots(panel, self.click, self.lasso, state("class_count") or 0)
@@ -334,8 +334,8 @@ def _show(ctx: PanelContext, bank: str | None) -> list[str]:
         ctx.panel.set_state("problem", str(error))
         return []
     ctx.panel.set_state("class_count", len(review.classes))
-    ctx.panel.set_data("similarity", bank_figures.heatmap(review))
-    ctx.panel.set_data("scatter", bank_figures.scatter(review))
+    bank_browser.show_data(ctx, "similarity", bank_figures.heatmap(review))
+    bank_browser.show_data(ctx, "scatter", bank_figures.scatter(review))
     ctx.panel.set_data("placed", "")
     return missing
 
@@ -347,7 +347,7 @@ def _show_predictions(ctx: PanelContext, bank: str, found: dict[str, Any]) -> No
     except ntt.NttError as error:
         ctx.panel.set_state("problem", str(error))
         return
-    ctx.panel.set_data("scatter", bank_figures.scatter(review, found))
+    bank_browser.show_data(ctx, "scatter", bank_figures.scatter(review, found))
     lines = [f"{len(found['ids'])} predictions of {found['images']} images of this view (dots)."]
     lines += [f"{count} have no place: {reason}." for reason, count in found["left_out"].items()]
     ctx.panel.set_data("placed", " ".join(lines))

@@ -118,14 +118,14 @@ def add_section(
     panel: types.Object, ctx: PanelContext, choose: PanelEvent, slide: PanelEvent, apply: PanelEvent
 ) -> None:
     """Lay out the field, the slider, the counts and the button."""
-    fields = ctx.panel.get_state("fields") or []
+    fields = ctx.panel.get_state("fields") or _fields(ctx)
     if not fields:
         panel.md("Once you have segmented, another bank or threshold is applied here in seconds.")
         return
     view = types.DropdownView()
     for field in fields:
         view.add_choice(field, label=field)
-    chosen = ctx.panel.get_state("predictions")
+    chosen = ctx.panel.get_state("predictions") or fields[0]
     panel.str("predictions", label="Predictions", default=chosen, view=view, on_change=choose)
     slider = types.SliderView(label="Confidence", value_precision=2)
     start = ctx.panel.get_state("threshold_start")
