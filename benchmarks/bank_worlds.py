@@ -8,8 +8,9 @@ import fiftyone as fo
 import numpy as np
 from PIL import Image
 
-import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
+from fiftyone_ntt.dataset.banks.saved_banks import put_memory_bank
+from fiftyone_ntt.dataset.banks.tag_watch import tagged_labels
 
 BANK = "many"
 FIELD = "ground_truth"
@@ -47,7 +48,9 @@ def many_classes(
     seen = labels.copy()
     swapped = draws.random(len(labels)) < wrong
     seen[swapped] = draws.integers(classes, size=int(swapped.sum()))
-    ntt.save_memory_bank(dataset, _bank(names, labels, seen, ids, width, draws), BANK)
+    bank = _bank(names, labels, seen, ids, width, draws).renamed(BANK)
+    # As if it had been built from them.
+    put_memory_bank(dataset, bank, False, tagged_labels(dataset, FIELD, ["reference"]))
     return dataset
 
 

@@ -324,7 +324,7 @@ def _show(ctx: PanelContext, bank: str | None) -> list[str]:
     ctx.panel.set_state("bank", bank)
     ctx.panel.set_state("shown", bank)
     ctx.panel.set_state("problem", None)
-    if bank is None:
+    if not bank:
         return []
     try:
         review = ntt.review_memory_bank(ctx.dataset, bank)

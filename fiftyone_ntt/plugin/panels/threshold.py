@@ -51,10 +51,9 @@ def _fields(ctx: PanelContext) -> list[str]:
     return sorted(field for field in written if ctx.dataset.get_field(field) is not None)
 
 
-def chosen_bank(ctx: PanelContext) -> str | None:
-    """The bank that is looked at: as the panel's script says, or its state."""
-    chosen = ctx.params.get("bank") or ctx.panel.get_state("bank")
-    return str(chosen) if chosen else None
+def chosen_bank(ctx: PanelContext) -> str:
+    """The bank that is looked at, as the panel's script says, or its state; "" where none is."""
+    return str(ctx.params.get("bank") or ctx.panel.get_state("bank") or "")
 
 
 def choose_field(ctx: PanelContext) -> None:
