@@ -56,7 +56,19 @@ def wrong(demo: Any) -> Iterator[Any]:
     demo.delete_sample_field("mending")
 
 
-@pytest.fixture
+def open_bank_panel(app: App) -> Any:
+    """The panel, opened where it is not: layouts outlive pages."""
+    app.page.wait_for_timeout(1500)
+    if app.tab("Memory Bank").count():
+        app.show_tab("Memory Bank")
+    else:
+        app.open_panel("memory_bank_panel")
+    panel = app.page.locator(PANEL)
+    panel.locator("[data-cy=ntt-reference] img").first.wait_for(timeout=90_000)
+    return panel
+
+
+@pytest.fixture(scope="module")
 def opened(browser: Any, server: int, page: Any, wrong: Any) -> Iterator[App]:
     """A page of its own, with the panel open on the wrong bank; clicks are counted."""
     dataset = wrong[0]
@@ -64,9 +76,7 @@ def opened(browser: Any, server: int, page: Any, wrong: Any) -> Iterator[App]:
     with opened_page(browser, server, dataset) as own:
         own.evaluate(COUNT_CLICKS)
         app = App(own, PICTURES)
-        app.open_panel("memory_bank_panel")
-        panel = own.locator(PANEL)
-        panel.locator("[data-cy=ntt-bank]").wait_for(timeout=60_000)
+        open_bank_panel(app)
         yield app
         app.picture("end_of_mending")
         app.close_panels()
@@ -124,8 +134,9 @@ def test_a_prediction_becomes_a_reference(opened: App, wrong: Any) -> None:
     sample = dataset.exists("mending").first()
     best = max(sample.mending.detections, key=lambda label: label.confidence)
     references = len(ntt.load_memory_bank(dataset, "mended").references)
-    if "mending" not in page.locator("[data-cy=modal]").all_inner_texts():
-        page.locator("[data-cy=looker]").first.click()
+    looker = page.locator("[data-cy=looker]").first
+    box = looker.bounding_box()
+    looker.click(position={"x": box["width"] - 6, "y": box["height"] - 6})  # not its checkbox
     canvas = page.locator("[data-cy=modal] canvas").first
     canvas.wait_for()
     page.wait_for_timeout(2000)
@@ -169,9 +180,7 @@ def test_nothing_is_clipped_and_the_wheel_scrolls(
     dataset = many if kind == "many" else wrong[0]
     with opened_page(browser, server, dataset) as own:
         app = App(own, PICTURES)
-        app.open_panel("memory_bank_panel")
-        panel = own.locator(PANEL)
-        panel.locator("[data-cy=ntt-reference] img").first.wait_for(timeout=90_000)
+        panel = open_bank_panel(app)
         for name, (width, height) in SIZES.items():
             own.set_viewport_size({"width": width, "height": height})
             panel.locator("[data-cy=ntt-reference]").first.click()

@@ -234,7 +234,7 @@ def _put(
         before=before,
         change=said,
         source=source,
-        content=[bank_hash(bank), bank_hash(bank.without_negatives())],
+        content=[bank_hash(one) for one in _with_and_without_negatives(bank)],
     )
     # The very bytes of the bank's file, so that there is one format with one checksum.
     content = np.frombuffer(bank_bytes(bank), dtype=np.uint8)
@@ -245,6 +245,10 @@ def _put(
     for key in _earlier_keys(dataset, run_key)[_KEPT:]:
         drop_run(dataset, key)
     return _summary(run_key, config, saved)
+
+
+def _with_and_without_negatives(bank: MemoryBank) -> list[MemoryBank]:
+    return [bank, bank.without_negatives()] if len(bank.negatives) else [bank]
 
 
 def _earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:

@@ -53,6 +53,12 @@ _EVENTS = (
 """Methods that the script of the list calls."""
 
 
+_SHRINKING = {"grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}}}
+"""FiftyOne's own columns never get narrower than the plots in them were."""
+_CUT = {"container": {"style": {"minWidth": 0, "overflow": "hidden"}}}
+"""Of a plot: until it is drawn anew for a narrower panel, it does not widen that."""
+
+
 class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     """Numbers are computed when a bank is chosen, from its arrays; `render` only lays them out.
 
@@ -249,7 +255,10 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         elif bank:
             self._add_content(panel, ctx)
         return types.Property(
-            panel, view=types.GridView(orientation="vertical", columns=1, gap=2, pad=2)
+            panel,
+            view=types.GridView(
+                orientation="vertical", columns=1, gap=2, pad=2, componentsProps=_SHRINKING
+            ),
         )
 
     def _add_content(self, panel: types.Object, ctx: PanelContext) -> None:
@@ -383,6 +392,7 @@ def _add_plots(panel: types.Object, click: PanelEvent, lasso: PanelEvent, class_
         label="References in their principal plane (crosses: look again)",
         height="380px",
         config=bank_figures.NO_ZOOM,
+        componentsProps=_CUT,
         layout={
             "dragmode": "lasso",
             "showlegend": class_count <= bank_figures.LEGEND_CLASSES,
@@ -399,5 +409,6 @@ def _add_plots(panel: types.Object, click: PanelEvent, lasso: PanelEvent, class_
         label=f"Similarity of the classes' prototypes{which}",
         height="380px" if class_count <= 20 else "640px",
         config=bank_figures.NO_ZOOM,
+        componentsProps=_CUT,
         layout={"margin": {"l": 120, "r": 10, "t": 10, "b": 80}},
     )
