@@ -40,7 +40,7 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     for key in (key for method in _METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
         names = ["method", "field", "status", "bank", "updated", "done", "failed", "reason"]
-        names += ["mode", "proposal_settings", "match_settings"]
+        names += ["mode", "proposal_settings", "match_settings", "bank_hash"]
         runs[key] = {name: getattr(config, name, None) for name in names}
     return runs
 
