@@ -6,6 +6,7 @@ references with proposals.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.reference_choice import TEMPERATURE, exponentials
 
 _TINY = 1e-300
+_AT_ONCE = 4_000
+"""References of which all pairs are held: 128 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,8 @@ def leave_one_out(bank: MemoryBank) -> LeftOut:
     """Leave each reference of a bank out once; see `LeftOut`."""
     classes, count = bank.references.classes, len(bank.classes)
     members = [np.flatnonzero(classes == label) for label in range(count)]
-    sums = np.stack([_kernel(bank, rows).sum(axis=1) for rows in members], axis=1)
+    kernel = _kernels(bank, len(classes))
+    sums = np.stack([kernel(rows).sum(axis=1) for rows in members], axis=1)
     every = np.arange(len(classes))
     sizes = np.array([len(rows) for rows in members]) - np.eye(count, dtype=np.int64)[classes]
     means = sums / np.maximum(sizes, 1)
@@ -46,7 +50,7 @@ def leave_one_out(bank: MemoryBank) -> LeftOut:
     harms = np.zeros(len(classes))
     for label, rows in enumerate(members):
         left = np.maximum(sizes[:, label] - 1, 0)
-        without = (sums[:, label, None] - _kernel(bank, rows)) / np.maximum(left, 1)[:, None]
+        without = (sums[:, label, None] - kernel(rows)) / np.maximum(left, 1)[:, None]
         without = np.where(left[:, None] > 0, np.maximum(without, 0), 0)
         new = total[:, None] - means[:, label, None] + without
         mine = np.where((classes == label)[:, None], without, own[:, None])
@@ -56,6 +60,16 @@ def leave_one_out(bank: MemoryBank) -> LeftOut:
     margins, rivals = _margins(means, classes)
     margins[sizes[every, classes] == 0] = np.nan
     return LeftOut(margins, rivals, harms)
+
+
+def _kernels(
+    bank: MemoryBank, count: int
+) -> Callable[[Int64[np.ndarray, " M"]], Float64[np.ndarray, "R M"]]:
+    """`_kernel` of some rows; of a bank that is not too large all are computed once."""
+    if count > _AT_ONCE:
+        return lambda rows: _kernel(bank, rows)
+    whole = _kernel(bank, np.arange(count))
+    return lambda rows: whole[:, rows]
 
 
 def _kernel(bank: MemoryBank, rows: Int64[np.ndarray, " M"]) -> Float64[np.ndarray, "R M"]:

@@ -15,6 +15,7 @@ import numpy as np
 from bson import ObjectId
 
 from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.dataset.banks.bank_cache import cached_bank
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import (
@@ -146,7 +147,10 @@ def change_memory_bank(
     while True:
         known = run_ids(dataset)
         run_key = find_bank(dataset, name)
-        bank = change(load_memory_bank(dataset, name))
+        before = cached_bank(known.get(run_key))
+        if before is None or before.name != name:
+            before = load_memory_bank(dataset, name)
+        bank = change(before)
         config: Any = dataset.get_run_info(run_key).config
         source = getattr(config, "source", None)
         summary = _put(dataset, bank, run_key, known.get(run_key), what, source)
