@@ -137,7 +137,7 @@ def test_classes_are_counted_as_the_source_changes(bank: Any, scenes: fo.Dataset
 
     assert note() == "6 references of 3 classes: blue 2, green 2, red 2"
     assert note(source="view") == "18 references of 3 classes: blue 6, green 6, red 6"
-    assert note(classes=["red"]) == "2 references of 1 classes: red 2"
+    assert note(classes=["red"]) == "2 references of 1 class: red 2"
 
 
 def test_models_say_what_they_cost(bank: Any, scenes: fo.Dataset) -> None:

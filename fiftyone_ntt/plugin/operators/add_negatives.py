@@ -16,6 +16,7 @@ from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
 
 ACTIONS = {
     "mine": "Mine: the bank's false positives on labelled images",
@@ -42,7 +43,7 @@ class AddNegatives(NttOperator):
         action = form.choice("action", "Negatives", ACTIONS, "mine")
         choose_bank(form)
         if action is not None:
-            form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+            chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
             _choose_labels(form, action)
             choose_device(form)
 
@@ -53,7 +54,7 @@ class AddNegatives(NttOperator):
         if action not in ACTIONS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
         before = ntt.load_memory_bank(ctx.dataset, required(given, "bank"))
-        bank = _with_negatives(before, ctx.target_view(require_flat=True), action, given, step)
+        bank = _with_negatives(before, target_images(ctx), action, given, step)
         ntt.save_memory_bank(ctx.dataset, bank, overwrite=True)
         counts = dict(Counter(bank.negative_origins))
         return Outcome(

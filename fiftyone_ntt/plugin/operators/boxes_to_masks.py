@@ -19,6 +19,7 @@ from fiftyone_ntt.plugin.shared.prediction_run import (
     report_outcome,
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
 
 
 class BoxesToMasks(NttOperator):
@@ -35,7 +36,7 @@ class BoxesToMasks(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, both fields, and the models."""
-        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+        chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
         boxes = form.label_field("box_field", "Boxes", SHAPE_TYPES)
         field = form.text("mask_field", "Output field", "masks")
         problem = field_problem(form.ctx.dataset, field, taken_by=boxes) if field else None
@@ -53,7 +54,7 @@ class BoxesToMasks(NttOperator):
         given = ctx.params
         overwrite = given.get("overwrite", False)
         report = ntt.boxes_to_masks(
-            ctx.target_view(require_flat=True),
+            target_images(ctx),
             required(given, "box_field"),
             given.get("mask_field", "masks"),
             models=given.get("models", "paper"),

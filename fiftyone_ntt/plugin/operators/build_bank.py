@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.bank_choice import check_new_name
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import format_counts
+from fiftyone_ntt.plugin.shared.counts import counted, format_counts
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import (
     TORCH,
@@ -75,7 +75,7 @@ class BuildMemoryBank(NttOperator):
         )
         counts = bank.class_counts()
         return Outcome(
-            f"Memory bank {bank.name!r}: {len(bank.references)} references "
+            f"Memory bank {bank.name!r}: {counted(len(bank.references), 'reference')} "
             f"({format_counts(counts)}).",
             {"name": bank.name, "counts": counts, "notes": list(bank.notes)},
             warning="\n".join(bank.notes) or None,
@@ -92,6 +92,5 @@ def _choose_classes(form: Form, counts: dict[str, int]) -> None:
     used = {name: counts[name] for name in chosen if name in counts} or counts
     if not counts:
         form.reject("source", "no labels there. Tag or select some, or choose another field.")
-    form.note(
-        "counts", f"{sum(used.values())} references of {len(used)} classes", format_counts(used)
-    )
+    references = counted(sum(used.values()), "reference")
+    form.note("counts", f"{references} of {counted(len(used), 'class')}", format_counts(used))

@@ -16,6 +16,7 @@ from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, requi
 from fiftyone_ntt.plugin.shared.prediction_run import choose_instances, chosen_instances
 from fiftyone_ntt.plugin.shared.streaming import Step
 from fiftyone_ntt.plugin.shared.suggested_thresholds import PRECISION, describe_thresholds
+from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
 
 REFERENCES, LABELS = "references", "labels"
 _WAYS = {
@@ -38,7 +39,7 @@ class CalibrateMemoryBank(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, the bank, what to learn from, and the settings of the predictions."""
-        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+        chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
         choose_bank(form)
         if form.choice("learn_from", "Learn from", _WAYS, REFERENCES) == LABELS:
             form.label_field("gt_field", "Ground truth", SHAPE_TYPES, prefer="ground_truth")
@@ -52,7 +53,7 @@ class CalibrateMemoryBank(NttOperator):
         given = ctx.params
         labelled = given.get("learn_from", REFERENCES) == LABELS
         found = ntt.calibrate(
-            ctx.target_view(require_flat=True),
+            target_images(ctx),
             required(given, "bank"),
             given.get("gt_field", "ground_truth") if labelled else None,
             mode=given.get("mode", "paper"),

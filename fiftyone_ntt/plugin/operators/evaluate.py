@@ -8,10 +8,11 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import sample_tags
+from fiftyone_ntt.plugin.shared.counts import counted, sample_tags
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
 
 _KINDS = {"both": "Masks and boxes", "masks": "Masks", "boxes": "Boxes"}
 _CROWDS = {"ignore": "Crowds, as COCO has them", "objects": "Objects like the others"}
@@ -33,7 +34,7 @@ class EvaluatePredictions(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, both fields, the evaluation key and what takes part."""
-        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+        chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
         predictions = form.label_field(
             "pred_field", "Predictions", SHAPE_TYPES, prefer="predictions"
         )
@@ -48,12 +49,12 @@ class EvaluatePredictions(NttOperator):
         default = "reference" if "reference" in tags else EVERYTHING
         form.choice("leave_out", "Leave out", {EVERYTHING: "Nothing", **tags}, default)
         form.fraction("confidence_thresh", "Confidence threshold", 0.0)
-        form.choice("crowds", "Labels with iscrowd are", _CROWDS, "ignore")
+        form.choice("crowds", "Labels marked as crowds are", _CROWDS, "ignore")
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Evaluate and save under the key."""
         given = ctx.params
-        samples, left_out = ctx.target_view(require_flat=True), given.get("leave_out", EVERYTHING)
+        samples, left_out = target_images(ctx), given.get("leave_out", EVERYTHING)
         if left_out != EVERYTHING:
             samples = samples.match_tags(left_out, bool=False)
         results = ntt.evaluate(
@@ -76,7 +77,7 @@ class EvaluatePredictions(NttOperator):
             if whole is not None and half is not None
         ]
         return Outcome(
-            f"Evaluated {len(samples)} images as {', '.join(results.eval_keys)}: "
+            f"Evaluated {counted(len(samples), 'image')} as {', '.join(results.eval_keys)}: "
             f"{'; '.join(shown)}.",
             {"eval_keys": list(results.eval_keys), "table": results.table()},
             warning="\n".join(results.notes) or None,

@@ -37,7 +37,7 @@ class ImportLabels(NttOperator):
         if problem is not None:
             form.reject("field", problem)
         form.choice("on_error", "Records that cannot be used", _ON_ERROR, "raise")
-        form.choice("crowds", "Annotations with iscrowd = 1 are", _CROWDS, "ignore")
+        form.choice("crowds", "Annotations marked as crowds are", _CROWDS, "ignore")
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Import into the dataset; what was left out or read otherwise is the warning."""

@@ -19,6 +19,7 @@ from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.sources import choose_new_tag
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
 
 _STRATEGIES = {
     "random": "At random, as published protocols do",
@@ -40,7 +41,7 @@ class SampleReferences(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples and labels, the shots, how they are chosen, the tag and what qualifies."""
-        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+        chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
         field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
         form.integer("seed", "Seed", 33, description="The same seed draws the same references")
@@ -59,7 +60,7 @@ class SampleReferences(NttOperator):
         """Choose and tag; counts them by class."""
         given = ctx.params
         chosen = ntt.sample_references(
-            ctx.target_view(require_flat=True),
+            target_images(ctx),
             given.get("label_field", "ground_truth"),
             shots=given.get("shots", 10),
             seed=given.get("seed", 33),

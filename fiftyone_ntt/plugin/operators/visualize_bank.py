@@ -15,6 +15,7 @@ from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.slices import dataset_images
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
 
 NO_PREDICTIONS = "(none)"
 _PANEL = "Embeddings"
@@ -35,7 +36,7 @@ class VisualizeMemoryBank(NttOperator):
     def fill(self, form: Form) -> None:
         """The samples, the bank, the predictions, the brain key and what to draw."""
         # Makes FiftyOne add its choice of samples, for the predictions.
-        form.ctx.target_view(require_flat=True)
+        chosen_target(form.ctx)
         bank = choose_bank(form)
         fields = {field: field for field in label_fields(form.ctx.dataset, (fol.Detections,))}
         form.choice(
@@ -63,7 +64,7 @@ class VisualizeMemoryBank(NttOperator):
         bank = required(given, "bank")
         field = given.get("predictions_field") or NO_PREDICTIONS
         report = ntt.visualize_memory_bank(
-            ctx.target_view(require_flat=True),
+            target_images(ctx),
             bank,
             None if field == NO_PREDICTIONS else field,
             brain_key=given.get("brain_key") or None,

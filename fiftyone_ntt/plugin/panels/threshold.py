@@ -48,7 +48,9 @@ def choose_field(ctx: PanelContext) -> None:
 def slide(ctx: PanelContext) -> None:
     """The slider was moved."""
     ctx.panel.set_state("threshold", ctx.params["value"])
-    _show_counts(ctx, _cached_counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
+    field = ctx.panel.get_state("predictions")
+    if field is not None:
+        _show_counts(ctx, _cached_counts(ctx, field), ctx.params["value"])
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:

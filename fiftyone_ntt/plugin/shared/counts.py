@@ -17,6 +17,7 @@ from fiftyone.operators import execution_cache
 
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.slices import dataset_images
+from fiftyone_ntt.plugin.shared.views import target_images
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,7 +54,7 @@ def sample_tags(ctx: Context) -> dict[str, int]:
 @once_per_prompt
 def target_size(ctx: Context, target: str | None, empty_field: str | None = None) -> int:
     """Samples of the form's target view; with `empty_field` only those with nothing in it."""
-    samples = ctx.target_view(require_flat=True)
+    samples = target_images(ctx)
     if empty_field is not None and ctx.dataset.get_field(empty_field) is not None:
         samples = samples.exists(empty_field, False)
     return len(samples)
@@ -71,3 +72,9 @@ def labels_path(samples: foc.SampleCollection, field: str) -> str:
 def format_counts(counts: dict[str, int]) -> str:
     """`bird 10, boat 10`."""
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 class`, `2 classes`."""
+    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

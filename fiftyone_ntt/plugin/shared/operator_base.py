@@ -20,6 +20,8 @@ from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 _ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
 """Packages that every operator needs, and that a downloaded plugin may lack."""
 
+_MEDIA = {fom.VIDEO: "videos", fom.POINT_CLOUD: "point clouds", fom.THREE_D: "3D scenes"}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -190,8 +192,9 @@ def _is_blocked(form: Form, packages: Sequence[str]) -> bool:
     elif dataset.media_type not in (None, fom.IMAGE, fom.GROUP):
         form.stop(
             "no_images",
-            f"This dataset holds {dataset.media_type}",
-            "Open a dataset of images. Of videos, make one with `to_frames(sample_frames=True)`.",
+            f"This dataset holds {_MEDIA.get(dataset.media_type, dataset.media_type)}",
+            "Memory banks are of images. Make a dataset of the frames, and open that one; the "
+            "README of fiftyone-ntt shows how (“Videos”).",
         )
     else:
         return False

@@ -10,11 +10,12 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.core.settings import is_stored_mode
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import target_size
+from fiftyone_ntt.plugin.shared.counts import counted, target_size
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
 from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, grid_name
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import Outcome
+from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
 
 RESUME, EMPTY, OVERWRITE = "resume", "empty", "overwrite"
 EXISTING = {
@@ -49,7 +50,7 @@ def settings_of_run(run: dict[str, Any]) -> dict[str, Any]:
 
 def choose_bank_of_run(form: Form) -> Any:
     """The fields for the samples and the bank; the chosen bank's summary, or None."""
-    form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+    chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
     chosen = choose_bank(form)
     banks = ntt.list_memory_banks(form.ctx.dataset) if chosen else []
     return next((bank for bank in banks if bank.name == chosen), None)
@@ -97,14 +98,14 @@ def count_images(form: Form, field: str | None) -> None:
     target = form.ctx.request_params.get("view_target")
     count = target_size(form.ctx, target, field if empty else None)
     if count:
-        form.note("images", f"{count} images")
+        form.note("images", counted(count, "image"))
     else:
         form.warn("images", "No images", "There is nothing to do for this choice of samples.")
 
 
 def chosen_samples(ctx: Context) -> foc.SampleCollection:
     """The samples that the form's answers mean."""
-    samples, field = ctx.target_view(require_flat=True), output_field(ctx)
+    samples, field = target_images(ctx), output_field(ctx)
     if ctx.params.get("existing") == EMPTY and ctx.dataset.get_field(field) is not None:
         samples = samples.exists(field, False)
     return samples

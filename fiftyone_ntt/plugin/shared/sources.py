@@ -11,9 +11,16 @@ import fiftyone.core.collections as foc
 import fiftyone_ntt as ntt
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import label_tags, labels_path, once_per_prompt, sample_tags
+from fiftyone_ntt.plugin.shared.counts import (
+    counted,
+    label_tags,
+    labels_path,
+    once_per_prompt,
+    sample_tags,
+)
 from fiftyone_ntt.plugin.shared.form import Form
-from fiftyone_ntt.plugin.shared.slices import dataset_images, shown_images
+from fiftyone_ntt.plugin.shared.slices import dataset_images
+from fiftyone_ntt.plugin.shared.views import patch_fields, shown, with_field
 
 LABEL_TAG, SAMPLE_TAG, VIEW = "label_tag", "sample_tag", "view"
 SELECTED_SAMPLES, SELECTED_LABELS = "selected_samples", "selected_labels"
@@ -53,12 +60,13 @@ def _sources(ctx: Context, field: str) -> dict[str, str]:
         options[LABEL_TAG] = "Labels with a tag"
     if sample_tags(ctx):
         options[SAMPLE_TAG] = "All labels of samples with a tag"
-    options[VIEW] = "All labels of the current view"
+    patches = field in patch_fields(ctx)
+    options[VIEW] = "The patches shown" if patches else "All labels of the current view"
     if ctx.selected:
-        options[SELECTED_SAMPLES] = f"All labels of the {len(ctx.selected)} selected samples"
+        selected = counted(len(ctx.selected), "selected patch" if patches else "selected sample")
+        options[SELECTED_SAMPLES] = f"The {selected}" if patches else f"All labels of {selected}"
     if selected_ids(ctx, field):
-        count = len(selected_ids(ctx, field))
-        options[SELECTED_LABELS] = f"The {count} selected labels"
+        options[SELECTED_LABELS] = f"The {counted(len(selected_ids(ctx, field)), 'selected label')}"
     return options
 
 
@@ -71,14 +79,14 @@ def source_samples(
     if source == LABEL_TAG:
         return dataset_images(ctx).select_labels(tags=tag, fields=field), []
     if source == SELECTED_SAMPLES:
-        return shown_images(ctx).select(ctx.selected), []
+        return with_field(shown(ctx).select(ctx.selected), field), []
     if source == SELECTED_LABELS:
         ids = selected_ids(ctx, field)
         owners = [sample_id for _, _, sample_id in (name.partition(_AT) for name in ids)]
         images = dataset_images(ctx)
         return images.select(owners) if all(owners) else images, ids
     if source == VIEW:
-        return shown_images(ctx), []
+        return with_field(shown(ctx), field), []
     raise InputError(
         f"there is no source {source!r} of references. Pass one of: "
         f"{', '.join((LABEL_TAG, SAMPLE_TAG, VIEW, SELECTED_SAMPLES, SELECTED_LABELS))}."
@@ -105,16 +113,25 @@ def _count_labels(samples: foc.SampleCollection, path: str, ids: list[str]) -> M
     )
 
 
+@once_per_prompt
+def selected_labels(ctx: Context) -> list[dict[str, Any]]:
+    """`field`, `label_id` and the dataset's `sample_id` of each label that is selected."""
+    rows = ctx.selected_labels or []
+    if not rows or not ctx.view._is_generated:
+        return rows
+    patches = {row.get("sample_id") for row in rows}
+    found = ctx.view.select([patch for patch in patches if patch])
+    owners = dict(zip(*found.values(["id", "sample_id"]), strict=True))
+    return [{**row, "sample_id": owners.get(row.get("sample_id"))} for row in rows]
+
+
 def selected_ids(ctx: Context, field: str) -> list[str]:
     """The labels of a field that are selected in the App, as `label_ids` takes them.
 
     With their samples, as far as they are known: samples may share the ids of their labels.
     """
-    rows = [row for row in ctx.selected_labels or [] if row["field"] == field]
-    # A patch has the id of its label.
     return [
-        row["label_id"]
-        if row.get("sample_id") in (None, row["label_id"])
-        else f"{row['label_id']}{_AT}{row['sample_id']}"
-        for row in rows
+        f"{row['label_id']}{_AT}{row['sample_id']}" if row.get("sample_id") else row["label_id"]
+        for row in selected_labels(ctx)
+        if row["field"] == field
     ]
