@@ -207,7 +207,8 @@ def test_a_dataset_without_labels_or_banks(uri: Any, dataset: fo.Dataset) -> Non
 def test_videos_are_refused(uri: Any, dataset: fo.Dataset) -> None:
     dataset.media_type = "video"
     for name in NAMES:
-        assert "to_frames" in problems(open_form(name, dataset))["no_images"]
+        problem = problems(open_form(name, dataset))["no_images"]
+        assert "holds videos" in problem and "the README of fiftyone-ntt shows how" in problem
 
 
 @pytest.fixture(scope="module")

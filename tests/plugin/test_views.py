@@ -49,7 +49,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "empty": lambda _: fo.Dataset(),
     "unlabelled": lambda base: _unlabelled(base.clone()),
     "flat": lambda base: base.clone(),
-    "grouped": _grouped,
+    "grouped": lambda base: _grouped(base),  # noqa: PLW0108 - defined below
     "video": lambda _: _video(),
     "frames view": lambda _: _video().to_frames(),
     "patches view": lambda base: base.clone().to_patches("predictions"),

@@ -16,7 +16,8 @@ from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
-from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 ACTIONS = {
     "mine": "Mine: the bank's false positives on labelled images",
@@ -34,6 +35,7 @@ class AddNegatives(NttOperator):
     DESCRIPTION = "Things that a memory bank's classes must not be confused with"
     ICON = "do_not_disturb_on"
     RISK = types.RiskLevel.MEDIUM
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "items"
     VIEW_TARGET = True
@@ -43,7 +45,7 @@ class AddNegatives(NttOperator):
         action = form.choice("action", "Negatives", ACTIONS, "mine")
         choose_bank(form)
         if action is not None:
-            chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
+            choose_target(form)
             _choose_labels(form, action)
             choose_device(form)
 

@@ -19,7 +19,8 @@ from fiftyone_ntt.plugin.shared.prediction_run import (
     report_outcome,
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
-from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 
 class BoxesToMasks(NttOperator):
@@ -36,7 +37,7 @@ class BoxesToMasks(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, both fields, and the models."""
-        chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
+        choose_target(form)
         boxes = form.label_field("box_field", "Boxes", SHAPE_TYPES)
         field = form.text("mask_field", "Output field", "masks")
         problem = field_problem(form.ctx.dataset, field, taken_by=boxes) if field else None

@@ -35,6 +35,7 @@ class BuildMemoryBank(NttOperator):
     DESCRIPTION = "Encode labelled references of your classes into a memory bank"
     ICON = "library_add"
     RISK = types.RiskLevel.MEDIUM
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "references"
     PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS

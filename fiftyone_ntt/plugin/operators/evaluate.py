@@ -12,7 +12,8 @@ from fiftyone_ntt.plugin.shared.counts import counted, sample_tags
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.streaming import Step
-from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 _KINDS = {"both": "Masks and boxes", "masks": "Masks", "boxes": "Boxes"}
 _CROWDS = {"ignore": "Crowds, as COCO has them", "objects": "Objects like the others"}
@@ -34,7 +35,7 @@ class EvaluatePredictions(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples, both fields, the evaluation key and what takes part."""
-        chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
+        choose_target(form)
         predictions = form.label_field(
             "pred_field", "Predictions", SHAPE_TYPES, prefer="predictions"
         )

@@ -43,6 +43,7 @@ class ManageMemoryBanks(NttOperator):
     DESCRIPTION = "Rename, delete, duplicate, merge, export or import banks; remove negatives"
     ICON = "inventory_2"
     RISK = types.RiskLevel.HIGH
+    WRITES_LABELS = False
 
     def fill(self, form: Form) -> None:
         """The action, and what it needs."""

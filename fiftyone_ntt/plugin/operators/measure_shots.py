@@ -30,6 +30,7 @@ class MeasureShots(NttOperator):
     DESCRIPTION = "Average precision on labelled samples with 1, 3, 5, ... references per class"
     ICON = "show_chart"
     RISK = types.RiskLevel.LOW
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "images"
 

@@ -19,7 +19,8 @@ from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.sources import choose_new_tag
 from fiftyone_ntt.plugin.shared.streaming import Step
-from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 _STRATEGIES = {
     "random": "At random, as published protocols do",
@@ -41,7 +42,7 @@ class SampleReferences(NttOperator):
 
     def fill(self, form: Form) -> None:
         """The samples and labels, the shots, how they are chosen, the tag and what qualifies."""
-        chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
+        choose_target(form)
         field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer="ground_truth")
         form.integer("shots", "References per class", 10, low=1)
         form.integer("seed", "Seed", 33, description="The same seed draws the same references")

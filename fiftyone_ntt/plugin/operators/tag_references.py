@@ -58,7 +58,7 @@ class TagReferences(NttOperator):
             warn_of_editors(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
-        """Tag them, and clear the selection."""
+        """Tag them; they stay selected."""
         field = ctx.params.get("label_field", "ground_truth")
         tag = ctx.params.get("tag", "reference").strip()
         if not ctx.selected and not ctx.selected_labels:
@@ -70,7 +70,7 @@ class TagReferences(NttOperator):
         total = sum(counts.values())
         before = f"; {counts.kept} of them had the tag before" if counts.kept else ""
         message = f"{counted(total, 'label')} tagged {tag!r}: {format_counts(counts)}{before}."
-        return Outcome(message, {"counts": dict(counts), "kept": counts.kept}, deselect=True)
+        return Outcome(message, {"counts": dict(counts), "kept": counts.kept})
 
     def __call__(self, samples: Any, label_field: str, **options: Any) -> Any:
         """`fiftyone_ntt.tag_references`, which see."""

@@ -15,7 +15,8 @@ from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.slices import dataset_images
 from fiftyone_ntt.plugin.shared.streaming import Step
-from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 NO_PREDICTIONS = "(none)"
 _PANEL = "Embeddings"
@@ -29,14 +30,14 @@ class VisualizeMemoryBank(NttOperator):
     DESCRIPTION = "Show references and predictions in the Embeddings panel, and what a bank sees"
     ICON = "scatter_plot"
     RISK = types.RiskLevel.MEDIUM
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "images and references"
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
         """The samples, the bank, the predictions, the brain key and what to draw."""
-        # Makes FiftyOne add its choice of samples, for the predictions.
-        chosen_target(form.ctx)
+        choose_target(form)
         bank = choose_bank(form)
         fields = {field: field for field in label_fields(form.ctx.dataset, (fol.Detections,))}
         form.choice(

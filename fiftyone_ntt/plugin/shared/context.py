@@ -25,12 +25,6 @@ class Operations(Protocol):
     Each returns the message to yield from a generator; elsewhere it is sent with the result.
     """
 
-    def clear_selected_labels(self) -> GeneratedMessage:
-        """Select no labels."""
-
-    def clear_selected_samples(self) -> GeneratedMessage:
-        """Select no samples."""
-
     def notify(
         self, message: str, variant: Literal["info", "success", "warning", "error"] = "info"
     ) -> GeneratedMessage:

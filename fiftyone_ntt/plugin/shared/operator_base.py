@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import fiftyone.core.media as fom
@@ -15,6 +15,7 @@ from fiftyone.operators.message import GeneratedMessage
 from fiftyone_ntt.errors import NttError
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.refreshing import refresh_message, schema_mark
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
 _ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
@@ -30,16 +31,18 @@ class Outcome:
     Attributes:
         message: one sentence for people.
         result: JSON values, the operator's result.
+        seen: `schema_mark` from before the operator ran.
+        grid: whether samples changed, so that the grid has to be read anew.
         warning: what they should look at, if anything.
         panel: name of a panel to open on it, if any.
-        deselect: clear the App's selection, which would otherwise be the next form's target.
     """
 
     message: str
     result: dict[str, Any] = field(default_factory=dict)
+    seen: str | None = None
+    grid: bool = True
     warning: str | None = None
     panel: str | None = None
-    deselect: bool = False
 
 
 class NttOperator(foo.Operator):  # type: ignore[misc]
@@ -61,6 +64,8 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     PLACE: ClassVar[types.Places | None] = None
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
+    WRITES_LABELS: ClassVar[bool] = True
+    """Whether it changes samples. What works on banks alone leaves the grid as it is."""
     UNLISTED: ClassVar[bool] = False
     """Whether only a panel calls it: it is not listed to people, and success goes unsaid."""
 
@@ -109,6 +114,11 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         """
         raise NotImplementedError
 
+    def run_noted(self, ctx: Context, step: Step) -> Outcome:
+        """`run`, and note what the App has to read anew."""
+        seen = schema_mark(ctx.dataset)
+        return replace(self.run(ctx, step), seen=seen, grid=self.WRITES_LABELS)
+
     def execute(self, ctx: Context) -> dict[str, Any] | Iterator[GeneratedMessage]:
         """Run it: on a delegated run, at once, or with progress in the App."""
         if ctx.delegated:
@@ -117,7 +127,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
 
     def _execute_quickly(self, ctx: Context) -> dict[str, Any]:
         try:
-            outcome = self.run(ctx, lambda done, total: None)
+            outcome = self.run_noted(ctx, lambda done, total: None)
         except NttError as error:
             _show_error(ctx, error)
             return {}
@@ -129,7 +139,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     def _execute_as_stream(self, ctx: Context) -> Iterator[GeneratedMessage]:
         try:
             outcome = yield from stream(
-                lambda step: self.run(ctx, step),
+                lambda step: self.run_noted(ctx, step),
                 self.NOUN or "",
                 lambda share, label: ctx.ops.set_progress(progress=share, label=label),
             )
@@ -156,10 +166,8 @@ def required(params: dict[str, Any], name: str) -> Any:
 
 
 def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
-    yield ctx.ops.reload_dataset()
-    if outcome.deselect:
-        yield ctx.ops.clear_selected_labels()
-        yield ctx.ops.clear_selected_samples()
+    if outcome.grid or outcome.seen != schema_mark(ctx.dataset):
+        yield refresh_message(ctx, outcome.seen)
     if outcome.panel is not None:
         yield ctx.ops.open_panel(outcome.panel, layout="horizontal")
     yield ctx.ops.notify(outcome.message, variant="success")

@@ -15,7 +15,8 @@ from fiftyone_ntt.plugin.shared.form import Form, field_problem
 from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, grid_name
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import Outcome
-from fiftyone_ntt.plugin.shared.views import chosen_target, target_images
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 RESUME, EMPTY, OVERWRITE = "resume", "empty", "overwrite"
 EXISTING = {
@@ -50,7 +51,7 @@ def settings_of_run(run: dict[str, Any]) -> dict[str, Any]:
 
 def choose_bank_of_run(form: Form) -> Any:
     """The fields for the samples and the bank; the chosen bank's summary, or None."""
-    chosen_target(form.ctx)  # makes FiftyOne add its choice of samples
+    choose_target(form)
     chosen = choose_bank(form)
     banks = ntt.list_memory_banks(form.ctx.dataset) if chosen else []
     return next((bank for bank in banks if bank.name == chosen), None)

@@ -41,10 +41,11 @@ def choose_source(form: Form, field: str) -> tuple[str | None, str | None]:
     """Fields for the source and, where it is one, the tag."""
     options = _sources(form.ctx, field)
     usual = USUAL_TAG in label_tags(form.ctx, field)
-    default = SELECTED_LABELS if SELECTED_LABELS in options else None
-    default = default or (SELECTED_SAMPLES if SELECTED_SAMPLES in options else None)
-    default = default or (LABEL_TAG if usual else next(iter(options)))
-    source = form.choice("source", "References", options, default)
+    selected = next((name for name in (SELECTED_LABELS, SELECTED_SAMPLES) if name in options), None)
+    # Those that were tagged just now stay selected; with the tag, earlier ones are meant as well.
+    if usual and (selected is None or _all_tagged(form.ctx, field, selected)):
+        selected = LABEL_TAG
+    source = form.choice("source", "References", options, selected or next(iter(options)))
     if source not in (LABEL_TAG, SAMPLE_TAG):
         return source, None
     counts = label_tags(form.ctx, field) if source == LABEL_TAG else sample_tags(form.ctx)
@@ -68,6 +69,17 @@ def _sources(ctx: Context, field: str) -> dict[str, str]:
     if selected_ids(ctx, field):
         options[SELECTED_LABELS] = f"The {counted(len(selected_ids(ctx, field)), 'selected label')}"
     return options
+
+
+@once_per_prompt
+def _all_tagged(ctx: Context, field: str, source: str) -> bool:
+    """Whether all labels of a source have the usual tag."""
+    samples, ids = source_samples(ctx, field, source, None)
+    path = labels_path(samples, field)
+    if ids:
+        return all(USUAL_TAG in (tags or ()) for tags in _values(samples, path, "tags", ids))
+    tagged = samples.count_values(f"{path}.tags").get(USUAL_TAG, 0)
+    return 0 < tagged == samples.count(path)
 
 
 def source_samples(
@@ -98,19 +110,23 @@ def source_counts(ctx: Context, field: str, source: str, tag: str | None) -> dic
     """References per class that a source has."""
     samples, ids = source_samples(ctx, field, source, tag)
     path = labels_path(samples, field)
-    counts = _count_labels(samples, path, ids) if ids else samples.count_values(f"{path}.label")
+    counts: Mapping[Any, int] = (
+        Counter(_values(samples, path, "label", ids))
+        if ids
+        else samples.count_values(f"{path}.label")
+    )
     return {str(label): count for label, count in counts.items() if label is not None}
 
 
-def _count_labels(samples: foc.SampleCollection, path: str, ids: list[str]) -> Mapping[Any, int]:
-    """How many of these labels there are of each class."""
-    columns = samples.values(["id", f"{path}.id", f"{path}.label"])
-    return Counter(
-        label
+def _values(samples: foc.SampleCollection, path: str, name: str, ids: list[str]) -> list[Any]:
+    """An attribute of some labels."""
+    columns = samples.values(["id", f"{path}.id", f"{path}.{name}"])
+    return [
+        value
         for sample_id, *of_labels in zip(*columns, strict=True)
-        for label_id, label in zip(*(column or [] for column in of_labels), strict=True)
+        for label_id, value in zip(*(column or [] for column in of_labels), strict=True)
         if not {label_id, f"{label_id}{_AT}{sample_id}"}.isdisjoint(ids)
-    )
+    ]
 
 
 @once_per_prompt

@@ -24,18 +24,15 @@ def shown(ctx: Context) -> foc.SampleCollection:
     return _flat(ctx, ctx.view)
 
 
-def chosen_target(ctx: Context) -> foc.SampleCollection:
-    """What the form's choice of samples means, be it patches.
-
-    In a form, asking makes FiftyOne add that choice.
-    """
-    # FiftyOne fails at flattening groups by a field, which have no slices.
-    return _flat(ctx, ctx.target_view(require_flat=not _is_grouped_by_field(ctx.view)))
+def needs_flat(ctx: Context) -> bool:
+    """Whether FiftyOne is to flatten the form's choice of samples: of groups by a field, which have
+    no slices, it fails to."""
+    return not _is_grouped_by_field(ctx.view)
 
 
 def target_images(ctx: Context) -> foc.SampleCollection:
     """The dataset's images that the form's choice of samples means."""
-    return whole_images(chosen_target(ctx))
+    return whole_images(_flat(ctx, ctx.target_view(require_flat=needs_flat(ctx))))
 
 
 def whole_images(samples: foc.SampleCollection) -> foc.SampleCollection:
