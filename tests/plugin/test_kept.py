@@ -50,6 +50,7 @@ OTHERS = {
     "make_thumbnails",
     "measure_shots",
     "place_predictions",
+    "open_memory_bank_panel",
 }
 
 

@@ -38,7 +38,7 @@ class BuildMemoryBank(NttOperator):
     WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "references"
-    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    PLACE = types.Places.HEADER_ACTIONS
 
     def fill(self, form: Form) -> None:
         """Where the references are, their classes, the bank's name and the models."""

@@ -30,7 +30,7 @@ class EvaluatePredictions(NttOperator):
     ICON = "analytics"
     RISK = types.RiskLevel.MEDIUM
     NOUN = "images"
-    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    PLACE = types.Places.HEADER_ACTIONS
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
@@ -83,11 +83,18 @@ class EvaluatePredictions(NttOperator):
             {"eval_keys": list(results.eval_keys), "table": results.table()},
             warning="\n".join(results.notes) or None,
             panel=_PANEL,
+            panel_state=_shown(ctx, results.eval_keys[0]),
         )
 
     def __call__(self, samples: Any, pred_field: str, gt_field: str, **options: Any) -> Any:
         """`fiftyone_ntt.evaluate`, which see."""
         return ntt.evaluate(samples, pred_field, gt_field, **options)
+
+
+def _shown(ctx: Context, key: str) -> dict[str, Any]:
+    """What has FiftyOne's panel open an evaluation, instead of a list of all."""
+    found = ctx.dataset._doc.evaluations[key]
+    return {"view": {"init": True, "page": "evaluation", "key": key, "id": str(found.id)}}
 
 
 def _check_key(form: Form, key: str, predictions: str, truth: str, kind: str) -> None:

@@ -91,6 +91,7 @@ class MeasureShots(NttOperator):
             f"Mask AP on {len(targets)} images by references per class: {shown}.",
             {"masks AP": {str(count): mean for count, mean in means.items()}},
             panel=_PANEL,
+            panel_state={"curve": given.get("name", "shots").strip()},
         )
 
     def __call__(self, candidates: Any, targets: Any, label_field: str, **options: Any) -> Any:

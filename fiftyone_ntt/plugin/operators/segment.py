@@ -35,7 +35,7 @@ class SegmentWithMemoryBank(NttOperator):
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
     NOUN = "images"
-    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    PLACE = types.Places.HEADER_ACTIONS
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:

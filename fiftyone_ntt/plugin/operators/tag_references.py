@@ -34,7 +34,7 @@ class TagReferences(NttOperator):
     ICON = "new_label"
     RISK = types.RiskLevel.LOW
     NEEDS = TORCH
-    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    PLACE = types.Places.HEADER_ACTIONS
 
     def fill(self, form: Form) -> None:
         """The labels' field and the tag; shows what is selected."""

@@ -85,6 +85,7 @@ class VisualizeMemoryBank(NttOperator):
             result,
             warning="\n".join(rest) or None,
             panel=_PANEL,
+            panel_data={"openKey": list(report.runs)[-1]},
         )
 
     def __call__(self, samples: Any, bank: Any, *arguments: Any, **options: Any) -> Any:

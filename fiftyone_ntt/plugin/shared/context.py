@@ -30,10 +30,20 @@ class Operations(Protocol):
     ) -> GeneratedMessage:
         """Show a message that goes away."""
 
+    def close_panel(self, name: str) -> GeneratedMessage:
+        """Close a panel, where it is open."""
+
     def open_panel(
-        self, name: str, *, layout: Literal["horizontal", "vertical"] | None = None
+        self,
+        name: str,
+        *,
+        layout: Literal["horizontal", "vertical"] | None = None,
+        force: bool = False,
+        force_duplicate: bool = False,
+        state: dict[str, Any] | None = None,
+        data: dict[str, Any] | None = None,
     ) -> GeneratedMessage:
-        """Open a panel, or come back to it."""
+        """Open a panel, or come back to it; with both forces a new one, at a state and data."""
 
     def reload_dataset(self) -> GeneratedMessage:
         """Read the dataset anew."""

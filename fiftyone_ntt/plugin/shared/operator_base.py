@@ -35,6 +35,8 @@ class Outcome:
         grid: whether samples changed, so that the grid has to be read anew.
         warning: what they should look at, if anything.
         panel: name of a panel to open on it, if any.
+        panel_state: what the panel knows then, and shows; kept by FiftyOne with its layout.
+        panel_data: likewise, but not kept.
     """
 
     message: str
@@ -43,6 +45,8 @@ class Outcome:
     grid: bool = True
     warning: str | None = None
     panel: str | None = None
+    panel_state: dict[str, Any] | None = None
+    panel_data: dict[str, Any] | None = None
 
 
 class NttOperator(foo.Operator):  # type: ignore[misc]
@@ -62,6 +66,10 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     NOUN: ClassVar[str | None] = None
     """What long work counts; None for quick work, which shows no progress."""
     PLACE: ClassVar[types.Places | None] = None
+    """Where it has a button. The header's stay where they are; those above the grid hide when
+    something is selected, and go when panels lie beside it."""
+    ASKS: ClassVar[bool] = True
+    """Whether its button opens the form; else it runs at once."""
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
     WRITES_LABELS: ClassVar[bool] = True
@@ -88,11 +96,11 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         )
 
     def resolve_placement(self, ctx: Context) -> types.Placement | None:
-        """Its button above the grid, if `PLACE` says so."""
-        if self.PLACE is None:
+        """Its button, if `PLACE` says so."""
+        if self.PLACE is None or ctx.dataset is None:
             return None
         return types.Placement(
-            self.PLACE, types.Button(label=self.LABEL, icon=self.ICON, prompt=True)
+            self.PLACE, types.Button(label=self.LABEL, icon=self.ICON, prompt=self.ASKS)
         )
 
     def resolve_input(self, ctx: Context) -> types.Property:
@@ -169,7 +177,16 @@ def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
     if outcome.grid or outcome.seen != schema_mark(ctx.dataset):
         yield refresh_message(ctx, outcome.seen)
     if outcome.panel is not None:
-        yield ctx.ops.open_panel(outcome.panel, layout="horizontal")
+        # One that is open would stay at what it shows.
+        yield ctx.ops.close_panel(outcome.panel)
+        yield ctx.ops.open_panel(
+            outcome.panel,
+            layout="horizontal",
+            force=True,
+            force_duplicate=True,
+            state=outcome.panel_state,
+            data=outcome.panel_data,
+        )
     yield ctx.ops.notify(outcome.message, variant="success")
     if outcome.warning is not None:
         yield ctx.ops.notify(outcome.warning, variant="warning")

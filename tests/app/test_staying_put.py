@@ -1,0 +1,95 @@
+"""The grid keeps its place and its selection, and what is needed daily is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import fiftyone_ntt as ntt
+from tests.app.conftest import VIEWPORT
+from tests.app.driver import App
+
+DAILY = (
+    "Tag selection as references",
+    "Build memory bank",
+    "Segment with memory bank",
+    "Evaluate predictions",
+)
+SCROLLED = """element => {
+    for (let at = element; at; at = at.parentElement)
+        if (at.scrollHeight > at.clientHeight + 50 && getComputedStyle(at).overflowY !== "visible")
+            return at.scrollTop;
+    return -1;
+}"""
+
+
+@pytest.fixture
+def low(app: App) -> Iterator[App]:
+    """A window so low that the grid of twelve samples has to be scrolled."""
+    app.page.set_viewport_size({"width": VIEWPORT["width"], "height": 430})
+    yield app
+    app.page.set_viewport_size(VIEWPORT)
+
+
+def scrolled(app: App) -> int:
+    found: int = app.page.locator("[data-cy=looker]").last.evaluate(SCROLLED)
+    return found
+
+
+def header_button(app: App, label: str) -> Any:
+    """A button at the top of the window; its name is its tooltip."""
+    return app.page.get_by_label(label, exact=True).first
+
+
+def test_the_grid_stays_put_after_tagging_and_after_bank_work(low: App, demo: Any) -> None:
+    app = low
+    looker = app.page.locator("[data-cy=looker]").last
+    looker.wait_for()
+    looker.hover()
+    app.page.mouse.wheel(0, 150)
+    app.page.wait_for_timeout(800)
+    looker.hover()
+    looker.click(position={"x": 12, "y": 12})
+    selected = app.page.get_by_text("1", exact=True).locator("visible=true").first
+    selected.wait_for()
+    place = scrolled(app)
+    assert place > 30
+
+    for label in DAILY:
+        assert header_button(app, label).is_visible(), label
+    header_button(app, DAILY[0]).click()
+    app.form.wait_for()
+    app.fill("Tag", "kept")
+    app.wait_until_executable()
+    app.execute()
+    app.expect_done("tagged 'kept'")
+    app.page.wait_for_timeout(1500)
+    assert abs(scrolled(app) - place) < 30 and selected.is_visible()
+    assert demo.match_tags("kept").values("id") == [demo.last().id]
+
+    header_button(app, DAILY[1]).click()
+    app.form.wait_for()
+    app.fill("Name", "staying")
+    app.wait_until_executable()
+    app.execute()
+    app.expect_done("Memory bank 'staying'")
+    app.page.wait_for_timeout(1500)
+    app.picture("staying_put")
+    assert abs(scrolled(app) - place) < 30 and selected.is_visible()
+    demo.reload()
+    ntt.delete_memory_bank(demo, "staying")
+    ntt.undo(demo, "ground_truth")
+    looker.hover()
+    looker.click(position={"x": 12, "y": 12})
+
+
+def test_the_panel_opens_from_the_header(app: App) -> None:
+    header_button(app, "Memory Bank panel").click()
+    panel = app.page.locator("[data-cy=panel-content-memory_bank_panel]")
+    panel.wait_for()
+    for label in DAILY:
+        assert header_button(app, label).is_visible(), label
+    app.picture("opened_from_the_header")
+    app.close_panels()
