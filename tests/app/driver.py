@@ -68,8 +68,18 @@ class App:
             f'xpath=.//p[normalize-space()="{label}"]/following::input[1]'
         ).first
 
+    def unfold(self) -> None:
+        """Show what the open form folds away."""
+        closed = self.form.locator("[role=button][aria-expanded=false]").filter(
+            has_text="Advanced"
+        )
+        if closed.count():
+            closed.first.click()
+
     def fill(self, label: str, value: str) -> None:
-        """Type into the input under a label."""
+        """Type into the input under a label, folded away or not."""
+        if not self.field(label).count() or not self.field(label).is_visible():
+            self.unfold()
         self.field(label).fill(value)
 
     def choose(self, label: str, option: str) -> None:

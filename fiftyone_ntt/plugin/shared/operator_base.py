@@ -14,7 +14,7 @@ from fiftyone.operators.message import GeneratedMessage
 
 from fiftyone_ntt.errors import NttError
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import Form, unfold
 from fiftyone_ntt.plugin.shared.refreshing import refresh_message, schema_mark
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
@@ -105,6 +105,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
 
     def resolve_input(self, ctx: Context) -> types.Property:
         """The form, or in its place what keeps the operator from running."""
+        unfold(ctx.params)
         form = Form(ctx)
         if not _is_blocked(form, (*_ALWAYS, *self.NEEDS)):
             self.fill(form)
@@ -129,6 +130,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
 
     def execute(self, ctx: Context) -> dict[str, Any] | Iterator[GeneratedMessage]:
         """Run it: on a delegated run, at once, or with progress in the App."""
+        unfold(ctx.params)
         if ctx.delegated:
             return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
         return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)
