@@ -70,9 +70,7 @@ class App:
 
     def unfold(self) -> None:
         """Show what the open form folds away."""
-        closed = self.form.locator("[role=button][aria-expanded=false]").filter(
-            has_text="Advanced"
-        )
+        closed = self.form.locator("[role=button][aria-expanded=false]").filter(has_text="Advanced")
         if closed.count():
             closed.first.click()
 

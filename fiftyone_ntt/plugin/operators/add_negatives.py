@@ -47,7 +47,11 @@ class AddNegatives(NttOperator):
         if action is not None:
             choose_target(form)
             _choose_labels(form, action)
-            choose_device(form)
+            with form.advanced():
+                if action == "mine":
+                    choose_mode(form, stored=True)
+                    choose_prompts(form)
+                choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Save the bank with its negatives; counts them by origin."""
@@ -81,8 +85,6 @@ def _choose_labels(form: Form, action: str) -> None:
     field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer=prefer)
     if action == "mine":
         form.integer("per_class", "Negatives per class", 10, low=1)
-        choose_mode(form, stored=True)
-        choose_prompts(form)
         form.note("complete", "Every object of the classes must be labelled in these images")
     elif action == "tagged" and field is not None:
         counts = label_tags(form.ctx, field)

@@ -45,10 +45,11 @@ class CalibrateMemoryBank(NttOperator):
         choose_bank(form)
         if form.choice("learn_from", "Learn from", _WAYS, REFERENCES) == LABELS:
             form.label_field("gt_field", "Ground truth", SHAPE_TYPES, prefer="ground_truth")
-        choose_mode(form, stored=True)
-        choose_prompts(form)
-        choose_instances(form)
-        choose_device(form)
+        with form.advanced():
+            choose_mode(form, stored=True)
+            choose_prompts(form)
+            choose_instances(form)
+            choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Calibrate, and show the suggested thresholds."""

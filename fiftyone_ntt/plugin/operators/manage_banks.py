@@ -90,7 +90,7 @@ def _choose_banks_to_merge(form: Form) -> None:
 def _choose_negatives(form: Form, bank: str) -> None:
     options = _negatives(form.ctx, bank)
     form.choice("origin", "From", _ORIGINS, EVERY)
-    form.choices("negatives", "Negatives", options, description="None for all")
+    form.choices("negatives", "Negatives", options, description="All, if none is chosen")
     if not options:
         form.reject("bank", f"memory bank {bank!r} has no negatives.")
 

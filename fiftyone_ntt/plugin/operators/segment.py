@@ -43,11 +43,13 @@ class SegmentWithMemoryBank(NttOperator):
         bank = choose_bank_of_run(form)
         if bank is not None:
             check_models(form, "bank", bank.models.get("name"))
-        field = choose_output(form)
-        choose_settings(form)
-        choose_prompts(form, choose_mode(form))
-        choose_device(form)
-        count_images(form, field)
+        prompts = chosen_prompts(form.ctx.params)
+        field = choose_output(form, bank, prompts)
+        with form.advanced():
+            choose_settings(form)
+            choose_prompts(form, choose_mode(form))
+            choose_device(form)
+        count_images(form, field, "Kept for “Relabel”: another bank or threshold takes seconds")
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the detections; failures are the warning."""

@@ -47,17 +47,14 @@ class VisualizeMemoryBank(NttOperator):
             "predictions" if "predictions" in fields else NO_PREDICTIONS,
             description="Shown among the references, in their plane; no network runs for it",
         )
-        key = form.text(
-            "brain_key",
-            "Brain key",
-            required=False,
-            description="How the names of the two runs begin; empty for the bank's name",
-        )
-        problem = ntt.visualization_key_problem(form.ctx.dataset, key) if key else None
-        if problem is not None:
-            form.reject("brain_key", problem)
-        if form.flag("draw", "Draw what the bank sees of its references"):
+        drawing = form.flag("draw", "Draw what the bank sees of its references")
+        if drawing:
             _fill_drawing(form, bank)
+        with form.advanced():
+            _choose_key(form)
+            if drawing:
+                form.flag("overwrite", "Replace the pictures of other banks")
+                choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Register the visualizations, and draw the fields if asked to."""
@@ -103,8 +100,18 @@ def _fill_drawing(form: Form, bank: str | None) -> None:
     problem = ntt.picture_fields_problem(form.ctx.dataset, field) if field else None
     if problem is not None:
         form.reject("field", problem)
-    form.flag("overwrite", "Replace the pictures of other banks")
-    choose_device(form)
+
+
+def _choose_key(form: Form) -> None:
+    key = form.text(
+        "brain_key",
+        "Brain key",
+        required=False,
+        description="How the names of the two runs begin; empty for the bank's name",
+    )
+    problem = ntt.visualization_key_problem(form.ctx.dataset, key) if key else None
+    if problem is not None:
+        form.reject("brain_key", problem)
 
 
 def _draw(ctx: Context, bank: str, step: Step) -> Any:

@@ -14,8 +14,9 @@ import numpy as np
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
+from fiftyone_ntt.plugin.shared.existing_predictions import OVERWRITE
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
-from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE, last_run, settings_of_run
+from fiftyone_ntt.plugin.shared.prediction_run import last_run, settings_of_run
 from fiftyone_ntt.plugin.shared.slices import shown_images
 from fiftyone_ntt.plugin.shared.suggested_thresholds import (
     PRECISION,

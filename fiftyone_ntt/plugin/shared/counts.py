@@ -16,6 +16,7 @@ import fiftyone.core.labels as fol
 from fiftyone.operators import execution_cache
 
 from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.form import label_fields
 from fiftyone_ntt.plugin.shared.slices import dataset_images
 from fiftyone_ntt.plugin.shared.views import target_images
 
@@ -58,6 +59,19 @@ def target_size(ctx: Context, target: str | None, empty_field: str | None = None
     if empty_field is not None and ctx.dataset.get_field(empty_field) is not None:
         samples = samples.exists(empty_field, False)
     return len(samples)
+
+
+@once_per_prompt
+def field_of_boxes(ctx: Context) -> str | None:
+    """The first field of detections with boxes that have no masks."""
+    images = dataset_images(ctx)
+    for field in label_fields(ctx.dataset, (fol.Detections,)):
+        path = labels_path(ctx.dataset, field)
+        masks = (f"{path}.mask", f"{path}.mask_path")
+        with_mask = sum(images.count(mask) for mask in masks if ctx.dataset.get_field(mask))
+        if images.count(path) > with_mask:
+            return field
+    return None
 
 
 def labels_path(samples: foc.SampleCollection, field: str) -> str:

@@ -110,9 +110,7 @@ class Form:
 
         A few short ones may stand side by side, to be had with one click.
         """
-        view = (
-            types.RadioGroup(orientation="horizontal") if side_by_side else types.DropdownView()
-        )
+        view = types.RadioGroup(orientation="horizontal") if side_by_side else types.DropdownView()
         for value, text in options.items():
             view.add_choice(value, label=text)
         # Not an enum: FiftyOne would say "Invalid enum value", not which value and what to do.
