@@ -22,6 +22,7 @@ from fiftyone_ntt.plugin.shared.prediction_run import (
     choose_bank_of_run,
     choose_instances,
     choose_output,
+    choose_reviewed,
     choose_threshold,
     chosen_samples,
     chosen_settings,
@@ -52,16 +53,18 @@ class RelabelWithMemoryBank(NttOperator):
         name = str(form.ctx.params.get("label_field", "predictions"))
         before = last_run(form.ctx, name)
         usual = {} if before is None else settings_of_run(before)
-        field = choose_output(form, bank, usual=OVERWRITE)
+        output = choose_output(form, bank, usual=OVERWRITE)
         choose_threshold(form)
         if bank is not None:
             _choose_grid(form, bank.encoder, usual.get("grid"))
         with form.advanced():
+            if output.existing == OVERWRITE:
+                choose_reviewed(form)
             if bank is not None and bank.negatives:
                 form.flag("negatives", f"Use the bank's {bank.negatives} negatives", default=True)
             choose_instances(form)
             choose_mode(form, stored=True, usual=usual.get("mode"))
-        count_images(form, field)
+        count_images(form, output.field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the detections; failures are the warning."""

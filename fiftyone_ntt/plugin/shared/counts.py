@@ -63,15 +63,20 @@ def target_size(ctx: Context, target: str | None, empty_field: str | None = None
 
 @once_per_prompt
 def field_of_boxes(ctx: Context) -> str | None:
-    """The first field of detections with boxes that have no masks."""
+    """The first field of detections some of which have no masks."""
     images = dataset_images(ctx)
-    for field in label_fields(ctx.dataset, (fol.Detections,)):
-        path = labels_path(ctx.dataset, field)
-        masks = (f"{path}.mask", f"{path}.mask_path")
-        with_mask = sum(images.count(mask) for mask in masks if ctx.dataset.get_field(mask))
-        if images.count(path) > with_mask:
-            return field
-    return None
+    fields = label_fields(ctx.dataset, (fol.Detections,))
+    return next((field for field in fields if count_boxes(images, field)), None)
+
+
+def count_boxes(images: foc.SampleCollection, field: str) -> int:
+    """Detections of a field that have no mask."""
+    path = labels_path(images, field)
+    if not path.endswith(f".{fol.Detections._LABEL_LIST_FIELD}"):
+        return 0
+    masks = [f"{path}.{name}" for name in ("mask", "mask_path")]
+    counts = [images.count(mask) for mask in masks if images.get_field(mask) is not None]
+    return int(images.count(path)) - sum(map(int, counts))
 
 
 def labels_path(samples: foc.SampleCollection, field: str) -> str:

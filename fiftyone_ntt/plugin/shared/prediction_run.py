@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import fiftyone.core.collections as foc
 
@@ -16,6 +16,7 @@ from fiftyone_ntt.plugin.shared.existing_predictions import (
     EMPTY,
     NEW,
     OVERWRITE,
+    RESUME,
     choose_existing,
     free_field,
 )
@@ -57,10 +58,17 @@ def choose_bank_of_run(form: Form) -> Any:
     return next((bank for bank in banks if bank.name == chosen), None)
 
 
+class Output(NamedTuple):
+    """The field that a run writes to, None where it will not do; what becomes of its content."""
+
+    field: str | None
+    existing: str
+
+
 def choose_output(
     form: Form, bank: Any, prompts: dict[str, int] | None = None, usual: str = NEW
-) -> str | None:
-    """The field to write to and what to do with what it holds; None where it will not do.
+) -> Output:
+    """The field to write to and what to do with what it holds.
 
     Args:
         form: of the operator.
@@ -74,14 +82,12 @@ def choose_output(
     if problem is not None:
         form.reject("label_field", problem)
     if not field or problem is not None:
-        return None
+        return Output(None, RESUME)
     same = bank is not None and _describes_last_run(form.ctx, field, bank, prompts)
     existing = choose_existing(form, field, same=same, usual=usual)
-    if existing == OVERWRITE:
-        choose_reviewed(form)
     if existing != NEW:
         warn_of_editors(form, field, new_field=True)
-    return field
+    return Output(field, existing)
 
 
 def _describes_last_run(
@@ -90,7 +96,7 @@ def _describes_last_run(
     """Whether the form's answers are those of the run that wrote a field last: it then goes on, or
     is finished."""
     run, given = last_run(ctx, field), ctx.params
-    if run is None:
+    if run is None or run["updated"] is None:  # of an earlier version
         return False
     proposals, matching = run["proposal_settings"] or {}, run["match_settings"] or {}
     usual = {"points_per_side": USUAL_POINTS, "crops": 0}
