@@ -143,6 +143,10 @@ class App:
         """Bring a panel to the front, where others lie over it."""
         self.tab(title).click()
 
+    def header_button(self, label: str) -> Any:
+        """A button at the top of the window; its name is its tooltip."""
+        return self.page.get_by_label(label, exact=True).first
+
     def close_panels(self) -> None:
         """Close all panels but the grid."""
         closing = self.page.locator("[data-cy^=panel-tab-]").get_by_title("Close")

@@ -38,11 +38,6 @@ def scrolled(app: App) -> int:
     return found
 
 
-def header_button(app: App, label: str) -> Any:
-    """A button at the top of the window; its name is its tooltip."""
-    return app.page.get_by_label(label, exact=True).first
-
-
 def test_the_grid_stays_put_after_tagging_and_after_bank_work(low: App, demo: Any) -> None:
     app = low
     looker = app.page.locator("[data-cy=looker]").last
@@ -58,8 +53,8 @@ def test_the_grid_stays_put_after_tagging_and_after_bank_work(low: App, demo: An
     assert place > 30
 
     for label in DAILY:
-        assert header_button(app, label).is_visible(), label
-    header_button(app, DAILY[0]).click()
+        assert app.header_button(label).is_visible(), label
+    app.header_button(DAILY[0]).click()
     app.form.wait_for()
     app.fill("Tag", "kept")
     app.wait_until_executable()
@@ -69,7 +64,7 @@ def test_the_grid_stays_put_after_tagging_and_after_bank_work(low: App, demo: An
     assert abs(scrolled(app) - place) < 30 and selected.is_visible()
     assert demo.match_tags("kept").values("id") == [demo.last().id]
 
-    header_button(app, DAILY[1]).click()
+    app.header_button(DAILY[1]).click()
     app.form.wait_for()
     app.fill("Name", "staying")
     app.wait_until_executable()
@@ -86,10 +81,39 @@ def test_the_grid_stays_put_after_tagging_and_after_bank_work(low: App, demo: An
 
 
 def test_the_panel_opens_from_the_header(app: App) -> None:
-    header_button(app, "Memory Bank panel").click()
+    app.header_button("Memory Bank panel").click()
     panel = app.page.locator("[data-cy=panel-content-memory_bank_panel]")
     panel.wait_for()
     for label in DAILY:
-        assert header_button(app, label).is_visible(), label
+        assert app.header_button(label).is_visible(), label
     app.picture("opened_from_the_header")
     app.close_panels()
+
+
+def test_a_second_segmentation_after_a_changed_bank_takes_three_clicks(app: App, demo: Any) -> None:
+    for tag in ("first", "second"):
+        ntt.build_memory_bank(
+            demo[:2], "ground_truth", models="demo", name="changed", overwrite=True
+        )
+        if tag == "first":
+            ntt.segment(demo[:2], "changed", points_per_side=8)
+    clicks = []
+
+    def click(found: Any) -> None:
+        found.click()
+        clicks.append(found)
+
+    click(app.header_button(DAILY[2]))
+    app.form.wait_for()
+    app.fill("Points per side", "8")  # to be quick; it is no part of what is counted
+    app.picture("second_segmentation")
+    replacing = app.form.get_by_text("Replace").first
+    replacing.wait_for()
+    click(replacing)
+    app.wait_until_executable()
+    click(app.form.get_by_role("button", name="Execute", exact=True))
+    app.expect_done("in 12 of 12 images")
+    assert len(clicks) <= 3
+    demo.reload()
+    assert not demo.has_field("predictions_2")
+    ntt.delete_memory_bank(demo, "changed")

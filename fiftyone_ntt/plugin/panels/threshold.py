@@ -13,11 +13,11 @@ import fiftyone.operators.types as types
 import numpy as np
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.panels.threshold_view import counted_images, hide_below
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.existing_predictions import OVERWRITE
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 from fiftyone_ntt.plugin.shared.prediction_run import last_run, settings_of_run
-from fiftyone_ntt.plugin.shared.slices import shown_images
 from fiftyone_ntt.plugin.shared.suggested_thresholds import (
     PRECISION,
     SHOWN_CLASSES,
@@ -47,11 +47,12 @@ def choose_field(ctx: PanelContext) -> None:
 
 
 def slide(ctx: PanelContext) -> None:
-    """The slider was moved."""
+    """The slider was moved: count, and have the grid hide what is below."""
     ctx.panel.set_state("threshold", ctx.params["value"])
     field = ctx.panel.get_state("predictions")
     if field is not None:
         _show_counts(ctx, _cached_counts(ctx, field), ctx.params["value"])
+        hide_below(ctx, field, ctx.params["value"])
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
@@ -147,7 +148,7 @@ def _cached_counts(ctx: PanelContext, field: str) -> dict[str, Any]:
 def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
     """Read the confidences of a field in what the grid shows, and keep their counts."""
     try:
-        found = ntt.confidence_counts(shown_images(ctx), field)
+        found = ntt.confidence_counts(counted_images(ctx, field), field)
     except ntt.NttError as error:
         ctx.panel.set_state("counts", None)
         return {"problem": str(error)}
@@ -162,7 +163,7 @@ def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
 
 def _counts_key(ctx: PanelContext, field: str) -> str:
     """What counts are of: a field, in what the grid shows."""
-    of = [ctx.dataset.name, field, shown_images(ctx)._serialize()]
+    of = [ctx.dataset.name, field, counted_images(ctx, field)._serialize()]
     shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 

@@ -59,6 +59,9 @@ class Operations(Protocol):
     def set_selected_labels(self, labels: list[dict[str, str]]) -> GeneratedMessage:
         """Select labels: `sample_id`, `label_id` and `field` of each."""
 
+    def set_view(self, view: fov.DatasetView) -> GeneratedMessage:
+        """Show a view, as if it had been asked for in the view bar."""
+
     def show_samples(
         self, samples: list[str], use_extended_selection: bool = False
     ) -> GeneratedMessage:

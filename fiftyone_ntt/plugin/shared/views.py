@@ -21,7 +21,7 @@ _OF_FIELDS = (fos.SelectFields, fos.ExcludeFields)
 
 def shown(ctx: Context) -> foc.SampleCollection:
     """What the grid shows, be it patches; of a grouped dataset that is one slice."""
-    return _flat(ctx, ctx.view)
+    return flat(ctx, ctx.view)
 
 
 def needs_flat(ctx: Context) -> bool:
@@ -32,7 +32,7 @@ def needs_flat(ctx: Context) -> bool:
 
 def target_images(ctx: Context) -> foc.SampleCollection:
     """The dataset's images that the form's choice of samples means."""
-    return whole_images(_flat(ctx, ctx.target_view(require_flat=needs_flat(ctx))))
+    return whole_images(flat(ctx, ctx.target_view(require_flat=needs_flat(ctx))))
 
 
 def whole_images(samples: foc.SampleCollection) -> foc.SampleCollection:
@@ -73,7 +73,9 @@ def patch_fields(ctx: Context) -> list[str]:
     ]
 
 
-def _flat(ctx: Context, samples: foc.SampleCollection) -> foc.SampleCollection:
+def flat(ctx: Context, samples: foc.SampleCollection) -> foc.SampleCollection:
+    """Of groups the active slice, or all samples where they are grouped by a field; others as they
+    are."""
     if _is_grouped_by_field(samples):
         return samples.flatten()
     return ctx.flatten_group_slices(samples)
