@@ -49,11 +49,15 @@ class Form:
             folded, self.inputs = self.inputs, around
         if not folded.properties:
             return
-        wrong = any(prop.invalid for prop in folded.properties.values())
-        view = types.ObjectView(label="Advanced", collapsible=True, default_expanded=wrong)
-        self.inputs.define_property(ADVANCED, folded, view=view)
         # FiftyOne looks for what is wrong inside of answers alone.
-        self.ctx.params.setdefault(ADVANCED, {})
+        answers = self.ctx.params.setdefault(ADVANCED, {})
+        # The App may draw it anew after an answer: then it is as open as it was.
+        used = any(
+            prop.invalid or answers.get(name) not in (None, prop.default)
+            for name, prop in folded.properties.items()
+        )
+        view = types.ObjectView(label="Advanced", collapsible=True, default_expanded=used)
+        self.inputs.define_property(ADVANCED, folded, view=view)
 
     def text(self, name: str, label: str, default: str = "", **shown: Any) -> str:
         """A line of text; returns what it holds, stripped."""
