@@ -55,9 +55,7 @@ class SegmentWithMemoryBank(NttOperator):
             choose_settings(form)
             choose_prompts(form, choose_mode(form))
             choose_device(form)
-        count_images(
-            form, output.field, "Kept for “Relabel”: another bank or threshold takes seconds"
-        )
+        count_images(form, output.field, KEPT)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the detections; failures are the warning."""
