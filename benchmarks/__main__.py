@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_writing(commands.add_parser("writing", parents=[common], help="predictions, safely"))
     _add_labels(commands.add_parser("labels", parents=[common], help="memory of many labels"))
     _add_imports(commands.add_parser("imports", parents=[common], help="labels of many images"))
+    _add_panel(
+        commands.add_parser("panel", parents=[common], help="the App's panel, on the server")
+    )
     _add_accuracy(commands.add_parser("accuracy", parents=[common], help="AP by precision"))
     _add_calibration(
         commands.add_parser("calibration", parents=[common], help="what scores mean, on worlds")
@@ -223,6 +226,27 @@ def _imports(options: argparse.Namespace) -> list[Report]:
 
     images, objects = ([3], 4) if options.quick else (options.images, options.objects)
     return [_shown(label_import(images, objects, options.formats))]
+
+
+def _add_panel(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--classes", type=int, nargs="+", default=[200, 1203])
+    command.add_argument("--shots", type=int, default=10, help="references per class")
+    command.add_argument("--samples", type=int, default=10_000)
+    command.set_defaults(run=_panel)
+
+
+def _panel(options: argparse.Namespace) -> list[Report]:
+    from tempfile import TemporaryDirectory
+
+    from benchmarks.panel_events import panel_events
+
+    reports = []
+    for classes in [12] if options.quick else options.classes:
+        with TemporaryDirectory() as folder:
+            shots, samples = (2, 20) if options.quick else (options.shots, options.samples)
+            found = panel_events(Path(folder), classes=classes, shots=shots, samples=samples)
+            reports.append(_shown(found))
+    return reports
 
 
 def _add_accuracy(command: argparse.ArgumentParser) -> None:

@@ -44,6 +44,7 @@ PRECISION = 0.9
 _SOURCES: tuple[Source, ...] = ("labelled samples", "reference images", "references")
 _MODES: tuple[Mode, ...] = ("paper", "best")
 _POINTS_PER_SIDE = 16
+_SIMULATIONS = 20
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def calibration(
         [
             "error: in 15 bins of equal width, mean over draws; at most half of the raw score's "
             "where ok.",
+            "noise: the error that would be measured if every chance were true.",
             "passing: predictions of all draws at or above the suggested threshold of their class; "
             "precision: the share of them that is right, ok in .87 to .95, - below 200.",
         ],
@@ -161,10 +163,12 @@ def _figures(outcomes: Sequence[tuple[Calibration, Judged]]) -> Row:
     passing = [_passing(known, held) for known, held in outcomes]
     count = sum(int(chosen.sum()) for chosen in passing)
     right = sum(int(held.right[p].sum()) for p, (_, held) in zip(passing, outcomes, strict=True))
+    noise = float(np.mean([_noise(known, held) for known, held in outcomes]))
     enough = count >= 200
     return {
         "raw error": raw,
         "error": error,
+        "noise": noise,
         "halved": "ok" if error <= raw / 2 else "no",
         "passing": count,
         "precision": right / count if enough else None,
@@ -175,6 +179,14 @@ def _figures(outcomes: Sequence[tuple[Calibration, Judged]]) -> Row:
 def _error(known: Calibration, held_out: Judged) -> float:
     chances = known.chances[held_out.labels, score_steps(held_out.scores)]
     return reliability(chances, held_out.right).error
+
+
+def _noise(known: Calibration, held_out: Judged) -> float:
+    """The error that is measured where all chances are true: of this many predictions."""
+    chances = known.chances[held_out.labels, score_steps(held_out.scores)]
+    rng = np.random.default_rng(0)
+    drawn = (rng.random(len(chances)) < chances for _ in range(_SIMULATIONS))
+    return float(np.mean([reliability(chances, right).error for right in drawn]))
 
 
 def _passing(known: Calibration, held_out: Judged) -> np.ndarray:

@@ -290,19 +290,30 @@ class MemoryBank:
         """
         gone = set(rows)
         kept = [row for row in range(len(self.references)) if row not in gone]
-        if not kept:
+        return self._of_classes(self.classes, self.references.rows(kept), self.statistics)
+
+    def _of_classes(
+        self, classes: tuple[str, ...], references: ReferenceSet, statistics: PatchStatistics
+    ) -> MemoryBank:
+        """With other references, and of some classes those that have any; their negatives stay.
+
+        Args:
+            classes: the bank's, and maybe more behind them.
+            references: of these classes.
+            statistics: likewise.
+        """
+        if not len(references):
             raise InputError(f"no reference would be left in memory bank {self.name!r}.")
-        references = self.references.rows(kept)
         present = np.unique(references.classes)
-        numbers = np.full(len(self.classes), -1, dtype=np.int64)
+        numbers = np.full(len(classes), -1, dtype=np.int64)
         numbers[present] = np.arange(len(present))
         negatives = self.negatives.rows(
             np.flatnonzero(numbers[self.negatives.classes] >= 0).tolist()
         )
-        statistics = self.statistics
+        kept = tuple(classes[index] for index in present)
         return replace(
             self,
-            classes=tuple(self.classes[index] for index in present),
+            classes=kept,
             references=replace(references, classes=numbers[references.classes]),
             negatives=replace(negatives, classes=numbers[negatives.classes]),
             statistics=PatchStatistics(
@@ -311,7 +322,35 @@ class MemoryBank:
                 statistics.centres[present],
             ),
             # They have a row for each class: of other classes no file of them could be read again.
-            calibrations=self.calibrations if len(present) == len(self.classes) else (),
+            calibrations=self.calibrations if kept == self.classes else (),
+        )
+
+    def with_class(self, rows: Collection[int], label: str) -> MemoryBank:
+        """The same bank with some references in another class, which may be new; a class that has
+        no other is gone.
+
+        The pictures of the classes stay what they were, as no patches are kept; of a new class
+        there are none.
+
+        Raises:
+            InputError: the class has no name.
+        """
+        if not label.strip():
+            raise InputError("a class needs a name. Name one of the bank's, or a new one.")
+        added = () if label in self.classes else (label,)
+        classes = (*self.classes, *added)
+        numbers = self.references.classes.copy()
+        numbers[list(rows)] = classes.index(label)
+        old = self.statistics
+        return self._of_classes(
+            classes,
+            replace(self.references, classes=numbers),
+            PatchStatistics(
+                *(
+                    np.concatenate([part, np.zeros((len(added), *part.shape[1:]), part.dtype)])
+                    for part in (old.pca_mean, old.pca_components, old.centres)
+                )
+            ),
         )
 
     def save(self, path: str | Path) -> Path:

@@ -52,6 +52,8 @@ class ReferenceReview:
             NaN where there is no such class or no other of its own.
         verdict: whether the bank is better with or without it.
         reason: of the verdict, a sentence without a full stop.
+        image_name: file name of the image it lies on; "" where unknown.
+        twin: the id of the reference that it nearly duplicates, if any.
     """
 
     id: str
@@ -62,6 +64,8 @@ class ReferenceReview:
     margin: float
     verdict: Verdict
     reason: str
+    image_name: str = ""
+    twin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,14 @@ class NegativeReview:
         origin: `mined`, `tagged`, `background` or `given`.
         source: what it was made of: a label's id or, of a mined one, its sample's, class's index
             and rank.
+        image_name: file name of the image it lies on; "" where unknown.
     """
 
     id: str
     label: str
     origin: str
     source: str
+    image_name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +118,13 @@ def review_bank(bank: MemoryBank) -> BankReview:
         confused=_class_pairs(bank.classes, similarity),
         references=_review_references(bank),
         negatives=tuple(
-            NegativeReview(name, bank.classes[index], origin, negative_source(name))
-            for name, index, origin in zip(
-                bank.negatives.ids, bank.negatives.classes, bank.negative_origins, strict=True
+            NegativeReview(name, bank.classes[index], origin, negative_source(name), image_name)
+            for name, index, origin, image_name in zip(
+                bank.negatives.ids,
+                bank.negatives.classes,
+                bank.negative_origins,
+                bank.negatives.image_names,
+                strict=True,
             )
         ),
         points=fit_plane(bank.unit_references).project(bank.unit_references),
@@ -160,6 +170,8 @@ def _review_references(bank: MemoryBank) -> tuple[ReferenceReview, ...]:
                 margin=float(left_out.margins[row]),
                 verdict=verdict,
                 reason=reason,
+                image_name=bank.references.image_names[row],
+                twin=original,
             )
         )
     return tuple(reviews)

@@ -22,7 +22,9 @@ from fiftyone_ntt.store.own_files import FileKind
 
 DEFINITION = "fiftyone.yml"
 ENTRY = "__init__.py"
-SCRIPT = "opened_samples.js"
+SCRIPT = "app.js"
+_FORMER_SCRIPT = "opened_samples.js"
+"""What it was called in the stubs of earlier versions, where it may stay."""
 
 MARK = '"""Written by `fiftyone-ntt install-plugin`'
 """How the stub of every version of this package begins."""
@@ -111,7 +113,7 @@ def _check_stub_folder(folder: Path) -> None:
 def _is_stub_file(path: Path) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
-    marks = {ENTRY: MARK, SCRIPT: SCRIPT_MARK}
+    marks = {ENTRY: MARK, SCRIPT: SCRIPT_MARK, _FORMER_SCRIPT: SCRIPT_MARK}
     if path.name in marks:
         return path.read_text(encoding="utf-8", errors="replace").startswith(marks[path.name])
     return path.name == DEFINITION and _read_definition(path).get("name") == PLUGIN_NAME

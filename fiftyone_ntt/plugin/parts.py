@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fiftyone_ntt.plugin.operators.add_negatives import AddNegatives
+from fiftyone_ntt.plugin.operators.add_to_bank import AddToMemoryBank
 from fiftyone_ntt.plugin.operators.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.operators.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.operators.calibrate import CalibrateMemoryBank
 from fiftyone_ntt.plugin.operators.coco_metrics import CocoMetrics
 from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
+from fiftyone_ntt.plugin.operators.draw_reference import DrawReference
 from fiftyone_ntt.plugin.operators.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.operators.import_labels import ImportLabels
 from fiftyone_ntt.plugin.operators.make_thumbnails import MakeThumbnails
@@ -28,6 +30,7 @@ OPERATORS = (
     SampleReferences,
     TagReferences,
     BuildMemoryBank,
+    AddToMemoryBank,
     AddNegatives,
     CalibrateMemoryBank,
     SegmentWithMemoryBank,
@@ -40,6 +43,7 @@ OPERATORS = (
     UndoLastChange,
     ImportLabels,
     MakeThumbnails,
+    DrawReference,
     MeasureShots,
     PlacePredictions,
     OpenMemoryBankPanel,

@@ -12,7 +12,7 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.calibration import Calibration
 from fiftyone_ntt.core.settings import MatchSettings, Mode, ProposalSettings, scoring_of
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 
 
 def find_calibration(

@@ -7,11 +7,10 @@ import hashlib
 import json
 from typing import Any
 
-from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.pipeline import Matcher
 from fiftyone_ntt.core.settings import PAPER_SCORING
-from fiftyone_ntt.store.bank_file import bank_bytes
+from fiftyone_ntt.store.bank_identity import bank_hash
 
 
 def run_ingredients(matcher: Matcher, reading: ImageReading, *, rounded: bool) -> dict[str, Any]:
@@ -38,24 +37,6 @@ def run_ingredients(matcher: Matcher, reading: ImageReading, *, rounded: bool) -
         **({"bit_depth": reading.bit_depth} if reading.bit_depth is not None else {}),
         **({"adaptive_settings": chosen} if matcher.mode == "adaptive" else {}),
     }
-
-
-def bank_hash(bank: MemoryBank) -> str:
-    """Hexadecimal hash of what a bank remembers, whatever it is called."""
-    references, negatives = (
-        dataclasses.replace(rows, image_names=()) for rows in (bank.references, bank.negatives)
-    )
-    content = dataclasses.replace(
-        bank,
-        references=references,
-        negatives=negatives,
-        name="",
-        models={},
-        notes=(),
-        versions={},
-        calibrations=(),
-    )
-    return hashlib.sha256(bank_bytes(content)).hexdigest()
 
 
 def ingredients_hash(ingredients: dict[str, Any]) -> str:

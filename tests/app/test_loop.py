@@ -90,6 +90,7 @@ FORMS = [
     ("Sample references", "Seed", "-1", "at least 0"),
     ("Tag selection as references", "Tag", "", "Tag is empty"),
     ("Build memory bank", "Name", BANK, "already has a memory bank"),
+    ("Add to memory bank", None, None, "Nothing is selected"),
     ("Import labels", "Field", "a b", "letters, digits and underscores"),
     ("Add negatives to memory bank", "Negatives per class", "0", "at least 1"),
     ("Calibrate memory bank", "Points per side", "0", "from 1 to 128"),

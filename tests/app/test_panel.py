@@ -31,7 +31,7 @@ def panel(app: App) -> Any:
     else:
         app.open_panel("memory_bank_panel")
     # The thumbnails come last; each thing that comes draws the panel anew.
-    found.locator(".js-plotly-plot image").first.wait_for(timeout=60_000)
+    found.locator("[data-cy=ntt-reference] img").first.wait_for(timeout=60_000)
     app.page.wait_for_timeout(2000)
     return found
 
@@ -62,22 +62,19 @@ def test_the_slider_counts_and_applies(app: App, panel: Any, demo: Any) -> None:
     assert demo.count("predictions.detections") == at_least
 
 
-def test_shows_the_references_as_thumbnails(app: App, panel: Any, demo: Any) -> None:
+def test_shows_the_references_as_square_thumbnails(app: App, panel: Any, demo: Any) -> None:
     bank = ntt.load_memory_bank(demo, "seaside")
-    plot = panel.locator(".js-plotly-plot").first
-    plot.locator("image").nth(len(bank.references) - 1).wait_for()
-    app.page.wait_for_timeout(500)
-    app.show(plot)
+    pictures = panel.locator("[data-cy=ntt-reference] img")
+    pictures.nth(len(bank.references) - 1).wait_for()
+    app.show(pictures.first)
     app.picture("thumbnails")
-    assert plot.locator("image").count() == len(bank.references)
-    # Thumbnail by thumbnail: a click selects the label and shows its sample.
-    app.click_point(plot)
-    app.expect_samples("1 sample")
-    app.picture("clicked")
+    assert pictures.count() == len(bank.references)
+    box = pictures.first.bounding_box()
+    assert abs(box["width"] - box["height"]) < 1
 
 
 def test_a_lasso_selects(app: App, panel: Any) -> None:
-    plot = panel.locator(".js-plotly-plot").nth(1)
+    plot = panel.locator(".js-plotly-plot").first
     plot.locator(".scatterlayer .points path").first.wait_for()
     app.show(plot)
     app.page.wait_for_timeout(500)
@@ -88,7 +85,7 @@ def test_a_lasso_selects(app: App, panel: Any) -> None:
 
 
 def test_predictions_are_shown_among_the_references(app: App, panel: Any) -> None:
-    plot = panel.locator(".js-plotly-plot").nth(1)
+    plot = panel.locator(".js-plotly-plot").first
     before = plot.locator(".scatterlayer .points path").count()
     panel.get_by_role("button", name="Show predictions").click()
     panel.get_by_text("images of this view (dots)").first.wait_for(timeout=60_000)

@@ -152,3 +152,20 @@ def test_a_bank_is_shown_in_one_line() -> None:
     assert repr(bank) == f"<MemoryBank 'boats': 2 classes, 3 references, of {bank.encoder}>"
     negative = replace(bank, negatives=reference_rows([[1, 0]], [1]))
     assert "3 references, 1 negatives, of" in repr(negative)
+
+
+def test_references_of_another_class() -> None:
+    rows = reference_rows([[4, 0], [0, 1], [3, 4]], [0, 0, 1])
+    bank = toy_bank(("a", "b"), rows)
+    moved = bank.with_class([0], "b")
+    assert moved.class_counts() == {"a": 1, "b": 2}
+    assert moved.references.classes.tolist() == [1, 0, 1]
+    assert moved.references.prototypes.tolist() == rows.prototypes.tolist()
+    assert bank.with_class([2], "a").class_counts() == {"a": 3}
+    new = bank.with_class([0, 1], "c")
+    assert new.class_counts() == {"b": 1, "c": 2}
+    assert new.statistics.pca_mean.shape == (2, 2)
+    assert not new.statistics.pca_components[1].any()
+    assert bank.class_counts() == {"a": 2, "b": 1}
+    with pytest.raises(InputError, match="a class needs a name"):
+        bank.with_class([0], " ")

@@ -179,7 +179,8 @@ def described_thumbnails(dataset: Any) -> dict[str, dict[str, list[str]]]:
     return {
         bank.name: {
             key: [found.label_id, found.sample_id, found.field, digest(list(found.jpeg))]
-            for key, found in (ntt.load_thumbnails(dataset, bank.name) or {}).items()
+            for key, found in ntt.load_thumbnails(dataset, bank.name).items()
+            if found is not None
         }
         for bank in ntt.list_memory_banks(dataset)
     }

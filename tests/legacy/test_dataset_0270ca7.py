@@ -283,8 +283,9 @@ def test_an_evaluation_is_deleted(opened: fo.Dataset, plugin: None, key: str) ->
 
 
 def test_thumbnails(read_only: fo.Dataset) -> None:
-    assert legacy.described_thumbnails(read_only) == EXPECTED["thumbnails"]
+    """Those of earlier versions are not read: whoever shows a bank has them drawn again."""
     assert len(EXPECTED["thumbnails"]["shapes"]) == 6
+    assert not any(legacy.described_thumbnails(read_only).values())
 
 
 def test_the_bank_in_the_embeddings_panel(opened: fo.Dataset, store: Path) -> None:

@@ -159,13 +159,13 @@ def test_the_stub_names_its_own_entry_and_keeps_the_rest(tmp_path: Path) -> None
     written = yaml.safe_load((install_plugin(tmp_path) / "fiftyone.yml").read_text())
     shipped = yaml.safe_load((CHECKOUT / "fiftyone.yml").read_text())
 
-    assert written == {**shipped, "py_entry": "__init__.py", "js_bundle": "opened_samples.js"}
+    assert written == {**shipped, "py_entry": "__init__.py", "js_bundle": "app.js"}
 
 
 def test_fiftyone_finds_the_script_in_the_stub_and_in_a_checkout(tmp_path: Path) -> None:
     from fiftyone.plugins.definitions import PluginDefinition
 
-    shipped = CHECKOUT / "fiftyone_ntt" / "plugin" / "opened_samples.js"
+    shipped = CHECKOUT / "fiftyone_ntt" / "plugin" / "app.js"
     for folder in (install_plugin(tmp_path), CHECKOUT):
         metadata = yaml.safe_load((folder / "fiftyone.yml").read_text())
         found = PluginDefinition(str(folder), metadata)
@@ -188,7 +188,7 @@ def test_installing_over_another_version_updates_it(tmp_path: Path) -> None:
     entry, definition = folder / "__init__.py", folder / "fiftyone.yml"
     stub = entry.read_text()
     entry.write_text(stub.replace("import register", "import another"))
-    script = folder / "opened_samples.js"
+    script = folder / "app.js"
     shipped = script.read_text()
     script.write_text(shipped + "// of before")
     definition.write_text(definition.read_text().replace(fiftyone_ntt.__version__, "0.0.1"))
@@ -204,7 +204,7 @@ def test_installing_over_another_version_updates_it(tmp_path: Path) -> None:
     [
         ("notes.txt", "mine"),
         ("__init__.py", "def register(plugin):\n    pass\n"),
-        ("opened_samples.js", "console.log('mine')\n"),
+        ("app.js", "console.log('mine')\n"),
         ("fiftyone.yml", "name: '@someone/else'\n"),
         ("fiftyone.yml", "- not\n- a definition\n"),
         ("fiftyone.yml", "name: [unclosed\n"),

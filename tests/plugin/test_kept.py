@@ -41,6 +41,7 @@ WRITERS: dict[str, dict[str, Any]] = {
 """Operators that change labels, and answers by which they change the predictions."""
 OTHERS = {
     "build_memory_bank",
+    "add_to_memory_bank",  # tags labels, as tag_references does
     "add_negatives",
     "calibrate_memory_bank",
     "import_labels",  # refuses fields that hold labels of these images
@@ -48,6 +49,7 @@ OTHERS = {
     "visualize_memory_bank",
     "manage_memory_banks",
     "make_thumbnails",
+    "draw_reference",
     "measure_shots",
     "place_predictions",
     "open_memory_bank_panel",

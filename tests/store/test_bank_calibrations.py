@@ -11,7 +11,7 @@ from fiftyone_ntt.core.calibration import Calibration, Judged, Setting, calibrat
 from fiftyone_ntt.core.settings import BEST_SCORING, MatchSettings
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 from tests.store.test_bank_file import example
 
 BANK = example()

@@ -20,7 +20,7 @@ from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
 from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store import bank_file
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 
 
 def rows_of(count: int, seed: int) -> ReferenceSet:

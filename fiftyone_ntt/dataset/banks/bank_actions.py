@@ -9,7 +9,8 @@ import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.bank_merging import merge_banks
-from fiftyone_ntt.core.bank_review import BankReview, review_bank
+from fiftyone_ntt.core.bank_review import BankReview
+from fiftyone_ntt.dataset.banks.bank_memory import kept_review
 from fiftyone_ntt.dataset.banks.saved_banks import (
     BankSummary,
     change_memory_bank,
@@ -97,7 +98,11 @@ def remove_negatives(
         >>> ntt.remove_negatives(dataset, "shapes").negatives
         0
     """
-    return change_memory_bank(samples, name, lambda bank: bank.without_negatives(origin, ids=ids))
+
+    def without(bank: MemoryBank) -> MemoryBank:
+        return bank.without_negatives(origin, ids=ids)
+
+    return change_memory_bank(samples, name, without, "negatives removed")
 
 
 @needs_database
@@ -109,7 +114,7 @@ def review_memory_bank(samples: foc.SampleCollection, name: str) -> BankReview:
         >>> [(found.label, found.marks) for found in review.references if found.marks]
         [('fish', ('weak',)), ('fish', ('weak',))]
     """
-    return review_bank(load_memory_bank(samples, name))
+    return kept_review(samples._root_dataset, name)
 
 
 @needs_database

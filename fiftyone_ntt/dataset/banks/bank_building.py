@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.prototypes import build_bank
-from fiftyone_ntt.dataset.banks.saved_banks import check_bank_name, save_memory_bank
+from fiftyone_ntt.dataset.banks.saved_banks import check_bank_name, put_memory_bank
+from fiftyone_ntt.dataset.banks.tag_watch import tagged_labels
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.references.reference_reading import ClassReferences, read_references
 from fiftyone_ntt.dataset.work.model_resolution import model_specs, resolve_models
-from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
+from fiftyone_ntt.dataset.work.progress import DeferredStep, Progress, progress_steps
 from fiftyone_ntt.models.loading import Models
 
 
@@ -68,7 +69,7 @@ def build_memory_bank(
         >>> bank.class_counts()
         {'fish': 2, 'mushroom': 2}
     """
-    advance = _DeferredStep()
+    advance = DeferredStep()
     references = read_references(
         samples,
         label_field,
@@ -90,22 +91,16 @@ def build_memory_bank(
         bank = build_bank(references, loaded.encoder, loaded.segmenter, negatives)
     bank = replace(bank, models=model_specs(loaded), name=name or "")
     if name is not None:
-        save_memory_bank(samples, bank, overwrite=overwrite)
+        source = None
+        if label_tags is not None:
+            tags = [label_tags] if isinstance(label_tags, str) else label_tags
+            source = tagged_labels(samples._root_dataset, label_field, tags)
+        put_memory_bank(samples, bank, overwrite, source)
     return bank
 
 
-class _DeferredStep:
-    """Called after each reference; does nothing until `step` is set."""
-
-    def __init__(self) -> None:
-        self.step: Callable[[], None] = lambda: None
-
-    def __call__(self) -> None:
-        self.step()
-
-
 def _read_negatives(
-    samples: foc.SampleCollection, field: str, classes: list[str], advance: _DeferredStep
+    samples: foc.SampleCollection, field: str, classes: list[str], advance: DeferredStep
 ) -> dict[str, ClassReferences]:
     found = read_references(samples, field, on_read=advance)
     return {name: group for name, group in found.items() if name in classes}

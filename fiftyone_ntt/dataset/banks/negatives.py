@@ -26,6 +26,7 @@ from fiftyone_ntt.core.settings import ProposalSettings, check_stored_mode
 from fiftyone_ntt.core.surroundings import surroundings
 from fiftyone_ntt.core.windows import Box, Reference
 from fiftyone_ntt.dataset.banks.saved_banks import resolve_bank
+from fiftyone_ntt.dataset.banks.thumbnail_drawing import keep_pictures
 from fiftyone_ntt.dataset.labels.fields import (
     SHAPE_TYPES,
     check_whole_images,
@@ -54,6 +55,7 @@ class _Negative:
     label: str
     path: str
     mask: RLE
+    sample_id: str
 
 
 @needs_database
@@ -136,8 +138,14 @@ def mine_negatives(
     for item in kept:
         rank = ranks[item.label] = ranks.get(item.label, 0) + 1
         name = negative_id("mined", f"{item.source.sample_id}-{item.label}-{rank}")
-        negatives.append(_Negative(name, bank.classes[item.label], item.source.path, item.mask))
-    return with_negatives(bank, _group_by_class(negatives, source.reading), loaded.encoder)
+        negatives.append(
+            _Negative(
+                name, bank.classes[item.label], item.source.path, item.mask, item.source.sample_id
+            )
+        )
+    found = with_negatives(bank, _group_by_class(negatives, source.reading), loaded.encoder)
+    keep_pictures(samples._root_dataset, found, _pictured(negatives, source.reading))
+    return found
 
 
 @needs_database
@@ -258,7 +266,9 @@ def add_background_negatives(
             name: _with_progress(group, advance)
             for name, group in _group_by_class(negatives, image_reading(samples)).items()
         }
-        return with_negatives(bank, groups, loaded.encoder)
+        found = with_negatives(bank, groups, loaded.encoder)
+    keep_pictures(samples._root_dataset, found, _pictured(negatives, image_reading(samples)))
+    return found
 
 
 def _check_labelled_images(samples: foc.SampleCollection, field: str, purpose: str) -> None:
@@ -329,7 +339,7 @@ def _background_negatives(
         ring = surroundings(drawn[label.id], others)
         if ring.any():
             name = negative_id("background", names[label.id])
-            yield _Negative(name, label.label, path, encode_masks(ring[None])[0])
+            yield _Negative(name, label.label, path, encode_masks(ring[None])[0], sample.id)
 
 
 @dataclass(frozen=True)
@@ -345,6 +355,15 @@ class _ClassNegatives:
             box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
             image = self.reading.read(item.path)
             yield Reference(item.id, image, box, decode_mask(item.mask), Path(item.path).name)
+
+
+def _pictured(
+    negatives: Sequence[_Negative], reading: ImageReading
+) -> Iterator[tuple[str, Reference]]:
+    """Negatives to be drawn now, as no label shows them, and the samples they lie on."""
+    references = _ClassNegatives(tuple(negatives), reading)
+    for negative, reference in zip(negatives, references, strict=True):
+        yield negative.sample_id, reference
 
 
 def _group_by_class(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,9 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import (
+    drop_run,
     move_run,
+    put_back,
     put_run,
     remove_run,
     run_ids,
@@ -26,9 +28,14 @@ from fiftyone_ntt.dataset.work.stored_runs import (
 )
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
+from fiftyone_ntt.store.bank_identity import bank_hash
 
 METHOD = "ntt_memory_bank"
 """What marks a custom run as a memory bank: `dataset.list_runs(method=METHOD)`."""
+_EARLIER = "ntt_earlier_memory_bank"
+"""And what one that was replaced, and can come back."""
+_KEPT = 5
+"""Replaced banks that are kept of each: one of 2,000 references takes about 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class BankSummary:
         encoder: identity of the encoder whose features these are.
         models: where the models come from, see `MemoryBank.models`.
         created: when it was saved, UTC.
+        change: what was changed last, in words, which `undo_bank_change` takes back; None where
+            there is nothing to take back.
+        content: what runs with it note of it as their `bank_hash`: with its negatives, and without
+            them; empty for banks that earlier versions saved.
     """
 
     name: str
@@ -52,6 +63,8 @@ class BankSummary:
     encoder: str
     models: dict[str, str]
     created: datetime
+    change: str | None = None
+    content: tuple[str, ...] = ()
 
 
 @needs_database
@@ -67,7 +80,7 @@ def save_memory_bank(
         samples: the dataset, or a view of it.
         bank: of any origin.
         name: the bank's own when None.
-        overwrite: replace a bank of that name.
+        overwrite: replace a bank of that name, which `undo_bank_change` brings back.
 
     Raises:
         InputError: no name, or it is taken.
@@ -76,24 +89,55 @@ def save_memory_bank(
         >>> ntt.save_memory_bank(dataset, bank, "copy").classes
         {'fish': 2, 'mushroom': 2}
     """
+    return put_memory_bank(samples, bank.renamed(bank.name if name is None else name), overwrite)
+
+
+def put_memory_bank(
+    samples: foc.SampleCollection,
+    bank: MemoryBank,
+    overwrite: bool,
+    source: Mapping[str, Any] | None = None,
+) -> BankSummary:
+    """Keep a bank under its name; see `save_memory_bank`.
+
+    Args:
+        samples: the dataset, or a view of it.
+        bank: with a name.
+        overwrite: replace a bank of that name.
+        source: JSON values, what it was built from; see `bank_source`.
+
+    Raises:
+        InputError: no name, or it is taken.
+    """
     dataset = samples._root_dataset
-    bank = bank.renamed(bank.name if name is None else name)
     while True:
         known = run_ids(dataset)
         # The key stays what it was, even if a user renamed the run: other things may refer to it.
         run_key = check_bank_name(dataset, bank.name, overwrite)
-        summary = _put(dataset, bank, run_key, known.get(run_key))
+        replaced = known.get(run_key)
+        change = None if replaced is None else "replaced as a whole"
+        summary = _put(dataset, bank, run_key, replaced, change, source)
         if summary is not None:
             return summary
 
 
 def change_memory_bank(
-    samples: foc.SampleCollection, name: str, change: Callable[[MemoryBank], MemoryBank]
+    samples: foc.SampleCollection,
+    name: str,
+    change: Callable[[MemoryBank], MemoryBank],
+    what: str | None = None,
 ) -> BankSummary:
     """Replace a bank of a dataset by what `change` makes of it.
 
     Called again with the bank as it is by then, if another process saved it meanwhile: neither
     change is lost.
+
+    Args:
+        samples: the dataset, or a view of it.
+        name: of the bank.
+        change: makes the new bank of the one that is there.
+        what: the change in words, for it to be taken back; None for a change of no reference, which
+            leaves what can be taken back as it is.
 
     Raises:
         InputError: no such bank.
@@ -103,15 +147,82 @@ def change_memory_bank(
         known = run_ids(dataset)
         run_key = find_bank(dataset, name)
         bank = change(load_memory_bank(dataset, name))
-        summary = _put(dataset, bank, run_key, known.get(run_key))
+        config: Any = dataset.get_run_info(run_key).config
+        source = getattr(config, "source", None)
+        summary = _put(dataset, bank, run_key, known.get(run_key), what, source)
         if summary is not None:
             return summary
 
 
+@needs_database
+def undo_bank_change(samples: foc.SampleCollection, name: str) -> BankSummary:
+    """Take back the last change of a bank of a dataset: the bank before it is kept, and comes back.
+
+    Called again it takes back the change before, of the last five. What was renamed stays renamed,
+    and predictions stay what they are.
+
+    Args:
+        samples: the dataset, or a view of it.
+        name: of the bank.
+
+    Returns:
+        The bank as it is again; its `change` is what the next call would take back.
+
+    Raises:
+        InputError: no such bank, or nothing to take back.
+
+    Example:
+        >>> first, *_ = ntt.load_memory_bank(dataset, "shapes").references.ids
+        >>> ntt.remove_references(dataset, "shapes", [first]).classes
+        {'fish': 1, 'mushroom': 2}
+        >>> ntt.undo_bank_change(dataset, "shapes").classes
+        {'fish': 2, 'mushroom': 2}
+    """
+    dataset = samples._root_dataset
+    while True:
+        known = run_ids(dataset)
+        run_key = find_bank(dataset, name)
+        before = getattr(dataset.get_run_info(run_key).config, "before", None)
+        if before not in known:
+            raise InputError(f"nothing was changed in memory bank {name!r} that could be undone.")
+        values = {**_config_values(dataset, before), "method": METHOD, "name": name}
+        if values.get("before") not in known:  # too long ago
+            values |= {"before": None, "change": None}
+        config = dataset.init_run(**values)
+        ids = {"replacing": known.get(run_key), "kept": known[before]}
+        if put_back(dataset, run_key, before, config, **ids):
+            return _summary(run_key, config, dataset.get_run_info(run_key).timestamp)
+
+
+def bank_source(dataset: fo.Dataset, name: str) -> dict[str, Any] | None:
+    """What a bank was built from, as `put_memory_bank` was told; None where it was not.
+
+    Raises:
+        InputError: no such bank.
+    """
+    config: Any = dataset.get_run_info(find_bank(dataset, name)).config
+    source = getattr(config, "source", None)
+    return None if source is None else dict(source)
+
+
 def _put(
-    dataset: fo.Dataset, bank: MemoryBank, run_key: str, replacing: ObjectId | None
+    dataset: fo.Dataset,
+    bank: MemoryBank,
+    run_key: str,
+    replacing: ObjectId | None,
+    change: str | None,
+    source: Mapping[str, Any] | None,
 ) -> BankSummary | None:
-    """Write a bank under a key; None if that holds something else than `replacing` by now."""
+    """Write a bank under a key; None if that holds something else than `replacing` by now.
+
+    What it replaces is kept if `change` says what it is that could be taken back.
+    """
+    earlier = {} if replacing is None else _config_values(dataset, run_key)
+    keep_as = None
+    before, said = earlier.get("before"), earlier.get("change")
+    if replacing is not None and change is not None:
+        before, said = f"{run_key}_{replacing}", change
+        keep_as = (before, dataset.init_run(**{**earlier, "method": _EARLIER}))
     config = dataset.init_run(
         method=METHOD,
         name=bank.name,
@@ -120,12 +231,44 @@ def _put(
         negatives=len(bank.negatives),
         encoder=bank.encoder,
         models=dict(bank.models),
+        before=before,
+        change=said,
+        source=source,
+        content=[bank_hash(one) for one in _with_and_without_negatives(bank)],
     )
     # The very bytes of the bank's file, so that there is one format with one checksum.
     content = np.frombuffer(bank_bytes(bank), dtype=np.uint8)
     values = {"file": fou.serialize_numpy_array(content, ascii=True)}
-    saved = put_run(dataset, run_key, config, values, replacing=replacing)
-    return None if saved is None else _summary(run_key, config, saved)
+    saved = put_run(dataset, run_key, config, values, replacing=replacing, keep_as=keep_as)
+    if saved is None:
+        return None
+    for key in _earlier_keys(dataset, run_key)[_KEPT:]:
+        drop_run(dataset, key)
+    return _summary(run_key, config, saved)
+
+
+def _with_and_without_negatives(bank: MemoryBank) -> list[MemoryBank]:
+    return [bank, bank.without_negatives()] if len(bank.negatives) else [bank]
+
+
+def _earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:
+    """Keys of the banks that one replaced, the latest first."""
+    keys: list[str] = []
+    known = run_ids(dataset)
+    refresh(dataset, runs=True)
+    before = _config_values(dataset, run_key).get("before")
+    while before in known and before not in keys:
+        keys.append(before)
+        before = _config_values(dataset, before).get("before")
+    return keys
+
+
+def _config_values(dataset: fo.Dataset, run_key: str) -> dict[str, Any]:
+    """What `dataset.init_run` took to make a run's config."""
+    if run_key not in dataset.list_runs():
+        return {}
+    found: dict[str, Any] = dataset.get_run_info(run_key).config.serialize()
+    return {key: value for key, value in found.items() if key not in ("cls", "type")}
 
 
 @needs_database
@@ -229,7 +372,10 @@ def delete_memory_bank(samples: foc.SampleCollection, name: str) -> None:
     while True:
         known = run_ids(dataset)
         run_key = find_bank(dataset, name)
+        earlier = _earlier_keys(dataset, run_key)
         if remove_run(dataset, run_key, replacing=known.get(run_key)):
+            for key in earlier:
+                drop_run(dataset, key)
             return
 
 
@@ -307,4 +453,6 @@ def _summary(run_key: str, config: Any, created: datetime) -> BankSummary:
         encoder=config.encoder,
         models=dict(config.models),
         created=created,
+        change=getattr(config, "change", None),
+        content=tuple(getattr(config, "content", None) or ()),
     )

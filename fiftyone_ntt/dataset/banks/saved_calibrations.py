@@ -7,7 +7,8 @@ import fiftyone.core.collections as foc
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.calibration import Calibration
 from fiftyone_ntt.core.settings import MatchSettings, ProposalSettings, check_stored_mode
-from fiftyone_ntt.dataset.banks.saved_banks import change_memory_bank, resolve_bank
+from fiftyone_ntt.dataset.banks.bank_memory import kept_bank
+from fiftyone_ntt.dataset.banks.saved_banks import change_memory_bank
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.store.calibration_lookup import find_calibration
 
@@ -48,7 +49,7 @@ def load_calibration(
     matching = MatchSettings(
         one_per_object=one_per_object, least_island=least_island, fill_holes=fill_holes
     )
-    found = resolve_bank(samples._root_dataset, bank)
+    found = kept_bank(samples._root_dataset, bank) if isinstance(bank, str) else bank
     return find_calibration(found, check_stored_mode(mode), matching, proposals)
 
 

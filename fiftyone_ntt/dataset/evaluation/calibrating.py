@@ -45,8 +45,8 @@ from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.bank_identity import bank_hash
 from fiftyone_ntt.store.proposal_source import ProposalSource
-from fiftyone_ntt.store.run_identity import bank_hash
 
 LEAST_REFERENCES = 5
 """Of each class, where there is nothing else to learn from."""

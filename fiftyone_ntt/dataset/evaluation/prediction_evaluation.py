@@ -32,6 +32,7 @@ from fiftyone_ntt.dataset.labels.fields import (
     sample_count,
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.rejected import without_rejected
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 
@@ -156,6 +157,7 @@ def evaluate(
     classes: Sequence[str] | None = None,
     confidence_thresh: float | None = None,
     crowds: Crowds = "ignore",
+    include_rejected: bool = False,
     workers: int | None = None,
     progress: Progress = None,
 ) -> Evaluation:
@@ -191,6 +193,7 @@ def evaluate(
         confidence_thresh: leave out predictions below this confidence.
         crowds: `"objects"` scores labels with `iscrowd` as objects like others: some tools mark
             every mask of theirs so.
+        include_rejected: score predictions that somebody rejected (see `reject`) too.
         workers: processes that score, with pycocotools; 1 for none but this one. When None, up to 8
             of the machine's cores from 500 images on.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`, of
@@ -229,10 +232,7 @@ def evaluate(
         _check_masks(samples, field)
     if crowds == "ignore":
         _check_not_all_crowds(samples, gt_field)
-    if confidence_thresh is not None:
-        samples = samples.filter_labels(
-            pred_field, F("confidence") >= confidence_thresh, only_matches=False
-        )
+    samples = _scored(samples, pred_field, confidence_thresh, include_rejected)
     results: dict[str, Any] = {"masks": None, "boxes": None}
     unwritten: set[str] = set()
     keys = [] if eval_key is None else saved_keys(eval_key, iou)
@@ -266,6 +266,17 @@ def _check_not_all_crowds(samples: foc.SampleCollection, field: str) -> None:
     # Of the database, not of the schema: the attribute is often not declared there.
     if total and not samples.filter_labels(field, ~F(_CROWD)).count(path):
         raise InputError(all_crowds_message(f"field {field!r}", total))
+
+
+def _scored(
+    samples: foc.SampleCollection, field: str, least: float | None, include_rejected: bool
+) -> foc.SampleCollection:
+    """The samples with those predictions alone that are scored."""
+    if not include_rejected:
+        samples = without_rejected(samples, field)
+    if least is None:
+        return samples
+    return samples.filter_labels(field, F("confidence") >= least, only_matches=False)
 
 
 def _naming_notes(samples: foc.SampleCollection, pred_field: str, gt_field: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from fiftyone_ntt.dataset.labels.fields import (
     sample_count,
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.rejected import without_rejected
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.atomic import require_writable, write_atomically
@@ -70,6 +71,7 @@ def export_coco(
     *,
     results: bool = False,
     categories: str | None = None,
+    include_rejected: bool = False,
     progress: Progress = None,
 ) -> ExportReport:
     """Write labels as a COCO file; masks as run lengths at image size, no pixel changed.
@@ -89,6 +91,7 @@ def export_coco(
         categories: imported field whose category ids to use. When None the field's own or, if it
             was not imported, those of the only field that was; without any, classes count from 1
             in alphabetical order.
+        include_rejected: write labels that somebody rejected (see `reject`) too.
         progress: None for FiftyOne's default bar, True, False, or a function `(done, total)`.
 
     Raises:
@@ -106,6 +109,8 @@ def export_coco(
     require_writable(path, COCO_FILE)
     check_whole_images(samples, "exporting")
     label_field_type(samples, field, SHAPE_TYPES)
+    if not include_rejected:
+        samples = without_rejected(samples, field)
     if results:
         check_confidences(samples, field)
     found = _read_field(samples, field, categories, progress)

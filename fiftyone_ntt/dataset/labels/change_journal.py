@@ -16,12 +16,13 @@ import bson
 import fiftyone as fo
 import fiftyone.core.odm as foo
 from bson import ObjectId
+from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 Document = dict[str, Any]
 
-Kind = Literal["run", "deletion", "tagging", "import"]
+Kind = Literal["run", "deletion", "tagging", "import", "decisions"]
 
 KEPT = 20
 """Changes of a dataset that can be undone; older ones are forgotten."""
@@ -39,14 +40,15 @@ _LABELS: Document = {
         {"$ifNull": ["$added", 0]},
         {"$size": {"$ifNull": ["$removed", []]}},
         {"$size": {"$ifNull": ["$tags.labels", []]}},
+        {"$size": {"$ifNull": ["$labels", []]}},
     ]
 }
-"""Of an entry: labels that came, went, or were tagged."""
+"""Of an entry: labels that came, went, or were tagged or decided on."""
 
 
 class Extent(NamedTuple):
-    """How much a change touched: samples, labels that came, went or were tagged, and the bytes of
-    its entries."""
+    """How much a change touched: samples, labels that came, went, were tagged or decided on, and
+    the bytes of its entries."""
 
     samples: int
     labels: int
@@ -107,6 +109,36 @@ class Change:
                 raise
             there = {rows[problem["index"]]["sample"] for problem in problems}
         return set(entries) - there
+
+    def note_labels(self, entries: Mapping[ObjectId, Mapping[ObjectId, Document]]) -> None:
+        """Write down what single labels were and are to be; of a label that has an entry, what it
+        was stays as it was noted first.
+
+        Args:
+            entries: `before` and `after`, by label id, by sample id.
+        """
+        sent = [
+            update
+            for sample_id, labels in entries.items()
+            for update in self._label_notes(sample_id, labels)
+        ]
+        if sent:
+            # In order: a sample's entry is there before its labels.
+            _entries().bulk_write(sent)
+
+    def _label_notes(
+        self, sample_id: ObjectId, labels: Mapping[ObjectId, Document]
+    ) -> Iterator[UpdateOne]:
+        entry = {"change": self.id, "sample": sample_id}
+        first = {"$setOnInsert": {"labels": [], "bytes": 0}}
+        yield UpdateOne(entry, first, upsert=True)
+        for label_id, noted in labels.items():
+            size = len(bson.encode(noted))
+            new = {"$push": {"labels": {"id": label_id, **noted}}, "$inc": {"bytes": size}}
+            again = {"$set": {"labels.$[label].after": noted["after"]}}
+            # This before the other: else a label that is new would be noted twice.
+            yield UpdateOne(entry, again, array_filters=[{"label.id": label_id}])
+            yield UpdateOne({**entry, "labels.id": {"$ne": label_id}}, new)
 
     def forget_entries(self, ids: Iterable[ObjectId]) -> None:
         """Remove what was written down of samples that then did not change."""
@@ -190,8 +222,16 @@ def begin_change(
         "described": _packed(described),
     }
     _forget_old(dataset)
-    found = _heads().insert_one(head)
-    return _change({**head, "_id": found.inserted_id})
+    if resume:
+        # Two processes that begin the same change at one moment begin one: after the same other.
+        after = None if last is None else last.id
+        head["round"] = f"{dataset._doc.id} {field} {kind} {run} {after}"
+    try:
+        return _change({**head, "_id": _heads().insert_one(head).inserted_id})
+    except DuplicateKeyError:
+        same: dict[str, Any] = {"run": run, "tag": tag, "created": created, "resume": True}
+        same |= {"run_document": run_document, "described": described}
+        return begin_change(dataset, field, kind, **same)
 
 
 def changes_of(dataset: fo.Dataset, field: str | None = None) -> Iterator[Change]:
@@ -201,6 +241,28 @@ def changes_of(dataset: fo.Dataset, field: str | None = None) -> Iterator[Change
         wanted["field"] = field
     for head in list(_heads().find(wanted).sort("_id", -1)):
         yield _change(head)
+
+
+def labels_before(
+    dataset: fo.Dataset, field: str, ids: Sequence[ObjectId]
+) -> dict[ObjectId, tuple[ObjectId, Document]]:
+    """What labels were that runs took away: the id of the sample and the label, by its id.
+
+    Args:
+        dataset: of the field.
+        field: whose labels they were.
+        ids: of the labels; of those that no change took away, nothing is told.
+    """
+    wanted, found = set(ids), dict[ObjectId, tuple[ObjectId, Document]]()
+    for change in changes_of(dataset, field):
+        if not wanted - set(found):
+            break
+        query = {"change": change.id, "value.detections._id": {"$in": list(wanted)}}
+        for row in _entries().find(query, {"sample": 1, "value.detections": 1}):
+            for label in row["value"]["detections"]:
+                if label["_id"] in wanted:
+                    found.setdefault(label["_id"], (row["sample"], label))
+    return found
 
 
 def _forget_old(dataset: fo.Dataset) -> None:
@@ -259,5 +321,8 @@ def _collection(name: str, index: Iterable[str]) -> Collection[Document]:
     collection: Collection[Document] = foo.get_db_conn()[name]
     if name not in _indexed:
         collection.create_index([(key, 1) for key in index], unique=name == _ENTRIES)
+        if name == _HEADS:
+            there = {"round": {"$exists": True}}
+            collection.create_index("round", unique=True, partialFilterExpression=there)
         _indexed.add(name)
     return collection

@@ -12,6 +12,7 @@ from jaxtyping import Int64
 
 from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
 from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.rejected import without_rejected
 
 STEPS = 100
 """Thresholds are told apart to one of this many."""
@@ -27,7 +28,8 @@ def confidence_counts(
 
     Args:
         samples: a dataset or view of images.
-        label_field: Detections with confidences; one without is not counted.
+        label_field: Detections with confidences; one without is not counted, nor one that somebody
+            rejected (see `reject`).
 
     Returns:
         By class: entry `t` is the number of its detections whose confidence is at least `t / 100`,
@@ -45,6 +47,7 @@ def confidence_counts(
     label_field_type(samples, label_field, (fol.Detections,))
     if samples.get_field(f"{label_field}.detections.confidence") is None:
         return {}
+    samples = without_rejected(samples, label_field)
     step = (F("confidence") * STEPS + _ROUNDING).floor()
     # One string per label and step: the database counts them, and no confidence leaves it.
     keys = samples.count_values(

@@ -2,7 +2,7 @@
 
 The rule: labels that no run wrote are never replaced. Predictions that a person tagged or edited
 are kept unless asked for by `replace_reviewed`. Beside a label that is kept, no prediction is
-written that shows the same object.
+written that shows the same object; beside a rejected one, none that also says the same of it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import fiftyone as fo
 from bson import ObjectId
 
 from fiftyone_ntt.dataset.labels.change_journal import Change
+from fiftyone_ntt.dataset.labels.decision_writing import is_rejected
 from fiftyone_ntt.dataset.labels.digests import DIGEST, document_digest
 from fiftyone_ntt.dataset.labels.mask_overlap import best_ious
 from fiftyone_ntt.dataset.labels.ownership import HAND, REVIEWED, WRITTEN_TAGS, Owner, owner_of
@@ -232,8 +233,20 @@ def was_reverted(held: Held, entry: Document | None, run: str) -> bool:
 
 
 def _beside(predictions: Sequence[Document], kept: Sequence[Document]) -> list[Document]:
-    """The predictions that show another object than each label that is kept."""
-    ious = best_ious(predictions, kept)
+    """The predictions that show another object than each label that is kept, or say something else
+    of it than one that was rejected."""
+    standing = [label for label in kept if not is_rejected(label)]
+    fresh = _apart(predictions, standing)
+    for name in {label.get("label") for label in kept if is_rejected(label)}:
+        rejected = [label for label in kept if is_rejected(label) and label.get("label") == name]
+        again = [label for label in fresh if label.get("label") == name]
+        stay = {id(label) for label in _apart(again, rejected)}
+        fresh = [label for label in fresh if label.get("label") != name or id(label) in stay]
+    return fresh
+
+
+def _apart(predictions: Sequence[Document], others: Sequence[Document]) -> list[Document]:
+    ious = best_ious(predictions, others)
     return [label for label, iou in zip(predictions, ious, strict=True) if iou <= SAME_OBJECT]
 
 

@@ -85,6 +85,21 @@ class Rewrite:
     others_before: Mapping[str, list[Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class LabelEdit:
+    """How some attributes of one label change.
+
+    Attributes:
+        before: attributes that the label still has to have; None for one that it lacks.
+        put: attributes and their new values.
+        take: attributes that go.
+    """
+
+    before: Mapping[str, Any]
+    put: Mapping[str, Any]
+    take: Sequence[str] = ()
+
+
 Decide = Callable[[Held], Rewrite | None]
 """From what a sample holds to what it shall hold; None to leave it as it is."""
 
@@ -392,6 +407,60 @@ def set_attributes(
         unwritten += waiting
         fos.Sample._reload_docs(dataset._sample_collection_name, sample_ids=chunk)
     return unwritten
+
+
+def edit_labels(
+    dataset: fo.Dataset, name: str, edits: Mapping[ObjectId, Mapping[ObjectId, LabelEdit]]
+) -> list[ObjectId]:
+    """Change attributes of single labels, which are found by their ids: wherever they lie by now.
+
+    Args:
+        dataset: of the samples.
+        name: of the Detections field.
+        edits: by id of the label, by id of the sample. Those of a sample are made together, if each
+            label is as it was.
+
+    Returns:
+        Ids of the samples that were not written: gone, or not all of their labels as they were.
+    """
+    unwritten: list[ObjectId] = []
+    for chunk in _chunks(list(edits)):
+        at = now()
+        updates = {key: _label_update(name, key, edits[key], at) for key in chunk}
+        sent = dataset._sample_collection.bulk_write(list(updates.values()), ordered=False)
+        if sent.matched_count < len(chunk):
+            unwritten += [key for key in chunk if not _has_edits(dataset, name, key, edits[key])]
+    ids = [str(key) for key in edits]
+    fos.Sample._reload_docs(dataset._sample_collection_name, sample_ids=ids)
+    return unwritten
+
+
+def _label_update(
+    name: str, sample_id: ObjectId, edits: Mapping[ObjectId, LabelEdit], at: datetime
+) -> UpdateOne:
+    path, put, take = f"{name}.detections", dict[str, Any](), dict[str, str]()
+    same, filters = list[Document](), list[Mapping[str, Any]]()
+    for number, (label_id, edit) in enumerate(edits.items()):
+        place = f"{path}.$[l{number}]"
+        same.append({path: {"$elemMatch": {"_id": label_id, **edit.before}}})
+        filters.append({f"l{number}._id": label_id})
+        put.update({f"{place}.{key}": value for key, value in edit.put.items()})
+        take.update({f"{place}.{key}": "" for key in edit.take})
+    update: Document = {"$set": {**put, MODIFIED: at}, **({"$unset": take} if take else {})}
+    return UpdateOne({"_id": sample_id, "$and": same}, update, array_filters=filters)
+
+
+def _has_edits(
+    dataset: fo.Dataset, name: str, sample_id: ObjectId, edits: Mapping[ObjectId, LabelEdit]
+) -> bool:
+    """Whether a sample's labels are as edits leave them."""
+    wanted = [
+        {"_id": label_id, **edit.put, **dict.fromkeys(edit.take)}
+        for label_id, edit in edits.items()
+    ]
+    same = [{f"{name}.detections": {"$elemMatch": label}} for label in wanted]
+    query = {"_id": sample_id, "$and": same}
+    return dataset._sample_collection.find_one(query, {"_id": 1}) is not None
 
 
 def _present(dataset: fo.Dataset, ids: Sequence[str]) -> set[str]:

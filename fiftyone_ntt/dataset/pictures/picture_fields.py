@@ -39,7 +39,7 @@ from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.work.progress import Progress
 from fiftyone_ntt.errors import InputError, problem_of
 from fiftyone_ntt.models.loading import Models
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 
 METHOD = "ntt_memory_pictures"
 """What marks a custom run as pictures of a bank: `dataset.list_runs(method=METHOD)`."""

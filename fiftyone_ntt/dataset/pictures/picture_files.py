@@ -27,7 +27,7 @@ from fiftyone_ntt.drawing.memory_drawing import (
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
 from fiftyone_ntt.store.atomic import make_folder
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 
 
 @needs_database

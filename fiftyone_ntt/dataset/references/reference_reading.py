@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 
 from fiftyone_ntt.core.images import ImageReading, image_size
 from fiftyone_ntt.core.windows import Reference
+from fiftyone_ntt.dataset.labels.decision_writing import REJECTED
 from fiftyone_ntt.dataset.labels.fields import (
     check_samples,
     label_field_type,
@@ -170,8 +171,10 @@ def _entries(
             f"no sample of this view has labels in field {field!r}. Label some instances there, or "
             "pass another field or view."
         )
+    wanted = {tags} if isinstance(tags, str) else set(tags or ())
+    if ids is None and REJECTED not in wanted:
+        found = _not_rejected(found, field)
     if tags is not None:
-        wanted = {tags} if isinstance(tags, str) else set(tags)
         present = {tag for _, label_tags in found for tag in label_tags}
         found = [row for row in found if wanted & set(row[1])]
         if not found:
@@ -190,6 +193,19 @@ def _entries(
                 "Select labels of that field."
             )
     return [entry for entry, _ in found]
+
+
+def _not_rejected(
+    found: list[tuple[_Entry, list[str]]], field: str
+) -> list[tuple[_Entry, list[str]]]:
+    """What somebody rejected shows nothing, unless it is asked for by name."""
+    kept = [row for row in found if REJECTED not in row[1]]
+    if not kept:
+        raise InputError(
+            f"all {len(found)} labels in field {field!r} of this view were rejected. Accept some, "
+            "or pass another field or view."
+        )
+    return kept
 
 
 def _mentions(entry: _Entry, times: Counter[str]) -> int:

@@ -40,11 +40,12 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     for key in (key for method in _METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
         names = ["method", "field", "status", "bank", "updated", "done", "failed", "reason"]
-        names += ["mode", "proposal_settings", "match_settings"]
+        names += ["mode", "proposal_settings", "match_settings", "bank_hash"]
         runs[key] = {name: getattr(config, name, None) for name in names}
     return runs
 
 
+@needs_database
 def last_prediction_run(samples: foc.SampleCollection, field: str) -> dict[str, Any] | None:
     """The run that wrote a field last, as `list_prediction_runs` has it; None if none did.
 

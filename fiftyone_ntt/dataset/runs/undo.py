@@ -18,6 +18,7 @@ from fiftyone_ntt.dataset.labels.coco_labels import (
     other_imports,
     restore_described,
 )
+from fiftyone_ntt.dataset.labels.decision_writing import restore_decisions
 from fiftyone_ntt.dataset.labels.digests import is_as_written
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
@@ -44,7 +45,8 @@ class HistoryEntry:
 
     Attributes:
         field: whose labels changed.
-        kind: `run`, `deletion`, `tagging` or `import`.
+        kind: `run`, `deletion`, `tagging`, `import`, or `decisions`: all that were made after the
+            change before.
         at: when it began.
         run: key of the run that made it, or that was deleted.
         tag: that was put.
@@ -113,7 +115,8 @@ def history(samples: foc.SampleCollection, label_field: str | None = None) -> li
 def undo(
     samples: foc.SampleCollection, label_field: str | None = None, *, dry_run: bool = False
 ) -> UndoReport:
-    """Take back the last change of labels by this package: run, relabel, deletion, tagging, import.
+    """Take back the last change of labels by this package: run, relabel, deletion, tagging, import,
+    or a round of decisions (see `accept`).
 
     Every sample holds what it held before: the same labels, ids and order. What somebody changed
     since stays as it is now, and is counted. Images that an import added stay, without its labels.
@@ -188,6 +191,8 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
     """How many samples hold what they held before, and how many later changes stay."""
     if change.tag:
         return restore_tags(dataset, change.field, change.entries(), dry_run=dry_run)
+    if change.kind == "decisions":
+        return restore_decisions(dataset, change.field, change.entries(), dry_run=dry_run)
     total = kept = 0
     ids = change.samples()
     ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)

@@ -28,3 +28,15 @@ def progress_steps(total: int, progress: Progress) -> Iterator[Callable[[], None
     else:
         with fou.ProgressBar(total=total, progress=progress) as bar:
             yield bar.update
+
+
+class DeferredStep:
+    """Called after each step, of work that begins before it is known how many there are; does
+    nothing until `step` is set."""
+
+    def __init__(self) -> None:
+        self.step: Callable[[], None] = lambda: None
+
+    def __call__(self) -> None:
+        """Count a step, once it is known of how many."""
+        self.step()

@@ -57,6 +57,7 @@ def put_run(
     values: Mapping[str, Any] | None = None,
     *,
     replacing: ObjectId | None,
+    keep_as: tuple[str, Any] | None = None,
 ) -> datetime | None:
     """Write a run under a key, in place of the one that is there.
 
@@ -66,6 +67,8 @@ def put_run(
         config: made by `dataset.init_run`.
         values: of its results; a run without results when None.
         replacing: what `run_ids` said of the key; None where it was free.
+        keep_as: a free key and a config made by `dataset.init_run`: the run that was there stays
+            under these, with its results.
 
     Returns:
         When it was saved, UTC; None if the key holds something else by now, and nothing is changed.
@@ -79,8 +82,11 @@ def put_run(
         results = fors.RunResults(dataset, config, key, **values)
         content = json_util.dumps(results.serialize()).encode()
         _files().put(content, _id=document.results.grid_id, content_type="application/json")
-    done = _swap(dataset, {key: document.id}, {key: replacing})
-    _discard(replacing if done else document.id)
+    kept = None if keep_as is None else _moved(dataset, *keep_as, replacing).id
+    new: dict[str, ObjectId | None] = {} if keep_as is None else {keep_as[0]: kept}
+    done = _swap(dataset, {key: document.id, **new}, {key: replacing, **dict.fromkeys(new)})
+    for run_id in (replacing,) if done else (document.id, kept):
+        _discard(run_id)
     _sweep(dataset, config.method)
     return document.timestamp if done else None
 
@@ -100,15 +106,50 @@ def move_run(
     Returns:
         Whether it was done; if not, one of the keys holds something else by now.
     """
-    before = _run_documents().find_one({"_id": replacing}) or {}
-    document = _document(dataset, new_key, config)
-    document.timestamp = before.get("timestamp", document.timestamp)
-    document.results.grid_id = before.get("results")
-    document.save()
+    document = _moved(dataset, new_key, config, replacing)
     expected = {new_key: None, key: replacing}
     done = _swap(dataset, {key: None, new_key: document.id}, expected)
     _discard(replacing if done else document.id)
     return done
+
+
+def put_back(
+    dataset: fo.Dataset,
+    key: str,
+    kept_key: str,
+    config: Any,
+    *,
+    replacing: ObjectId | None,
+    kept: ObjectId | None,
+) -> bool:
+    """Put a run that `put_run` kept in the place of the one that replaced it, which goes.
+
+    Args:
+        dataset: which keeps both.
+        key: to hold it again.
+        kept_key: where it is kept.
+        config: made by `dataset.init_run`.
+        replacing: what `run_ids` said of `key`.
+        kept: what it said of `kept_key`.
+
+    Returns:
+        Whether it was done; if not, one of the keys holds something else by now.
+    """
+    document = _moved(dataset, key, config, kept)
+    done = _swap(dataset, {key: document.id, kept_key: None}, {key: replacing, kept_key: kept})
+    for run_id in (replacing, kept) if done else (document.id,):
+        _discard(run_id)
+    return done
+
+
+def _moved(dataset: fo.Dataset, key: str, config: Any, run_id: ObjectId | None) -> Any:
+    """A run's document under another key and config, with its time and results."""
+    before = _run_documents().find_one({"_id": run_id}) or {}
+    document = _document(dataset, key, config)
+    document.timestamp = before.get("timestamp", document.timestamp)
+    document.results.grid_id = before.get("results")
+    document.save()
+    return document
 
 
 def record_run(

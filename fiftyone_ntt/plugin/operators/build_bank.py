@@ -68,9 +68,8 @@ class BuildMemoryBank(NttOperator):
         """Build and save the bank; notes on its references are the warning."""
         given = ctx.params
         field = given.get("label_field", "ground_truth")
-        samples, ids = source_samples(
-            ctx, field, given.get("source", LABEL_TAG), given.get("tag", "reference")
-        )
+        source, tag = given.get("source", LABEL_TAG), given.get("tag", "reference")
+        samples, ids = source_samples(ctx, field, source, tag)
         bank = ntt.build_memory_bank(
             samples,
             field,
@@ -78,6 +77,7 @@ class BuildMemoryBank(NttOperator):
             models=given.get("models", "paper"),
             device=given.get("device", "auto"),
             precision=given.get("precision", "float32"),
+            label_tags=tag if source == LABEL_TAG else None,  # the bank then knows if they change
             label_ids=ids or None,
             classes=given.get("classes") or None,
             overwrite=given.get("overwrite", False),

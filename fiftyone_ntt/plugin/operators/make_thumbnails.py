@@ -33,7 +33,8 @@ class MakeThumbnails(NttOperator):
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Draw and keep the thumbnails."""
-        made = ntt.make_thumbnails(ctx.dataset, required(ctx.params, "bank"))
+        wanted = ctx.params.get("ids")
+        made = ntt.make_thumbnails(ctx.dataset, required(ctx.params, "bank"), ids=wanted)
         return Outcome(f"{len(made)} thumbnails.", {"thumbnails": len(made)})
 
     def __call__(self, samples: Any, bank: str, **options: Any) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.panels import bank_figures, threshold
+from fiftyone_ntt.plugin.panels import bank_browser, bank_figures, threshold
+from fiftyone_ntt.plugin.panels.contents import Choice
 from fiftyone_ntt.plugin.panels.selecting import select_places
-from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
+from fiftyone_ntt.plugin.shared.context import Context, PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 
 _BUTTONS = (
@@ -36,9 +37,26 @@ _OF_BANK = (
     "visualize_memory_bank",
 )
 """Those whose form begins with the bank that is shown."""
-_SHOWN_PAIRS = 5
-_CONFUSED = 0.5
-"""Cosine of two prototypes from which their classes are worth a line."""
+_EVENTS = (
+    "browse",
+    "refresh",
+    "look",
+    "remove",
+    "change_class",
+    "undo",
+    "relabel",
+    "rebuild",
+    "open_sample",
+    "show_in_grid",
+    "press",
+)
+"""Methods that the script of the list calls."""
+
+
+_SHRINKING = {"grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}}}
+"""FiftyOne's own columns never get narrower than the plots in them were."""
+_CUT = {"container": {"style": {"minWidth": 0, "overflow": "hidden"}}}
+"""Of a plot: until it is drawn anew for a narrower panel, it does not widen that."""
 
 
 class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
@@ -68,7 +86,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
         threshold.show_fields(ctx)
-        chosen = ctx.panel.get_state("bank")
+        chosen = threshold.chosen_bank(ctx)
         self._open(ctx, chosen if chosen in banks else next(iter(banks), None))
 
     on_change_dataset = on_load
@@ -78,25 +96,98 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         if ctx.params["value"] != ctx.panel.get_state("shown"):
             self._open(ctx, ctx.params["value"])
 
-    def turn(self, ctx: PanelContext) -> None:
-        """Another page of references was asked for."""
-        _show(ctx, ctx.panel.get_state("bank"), ctx.params["page"])
+    def execute(self, ctx: Context) -> Any:
+        """As every panel; but a look whether anything changed draws nothing anew."""
+        if ctx.params.get("__method__") == "look":
+            return self.look(ctx)
+        return super().execute(ctx)
+
+    def look(self, ctx: Context) -> dict[str, Any]:
+        """What the script asks every few seconds: what is shown may be changed anywhere."""
+        bank, tags = ctx.params.get("bank"), None
+        try:
+            version = bank_browser.version(ctx, bank, ctx.params.get("field"))
+            if bank and ctx.params.get("tags"):
+                tags = bank_browser.said_of_tags(ctx, bank)
+        except ntt.NttError:
+            return {"version": None}
+        return {"version": version, "tags": tags}
+
+    def refresh(self, ctx: PanelContext) -> None:
+        """Something changed elsewhere."""
+        threshold.forget_counts(ctx)
+        self.on_load(ctx)
+
+    def browse(self, ctx: PanelContext) -> None:
+        """Another page, or others of the references, are asked for."""
+        bank = threshold.chosen_bank(ctx)
+        try:
+            review = ntt.review_memory_bank(ctx.dataset, bank)
+            missing = bank_browser.show_page(ctx, bank, review, _choice(ctx))
+        except ntt.NttError as error:
+            ctx.panel.set_state("problem", str(error))
+            return
+        self._draw(ctx, bank, missing)
 
     def on_thumbnails_made(self, ctx: PanelContext) -> None:
-        """The thumbnails of a bank are made."""
-        bank = ctx.panel.get_state("bank")
-        if bank == (ctx.params.get("original_params") or {}).get("bank"):
-            _show(ctx, bank, ctx.panel.get_state("page") or 0)
+        """The thumbnails of a page are made."""
+        asked = ctx.params.get("original_params") or {}
+        bank = threshold.chosen_bank(ctx)
+        if bank == asked.get("bank"):
+            review = ntt.review_memory_bank(ctx.dataset, bank)
+            bank_browser.show_page(ctx, bank, review, Choice.of(asked.get("choice")))
+
+    def remove(self, ctx: PanelContext) -> None:
+        """A reference, or a negative, is to leave the bank."""
+        bank, name = threshold.chosen_bank(ctx), ctx.params["id"]
+        if ctx.params.get("negative"):
+            self._change(ctx, lambda: ntt.remove_negatives(ctx.dataset, bank, [name]))
+        else:
+            self._change(ctx, lambda: ntt.remove_references(ctx.dataset, bank, [name]))
+
+    def change_class(self, ctx: PanelContext) -> None:
+        """A reference is to stand for another class."""
+        bank, name, label = threshold.chosen_bank(ctx), ctx.params["id"], ctx.params["label"]
+        self._change(ctx, lambda: ntt.change_reference_class(ctx.dataset, bank, [name], label))
+
+    def undo(self, ctx: PanelContext) -> None:
+        """The last change of the bank is to be taken back."""
+        bank = threshold.chosen_bank(ctx)
+        self._change(ctx, lambda: ntt.undo_bank_change(ctx.dataset, bank))
+
+    def relabel(self, ctx: PanelContext) -> None:
+        """Relabel the current view with the bank as it is now, and else as it was labelled."""
+        threshold.relabel(ctx, on_success=self.on_relabelled)
+
+    def rebuild(self, ctx: PanelContext) -> None:
+        """Open the form that builds the bank again."""
+        given = {"name": threshold.chosen_bank(ctx), "overwrite": True}
+        ctx.prompt(
+            f"{PLUGIN_NAME}/build_memory_bank", params=given, on_success=self.on_operator_done
+        )
+
+    def open_sample(self, ctx: PanelContext) -> None:
+        """Open the sample that a reference lies on."""
+        ctx.ops.open_sample(id=ctx.params["sample"])
+
+    def show_in_grid(self, ctx: PanelContext) -> None:
+        """Select a reference in the grid."""
+        self._select(ctx, [f"//{ctx.params['id']}"])
 
     def click(self, ctx: PanelContext) -> None:
-        """A reference was clicked in a plot."""
-        select_places(ctx, [ctx.params["id"]])
+        """A point was clicked in the plane."""
+        self._select(ctx, [ctx.params["id"]])
 
     def lasso(self, ctx: PanelContext) -> None:
-        """References were lassoed in a plot; a click is a lasso around nothing, too."""
+        """Points were lassoed in the plane; a click is a lasso around nothing, too."""
         places = [point["id"] for point in ctx.params["data"]]
         if places:
-            select_places(ctx, places)
+            self._select(ctx, places)
+
+    def on_found(self, ctx: PanelContext) -> None:
+        """It is known where references are that are to be selected."""
+        asked = ctx.params.get("original_params") or {}
+        _select_known(ctx, asked.get("bank"), asked.get("places") or [])
 
     def choose_predictions(self, ctx: PanelContext) -> None:
         """Another field of predictions was chosen."""
@@ -113,14 +204,15 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     def on_relabelled(self, ctx: PanelContext) -> None:
         """The view has been relabelled."""
         threshold.recount(ctx)
+        self._open(ctx, ctx.panel.get_state("bank"))
 
     def place(self, ctx: PanelContext) -> None:
         """The predictions were asked for, among the references."""
         ctx.prompt(
             f"{PLUGIN_NAME}/place_predictions",
             params={
-                "bank": ctx.panel.get_state("bank"),
-                "label_field": ctx.panel.get_state("predictions"),
+                "bank": threshold.chosen_bank(ctx),
+                "label_field": threshold.chosen_field(ctx),
             },
             on_success=self.on_points_computed,
             skip_prompt=True,
@@ -142,8 +234,8 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         )
 
     def on_operator_done(self, ctx: PanelContext) -> None:
-        """An operator that a button opened has run: it may have changed the banks."""
-        self.on_load(ctx)
+        """An operator that a button opened has run: it may have changed banks and predictions."""
+        self.refresh(ctx)
 
     def render(self, ctx: PanelContext) -> types.Property:
         """Lay out what the state says is there."""
@@ -154,112 +246,120 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             _add_choice(panel, banks, bank, self.choose)
         else:
             panel.md("This dataset has no memory bank yet. Tag a few labels and build one.")
-        _add_buttons(panel, self.press, bank)
+            params = {"operator": "build_memory_bank"}
+            panel.btn("build", label="Build memory bank", on_click=self.press, params=params)
         if state("problem"):
             panel.md(f"**{state('problem')}**", name="problem")
+            given = {"operator": "manage_memory_banks", "given": {"bank": bank}}
+            panel.btn("manage", label="Manage", on_click=self.press, params=given)
         elif bank:
-            panel.md("", name="summary")
-            threshold.add_section(panel, ctx, self.choose_predictions, self.slide, self.apply)
             self._add_content(panel, ctx)
         return types.Property(
-            panel, view=types.GridView(orientation="vertical", columns=1, gap=2, pad=2)
+            panel,
+            view=types.GridView(
+                orientation="vertical", columns=1, gap=2, pad=2, componentsProps=_SHRINKING
+            ),
         )
 
     def _add_content(self, panel: types.Object, ctx: PanelContext) -> None:
-        state, handlers = ctx.panel.get_state, {"on_click": self.click, "on_selected": self.lasso}
-        _add_grid(panel, "grid", "References (red: look again)", state("grid_rows"), handlers)
-        _add_pages(panel, state("page") or 0, state("pages") or 1, self.turn)
-        title = "Near-duplicates, in pairs"
-        _add_grid(panel, "duplicates", title, state("duplicates_rows"), handlers)
-        title = "Negatives: what these classes are not"
-        _add_grid(panel, "negatives", title, state("negatives_rows"), handlers)
-        if state("negatives_rows"):
-            given = {"action": "remove_negatives", "bank": state("bank")}
-            panel.btn(
-                "remove_negatives",
-                label="Remove negatives",
-                on_click=self.press,
-                params={"operator": "manage_memory_banks", "given": given},
-            )
-        if state("predictions"):
-            label = f"Show predictions in “{state('predictions')}” among the references"
+        state = ctx.panel.get_state
+        bank_browser.add_browser(panel, {name: self.method_to_uri(name) for name in _EVENTS})
+        threshold.add_section(panel, ctx, self.choose_predictions, self.slide, self.apply)
+        if field := threshold.chosen_field(ctx):
+            label = f"Show predictions in “{field}” among the references"
             panel.btn("place", label=label, icon="scatter_plot", on_click=self.place)
             panel.md("", name="placed")
-        _add_plots(panel, handlers)
-        _add_table(panel)
+        _add_plots(panel, self.click, self.lasso, state("class_count") or 0)
 
     def _open(self, ctx: PanelContext, bank: str | None) -> None:
-        """Show a bank, and have its thumbnails made where there are none."""
-        if _show(ctx, bank, page=0):
+        """Show a bank, and have the thumbnails made that are not there."""
+        self._draw(ctx, bank, _show(ctx, bank))
+
+    def _draw(self, ctx: PanelContext, bank: str | None, missing: list[str]) -> None:
+        if not missing:
             return
+        choice = ctx.params.get("choice")
         ctx.prompt(
             f"{PLUGIN_NAME}/make_thumbnails",
-            params={"bank": bank},
+            params={"bank": bank, "ids": missing, "choice": choice},
             on_success=self.on_thumbnails_made,
             skip_prompt=True,
         )
 
+    def _change(self, ctx: PanelContext, change: Callable[[], object]) -> None:
+        """Change the bank, and show it as it is then."""
+        try:
+            change()
+        except ntt.NttError as error:
+            ctx.ops.notify(str(error), variant="error")
+        self._open(ctx, threshold.chosen_bank(ctx))
 
-def _show(ctx: PanelContext, bank: str | None, page: int) -> bool:
-    """Put what is to be seen of a bank into the panel; whether all of it was there."""
+    def _select(self, ctx: PanelContext, places: list[str]) -> None:
+        """Select points in the grid; of references it may first have to be found where they are."""
+        bank = threshold.chosen_bank(ctx)
+        wanted = [place[2:] for place in places if place.startswith("//")]
+        known = ntt.load_thumbnails(ctx.dataset, bank, wanted) if bank and wanted else {}
+        missing = [name for name in wanted if bank and name not in known]
+        if not missing:
+            _select_known(ctx, bank, places)
+            return
+        ctx.prompt(
+            f"{PLUGIN_NAME}/make_thumbnails",
+            params={"bank": bank, "ids": missing, "places": places},
+            on_success=self.on_found,
+            skip_prompt=True,
+        )
+
+
+def _choice(ctx: PanelContext) -> Choice:
+    """What the script looks at."""
+    return Choice.of(ctx.params.get("choice"))
+
+
+def _select_known(ctx: PanelContext, bank: str | None, places: list[str]) -> None:
+    """Select points in the grid, as far as it is known where their labels are."""
+    wanted = [place[2:] for place in places if place.startswith("//")]
+    known = ntt.load_thumbnails(ctx.dataset, bank, wanted) if bank and wanted else {}
+    found = [place for place in places if not place.startswith("//")]
+    for name in wanted:
+        label = known.get(name)
+        if label is not None:
+            found.append(f"{label.sample_id}/{label.field}/{label.label_id}")
+    select_places(ctx, found)
+
+
+def _show(ctx: PanelContext, bank: str | None) -> list[str]:
+    """Put what is to be seen of a bank into the panel; returns which thumbnails are to be made."""
     ctx.panel.set_state("bank", bank)
     ctx.panel.set_state("shown", bank)
     ctx.panel.set_state("problem", None)
-    if bank is None:
-        return True
+    if not bank:
+        return []
     try:
         review = ntt.review_memory_bank(ctx.dataset, bank)
-        kept = ntt.load_thumbnails(ctx.dataset, bank)
+        bank_browser.show_head(ctx, bank, review, _buttons(bank))
+        missing = bank_browser.show_page(ctx, bank, review, _choice(ctx))
     except ntt.NttError as error:
         ctx.panel.set_state("problem", str(error))
-        return True
-    thumbnails = kept or {}
-    ctx.panel.set_data("summary", _summary(review))
-    ctx.panel.set_state("page", page)
-    ctx.panel.set_state("pages", bank_figures.pages(review))
-    pairs = bank_figures.duplicate_pairs(review)
-    for name, (traces, rows) in {
-        "grid": bank_figures.reference_grid(review, thumbnails, page),
-        "duplicates": bank_figures.duplicate_grid(pairs, thumbnails),
-        "negatives": bank_figures.negative_grid(review.negatives, thumbnails),
-    }.items():
-        ctx.panel.set_data(name, traces)
-        # Under a name of its own: a plot's data lies beside the panel's state.
-        ctx.panel.set_state(f"{name}_rows", rows)
-    ctx.panel.set_data("similarity", bank_figures.heatmap(review))
-    ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails))
-    ctx.panel.set_data("references", bank_figures.table(review))
+        return []
+    ctx.panel.set_state("class_count", len(review.classes))
+    bank_browser.show_data(ctx, "similarity", bank_figures.heatmap(review))
+    bank_browser.show_data(ctx, "scatter", bank_figures.scatter(review))
     ctx.panel.set_data("placed", "")
-    return kept is not None
+    return missing
 
 
 def _show_predictions(ctx: PanelContext, bank: str, found: dict[str, Any]) -> None:
     """Draw predictions into the references' plane."""
     try:
         review = ntt.review_memory_bank(ctx.dataset, bank)
-        thumbnails = ntt.load_thumbnails(ctx.dataset, bank) or {}
     except ntt.NttError as error:
         ctx.panel.set_state("problem", str(error))
         return
-    ctx.panel.set_data("scatter", bank_figures.scatter(review, thumbnails, found))
+    bank_browser.show_data(ctx, "scatter", bank_figures.scatter(review, found))
     lines = [f"{len(found['ids'])} predictions of {found['images']} images of this view (dots)."]
     lines += [f"{count} have no place: {reason}." for reason, count in found["left_out"].items()]
     ctx.panel.set_data("placed", " ".join(lines))
-
-
-def _summary(review: Any) -> str:
-    marked = sum(bool(reference.marks) for reference in review.references)
-    lines = [
-        f"**{len(review.references)} references of {len(review.classes)} classes**, "
-        f"{marked} to look at again."
-    ]
-    if review.negatives:
-        lines.append(f"{len(review.negatives)} negatives.")
-    alike = [pair for pair in review.confused[:_SHOWN_PAIRS] if pair[2] >= _CONFUSED]
-    if alike:
-        pairs = ", ".join(f"{one} and {other} ({cosine:.2f})" for one, other, cosine in alike)
-        lines.append(f"Classes most alike: {pairs}.")
-    return "\n\n".join(lines)
 
 
 def _add_choice(
@@ -271,69 +371,44 @@ def _add_choice(
     panel.str("bank", label="Memory bank", default=chosen, view=view, on_change=on_change)
 
 
-def _add_buttons(panel: types.Object, press: PanelEvent, bank: str | None) -> None:
-    for number, buttons in enumerate(_BUTTONS):
-        row = panel.h_stack(f"buttons_{number}", gap=2)
-        for operator, label in buttons:
-            if bank or operator == "build_memory_bank":
-                given = {"bank": bank} if operator in _OF_BANK else {}
-                params = {"operator": operator, "given": given}
-                row.btn(operator, label=label, on_click=press, params=params)
+def _buttons(bank: str) -> list[list[dict[str, Any]]]:
+    """Those of a bank, as the script draws them."""
+    return [
+        [
+            {
+                "operator": operator,
+                "label": label,
+                "given": {"bank": bank} if operator in _OF_BANK else {},
+            }
+            for operator, label in row
+        ]
+        for row in _BUTTONS
+    ]
 
 
-def _add_grid(
-    panel: types.Object,
-    name: str,
-    title: str,
-    rows: list[str] | None,
-    handlers: Mapping[str, PanelEvent],
-) -> None:
-    if rows:
-        panel.plot(
-            name,
-            label=title,
-            height=bank_figures.grid_height(rows),
-            layout=bank_figures.grid_layout(rows),
-            **handlers,
-        )
-
-
-def _add_pages(panel: types.Object, page: int, pages: int, turn: PanelEvent) -> None:
-    if pages < 2:
-        return
-    row = panel.h_stack("pages", gap=2)
-    for name, label, other in (("back", "Back", page - 1), ("next", "Next", page + 1)):
-        if 0 <= other < pages:
-            row.btn(name, label=label, on_click=turn, params={"page": other})
-    row.md(f"Page {page + 1} of {pages}", name="page_text")
-
-
-def _add_plots(panel: types.Object, handlers: Mapping[str, PanelEvent]) -> None:
+def _add_plots(panel: types.Object, click: PanelEvent, lasso: PanelEvent, class_count: int) -> None:
     panel.plot(
         "scatter",
         label="References in their principal plane (crosses: look again)",
         height="380px",
+        config=bank_figures.NO_ZOOM,
+        componentsProps=_CUT,
         layout={
             "dragmode": "lasso",
-            "showlegend": True,
+            "showlegend": class_count <= bank_figures.LEGEND_CLASSES,
             "legend": {"orientation": "h", "x": 0, "y": -0.1},
             "margin": {"l": 30, "r": 10, "t": 10, "b": 30},
         },
-        **handlers,
+        on_click=click,
+        on_selected=lasso,
     )
+    most = bank_figures.MAP_CLASSES
+    which = f", of the {most} classes most alike" if class_count > most else ""
     panel.plot(
         "similarity",
-        label="Similarity of the classes' prototypes",
-        height="380px",
+        label=f"Similarity of the classes' prototypes{which}",
+        height="380px" if class_count <= 20 else "640px",
+        config=bank_figures.NO_ZOOM,
+        componentsProps=_CUT,
         layout={"margin": {"l": 120, "r": 10, "t": 10, "b": 80}},
     )
-
-
-def _add_table(panel: types.Object) -> None:
-    view = types.TableView(componentsProps={"table": {"sx": {"minWidth": 0}}})
-    view.add_column("label", label="Class")
-    view.add_column("agreement", label="Agreement with its class (0 to 1)")
-    view.add_column("marks", label="Look at")
-    view.add_column("suggestion", label="Suggestion")
-    view.add_column("id", label="Label id")
-    panel.list("references", types.Object(), view=view, label="References")

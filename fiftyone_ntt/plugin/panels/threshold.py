@@ -26,17 +26,35 @@ from fiftyone_ntt.plugin.shared.suggested_thresholds import (
 
 RELABEL = f"{PLUGIN_NAME}/relabel_with_memory_bank"
 OTHERS = "(other classes)"
+UNCOUNTED = "Move the slider to count."
 
 
 def show_fields(ctx: PanelContext) -> None:
     """Put the fields that runs have written into the panel."""
-    runs = ntt.list_prediction_runs(ctx.dataset).values()
-    written = {run["field"] for run in runs if run["bank"] is not None}
-    fields = sorted(field for field in written if ctx.dataset.get_field(field) is not None)
-    chosen = ctx.panel.get_state("predictions")
+    fields, chosen = _fields(ctx), ctx.panel.get_state("predictions")
     ctx.panel.set_state("fields", fields)
     ctx.panel.set_state("predictions", chosen if chosen in fields else next(iter(fields), None))
     _suggest(ctx)
+
+
+def chosen_field(ctx: PanelContext) -> str | None:
+    """The field that is looked at: as the panel's script says, or its state.
+
+    A slider that was just drawn sends a state from before there was any.
+    """
+    chosen = ctx.params.get("field") or ctx.panel.get_state("predictions")
+    return str(chosen) if chosen else next(iter(_fields(ctx)), None)
+
+
+def _fields(ctx: PanelContext) -> list[str]:
+    runs = ntt.list_prediction_runs(ctx.dataset).values()
+    written = {run["field"] for run in runs if run["bank"] is not None}
+    return sorted(field for field in written if ctx.dataset.get_field(field) is not None)
+
+
+def chosen_bank(ctx: PanelContext) -> str:
+    """The bank that is looked at, as the panel's script says, or its state; "" where none is."""
+    return str(ctx.params.get("bank") or ctx.panel.get_state("bank") or "")
 
 
 def choose_field(ctx: PanelContext) -> None:
@@ -49,24 +67,37 @@ def choose_field(ctx: PanelContext) -> None:
 def slide(ctx: PanelContext) -> None:
     """The slider was moved: count, and have the grid hide what is below."""
     ctx.panel.set_state("threshold", ctx.params["value"])
-    field = ctx.panel.get_state("predictions")
+    field = chosen_field(ctx)
+    _show_counts(ctx, _cached_counts(ctx, field), ctx.params["value"])
     if field is not None:
-        _show_counts(ctx, _cached_counts(ctx, field), ctx.params["value"])
         hide_below(ctx, field, ctx.params["value"])
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
     """Have the operator relabel what the grid shows, as the field was made but for the bank and the
     threshold."""
-    field = ctx.panel.get_state("predictions")
+    _relabel(ctx, _threshold(ctx), on_success)
+
+
+def relabel(ctx: PanelContext, on_success: PanelEvent) -> None:
+    """Have the operator relabel what the grid shows, as the field was made but for the bank."""
+    run = last_run(ctx, chosen_field(ctx)) or {}
+    made = (run.get("match_settings") or {}).get("confidence_threshold", 0.0)
+    # Where each class has its own, the lowest: a form knows one.
+    lowest = min((value for _, value in made), default=0.0) if isinstance(made, list) else made
+    _relabel(ctx, lowest, on_success)
+
+
+def _relabel(ctx: PanelContext, confidence: float, on_success: PanelEvent) -> None:
+    field = chosen_field(ctx)
     run = last_run(ctx, field)
     ctx.prompt(
         RELABEL,
         params={
             **({} if run is None else settings_of_run(run)),
-            "bank": ctx.panel.get_state("bank"),
+            "bank": chosen_bank(ctx),
             "label_field": field,
-            "confidence_thresh": _threshold(ctx),
+            "confidence_thresh": confidence,
             "existing": OVERWRITE,
             "view_target": "CURRENT_VIEW",
         },
@@ -75,30 +106,36 @@ def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
     )
 
 
+def forget_counts(ctx: PanelContext) -> None:
+    """The predictions may have changed: what was counted does not hold any more."""
+    ctx.panel.set_state("counts", None)
+    ctx.panel.set_data("counted", UNCOUNTED)
+
+
 def recount(ctx: PanelContext) -> None:
     """The predictions have changed: count them anew."""
-    _show_counts(ctx, _count_predictions(ctx, ctx.panel.get_state("predictions")), _threshold(ctx))
+    _show_counts(ctx, _count_predictions(ctx, chosen_field(ctx)), _threshold(ctx))
 
 
 def add_section(
     panel: types.Object, ctx: PanelContext, choose: PanelEvent, slide: PanelEvent, apply: PanelEvent
 ) -> None:
     """Lay out the field, the slider, the counts and the button."""
-    fields = ctx.panel.get_state("fields") or []
+    fields = ctx.panel.get_state("fields") or _fields(ctx)
     if not fields:
         panel.md("Once you have segmented, another bank or threshold is applied here in seconds.")
         return
     view = types.DropdownView()
     for field in fields:
         view.add_choice(field, label=field)
-    chosen = ctx.panel.get_state("predictions")
+    chosen = ctx.panel.get_state("predictions") or fields[0]
     panel.str("predictions", label="Predictions", default=chosen, view=view, on_change=choose)
     slider = types.SliderView(label="Confidence", value_precision=2)
     start = ctx.panel.get_state("threshold_start")
     panel.float("threshold", default=start, min=0, max=1, view=slider, on_change=slide)
     if suggested := ctx.panel.get_state("suggested"):
         panel.md(suggested)
-    panel.md("Move the slider to count.", name="counted")
+    panel.md(UNCOUNTED, name="counted")
     panel.btn("apply", label="Apply to current view", icon="published_with_changes", on_click=apply)
 
 
@@ -139,14 +176,16 @@ def _threshold(ctx: PanelContext) -> float:
     return float(start if value is None else value)
 
 
-def _cached_counts(ctx: PanelContext, field: str) -> dict[str, Any]:
+def _cached_counts(ctx: PanelContext, field: str | None) -> dict[str, Any]:
     """The counts that are kept, if they are of this field in what the grid shows."""
     kept = ctx.panel.get_state("counts") or {}
     return kept if kept.get("of") == _counts_key(ctx, field) else _count_predictions(ctx, field)
 
 
-def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
+def _count_predictions(ctx: PanelContext, field: str | None) -> dict[str, Any]:
     """Read the confidences of a field in what the grid shows, and keep their counts."""
+    if field is None:
+        return {"problem": "Nothing is segmented yet."}
     try:
         found = ntt.confidence_counts(counted_images(ctx, field), field)
     except ntt.NttError as error:
@@ -161,9 +200,10 @@ def _count_predictions(ctx: PanelContext, field: str) -> dict[str, Any]:
     return counts
 
 
-def _counts_key(ctx: PanelContext, field: str) -> str:
+def _counts_key(ctx: PanelContext, field: str | None) -> str:
     """What counts are of: a field, in what the grid shows."""
-    of = [ctx.dataset.name, field, counted_images(ctx, field)._serialize()]
+    shown_of = None if field is None else counted_images(ctx, field)._serialize()
+    of = [ctx.dataset.name, field, shown_of]
     shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 

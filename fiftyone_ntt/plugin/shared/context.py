@@ -45,6 +45,9 @@ class Operations(Protocol):
     ) -> GeneratedMessage:
         """Open a panel, or come back to it; with both forces a new one, at a state and data."""
 
+    def open_sample(self, id: str | None = None) -> GeneratedMessage:
+        """Open a sample over the grid."""
+
     def reload_dataset(self) -> GeneratedMessage:
         """Read the dataset anew."""
 

@@ -49,14 +49,35 @@ def test_each_shows_its_reference_outlined(scenes: fo.Dataset) -> None:
             assert yellow > SIDE
 
 
-def test_they_are_kept_until_the_bank_changes(scenes: fo.Dataset) -> None:
-    assert ntt.load_thumbnails(scenes, "all") is None
+def test_they_stay_with_what_was_encoded(
+    scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ntt.load_thumbnails(scenes, "all") == {}
+    made = ntt.make_thumbnails(scenes, "all")
+    (first, *others) = made
+    ntt.save_memory_bank(scenes, ntt.load_memory_bank(scenes, "all"), overwrite=True)
+    ntt.remove_references(scenes, "all", [first])
+    assert ntt.load_thumbnails(scenes, "all") == {name: made[name] for name in others}
+    assert ntt.load_thumbnails(scenes, "all", others[:2]).keys() == set(others[:2])
+    # A label that was redrawn, and encoded again, has another.
+    sample = scenes.first()
+    label = next(label for label in sample.ground_truth.detections if label.id in others)
+    label.mask[: len(label.mask) // 2] = False
+    label.mask = label.mask.copy()
+    sample.save()
+    ntt.build_memory_bank(
+        scenes[:3], "ground_truth", models=colour_models(), name="all", overwrite=True
+    )
+    known = ntt.load_thumbnails(scenes, "all")
+    assert label.id not in known
+    assert ntt.make_thumbnails(scenes, "all")[label.id] != made[label.id]
+
+
+def test_no_image_is_read_for_those_that_are_kept(scenes: fo.Dataset) -> None:
     made = ntt.make_thumbnails(scenes, "all")
     for path in scenes.values("filepath"):
         Path(path).unlink()
-    assert ntt.load_thumbnails(scenes, "all") == made
-    ntt.save_memory_bank(scenes, ntt.load_memory_bank(scenes, "all"), overwrite=True)
-    assert ntt.load_thumbnails(scenes, "all") is None
+    assert ntt.load_thumbnails(scenes, "all") == ntt.make_thumbnails(scenes, "all") == made
 
 
 def test_another_process_finds_them(scenes: fo.Dataset) -> None:
@@ -70,11 +91,21 @@ def test_another_process_finds_them(scenes: fo.Dataset) -> None:
     assert found.stdout.split()[-1] == str(len(made))
 
 
-def test_many_are_kept_in_parts(scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fiftyone_ntt.dataset.banks.thumbnails._CHUNK", 4)
-    made = ntt.make_thumbnails(scenes, "all")
-    assert len(made) == 9
-    assert ntt.load_thumbnails(scenes, "all") == made
+def test_some_alone_are_made(scenes: fo.Dataset) -> None:
+    first, *_ = ntt.load_memory_bank(scenes, "all").references.ids
+    assert list(ntt.make_thumbnails(scenes, "all", ids=[first])) == [first]
+    assert list(ntt.load_thumbnails(scenes, "all")) == [first]
+
+
+def test_one_in_large(scenes: fo.Dataset) -> None:
+    label = scenes.first().ground_truth.detections[0]
+    found = ntt.reference_picture(scenes, "all", label.id, side=300)
+    assert pixels(found).shape == (300, 300, 3)
+    assert np.abs(pixels(found)[150, 150] - COLOURS[label.label]).max() < 30
+    with pytest.raises(InputError, match="has no reference 'gone'"):
+        ntt.reference_picture(scenes, "all", "gone")
+    scenes.delete_samples(scenes.first())
+    assert ntt.reference_picture(scenes, "all", label.id) is None
 
 
 def test_what_is_gone_has_none(scenes: fo.Dataset) -> None:
@@ -86,7 +117,8 @@ def test_what_is_gone_has_none(scenes: fo.Dataset) -> None:
     lost = {gone, *(label.id for label in second.ground_truth.detections)}
     assert len(made) == 5
     assert not lost & set(made)
-    assert len(ntt.load_thumbnails(scenes, "all")) == 5
+    known = ntt.load_thumbnails(scenes, "all")
+    assert {name for name, found in known.items() if found is None} == lost
 
 
 def test_boxes_and_polylines(dataset: fo.Dataset, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from fiftyone_ntt import (
 from fiftyone_ntt.core.calibration import Calibration
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.bank_file import bank_bytes
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 from tests.dataset.colour_models import colour_models
 from tests.dataset.scenes import add_scenes
 

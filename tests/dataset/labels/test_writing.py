@@ -44,6 +44,7 @@ WRITES_LABELS = {
 }
 ELSEWHERE = {
     # Its own collections, which hold no labels.
+    ("change_journal.py", "bulk_write"),
     ("change_journal.py", "delete_many"),
     ("image_readings.py", "update_one"),
     ("leases.py", "update_one"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from fiftyone_ntt.core.settings import MatchSettings, scoring_of
 from fiftyone_ntt.plugin.parts import PANELS
 from fiftyone_ntt.plugin.shared.prediction_run import settings_of_run
 from fiftyone_ntt.plugin.shared.suggested_thresholds import describe_thresholds
-from fiftyone_ntt.store.run_identity import bank_hash
+from fiftyone_ntt.store.bank_identity import bank_hash
 from tests import shapes
 from tests.database import PrivateDatabase
 from tests.plugin.events import data_of, event, state_of
@@ -41,37 +41,48 @@ def test_panels_are_listed() -> None:
     assert listed == [panel.NAME for panel in PANELS]
 
 
+def head_of(messages: list) -> dict:
+    return json.loads(data_of(messages)["contents.head"])
+
+
+def page_of(messages: list) -> dict:
+    return json.loads(data_of(messages)["contents.page"])
+
+
 def test_opens_on_the_first_bank(uri: Any, banks: fo.Dataset) -> None:
     messages = event(uri, banks, "on_load")
     assert state_of(messages)["bank"] == "all"
     data = data_of(messages)
     assert [len(trace["ids"]) for trace in data["scatter"]] == [6, 6, 6]
-    assert len(data["references"]) == 18
     assert data["similarity"][0]["x"] == ["blue", "green", "red"]
+    head, page = head_of(messages), page_of(messages)
+    assert (head["references"], head["negatives"], head["change"]) == (18, 0, None)
+    assert [row[:2] for row in head["classes"]] == [["blue", 6], ["green", 6], ["red", 6]]
+    assert [item["label"] for item in page["items"]] == ["blue"] * 6 + ["green"] * 6 + ["red"] * 6
+    files = {Path(path).name for path in banks.values("filepath")}
+    assert {item["image"] for item in page["items"]} == files
 
 
 def test_another_bank_is_chosen(uri: Any, banks: fo.Dataset) -> None:
-    data = data_of(event(uri, banks, "choose", value="two"))
-    assert len(data["references"]) == 6
+    assert len(page_of(event(uri, banks, "choose", value="two"))["items"]) == 6
 
 
-def drawn(uri: Any, dataset: fo.Dataset, bank: str) -> dict:
+def drawn(uri: Any, dataset: fo.Dataset, bank: str, **choice: Any) -> dict:
     """What the panel shows once the thumbnails it asked for are made."""
-    asked = dict(event(uri, dataset, "choose", value=bank))["prompt_user_for_operation"]
+    first = event(uri, dataset, "choose", value=bank, choice=choice)
+    asked = dict(first)["prompt_user_for_operation"]
     assert asked["operator_uri"] == uri("make_thumbnails") and asked["skip_prompt"]
     foo.execute_operator(asked["operator_uri"], {"dataset": dataset, "params": asked["params"]})
     state = {"bank": bank}
     messages = event(uri, dataset, "on_thumbnails_made", state, original_params=asked["params"])
     assert "prompt_user_for_operation" not in dict(messages)
-    return data_of(messages) | {"state": state_of(messages)}
+    return head_of(first) | page_of(messages) | {"state": state_of(first) | state_of(messages)}
 
 
 def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
-    data = drawn(uri, banks, "two")
-    *pictures, frames = data["grid"]
-    assert len(pictures) == len(frames["ids"]) == 6
-    assert all(trace["source"].startswith("data:image/jpeg;base64,") for trace in pictures)
-    assert data["state"]["grid_rows"] == ["blue", "green", "red"]
+    items = drawn(uri, banks, "two")["items"]
+    assert len(items) == 6
+    assert all(item["picture"].startswith("data:image/jpeg;base64,") for item in items)
     assert "prompt_user_for_operation" not in dict(event(uri, banks, "choose", value="two"))
     # Thumbnails that come when another bank was chosen already are not shown.
     late = event(uri, banks, "on_thumbnails_made", {"bank": "all"}, original_params={"bank": "two"})
@@ -79,18 +90,28 @@ def test_thumbnails_are_asked_for_once(uri: Any, banks: fo.Dataset) -> None:
 
 
 def test_a_lasso_selects_labels_and_shows_their_samples(uri: Any, banks: fo.Dataset) -> None:
-    data = drawn(uri, banks, "all")
     labels = banks.last().ground_truth.detections
-    wanted = {label.id for label in labels[:2]}
-    for plot in ("scatter", "grid"):
-        ids = [place for trace in data[plot] for place in trace.get("ids", ())]
-        assert len(ids) == 18
-        points = [{"id": place} for place in ids if place.split("/")[2] in wanted]
-        messages = dict(event(uri, banks, "lasso", data=points))
-        picked = messages["set_selected_labels"]["labels"]
-        assert {row["label_id"] for row in picked} == wanted
+    wanted = [label.id for label in labels[:2]]
+    ids = [
+        place
+        for trace in data_of(event(uri, banks, "on_load"))["scatter"]
+        for place in trace["ids"]
+    ]
+    assert len(ids) == 18
+    points = [{"id": place} for place in ids if place.removeprefix("//") in wanted]
+    state = {"bank": "all"}
+    # Where references are is known of those that are drawn; the others are drawn first.
+    asked = dict(event(uri, banks, "lasso", state, data=points))["prompt_user_for_operation"]
+    assert sorted(asked["params"]["ids"]) == sorted(wanted)
+    foo.execute_operator(asked["operator_uri"], {"dataset": banks, "params": asked["params"]})
+    for messages in (
+        event(uri, banks, "on_found", state, original_params=asked["params"]),
+        event(uri, banks, "lasso", state, data=points),
+    ):
+        picked = dict(messages)["set_selected_labels"]["labels"]
+        assert {row["label_id"] for row in picked} == set(wanted)
         assert {row["field"] for row in picked} == {"ground_truth"}
-        assert messages["show_samples"]["samples"] == [banks.last().id]
+        assert dict(messages)["show_samples"]["samples"] == [banks.last().id]
 
 
 def test_the_bank_that_is_shown_is_not_shown_again(uri: Any, banks: fo.Dataset) -> None:
@@ -101,6 +122,68 @@ def test_the_bank_that_is_shown_is_not_shown_again(uri: Any, banks: fo.Dataset) 
 
 def test_a_lasso_around_nothing_does_nothing(uri: Any, banks: fo.Dataset) -> None:
     assert [name for name, _ in event(uri, banks, "lasso", data=[])] == ["show_panel_output"]
+
+
+def test_only_what_is_looked_for_is_listed(uri: Any, banks: fo.Dataset) -> None:
+    state = {"bank": "all"}
+    found = page_of(event(uri, banks, "browse", state, choice={"search": "GREE"}))
+    assert {item["label"] for item in found["items"]} == {"green"} and found["count"] == 6
+    name = Path(banks.last().filepath).name
+    found = page_of(event(uri, banks, "browse", state, choice={"search": name}))
+    assert {item["image"] for item in found["items"]} == {name}
+    mistake = ntt.load_memory_bank(banks, "all").references.ids[0]
+    ntt.change_reference_class(banks, "all", [mistake], "red")
+    found = page_of(event(uri, banks, "browse", state, choice={"show": "flagged"}))
+    (item,) = (item for item in found["items"] if item["id"] == mistake)
+    assert "looks more like blue" in item["flags"] and item["nearest"] == "blue"
+    assert "24" not in [len(word) for word in " ".join([*item["flags"], item["reason"]]).split()]
+
+
+def test_a_reference_is_mended_and_it_is_undone(uri: Any, banks: fo.Dataset) -> None:
+    state = {"bank": "all"}
+    first, second = ntt.load_memory_bank(banks, "all").references.ids[:2]
+    removed = event(uri, banks, "remove", state, id=first)
+    assert head_of(removed)["change"] == "1 reference removed"
+    assert first not in [item["id"] for item in page_of(removed)["items"]]
+    moved = event(uri, banks, "change_class", state, id=second, label="red")
+    assert head_of(moved)["change"] == "1 reference moved to red"
+    assert head_of(moved)["classes"][0][:2] == ["blue", 4]
+    back = event(uri, banks, "undo", state)
+    assert head_of(back)["change"] == "1 reference removed"
+    back = event(uri, banks, "undo", state)
+    assert head_of(back)["references"] == 18 and head_of(back)["change"] is None
+    said = dict(event(uri, banks, "undo", state))["notify"]
+    assert "nothing was changed" in said["message"]
+
+
+def test_a_change_elsewhere_is_noticed(uri: Any, banks: fo.Dataset) -> None:
+    panel = foo.get_operator(uri("memory_bank_panel"))
+
+    def look(**params: Any) -> Any:
+        given = {"__method__": "look", "bank": "all", **params}
+        request = {"dataset_name": banks.name, "params": given}
+        executor = Executor()
+        found = panel.execute(ExecutionContext(request, executor))
+        assert executor._requests == []  # nothing is drawn anew
+        return found
+
+    shown = head_of(event(uri, banks, "on_load"))
+    assert look()["version"] == shown["version"]
+    ntt.remove_references(banks, "all", ntt.load_memory_bank(banks, "all").references.ids[:1])
+    assert look()["version"] != shown["version"]
+    again = event(uri, banks, "refresh", {"bank": "all"}, choice={"search": "red"})
+    assert head_of(again)["references"] == 17 and page_of(again)["count"] == 6
+
+    assert look(tags=True)["tags"] is None
+    banks.untag_labels("reference", "ground_truth")
+    ntt.tag_references(banks[:1], "ground_truth")
+    tagged = {"label_tags": "reference", "models": "demo", "name": "all", "overwrite": True}
+    ntt.build_memory_bank(banks, "ground_truth", **tagged)
+    assert look(tags=True)["tags"] is None
+    ntt.tag_references(banks[:2], "ground_truth")
+    assert look(tags=True)["tags"] == {"then": 3, "now": 6}
+    asked = dict(event(uri, banks, "rebuild", {"bank": "all"}))["prompt_user_for_operation"]
+    assert asked["params"] == {"name": "all", "overwrite": True}
 
 
 def test_labels_that_are_gone_are_told(uri: Any, banks: fo.Dataset) -> None:
@@ -121,63 +204,55 @@ def test_selecting_reads_only_the_samples_meant(
     assert "set_selected_labels" in dict(event(uri, banks, "click", id=place))
 
 
-def test_near_duplicates_are_pairs(uri: Any, scenes: fo.Dataset) -> None:
+def test_near_duplicates_name_each_other_s_image(uri: Any, scenes: fo.Dataset) -> None:
     twin = scenes.first().copy()
     scenes.add_sample(twin)
     view = scenes.select([scenes.first().id, twin.id])
     ntt.build_memory_bank(view, "ground_truth", models="demo", name="twins")
-    data = drawn(uri, scenes, "twins")
-    *pictures, frames = data["duplicates"]
-    assert len(pictures) == 6
-    samples = [place.split("/")[0] for place in frames["ids"]]
-    assert samples == [scenes.first().id, twin.id] * 3
-    assert [text.split(":")[0] for text in frames["text"][::2]] == ["blue", "green", "red"]
+    items = drawn(uri, scenes, "twins", show="flagged")["items"]
+    assert [item["label"] for item in items] == ["blue", "green", "red"]
+    name = Path(scenes.first().filepath).name
+    assert all(f"almost the same as one in {name}" in item["flags"] for item in items)
+    assert all(item["twin"]["picture"] and item["drop"] for item in items)
 
 
 def test_negatives_are_shown_and_can_be_removed(uri: Any, banks: fo.Dataset) -> None:
     ntt.build_memory_bank(
         banks[:2], "ground_truth", negatives_field="ground_truth", models="demo", name="sharp"
     )
-    data = drawn(uri, banks, "sharp")
-    assert data["state"]["negatives_rows"] == ["not blue", "not green", "not red"]
-    assert len(data["negatives"][-1]["ids"]) == 6
-    assert "6 negatives" in data["summary"]
-    state = data["state"] | {"banks": ["sharp"]}
-    assert "Remove negatives" in str(event(uri, banks, "render", state))
+    data = drawn(uri, banks, "sharp", show="negatives")
+    items = data["items"]
+    assert [item["label"] for item in items] == ["blue", "blue", "green", "green", "red", "red"]
+    assert all(item["picture"] and item["negative"] for item in items)
+    assert data["negatives"] == 6
+    state, choice = {"bank": "sharp"}, {"show": "negatives"}
+    gone = event(uri, banks, "remove", state, id=items[0]["id"], negative=True, choice=choice)
+    assert head_of(gone)["negatives"] == 5 and page_of(gone)["count"] == 5
     given = {"action": "remove_negatives", "bank": "sharp"}
-    messages = event(uri, banks, "press", operator="manage_memory_banks", given=given)
-    assert dict(messages)["prompt_user_for_operation"]["params"] == given
-
-    one = ntt.load_memory_bank(banks, "sharp").negatives.ids[0]
     manage = foo.get_operator(uri("manage_memory_banks"))
-    assert manage(banks, negatives=[one], **given) == {"removed": 1}
     assert manage(banks, **given) == {"removed": 5}
     assert len(ntt.load_memory_bank(banks, "sharp").negatives) == 0
 
 
-def test_mined_negatives_lead_to_their_samples(uri: Any, banks: fo.Dataset) -> None:
-    bank = ntt.load_memory_bank(banks, "two")
-    rows = bank.references.rows([0])
-    mined = replace(rows, ids=(f"mined:{banks.last().id}-0-1",))
-    ntt.save_memory_bank(banks, replace(bank, negatives=mined), "mined")
-    frames = drawn(uri, banks, "mined")["negatives"][-1]
-    assert "mined" in frames["text"][0]
-    messages = dict(event(uri, banks, "click", id=frames["ids"][0]))
-    assert messages["show_samples"]["samples"] == [banks.last().id]
+def test_mined_negatives_have_pictures_and_samples(uri: Any, banks: fo.Dataset) -> None:
+    mined = ntt.mine_negatives(banks, "two", "ground_truth", points_per_side=8)
+    if not len(mined.negatives):
+        pytest.skip("the bank makes no mistakes")
+    ntt.save_memory_bank(banks, mined, "mined")
+    page = page_of(event(uri, banks, "choose", value="mined", choice={"show": "negatives"}))
+    assert all(item["picture"] and item["sample"] in banks.values("id") for item in page["items"])
 
 
 def test_many_references_have_pages(
     uri: Any, banks: fo.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fiftyone_ntt.plugin.panels.bank_figures.COLUMNS", 4)
-    monkeypatch.setattr("fiftyone_ntt.plugin.panels.bank_figures.ROWS", 4)
-    data = drawn(uri, banks, "all")
-    state = data["state"]
-    assert (state["grid_rows"], state["pages"]) == (["blue", "", "green", ""], 2)
-    assert "Page 1 of 2" in str(event(uri, banks, "render", state | {"banks": ["all"]}))
-    turned = event(uri, banks, "turn", state, page=1)
-    assert state_of(turned)["grid_rows"] == ["red", ""]
-    assert len(data_of(turned)["grid"][-1]["ids"]) == 6
+    monkeypatch.setattr("fiftyone_ntt.plugin.panels.contents.PAGE", 7)
+    page = page_of(event(uri, banks, "on_load"))
+    assert (page["page"], page["pages"], page["count"], len(page["items"])) == (0, 3, 18, 7)
+    page = page_of(event(uri, banks, "browse", {"bank": "all"}, choice={"page": 2}))
+    assert [item["label"] for item in page["items"]] == ["red"] * 4
+    page = page_of(event(uri, banks, "browse", {"bank": "all"}, choice={"page": 9}))
+    assert page["page"] == 2
 
 
 def test_a_bank_that_is_gone_is_told(uri: Any, banks: fo.Dataset) -> None:
@@ -356,6 +431,20 @@ def test_applying_keeps_how_the_predictions_were_made(uri: Any, predicted: fo.Da
     assert not prompted["params"]["clean_masks"]
 
 
+def test_predictions_of_a_bank_that_changed_are_relabelled_as_they_were_made(
+    uri: Any, predicted: fo.Dataset
+) -> None:
+    ntt.segment(predicted, "all", points_per_side=8, confidence_thresh=0.25, overwrite=True)
+    assert head_of(event(uri, predicted, "on_load"))["relabel"] is None
+    state = {"bank": "all", "predictions": "predictions"}
+    first = ntt.load_memory_bank(predicted, "all").references.ids[0]
+    changed = event(uri, predicted, "remove", state, id=first)
+    assert head_of(changed)["relabel"] == {"field": "predictions", "images": 6}
+    asked = dict(event(uri, predicted, "relabel", state))["prompt_user_for_operation"]
+    assert asked["skip_prompt"] and asked["params"]["confidence_thresh"] == 0.25
+    assert head_of(event(uri, predicted, "undo", state))["relabel"] is None
+
+
 def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Dataset) -> None:
     operator = foo.get_operator(uri("relabel_with_memory_bank"))
     params = {"bank": "gone", "label_field": "predictions", "panel_id": "p"}
@@ -420,7 +509,7 @@ import fiftyone as fo
 import numpy as np
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.bank import MemoryBank, PatchStatistics, ReferenceSet
-from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnails_key
+from fiftyone_ntt.dataset.banks.thumbnails import Thumbnail, save_thumbnails, thumbnail_keys
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from tests.plugin.events import data_of, event, state_of
 
@@ -439,15 +528,17 @@ statistics = PatchStatistics(nothing[:, 0], nothing[:, :3], nothing)
 bank = MemoryBank(("a",), references, ReferenceSet.empty(4), statistics, encoder="e")
 ntt.save_memory_bank(dataset, bank, "bank")
 drawn = [Thumbnail(i, i, dataset.first().id, "predictions", b"picture") for i in ids]
-save_thumbnails(dataset, thumbnails_key(dataset, "bank"), drawn)
+save_thumbnails(dataset, thumbnail_keys(bank), drawn)
 
 opened = event(uri, dataset, "on_load")
 state = state_of(opened)
 moved = event(uri, dataset, "slide", state, value=0.5)
 assert "1 of 2 predictions" in data_of(moved)["counted"], moved
 state |= state_of(moved)
-places = data_of(opened)["grid"][-1]["ids"]
-assert "set_selected_labels" in dict(event(uri, dataset, "lasso", data=[{"id": places[0]}]))
+places = data_of(opened)["scatter"][-1]["ids"]
+assert "set_selected_labels" in dict(event(uri, dataset, "lasso", state, data=[{"id": places[0]}]))
+for change in ({"method": "change_class", "id": ids[0], "label": "b"}, {"method": "undo"}):
+    event(uri, dataset, state=state, **change)
 for method in ("choose", "choose_predictions"):
     event(uri, dataset, method, state, value={"choose": "bank"}.get(method, "predictions"))
 event(uri, dataset, "apply", state)

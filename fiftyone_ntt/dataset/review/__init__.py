@@ -1,0 +1,1 @@
+"""What a person decides of predictions, and in which order they are looked at."""
