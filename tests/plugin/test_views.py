@@ -23,7 +23,7 @@ from tests.plugin.forms import open_form, problems
 
 NAMES = [operator.NAME for operator in OPERATORS]
 ANSWERS: dict[str, list[dict[str, Any]]] = {
-    "sample_references": [{}, {"advanced": True}, {"strategy": "diverse"}],
+    "sample_references": [{}, {"strategy": "diverse"}],
     "add_negatives": [{"action": action} for action in ("mine", "tagged", "background")],
     "build_memory_bank": [{"name": "x"}, *({"source": s} for s in ("view", "selected_samples"))],
     "calibrate_memory_bank": [{"learn_from": way} for way in ("references", "labels")],

@@ -13,9 +13,9 @@ import fiftyone.operators.types as types
 from fiftyone.operators.message import GeneratedMessage
 
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.plugin.shared.app_refreshing import refresh_message, schema_mark
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form, unfold
-from fiftyone_ntt.plugin.shared.refreshing import refresh_message, schema_mark
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
 _ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
