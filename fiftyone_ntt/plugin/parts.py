@@ -15,6 +15,7 @@ from fiftyone_ntt.plugin.operators.import_labels import ImportLabels
 from fiftyone_ntt.plugin.operators.make_thumbnails import MakeThumbnails
 from fiftyone_ntt.plugin.operators.manage_banks import ManageMemoryBanks
 from fiftyone_ntt.plugin.operators.measure_shots import MeasureShots
+from fiftyone_ntt.plugin.operators.open_panel import OpenMemoryBankPanel
 from fiftyone_ntt.plugin.operators.place_predictions import PlacePredictions
 from fiftyone_ntt.plugin.operators.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.operators.sample_references import SampleReferences
@@ -45,6 +46,7 @@ OPERATORS = (
     DrawReference,
     MeasureShots,
     PlacePredictions,
+    OpenMemoryBankPanel,
 )
 
 METRICS = (CocoMetrics,)

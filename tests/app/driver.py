@@ -68,8 +68,16 @@ class App:
             f'xpath=.//p[normalize-space()="{label}"]/following::input[1]'
         ).first
 
+    def unfold(self) -> None:
+        """Show what the open form folds away."""
+        closed = self.form.locator("[role=button][aria-expanded=false]").filter(has_text="Advanced")
+        if closed.count():
+            closed.first.click()
+
     def fill(self, label: str, value: str) -> None:
-        """Type into the input under a label."""
+        """Type into the input under a label, folded away or not."""
+        if not self.field(label).count() or not self.field(label).is_visible():
+            self.unfold()
         self.field(label).fill(value)
 
     def choose(self, label: str, option: str) -> None:
@@ -134,6 +142,10 @@ class App:
     def show_tab(self, title: str) -> None:
         """Bring a panel to the front, where others lie over it."""
         self.tab(title).click()
+
+    def header_button(self, label: str) -> Any:
+        """A button at the top of the window; its name is its tooltip."""
+        return self.page.get_by_label(label, exact=True).first
 
     def close_panels(self) -> None:
         """Close all panels but the grid."""

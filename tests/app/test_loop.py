@@ -79,13 +79,15 @@ def test_evaluation_opens_its_panel(app: App, demo: Any) -> None:
     panel = app.page.locator("[data-cy=panel-content-model_evaluation_panel_builtin]")
     panel.wait_for()
     panel.get_by_text("ntt", exact=True).first.wait_for()
+    # The result, not the list of all evaluations.
+    panel.get_by_text("Model Performance").first.wait_for()
     app.picture("evaluation_panel")
     demo.reload()
     assert demo.list_evaluations() == ["ntt", "ntt_boxes"]
 
 
 FORMS = [
-    ("Sample references", "References per class", "0", "at least 1"),
+    ("Sample references", "Seed", "-1", "at least 0"),
     ("Tag selection as references", "Tag", "", "Tag is empty"),
     ("Build memory bank", "Name", BANK, "already has a memory bank"),
     ("Add to memory bank", None, None, "Nothing is selected"),

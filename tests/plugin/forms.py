@@ -8,7 +8,7 @@ from fiftyone_ntt.plugin import PLUGIN_NAME
 
 
 def open_form(name: str, dataset: Any, params: dict[str, Any] | None = None, **request: Any) -> Any:
-    """The form's fields by name, each a FiftyOne `Property`."""
+    """The form's fields by name, folded ones too, each a FiftyOne `Property`."""
     import fiftyone.operators as foo
     from fiftyone.operators.executor import ExecutionContext
 
@@ -19,7 +19,9 @@ def open_form(name: str, dataset: Any, params: dict[str, Any] | None = None, **r
     )
     form = operator.resolve_type(ctx, "inputs")
     form.to_json()  # it must survive the way to the App
-    return form.type.properties
+    found = dict(form.type.properties)
+    folded = found.pop("advanced", None)
+    return found if folded is None else {**found, **folded.type.properties}
 
 
 def problems(fields: Any) -> dict[str, str]:

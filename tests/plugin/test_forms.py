@@ -43,7 +43,7 @@ def bank(uri: Any, scenes: fo.Dataset) -> Any:
         ("sample_references", {"tag": " "}, "tag", "empty"),
         ("sample_references", {"label_field": "gone"}, "label_field", "no 'gone' here"),
         ("tag_references", {}, "nothing", "Select labels"),
-        ("build_memory_bank", {"models": "demo"}, "name", "a name"),
+        ("build_memory_bank", {"models": "demo", "name": " "}, "name", "a name"),
         ("build_memory_bank", {"name": "colours"}, "name", "already has a memory bank 'colours'"),
         ("build_memory_bank", {"name": "x", "tag": "gone"}, "tag", "no 'gone' here"),
         ("build_memory_bank", {"name": "x", "classes": ["cat"]}, "classes", "no 'cat' here"),
@@ -137,7 +137,7 @@ def test_classes_are_counted_as_the_source_changes(bank: Any, scenes: fo.Dataset
 
     assert note() == "6 references of 3 classes: blue 2, green 2, red 2"
     assert note(source="view") == "18 references of 3 classes: blue 6, green 6, red 6"
-    assert note(classes=["red"]) == "2 references of 1 classes: red 2"
+    assert note(classes=["red"]) == "2 references of 1 class: red 2"
 
 
 def test_models_say_what_they_cost(bank: Any, scenes: fo.Dataset) -> None:
@@ -207,12 +207,14 @@ def test_a_dataset_without_labels_or_banks(uri: Any, dataset: fo.Dataset) -> Non
 def test_videos_are_refused(uri: Any, dataset: fo.Dataset) -> None:
     dataset.media_type = "video"
     for name in NAMES:
-        assert "to_frames" in problems(open_form(name, dataset))["no_images"]
+        problem = problems(open_form(name, dataset))["no_images"]
+        assert "holds videos" in problem and "the README of fiftyone-ntt shows how" in problem
 
 
 @pytest.fixture(scope="module")
 def large() -> Any:
-    """10,000 samples of 3 labels and predictions, copied in the database to be quick; a bank."""
+    """10,000 samples of 3 labels of 200 classes, and predictions, copied in the database to be
+    quick; a bank of these classes."""
     dataset = fo.Dataset(f"large-{uuid4().hex}")
     detections = [
         fo.Detection(label=f"class {j}", bounding_box=[0.1, 0.1, 0.2, 0.2], tags=["reference"])
@@ -232,15 +234,30 @@ def large() -> Any:
         )
     )
     document = dataset._sample_collection.find_one()
-    copies = [{**document, "_id": ObjectId(), "filepath": f"/images/{i}"} for i in range(9_999)]
+    copies = [_renamed(document, number) for number in range(9_999)]
     dataset._sample_collection.insert_many(copies)
     assert len(dataset) == 10_000
-    rows = reference_rows(np.eye(200, 1024).tolist(), [row % 20 for row in range(200)])
+    rows = reference_rows(np.eye(200, 1024).tolist(), list(range(200)))
     run = dataset.init_run(method="ntt_segment", field="predictions", bank="bank")
     dataset.register_run("run", run)
-    ntt.save_memory_bank(dataset, toy_bank(tuple(f"class {i}" for i in range(20)), rows), "bank")
+    ntt.save_memory_bank(dataset, toy_bank(tuple(f"class {i}" for i in range(200)), rows), "bank")
     yield dataset
     dataset.delete()
+
+
+def _renamed(document: dict, number: int) -> dict:
+    """A copy of a sample's document with other classes."""
+    truth = document["ground_truth"]
+    labels = [
+        {**label, "label": f"class {(3 * number + place) % 200}"}
+        for place, label in enumerate(truth["detections"])
+    ]
+    return {
+        **document,
+        "_id": ObjectId(),
+        "filepath": f"/images/{number}",
+        "ground_truth": {**truth, "detections": labels},
+    }
 
 
 @pytest.mark.timed

@@ -152,7 +152,7 @@ def test_of_two_labels_with_one_id_the_selected_one_is_meant(scenes: fo.Dataset)
     label = last.ground_truth.detections[0]
     picked = {"selected_labels": [selected(last, label)]}
 
-    assert open_form("tag_references", scenes, {}, **picked)["counts"].view.label == "1 references"
+    assert open_form("tag_references", scenes, {}, **picked)["counts"].view.label == "1 reference"
     done = outcome("tag_references", scenes, {"tag": "mine"}, **picked)
 
     assert done.result["counts"] == {label.label: 1}

@@ -52,6 +52,7 @@ OTHERS = {
     "draw_reference",
     "measure_shots",
     "place_predictions",
+    "open_memory_bank_panel",
 }
 
 
@@ -151,20 +152,20 @@ def test_reviewed_predictions_are_deleted_if_the_form_says_so(reviewed: fo.Datas
 
 
 @pytest.mark.parametrize(
-    ("name", "params"),
+    ("name", "params", "others"),
     [
-        ("segment_with_memory_bank", {"existing": "overwrite"}),
-        ("relabel_with_memory_bank", {"existing": "overwrite"}),
-        ("boxes_to_masks", {"overwrite": True}),
+        ("segment_with_memory_bank", {"existing": "overwrite"}, {"existing": "new"}),
+        ("relabel_with_memory_bank", {"existing": "overwrite"}, {"existing": "new"}),
+        ("boxes_to_masks", {"mask_field": FIELD, "overwrite": True}, {"mask_field": FIELD}),
     ],
 )
 def test_the_form_asks_where_predictions_are_replaced(
-    reviewed: fo.Dataset, name: str, params: dict[str, Any]
+    reviewed: fo.Dataset, name: str, params: dict[str, Any], others: dict[str, Any]
 ) -> None:
     asked = open_form(name, reviewed, params)["replace_reviewed"]
     assert asked.view.label == "Also replace predictions that somebody tagged or edited"
     assert asked.default is False
-    assert "replace_reviewed" not in open_form(name, reviewed)
+    assert "replace_reviewed" not in open_form(name, reviewed, others)
 
 
 def test_an_answer_to_a_question_that_is_gone_does_not_count(reviewed: fo.Dataset) -> None:

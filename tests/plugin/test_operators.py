@@ -179,8 +179,9 @@ def test_visualizing(uri: Any, scenes: fo.Dataset) -> None:
     params = {"bank": "colours", "predictions_field": "predictions", "draw": True}
     sent = messages("visualize_memory_bank", scenes, params)
     names = [name for name, _ in sent]
-    assert names[-3:] == ["reload_dataset", "open_panel", "notify"]
+    assert names[-4:] == ["reload_dataset", "close_panel", "open_panel", "notify"]
     assert sent[-2][1]["name"] == "Embeddings"
+    assert sent[-2][1]["data"] == {"openKey": "colours_predictions"}
     said = sent[-1][1]["message"]
     assert "colours_references (6 points), colours_predictions (18 points)" in said
     assert "memory: 6 of 6 references drawn" in said
@@ -280,6 +281,9 @@ def test_evaluating_opens_the_panel(uri: Any, scenes: fo.Dataset) -> None:
     ntt.segment(scenes, "colours", points_per_side=8)
     sent = dict(messages("evaluate_predictions", scenes, {"iou": "boxes"}))
     assert sent["open_panel"]["name"] == "model_evaluation_panel_builtin"
+    shown = sent["open_panel"]["state"]["view"]
+    key, found = shown["key"], str(scenes._doc.evaluations[shown["key"]].id)
+    assert (shown["page"], shown["id"], scenes.list_evaluations()[0]) == ("evaluation", found, key)
     assert "AP50 100.0" in sent["notify"]["message"]
 
 

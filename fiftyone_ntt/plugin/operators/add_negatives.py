@@ -16,6 +16,8 @@ from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 ACTIONS = {
     "mine": "Mine: the bank's false positives on labelled images",
@@ -33,6 +35,7 @@ class AddNegatives(NttOperator):
     DESCRIPTION = "Things that a memory bank's classes must not be confused with"
     ICON = "do_not_disturb_on"
     RISK = types.RiskLevel.MEDIUM
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "items"
     VIEW_TARGET = True
@@ -42,9 +45,13 @@ class AddNegatives(NttOperator):
         action = form.choice("action", "Negatives", ACTIONS, "mine")
         choose_bank(form)
         if action is not None:
-            form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+            choose_target(form)
             _choose_labels(form, action)
-            choose_device(form)
+            with form.advanced():
+                if action == "mine":
+                    choose_mode(form, stored=True)
+                    choose_prompts(form)
+                choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Save the bank with its negatives; counts them by origin."""
@@ -53,7 +60,7 @@ class AddNegatives(NttOperator):
         if action not in ACTIONS:
             raise ntt.NttError(f"unknown action {action!r}. Pass one of: {', '.join(ACTIONS)}.")
         before = ntt.load_memory_bank(ctx.dataset, required(given, "bank"))
-        bank = _with_negatives(before, ctx.target_view(require_flat=True), action, given, step)
+        bank = _with_negatives(before, target_images(ctx), action, given, step)
         ntt.save_memory_bank(ctx.dataset, bank, overwrite=True)
         counts = dict(Counter(bank.negative_origins))
         return Outcome(
@@ -78,8 +85,6 @@ def _choose_labels(form: Form, action: str) -> None:
     field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer=prefer)
     if action == "mine":
         form.integer("per_class", "Negatives per class", 10, low=1)
-        choose_mode(form, stored=True)
-        choose_prompts(form)
         form.note("complete", "Every object of the classes must be labelled in these images")
     elif action == "tagged" and field is not None:
         counts = label_tags(form.ctx, field)

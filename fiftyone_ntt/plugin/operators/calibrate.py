@@ -16,6 +16,8 @@ from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, requi
 from fiftyone_ntt.plugin.shared.prediction_run import choose_instances, chosen_instances
 from fiftyone_ntt.plugin.shared.streaming import Step
 from fiftyone_ntt.plugin.shared.suggested_thresholds import PRECISION, describe_thresholds
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 REFERENCES, LABELS = "references", "labels"
 _WAYS = {
@@ -32,27 +34,29 @@ class CalibrateMemoryBank(NttOperator):
     DESCRIPTION = "Learn how likely predictions are right, and which thresholds to use"
     ICON = "speed"
     RISK = types.RiskLevel.MEDIUM
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "images"
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
         """The samples, the bank, what to learn from, and the settings of the predictions."""
-        form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+        choose_target(form)
         choose_bank(form)
         if form.choice("learn_from", "Learn from", _WAYS, REFERENCES) == LABELS:
             form.label_field("gt_field", "Ground truth", SHAPE_TYPES, prefer="ground_truth")
-        choose_mode(form, stored=True)
-        choose_prompts(form)
-        choose_instances(form)
-        choose_device(form)
+        with form.advanced():
+            choose_mode(form, stored=True)
+            choose_prompts(form)
+            choose_instances(form)
+            choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Calibrate, and show the suggested thresholds."""
         given = ctx.params
         labelled = given.get("learn_from", REFERENCES) == LABELS
         found = ntt.calibrate(
-            ctx.target_view(require_flat=True),
+            target_images(ctx),
             required(given, "bank"),
             given.get("gt_field", "ground_truth") if labelled else None,
             mode=given.get("mode", "paper"),

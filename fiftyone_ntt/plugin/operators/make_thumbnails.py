@@ -23,6 +23,7 @@ class MakeThumbnails(NttOperator):
     DESCRIPTION = "Draw the references of a memory bank for its panel"
     ICON = "photo_library"
     RISK = types.RiskLevel.LOW
+    WRITES_LABELS = False
     NEEDS = TORCH
     UNLISTED = True
 

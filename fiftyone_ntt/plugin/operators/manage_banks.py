@@ -43,6 +43,7 @@ class ManageMemoryBanks(NttOperator):
     DESCRIPTION = "Rename, delete, duplicate, merge, export or import banks; remove negatives"
     ICON = "inventory_2"
     RISK = types.RiskLevel.HIGH
+    WRITES_LABELS = False
 
     def fill(self, form: Form) -> None:
         """The action, and what it needs."""
@@ -89,7 +90,7 @@ def _choose_banks_to_merge(form: Form) -> None:
 def _choose_negatives(form: Form, bank: str) -> None:
     options = _negatives(form.ctx, bank)
     form.choice("origin", "From", _ORIGINS, EVERY)
-    form.choices("negatives", "Negatives", options, description="None for all")
+    form.choices("negatives", "Negatives", options, description="All, if none is chosen")
     if not options:
         form.reject("bank", f"memory bank {bank!r} has no negatives.")
 

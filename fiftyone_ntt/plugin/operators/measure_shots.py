@@ -30,6 +30,7 @@ class MeasureShots(NttOperator):
     DESCRIPTION = "Average precision on labelled samples with 1, 3, 5, ... references per class"
     ICON = "show_chart"
     RISK = types.RiskLevel.LOW
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "images"
 
@@ -47,18 +48,19 @@ class MeasureShots(NttOperator):
             "shots",
             "References per class",
             {count: count for count in _SHOTS},
-            description=f"None for {', '.join(_DEFAULT_SHOTS)}",
+            description=f"{', '.join(_DEFAULT_SHOTS)}, if none is chosen",
         )
-        form.integer("draws", "Draws of each", 3, low=1, description="Their spread is shown")
-        name = form.text("name", "Name", "shots", description="Under which the curve is kept")
-        problem = ntt.shots_curve_name_problem(form.ctx.dataset, name) if name else None
-        if problem is not None:
-            form.reject("name", problem)
-        form.flag("overwrite", "Replace another curve of this name")
-        choose_mode(form, stored=True)
-        choose_prompts(form)
         choose_models(form)
-        choose_device(form)
+        with form.advanced():
+            form.integer("draws", "Draws of each", 3, low=1, description="Their spread is shown")
+            name = form.text("name", "Name", "shots", description="Under which the curve is kept")
+            problem = ntt.shots_curve_name_problem(form.ctx.dataset, name) if name else None
+            if problem is not None:
+                form.reject("name", problem)
+            form.flag("overwrite", "Replace another curve of this name")
+            choose_mode(form, stored=True)
+            choose_prompts(form)
+            choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Measure the curve and keep it on the dataset."""
@@ -90,6 +92,7 @@ class MeasureShots(NttOperator):
             f"Mask AP on {len(targets)} images by references per class: {shown}.",
             {"masks AP": {str(count): mean for count, mean in means.items()}},
             panel=_PANEL,
+            panel_state={"curve": given.get("name", "shots").strip()},
         )
 
     def __call__(self, candidates: Any, targets: Any, label_field: str, **options: Any) -> Any:

@@ -27,6 +27,7 @@ class PlacePredictions(NttOperator):
     DESCRIPTION = "Points of predictions in the plane of a memory bank's references"
     ICON = "scatter_plot"
     RISK = types.RiskLevel.LOW
+    WRITES_LABELS = False
     NEEDS = TORCH
     UNLISTED = True
 

@@ -8,6 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.existing_predictions import OVERWRITE
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.method_choice import (
     USUAL_POINTS,
@@ -19,8 +20,10 @@ from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import (
     choose_bank_of_run,
+    choose_instances,
     choose_output,
-    choose_settings,
+    choose_reviewed,
+    choose_threshold,
     chosen_samples,
     chosen_settings,
     count_images,
@@ -47,16 +50,21 @@ class RelabelWithMemoryBank(NttOperator):
     def fill(self, form: Form) -> None:
         """The samples, the bank, the output field and which stored proposals."""
         bank = choose_bank_of_run(form)
-        if bank is not None and bank.negatives:
-            form.flag("negatives", f"Use the bank's {bank.negatives} negatives", default=True)
-        field = choose_output(form)
-        choose_settings(form)
-        before = last_run(form.ctx, field)
+        name = str(form.ctx.params.get("label_field", "predictions"))
+        before = last_run(form.ctx, name)
         usual = {} if before is None else settings_of_run(before)
-        choose_mode(form, stored=True, usual=usual.get("mode"))
+        output = choose_output(form, bank, usual=OVERWRITE)
+        choose_threshold(form)
         if bank is not None:
             _choose_grid(form, bank.encoder, usual.get("grid"))
-        count_images(form, field)
+        with form.advanced():
+            if output.existing == OVERWRITE:
+                choose_reviewed(form)
+            if bank is not None and bank.negatives:
+                form.flag("negatives", f"Use the bank's {bank.negatives} negatives", default=True)
+            choose_instances(form)
+            choose_mode(form, stored=True, usual=usual.get("mode"))
+        count_images(form, output.field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the detections; failures are the warning."""

@@ -8,6 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.existing_predictions import OVERWRITE
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.method_choice import choose_mode, choose_prompts, chosen_prompts
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
@@ -15,6 +16,7 @@ from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, requi
 from fiftyone_ntt.plugin.shared.prediction_run import (
     choose_bank_of_run,
     choose_output,
+    choose_reviewed,
     choose_settings,
     chosen_samples,
     chosen_settings,
@@ -23,6 +25,8 @@ from fiftyone_ntt.plugin.shared.prediction_run import (
     report_outcome,
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
+
+KEPT = "What is proposed there is kept: with another bank or threshold, “Relabel” takes seconds"
 
 
 class SegmentWithMemoryBank(NttOperator):
@@ -35,7 +39,7 @@ class SegmentWithMemoryBank(NttOperator):
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
     NOUN = "images"
-    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    PLACE = types.Places.HEADER_ACTIONS
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
@@ -43,11 +47,15 @@ class SegmentWithMemoryBank(NttOperator):
         bank = choose_bank_of_run(form)
         if bank is not None:
             check_models(form, "bank", bank.models.get("name"))
-        field = choose_output(form)
-        choose_settings(form)
-        choose_prompts(form, choose_mode(form))
-        choose_device(form)
-        count_images(form, field)
+        prompts = chosen_prompts(form.ctx.params)
+        output = choose_output(form, bank, prompts)
+        with form.advanced():
+            if output.existing == OVERWRITE:
+                choose_reviewed(form)
+            choose_settings(form)
+            choose_prompts(form, choose_mode(form))
+            choose_device(form)
+        count_images(form, output.field, KEPT)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Write the detections; failures are the warning."""

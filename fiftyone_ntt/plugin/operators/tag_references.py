@@ -8,7 +8,7 @@ import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import format_counts
+from fiftyone_ntt.plugin.shared.counts import counted, format_counts
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
@@ -20,6 +20,7 @@ from fiftyone_ntt.plugin.shared.sources import (
     source_samples,
 )
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.views import patch_fields
 
 NOTHING = "Select labels, or samples, in the grid first; then open this form again."
 
@@ -33,13 +34,14 @@ class TagReferences(NttOperator):
     ICON = "new_label"
     RISK = types.RiskLevel.LOW
     NEEDS = TORCH
-    PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    PLACE = types.Places.HEADER_ACTIONS
 
     def fill(self, form: Form) -> None:
         """The labels' field and the tag; shows what is selected."""
         ctx = form.ctx
         picked = [row["field"] for row in ctx.selected_labels or []]
-        prefer = picked[0] if picked else "ground_truth"
+        shown = [] if "ground_truth" in patch_fields(ctx) else patch_fields(ctx)
+        prefer = next(iter([*picked, *shown]), "ground_truth")
         field = form.label_field("label_field", "Labels", SHAPE_TYPES, prefer=prefer)
         choose_new_tag(form, field)
         if not picked and not ctx.selected:
@@ -52,11 +54,11 @@ class TagReferences(NttOperator):
             counts = source_counts(ctx, field, source, None)
             if not counts:
                 form.reject("label_field", f"the selected samples have no labels in {field!r}.")
-            form.note("counts", f"{sum(counts.values())} references", format_counts(counts))
+            form.note("counts", counted(sum(counts.values()), "reference"), format_counts(counts))
             warn_of_editors(form, field)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
-        """Tag them, and clear the selection."""
+        """Tag them; they stay selected."""
         field = ctx.params.get("label_field", "ground_truth")
         tag = ctx.params.get("tag", "reference").strip()
         if not ctx.selected and not ctx.selected_labels:
@@ -67,8 +69,8 @@ class TagReferences(NttOperator):
         counts = ntt.tag_references(samples, field, label_ids=ids or None, tag=tag)
         total = sum(counts.values())
         before = f"; {counts.kept} of them had the tag before" if counts.kept else ""
-        message = f"{total} labels tagged {tag!r}: {format_counts(counts)}{before}."
-        return Outcome(message, {"counts": dict(counts), "kept": counts.kept}, deselect=True)
+        message = f"{counted(total, 'label')} tagged {tag!r}: {format_counts(counts)}{before}."
+        return Outcome(message, {"counts": dict(counts), "kept": counts.kept})
 
     def __call__(self, samples: Any, label_field: str, **options: Any) -> Any:
         """`fiftyone_ntt.tag_references`, which see."""

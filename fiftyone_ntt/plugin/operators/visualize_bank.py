@@ -15,6 +15,8 @@ from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.slices import dataset_images
 from fiftyone_ntt.plugin.shared.streaming import Step
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 NO_PREDICTIONS = "(none)"
 _PANEL = "Embeddings"
@@ -28,14 +30,14 @@ class VisualizeMemoryBank(NttOperator):
     DESCRIPTION = "Show references and predictions in the Embeddings panel, and what a bank sees"
     ICON = "scatter_plot"
     RISK = types.RiskLevel.MEDIUM
+    WRITES_LABELS = False
     NEEDS = TORCH
     NOUN = "images and references"
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
         """The samples, the bank, the predictions, the brain key and what to draw."""
-        # Makes FiftyOne add its choice of samples, for the predictions.
-        form.ctx.target_view(require_flat=True)
+        choose_target(form)
         bank = choose_bank(form)
         fields = {field: field for field in label_fields(form.ctx.dataset, (fol.Detections,))}
         form.choice(
@@ -45,17 +47,14 @@ class VisualizeMemoryBank(NttOperator):
             "predictions" if "predictions" in fields else NO_PREDICTIONS,
             description="Shown among the references, in their plane; no network runs for it",
         )
-        key = form.text(
-            "brain_key",
-            "Brain key",
-            required=False,
-            description="How the names of the two runs begin; empty for the bank's name",
-        )
-        problem = ntt.visualization_key_problem(form.ctx.dataset, key) if key else None
-        if problem is not None:
-            form.reject("brain_key", problem)
-        if form.flag("draw", "Draw what the bank sees of its references"):
+        drawing = form.flag("draw", "Draw what the bank sees of its references")
+        if drawing:
             _fill_drawing(form, bank)
+        with form.advanced():
+            _choose_key(form)
+            if drawing:
+                form.flag("overwrite", "Replace the pictures of other banks")
+                choose_device(form)
 
     def run(self, ctx: Context, step: Step) -> Outcome:
         """Register the visualizations, and draw the fields if asked to."""
@@ -63,7 +62,7 @@ class VisualizeMemoryBank(NttOperator):
         bank = required(given, "bank")
         field = given.get("predictions_field") or NO_PREDICTIONS
         report = ntt.visualize_memory_bank(
-            ctx.target_view(require_flat=True),
+            target_images(ctx),
             bank,
             None if field == NO_PREDICTIONS else field,
             brain_key=given.get("brain_key") or None,
@@ -83,6 +82,7 @@ class VisualizeMemoryBank(NttOperator):
             result,
             warning="\n".join(rest) or None,
             panel=_PANEL,
+            panel_data={"openKey": list(report.runs)[-1]},
         )
 
     def __call__(self, samples: Any, bank: Any, *arguments: Any, **options: Any) -> Any:
@@ -100,8 +100,18 @@ def _fill_drawing(form: Form, bank: str | None) -> None:
     problem = ntt.picture_fields_problem(form.ctx.dataset, field) if field else None
     if problem is not None:
         form.reject("field", problem)
-    form.flag("overwrite", "Replace the pictures of other banks")
-    choose_device(form)
+
+
+def _choose_key(form: Form) -> None:
+    key = form.text(
+        "brain_key",
+        "Brain key",
+        required=False,
+        description="How the names of the two runs begin; empty for the bank's name",
+    )
+    problem = ntt.visualization_key_problem(form.ctx.dataset, key) if key else None
+    if problem is not None:
+        form.reject("brain_key", problem)
 
 
 def _draw(ctx: Context, bank: str, step: Step) -> Any:

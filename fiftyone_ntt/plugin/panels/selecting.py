@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import fiftyone.core.media as fom
+
 from fiftyone_ntt.plugin.panels.session_labels import give_selected_labels_a_type
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import labels_path
 from fiftyone_ntt.plugin.shared.slices import dataset_images
+
+_HIDDEN = "The view that is open leaves these images out. Reset it to see them."
 
 
 def select_places(ctx: Context, places: list[str]) -> None:
@@ -33,9 +37,26 @@ def select_places(ctx: Context, places: list[str]) -> None:
     if not samples:
         ctx.ops.notify("None of these labels is on the dataset (any more).", "warning")
         return
+    found = _shown_ids(ctx, list(dict.fromkeys(samples)), {row["label_id"] for row in labels})
+    if not found:
+        ctx.ops.notify(_HIDDEN, "warning")
+        return
     give_selected_labels_a_type()
     ctx.ops.set_selected_labels(labels)
-    ctx.ops.show_samples(list(dict.fromkeys(samples)), use_extended_selection=True)
+    ctx.ops.show_samples(found, use_extended_selection=True)
+
+
+def _shown_ids(ctx: Context, samples: list[str], labels: set[str]) -> list[str]:
+    """What the grid can show of some samples: themselves, those of their labels that are patches
+    there or, where none of these is, all patches of theirs."""
+    view = ctx.view
+    if view._is_generated:
+        ids = view.select_by("sample_id", samples).values("id")
+        return [patch for patch in ids if patch in labels] or list(ids)
+    if view.media_type == fom.GROUP:
+        return samples  # of whichever slice: what the grid shows is one of each group
+    there = set(view.select(samples).values("id"))
+    return [sample for sample in samples if sample in there]
 
 
 def _existing_labels(ctx: Context, field: str, wanted: dict[str, set[str]]) -> list[dict[str, str]]:

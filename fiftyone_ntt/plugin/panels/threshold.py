@@ -13,10 +13,11 @@ import fiftyone.operators.types as types
 import numpy as np
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.panels.threshold_view import counted_images, hide_below
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
+from fiftyone_ntt.plugin.shared.existing_predictions import OVERWRITE
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
-from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE, last_run, settings_of_run
-from fiftyone_ntt.plugin.shared.slices import shown_images
+from fiftyone_ntt.plugin.shared.prediction_run import last_run, settings_of_run
 from fiftyone_ntt.plugin.shared.suggested_thresholds import (
     PRECISION,
     SHOWN_CLASSES,
@@ -64,9 +65,12 @@ def choose_field(ctx: PanelContext) -> None:
 
 
 def slide(ctx: PanelContext) -> None:
-    """The slider was moved."""
+    """The slider was moved: count, and have the grid hide what is below."""
     ctx.panel.set_state("threshold", ctx.params["value"])
-    _show_counts(ctx, _cached_counts(ctx, chosen_field(ctx)), ctx.params["value"])
+    field = chosen_field(ctx)
+    _show_counts(ctx, _cached_counts(ctx, field), ctx.params["value"])
+    if field is not None:
+        hide_below(ctx, field, ctx.params["value"])
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
@@ -183,7 +187,7 @@ def _count_predictions(ctx: PanelContext, field: str | None) -> dict[str, Any]:
     if field is None:
         return {"problem": "Nothing is segmented yet."}
     try:
-        found = ntt.confidence_counts(shown_images(ctx), field)
+        found = ntt.confidence_counts(counted_images(ctx, field), field)
     except ntt.NttError as error:
         ctx.panel.set_state("counts", None)
         return {"problem": str(error)}
@@ -198,7 +202,8 @@ def _count_predictions(ctx: PanelContext, field: str | None) -> dict[str, Any]:
 
 def _counts_key(ctx: PanelContext, field: str | None) -> str:
     """What counts are of: a field, in what the grid shows."""
-    of = [ctx.dataset.name, field, shown_images(ctx)._serialize()]
+    shown_of = None if field is None else counted_images(ctx, field)._serialize()
+    of = [ctx.dataset.name, field, shown_of]
     shown = json.dumps(of, sort_keys=True, default=str)
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 

@@ -16,9 +16,12 @@ def bank_options(form: Form) -> dict[str, str]:
 
 
 def choose_bank(form: Form, name: str = "bank") -> str | None:
-    """A dropdown of the dataset's banks; says so where there is none."""
+    """A dropdown of the dataset's banks, at first the one that was saved last; says so where there
+    is none."""
     options = bank_options(form)
-    chosen = form.choice(name, "Memory bank", options, next(iter(options), None))
+    banks = ntt.list_memory_banks(form.ctx.dataset)
+    newest = max(banks, key=lambda bank: bank.created, default=None)
+    chosen = form.choice(name, "Memory bank", options, None if newest is None else newest.name)
     if not options:
         form.reject(name, "this dataset has no memory bank. Run “Build memory bank” first.")
     return chosen

@@ -25,27 +25,34 @@ class Operations(Protocol):
     Each returns the message to yield from a generator; elsewhere it is sent with the result.
     """
 
-    def clear_selected_labels(self) -> GeneratedMessage:
-        """Select no labels."""
-
-    def clear_selected_samples(self) -> GeneratedMessage:
-        """Select no samples."""
-
     def notify(
         self, message: str, variant: Literal["info", "success", "warning", "error"] = "info"
     ) -> GeneratedMessage:
         """Show a message that goes away."""
 
+    def close_panel(self, name: str) -> GeneratedMessage:
+        """Close a panel, where it is open."""
+
     def open_panel(
-        self, name: str, *, layout: Literal["horizontal", "vertical"] | None = None
+        self,
+        name: str,
+        *,
+        layout: Literal["horizontal", "vertical"] | None = None,
+        force: bool = False,
+        force_duplicate: bool = False,
+        state: dict[str, Any] | None = None,
+        data: dict[str, Any] | None = None,
     ) -> GeneratedMessage:
-        """Open a panel, or come back to it."""
+        """Open a panel, or come back to it; with both forces a new one, at a state and data."""
 
     def open_sample(self, id: str | None = None) -> GeneratedMessage:
         """Open a sample over the grid."""
 
     def reload_dataset(self) -> GeneratedMessage:
         """Read the dataset anew."""
+
+    def reload_samples(self) -> GeneratedMessage:
+        """Read the samples anew; the grid stays where it is, and what is selected stays so."""
 
     def set_progress(
         self, *, label: str | None = None, progress: float | None = None
@@ -54,6 +61,9 @@ class Operations(Protocol):
 
     def set_selected_labels(self, labels: list[dict[str, str]]) -> GeneratedMessage:
         """Select labels: `sample_id`, `label_id` and `field` of each."""
+
+    def set_view(self, view: fov.DatasetView) -> GeneratedMessage:
+        """Show a view, as if it had been asked for in the view bar."""
 
     def show_samples(
         self, samples: list[str], use_extended_selection: bool = False

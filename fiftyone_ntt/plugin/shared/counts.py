@@ -16,7 +16,9 @@ import fiftyone.core.labels as fol
 from fiftyone.operators import execution_cache
 
 from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.form import label_fields
 from fiftyone_ntt.plugin.shared.slices import dataset_images
+from fiftyone_ntt.plugin.shared.views import target_images
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,10 +55,28 @@ def sample_tags(ctx: Context) -> dict[str, int]:
 @once_per_prompt
 def target_size(ctx: Context, target: str | None, empty_field: str | None = None) -> int:
     """Samples of the form's target view; with `empty_field` only those with nothing in it."""
-    samples = ctx.target_view(require_flat=True)
+    samples = target_images(ctx)
     if empty_field is not None and ctx.dataset.get_field(empty_field) is not None:
         samples = samples.exists(empty_field, False)
     return len(samples)
+
+
+@once_per_prompt
+def field_of_boxes(ctx: Context) -> str | None:
+    """The first field of detections some of which have no masks."""
+    images = dataset_images(ctx)
+    fields = label_fields(ctx.dataset, (fol.Detections,))
+    return next((field for field in fields if count_boxes(images, field)), None)
+
+
+def count_boxes(images: foc.SampleCollection, field: str) -> int:
+    """Detections of a field that have no mask."""
+    path = labels_path(images, field)
+    if not path.endswith(f".{fol.Detections._LABEL_LIST_FIELD}"):
+        return 0
+    masks = [f"{path}.{name}" for name in ("mask", "mask_path")]
+    counts = [images.count(mask) for mask in masks if images.get_field(mask) is not None]
+    return int(images.count(path)) - sum(map(int, counts))
 
 
 def labels_path(samples: foc.SampleCollection, field: str) -> str:
@@ -71,3 +91,9 @@ def labels_path(samples: foc.SampleCollection, field: str) -> str:
 def format_counts(counts: dict[str, int]) -> str:
     """`bird 10, boat 10`."""
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 class`, `2 classes`."""
+    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

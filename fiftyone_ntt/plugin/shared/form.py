@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import fiftyone.core.collections as foc
@@ -13,6 +14,8 @@ import fiftyone.operators.types as types
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 
+ADVANCED = "advanced"
+"""The part of a form that is folded away at first."""
 SHAPE_TYPES = (fol.Detections, fol.Polylines)
 """Kinds of labels that have a box and a mask or an inside."""
 
@@ -32,6 +35,29 @@ class Form:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
         self.inputs = types.Object()
+
+    @contextmanager
+    def advanced(self) -> Iterator[None]:
+        """Fields that are added meanwhile are folded away, until somebody wants to see them.
+
+        The App sends their answers apart; see `unfold`.
+        """
+        around, self.inputs = self.inputs, types.Object()
+        try:
+            yield
+        finally:
+            folded, self.inputs = self.inputs, around
+        if not folded.properties:
+            return
+        # FiftyOne looks for what is wrong inside of answers alone.
+        answers = self.ctx.params.setdefault(ADVANCED, {})
+        # The App may draw it anew after an answer: then it is as open as it was.
+        used = any(
+            prop.invalid or answers.get(name) not in (None, prop.default)
+            for name, prop in folded.properties.items()
+        )
+        view = types.ObjectView(label="Advanced", collapsible=True, default_expanded=used)
+        self.inputs.define_property(ADVANCED, folded, view=view)
 
     def text(self, name: str, label: str, default: str = "", **shown: Any) -> str:
         """A line of text; returns what it holds, stripped."""
@@ -81,10 +107,14 @@ class Form:
         label: str,
         options: Mapping[str, str],
         default: str | None = None,
+        side_by_side: bool = False,
         **shown: Any,
     ) -> str | None:
-        """One of some values, shown by their labels; None where nothing (valid) is chosen."""
-        view = types.DropdownView()
+        """One of some values, shown by their labels; None where nothing (valid) is chosen.
+
+        A few short ones may stand side by side, to be had with one click.
+        """
+        view = types.RadioGroup(orientation="horizontal") if side_by_side else types.DropdownView()
         for value, text in options.items():
             view.add_choice(value, label=text)
         # Not an enum: FiftyOne would say "Invalid enum value", not which value and what to do.
@@ -126,6 +156,8 @@ class Form:
     def reject(self, name: str, reason: str) -> None:
         """Show `reason` beside a field and refuse to run until it is mended."""
         prop = self.inputs.get_property(name)
+        if prop is None:  # folded away
+            prop = self.inputs.get_property(ADVANCED).type.get_property(name)
         prop.invalid, prop.error_message = True, reason[:1].upper() + reason[1:]
 
     def label_field(
@@ -148,6 +180,14 @@ class Form:
     def _value(self, name: str, default: Any) -> Any:
         value = self.ctx.params.get(name)
         return default if value is None else value
+
+
+def unfold(params: dict[str, Any]) -> None:
+    """Put the answers to what a form folds away beside the others, where calls from the SDK have
+    them."""
+    folded = params.get(ADVANCED)
+    if isinstance(folded, dict):
+        params.update({name: value for name, value in folded.items() if value is not None})
 
 
 def label_fields(dataset: foc.SampleCollection, kinds: tuple[type[fol.Label], ...]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import fiftyone_ntt as ntt
 from fiftyone_ntt.models import is_available, list_model_sets, list_models
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import once_per_prompt
@@ -12,6 +14,7 @@ from fiftyone_ntt.plugin.shared.form import Form
 TORCH = ("torch", "transformers")
 """Packages that running any model needs."""
 
+_DEMO = "demo"
 _PRECISIONS = {
     "float32": "float32: exact",
     "bfloat16": "bfloat16: several times faster, where the hardware has it",
@@ -19,22 +22,44 @@ _PRECISIONS = {
 _DEVICES = {"auto": "a GPU if there is one", "cpu": "the processor", "cuda": "the (first) GPU"}
 
 
-def choose_models(form: Form, name: str = "models") -> str | None:
-    """A dropdown of the named sets; refuses one that would have to be downloaded while offline."""
+def choose_models(form: Form, name: str = "models", of: Any = None) -> None:
+    """A dropdown of the named sets, those on this machine first; refuses one that would have to be
+    downloaded while offline.
+
+    Args:
+        form: of the operator.
+        name: of the field.
+        of: a bank that is replaced, which keeps its models; otherwise those that were used last are
+            chosen at first.
+    """
     missing = missing_megabytes(form.ctx)
+    sets = sorted(list_model_sets(), key=lambda one: (missing[one.name] >= 0, one.name == _DEMO))
     options = {
         chosen.name: f"{chosen.name}: {chosen.description} ({_availability(missing[chosen.name])})"
-        for chosen in list_model_sets()
+        for chosen in sets
     }
+    used = _used_models(form.ctx, of).get("name")
     choice = form.choice(
         name,
         "Models",
         options,
-        default=next(iter(options)),
+        default=used if used in options else next(iter(options)),
         description="SAM 2 proposes masks, DINOv2 compares them with the references",
     )
     check_models(form, name, choice)
-    return choice
+    if choice == _DEMO and used != _DEMO:
+        form.note(
+            "demo_models",
+            "The demo models are for the demo only",
+            "They are tiny and know generated scenes. For photographs choose other models.",
+        )
+
+
+def _used_models(ctx: Context, of: Any) -> dict[str, str]:
+    """What the bank, or the one that was saved last, was built with."""
+    banks = [of] if of is not None else ntt.list_memory_banks(ctx.dataset)
+    last = max(banks, key=lambda bank: bank.created, default=None)
+    return {} if last is None else last.models
 
 
 def check_models(form: Form, name: str, choice: str | None) -> None:
@@ -55,9 +80,11 @@ def choose_device(form: Form) -> str | None:
     return form.choice("device", "Device", _DEVICES, default="auto")
 
 
-def choose_precision(form: Form) -> str | None:
-    """A dropdown of the number formats that models compute in."""
-    return form.choice("precision", "Precision", _PRECISIONS, default="float32")
+def choose_precision(form: Form, of: Any = None) -> str | None:
+    """A dropdown of the number formats that models compute in; see `choose_models`."""
+    used = _used_models(form.ctx, of).get("precision", "float32")
+    usual = used if used in _PRECISIONS else "float32"
+    return form.choice("precision", "Precision", _PRECISIONS, default=usual)
 
 
 @once_per_prompt

@@ -5,10 +5,7 @@ FiftyOne's editor writes a field back as it knew it when somebody else wrote mea
 
 from __future__ import annotations
 
-import itertools
-
-import fiftyone.core.collections as foc
-
+from fiftyone_ntt.plugin.shared.existing_predictions import free_field
 from fiftyone_ntt.plugin.shared.form import Form
 
 
@@ -28,10 +25,5 @@ def warn_of_editors(form: Form, field: str, *, new_field: bool = False) -> None:
         "such samples first, and reload those windows before you edit."
     )
     if new_field:
-        text += f" Or write to a new field: {_free_field(dataset, field)!r} is free."
+        text += f" Or write to a new field: {free_field(dataset, field)!r} is free."
     form.warn("editors", f"{field!r} is open for annotation in the App", text)
-
-
-def _free_field(dataset: foc.SampleCollection, field: str) -> str:
-    names = (f"{field}_{number}" for number in itertools.count(2))
-    return next(name for name in names if dataset.get_field(name) is None)

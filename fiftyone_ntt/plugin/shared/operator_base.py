@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import fiftyone.core.media as fom
@@ -13,12 +13,15 @@ import fiftyone.operators.types as types
 from fiftyone.operators.message import GeneratedMessage
 
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.plugin.shared.app_refreshing import refresh_message, schema_mark
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.form import Form, unfold
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
 _ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
 """Packages that every operator needs, and that a downloaded plugin may lack."""
+
+_MEDIA = {fom.VIDEO: "videos", fom.POINT_CLOUD: "point clouds", fom.THREE_D: "3D scenes"}
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,22 @@ class Outcome:
     Attributes:
         message: one sentence for people.
         result: JSON values, the operator's result.
+        seen: `schema_mark` from before the operator ran.
+        grid: whether samples changed, so that the grid has to be read anew.
         warning: what they should look at, if anything.
         panel: name of a panel to open on it, if any.
-        deselect: clear the App's selection, which would otherwise be the next form's target.
+        panel_state: what the panel knows then, and shows; kept by FiftyOne with its layout.
+        panel_data: likewise, but not kept.
     """
 
     message: str
     result: dict[str, Any] = field(default_factory=dict)
+    seen: str | None = None
+    grid: bool = True
     warning: str | None = None
     panel: str | None = None
-    deselect: bool = False
+    panel_state: dict[str, Any] | None = None
+    panel_data: dict[str, Any] | None = None
 
 
 class NttOperator(foo.Operator):  # type: ignore[misc]
@@ -57,8 +66,14 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     NOUN: ClassVar[str | None] = None
     """What long work counts; None for quick work, which shows no progress."""
     PLACE: ClassVar[types.Places | None] = None
+    """Where it has a button. The header's stay where they are; those above the grid hide when
+    something is selected, and go when panels lie beside it."""
+    ASKS: ClassVar[bool] = True
+    """Whether its button opens the form; else it runs at once."""
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
+    WRITES_LABELS: ClassVar[bool] = True
+    """Whether it changes samples. What works on banks alone leaves the grid as it is."""
     UNLISTED: ClassVar[bool] = False
     """Whether only a panel calls it: it is not listed to people, and success goes unsaid."""
 
@@ -81,15 +96,16 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         )
 
     def resolve_placement(self, ctx: Context) -> types.Placement | None:
-        """Its button above the grid, if `PLACE` says so."""
-        if self.PLACE is None:
+        """Its button, if `PLACE` says so."""
+        if self.PLACE is None or ctx.dataset is None:
             return None
         return types.Placement(
-            self.PLACE, types.Button(label=self.LABEL, icon=self.ICON, prompt=True)
+            self.PLACE, types.Button(label=self.LABEL, icon=self.ICON, prompt=self.ASKS)
         )
 
     def resolve_input(self, ctx: Context) -> types.Property:
         """The form, or in its place what keeps the operator from running."""
+        unfold(ctx.params)
         form = Form(ctx)
         if not _is_blocked(form, (*_ALWAYS, *self.NEEDS)):
             self.fill(form)
@@ -107,15 +123,21 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         """
         raise NotImplementedError
 
+    def run_noted(self, ctx: Context, step: Step) -> Outcome:
+        """`run`, and note what the App has to read anew."""
+        seen = schema_mark(ctx.dataset)
+        return replace(self.run(ctx, step), seen=seen, grid=self.WRITES_LABELS)
+
     def execute(self, ctx: Context) -> dict[str, Any] | Iterator[GeneratedMessage]:
         """Run it: on a delegated run, at once, or with progress in the App."""
+        unfold(ctx.params)
         if ctx.delegated:
             return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
         return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)
 
     def _execute_quickly(self, ctx: Context) -> dict[str, Any]:
         try:
-            outcome = self.run(ctx, lambda done, total: None)
+            outcome = self.run_noted(ctx, lambda done, total: None)
         except NttError as error:
             _show_error(ctx, error)
             return {}
@@ -127,7 +149,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     def _execute_as_stream(self, ctx: Context) -> Iterator[GeneratedMessage]:
         try:
             outcome = yield from stream(
-                lambda step: self.run(ctx, step),
+                lambda step: self.run_noted(ctx, step),
                 self.NOUN or "",
                 lambda share, label: ctx.ops.set_progress(progress=share, label=label),
             )
@@ -154,12 +176,19 @@ def required(params: dict[str, Any], name: str) -> Any:
 
 
 def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
-    yield ctx.ops.reload_dataset()
-    if outcome.deselect:
-        yield ctx.ops.clear_selected_labels()
-        yield ctx.ops.clear_selected_samples()
+    if outcome.grid or outcome.seen != schema_mark(ctx.dataset):
+        yield refresh_message(ctx, outcome.seen)
     if outcome.panel is not None:
-        yield ctx.ops.open_panel(outcome.panel, layout="horizontal")
+        # One that is open would stay at what it shows.
+        yield ctx.ops.close_panel(outcome.panel)
+        yield ctx.ops.open_panel(
+            outcome.panel,
+            layout="horizontal",
+            force=True,
+            force_duplicate=True,
+            state=outcome.panel_state,
+            data=outcome.panel_data,
+        )
     yield ctx.ops.notify(outcome.message, variant="success")
     if outcome.warning is not None:
         yield ctx.ops.notify(outcome.warning, variant="warning")
@@ -190,8 +219,9 @@ def _is_blocked(form: Form, packages: Sequence[str]) -> bool:
     elif dataset.media_type not in (None, fom.IMAGE, fom.GROUP):
         form.stop(
             "no_images",
-            f"This dataset holds {dataset.media_type}",
-            "Open a dataset of images. Of videos, make one with `to_frames(sample_frames=True)`.",
+            f"This dataset holds {_MEDIA.get(dataset.media_type, dataset.media_type)}",
+            "Memory banks are of images. Make a dataset of the frames, and open that one; the "
+            "README of fiftyone-ntt shows how (“Videos”).",
         )
     else:
         return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
 
 import fiftyone.core.collections as foc
 
@@ -10,19 +11,21 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.core.settings import is_stored_mode
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import target_size
+from fiftyone_ntt.plugin.shared.counts import counted, target_size
+from fiftyone_ntt.plugin.shared.existing_predictions import (
+    EMPTY,
+    NEW,
+    OVERWRITE,
+    RESUME,
+    choose_existing,
+    free_field,
+)
 from fiftyone_ntt.plugin.shared.form import Form, field_problem
 from fiftyone_ntt.plugin.shared.method_choice import USUAL_POINTS, grid_name
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import Outcome
-
-RESUME, EMPTY, OVERWRITE = "resume", "empty", "overwrite"
-EXISTING = {
-    RESUME: "Go on with an interrupted run; stop if other predictions are there",
-    EMPTY: "Only samples without predictions",
-    OVERWRITE: "Replace predictions of other runs; what you drew, tagged or edited stays",
-}
-"""What to do with samples whose output field is filled."""
+from fiftyone_ntt.plugin.shared.target_choice import choose_target
+from fiftyone_ntt.plugin.shared.views import target_images
 
 USUAL_ISLAND = 0.05
 """Where masks are cleaned, pieces with a smaller share of a mask go."""
@@ -49,23 +52,64 @@ def settings_of_run(run: dict[str, Any]) -> dict[str, Any]:
 
 def choose_bank_of_run(form: Form) -> Any:
     """The fields for the samples and the bank; the chosen bank's summary, or None."""
-    form.ctx.target_view(require_flat=True)  # makes FiftyOne add its choice of samples
+    choose_target(form)
     chosen = choose_bank(form)
     banks = ntt.list_memory_banks(form.ctx.dataset) if chosen else []
     return next((bank for bank in banks if bank.name == chosen), None)
 
 
-def choose_output(form: Form) -> str | None:
-    """The field to write to and what to do with what it holds; None where it will not do."""
+class Output(NamedTuple):
+    """The field that a run writes to, None where it will not do; what becomes of its content."""
+
+    field: str | None
+    existing: str
+
+
+def choose_output(
+    form: Form, bank: Any, prompts: dict[str, int] | None = None, usual: str = NEW
+) -> Output:
+    """The field to write to and what to do with what it holds.
+
+    Args:
+        form: of the operator.
+        bank: that is chosen, as a summary; None if none is.
+        prompts: points per side and crops that are chosen; None where no run goes on, as it
+            takes seconds.
+        usual: what to do at first with predictions of another bank or other settings.
+    """
     field = form.text("label_field", "Output field", "predictions")
     problem = field_problem(form.ctx.dataset, field) if field else None
     if problem is not None:
         form.reject("label_field", problem)
-    elif field:
+    if not field or problem is not None:
+        return Output(None, RESUME)
+    same = bank is not None and _describes_last_run(form.ctx, field, bank, prompts)
+    existing = choose_existing(form, field, same=same, usual=usual)
+    if existing != NEW:
         warn_of_editors(form, field, new_field=True)
-    if form.choice("existing", "Samples with predictions", EXISTING, RESUME) == OVERWRITE:
-        choose_reviewed(form)
-    return field if field and problem is None else None
+    return Output(field, existing)
+
+
+def _describes_last_run(
+    ctx: Context, field: str, bank: Any, prompts: dict[str, int] | None
+) -> bool:
+    """Whether the form's answers are those of the run that wrote a field last: it then goes on, or
+    is finished."""
+    run, given = last_run(ctx, field), ctx.params
+    if run is None or run["updated"] is None:  # of an earlier version
+        return False
+    proposals, matching = run["proposal_settings"] or {}, run["match_settings"] or {}
+    usual = {"points_per_side": USUAL_POINTS, "crops": 0}
+    built = bank.created.replace(tzinfo=timezone.utc, microsecond=0)
+    return (
+        run["bank"] == bank.name
+        and datetime.fromisoformat(str(run["updated"])) >= built
+        and run["mode"] == given.get("mode", "paper")
+        and {name: proposals.get(name, usual[name]) for name in usual} == prompts
+        and matching.get("confidence_threshold", 0.0) == given.get("confidence_thresh", 0.0)
+        and matching.get("one_per_object", False) == given.get("one_per_object", False)
+        and matching.get("fill_holes", False) == given.get("clean_masks", False)
+    )
 
 
 def choose_reviewed(form: Form) -> None:
@@ -79,8 +123,18 @@ def choose_reviewed(form: Form) -> None:
 
 def choose_settings(form: Form) -> None:
     """What decides the detections, besides the bank and the models."""
-    form.fraction("confidence_thresh", "Confidence threshold", 0.0)
+    choose_threshold(form)
     choose_instances(form)
+
+
+def choose_threshold(form: Form) -> None:
+    """Below which confidence predictions are left out."""
+    form.fraction(
+        "confidence_thresh",
+        "Confidence threshold",
+        0.0,
+        description="0 keeps all, weak ones too: filter them by confidence later, or relabel",
+    )
 
 
 def choose_instances(form: Form) -> None:
@@ -89,22 +143,22 @@ def choose_instances(form: Form) -> None:
     form.flag("clean_masks", "Clean masks: no small islands, no holes")
 
 
-def count_images(form: Form, field: str | None) -> None:
-    """How many images there are to do, if the output field will do."""
+def count_images(form: Form, field: str | None, what_for: str = "") -> None:
+    """How many images there are to do, if the output field will do; and what else is good of it."""
     if field is None:
         return
     empty = form.ctx.params.get("existing") == EMPTY
     target = form.ctx.request_params.get("view_target")
     count = target_size(form.ctx, target, field if empty else None)
     if count:
-        form.note("images", f"{count} images")
+        form.note("images", counted(count, "image"), what_for)
     else:
         form.warn("images", "No images", "There is nothing to do for this choice of samples.")
 
 
 def chosen_samples(ctx: Context) -> foc.SampleCollection:
     """The samples that the form's answers mean."""
-    samples, field = ctx.target_view(require_flat=True), output_field(ctx)
+    samples, field = target_images(ctx), output_field(ctx)
     if ctx.params.get("existing") == EMPTY and ctx.dataset.get_field(field) is not None:
         samples = samples.exists(field, False)
     return samples
@@ -112,7 +166,9 @@ def chosen_samples(ctx: Context) -> foc.SampleCollection:
 
 def output_field(ctx: Context) -> str:
     """The field that the form's answers mean."""
-    return str(ctx.params.get("label_field", "predictions"))
+    field = str(ctx.params.get("label_field", "predictions"))
+    new = ctx.params.get("existing") == NEW and ctx.dataset.get_field(field) is not None
+    return free_field(ctx.dataset, field) if new else field
 
 
 def chosen_settings(ctx: Context) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import fiftyone.core.collections as foc
 import fiftyone.core.media as fom
 
 from fiftyone_ntt.plugin.shared.context import Context
+from fiftyone_ntt.plugin.shared.views import shown, whole_images
 
 
 def dataset_images(ctx: Context) -> foc.SampleCollection:
@@ -14,5 +15,6 @@ def dataset_images(ctx: Context) -> foc.SampleCollection:
 
 
 def shown_images(ctx: Context) -> foc.SampleCollection:
-    """What the grid shows; of a grouped dataset that is one slice."""
-    return ctx.flatten_group_slices(ctx.view)
+    """The dataset's images that the grid shows, or shows patches of; of a grouped dataset those of
+    one slice."""
+    return whole_images(shown(ctx))

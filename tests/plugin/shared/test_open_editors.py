@@ -29,7 +29,7 @@ def annotated(uri: Any, scenes: fo.Dataset) -> fo.Dataset:
 @pytest.mark.parametrize(
     ("name", "params", "field", "other_field"),
     [
-        ("segment_with_memory_bank", {}, "predictions", True),
+        ("segment_with_memory_bank", {"existing": "overwrite"}, "predictions", True),
         ("relabel_with_memory_bank", {}, "predictions", True),
         ("boxes_to_masks", {"mask_field": "predictions"}, "predictions", True),
         ("delete_run_predictions", {}, "predictions", False),
