@@ -8,6 +8,7 @@ from fiftyone_ntt.plugin.operators.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.operators.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.operators.calibrate import CalibrateMemoryBank
 from fiftyone_ntt.plugin.operators.coco_metrics import CocoMetrics
+from fiftyone_ntt.plugin.operators.decide import DecideOnPredictions
 from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.operators.draw_reference import DrawReference
 from fiftyone_ntt.plugin.operators.evaluate import EvaluatePredictions
@@ -35,6 +36,7 @@ OPERATORS = (
     CalibrateMemoryBank,
     SegmentWithMemoryBank,
     RelabelWithMemoryBank,
+    DecideOnPredictions,
     EvaluatePredictions,
     BoxesToMasks,
     VisualizeMemoryBank,

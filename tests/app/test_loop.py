@@ -96,6 +96,7 @@ FORMS = [
     ("Calibrate memory bank", "Points per side", "0", "from 1 to 128"),
     ("Segment with memory bank", "Output field", "1st", "letters, digits and underscores"),
     ("Relabel with memory bank", "Confidence threshold", "2", "a number from 0 to 1"),
+    ("Accept or reject", None, None, "Nothing is selected"),
     ("Evaluate predictions", "Evaluation key", "a b", "letters, digits and underscores"),
     ("Boxes to masks", "Output field", "a b", "letters, digits and underscores"),
     ("Visualize memory bank", "Brain key", "a b", "letters, digits and underscores"),

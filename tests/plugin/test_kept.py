@@ -44,6 +44,7 @@ OTHERS = {
     "add_to_memory_bank",  # tags labels, as tag_references does
     "add_negatives",
     "calibrate_memory_bank",
+    "decide_on_predictions",  # says what a person says
     "import_labels",  # refuses fields that hold labels of these images
     "evaluate_predictions",  # adds attributes under a key that means nothing else
     "visualize_memory_bank",

@@ -138,6 +138,38 @@ def test_tagging_selected_labels(uri: Any, scenes: fo.Dataset) -> None:
     assert scenes.count_label_tags("ground_truth")["mine"] == 1
 
 
+def test_deciding_on_selected_labels(uri: Any, scenes: fo.Dataset) -> None:
+    sample = scenes.last()
+    ids = [label.id for label in sample.ground_truth.detections]
+    picked = [{"label_id": i, "sample_id": sample.id, "field": "ground_truth"} for i in ids[:2]]
+
+    def decide(**answers: str) -> dict:
+        return run(uri, "decide_on_predictions", scenes, answers, selected_labels=picked)
+
+    def tags() -> dict:
+        scenes.reload()
+        return scenes.select_labels(labels=picked).count_label_tags("ground_truth")
+
+    before = tags()
+    assert decide() == {"decided": 2, "changed": []}
+    assert tags() == {**before, "accepted": 2}
+    assert decide(verdict="reject")["decided"] == 2
+    assert tags() == {**before, "rejected": 2}
+    with pytest.raises(ExecutionError, match="Class is empty"):
+        decide(verdict="relabel")
+    decide(verdict="relabel", label="heron")
+    assert scenes.count_values("ground_truth.detections.label")["heron"] == 2
+    decide(verdict="undecide")
+    assert tags() == before
+    assert "heron" not in scenes.count_values("ground_truth.detections.label")
+    # In a view of patches the selected ones are labels.
+    patches = scenes.to_patches("ground_truth")
+    result = run(uri, "decide_on_predictions", scenes, {}, selected=ids[:1], view=patches)
+    assert result["decided"] == 1
+    with pytest.raises(ExecutionError, match="Nothing is selected"):
+        run(uri, "decide_on_predictions", scenes, {})
+
+
 def test_tagging_selected_samples(uri: Any, scenes: fo.Dataset) -> None:
     picked = [scenes.last().id]
     result = run(uri, "tag_references", scenes, {"tag": "mine"}, selected=picked)

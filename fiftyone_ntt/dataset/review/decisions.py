@@ -80,7 +80,8 @@ def accept(
     Args:
         samples: the dataset or a view of it; labels are found by their ids wherever they lie.
         label_field: Detections.
-        label_ids: of the predictions. Of labels that share an id, all are meant.
+        label_ids: of the predictions. Of labels that share an id all are meant, by
+            `<label id>@<sample id>` only one.
         reviewer: who decides, where anybody knows.
 
     Raises:
@@ -176,10 +177,15 @@ def _decide(
     refresh(dataset)
     label_field_type(all_images(dataset), field, (fol.Detections,))
     check_writable(dataset, field)
-    ids = [_object_id(label_id) for label_id in dict.fromkeys(label_ids)]
+    owners = _owners(label_ids)
+    ids = list(owners)
     _declare(dataset, field)
     change = begin_change(dataset, field, "decisions", resume=True)
-    places = find_by_id(dataset, field, ids)
+    places = {
+        sample_id: meant
+        for sample_id, found in find_by_id(dataset, field, ids).items()
+        if (meant := [key for key in found if sample_id in (owners[key] or {sample_id})])
+    }
     decided = write_decision(dataset, field, places, decision, change)
     found = {key for of in places.values() for key in of}
     lost = [key for key in ids if key not in found] + decided.gone
@@ -198,10 +204,21 @@ def _decide(
     )
 
 
+def _owners(names: Collection[str]) -> dict[ObjectId, set[ObjectId]]:
+    """The samples in which each label is meant; none for all."""
+    owners: dict[ObjectId, set[ObjectId]] = {}
+    for name in names:
+        label_id, _, sample_id = name.partition("@")
+        samples = owners.setdefault(_object_id(label_id), set())
+        if sample_id:
+            samples.add(_object_id(sample_id))
+    return owners
+
+
 def _object_id(label_id: str) -> ObjectId:
     if not ObjectId.is_valid(label_id):
         raise InputError(
-            f"{label_id!r} is no label's id. Pass ids as `label.id` has them: 24 hexadecimal "
+            f"{label_id!r} is no id of a label. Pass ids as `label.id` has them: 24 hexadecimal "
             "digits."
         )
     return ObjectId(label_id)

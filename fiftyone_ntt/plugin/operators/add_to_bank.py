@@ -14,11 +14,10 @@ from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
-from fiftyone_ntt.plugin.shared.picked import picked_sources
+from fiftyone_ntt.plugin.shared.picked import NOTHING, picked_sources, place_of_picked
 from fiftyone_ntt.plugin.shared.sources import USUAL_TAG, source_counts, source_samples
 from fiftyone_ntt.plugin.shared.streaming import Step
 
-NOTHING = "Select labels in the grid, in an opened sample or as patches first."
 OWN = "own"
 """The choice of a class that leaves each label its own."""
 
@@ -35,13 +34,7 @@ class AddToMemoryBank(NttOperator):
 
     def resolve_placement(self, ctx: Context) -> types.Placement:
         """Its button above the grid or, while a sample is open, above that."""
-        opened = ctx.request_params.get("current_sample")
-        place = (
-            types.Places.SAMPLES_VIEWER_ACTIONS
-            if opened
-            else types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
-        )
-        return types.Placement(place, types.Button(label=self.LABEL, icon=self.ICON, prompt=True))
+        return place_of_picked(ctx, self.LABEL, self.ICON)
 
     def fill(self, form: Form) -> None:
         """The bank and the class; shows what is selected."""

@@ -108,6 +108,10 @@ class Context(Protocol):
         """`label_id`, `sample_id`, `field` and more of each selected label; None where not sent."""
 
     @property
+    def user_id(self) -> str | None:
+        """Who uses the App; None where FiftyOne does not know."""
+
+    @property
     def ops(self) -> Operations:
         """What the App can be told to do."""
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import fiftyone.core.patches as fop
+import fiftyone.operators.types as types
 
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.sources import SELECTED_LABELS, SELECTED_SAMPLES
+from fiftyone_ntt.plugin.shared.sources import (
+    SELECTED_LABELS,
+    SELECTED_SAMPLES,
+    selected_ids,
+)
+
+NOTHING = "Select labels in the grid, in an opened sample or as patches first."
 
 
 def picked_sources(ctx: Context) -> dict[str, str]:
@@ -19,3 +26,23 @@ def picked_sources(ctx: Context) -> dict[str, str]:
     if ctx.selected and isinstance(ctx.view, fop.PatchesView):
         return {ctx.view.patches_field: SELECTED_SAMPLES}
     return {}
+
+
+def picked_ids(ctx: Context) -> dict[str, list[str]]:
+    """The selected labels by their fields, as `label_ids` takes them."""
+    return {
+        # A patch has the id of its label.
+        field: selected_ids(ctx, field) if source == SELECTED_LABELS else list(ctx.selected)
+        for field, source in picked_sources(ctx).items()
+    }
+
+
+def place_of_picked(ctx: Context, label: str, icon: str) -> types.Placement:
+    """A button above the grid or, while a sample is open, above that."""
+    opened = ctx.request_params.get("current_sample")
+    place = (
+        types.Places.SAMPLES_VIEWER_ACTIONS
+        if opened
+        else types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
+    )
+    return types.Placement(place, types.Button(label=label, icon=icon, prompt=True))

@@ -228,7 +228,7 @@ def test_two_reviewers_and_others_who_move_labels(found: fo.Dataset) -> None:
 
 def test_refusals(found: fo.Dataset) -> None:
     [first, *_] = labels(found)
-    with pytest.raises(InputError, match="'12' is no label's id"):
+    with pytest.raises(InputError, match="'12' is no id of a label"):
         ntt.accept(found, "found", ["12"])
     with pytest.raises(InputError, match="label is ''"):
         ntt.relabel_as(found, "found", [first], "")
