@@ -8,6 +8,7 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
+from playwright.sync_api import TimeoutError
 
 import fiftyone_ntt as ntt
 from benchmarks.bank_worlds import many_classes
@@ -58,17 +59,18 @@ def wrong(demo: Any) -> Iterator[Any]:
 
 def open_bank_panel(app: App) -> Any:
     """The panel, opened where it is not: layouts outlive pages."""
-    app.page.wait_for_timeout(1500)
-    if app.tab("Memory Bank").count():
-        app.show_tab("Memory Bank")
-    else:
+    try:
+        app.tab("Memory Bank").wait_for(timeout=8_000)
+    except TimeoutError:
         app.open_panel("memory_bank_panel")
+    else:
+        app.show_tab("Memory Bank")
     panel = app.page.locator(PANEL)
     panel.locator("[data-cy=ntt-reference] img").first.wait_for(timeout=90_000)
     return panel
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def opened(browser: Any, server: int, page: Any, wrong: Any) -> Iterator[App]:
     """A page of its own, with the panel open on the wrong bank; clicks are counted."""
     dataset = wrong[0]
@@ -78,7 +80,6 @@ def opened(browser: Any, server: int, page: Any, wrong: Any) -> Iterator[App]:
         app = App(own, PICTURES)
         open_bank_panel(app)
         yield app
-        app.picture("end_of_mending")
         own.keyboard.press("Escape")  # of a sample that a test left open
         app.close_panels()
 
@@ -98,74 +99,82 @@ def clicks(app: App) -> int:
     return int(app.page.evaluate("window.nttClicks"))
 
 
-def test_a_wrong_reference_is_mended_and_the_images_relabelled(opened: App, wrong: Any) -> None:
-    dataset, own = wrong
-    panel = choose_bank(opened, "mended")
-    before = clicks(opened)
-    counts = ntt.load_memory_bank(dataset, "mended").class_counts()
-    panel.get_by_title(f"looks more like {own}").first.click()
-    card = panel.locator("[data-cy=ntt-card]")
-    card.get_by_text(f"looks more like {own}").first.wait_for()
-    opened.page.wait_for_timeout(1500)  # its large picture
-    opened.picture("card")
-    card.get_by_role("button", name=f"It is {own}", exact=True).click()
-    bar = panel.locator("[data-cy=ntt-bar]")
-    bar.get_by_text(f"1 reference moved to {own}").wait_for()
-    opened.picture("bank_changed")
-    changed = ntt.load_memory_bank(dataset, "mended").class_counts()
-    assert changed[own] == counts[own] + 1
-    bar.get_by_role("button", name="Relabel 12 images", exact=True).click()
-    opened.expect_done("in 12 of 12 images")
-    bar.wait_for(state="detached")
-    assert clicks(opened) - before <= 4
-    opened.picture("mended")
-    dataset.reload()
-    summary = next(bank for bank in ntt.list_memory_banks(dataset) if bank.name == "mended")
-    runs = [run for run in ntt.list_prediction_runs(dataset).values() if run["field"] == "mending"]
-    assert any(run["bank_hash"] in summary.content for run in runs)
-    flagged = sum(bool(row.marks) for row in ntt.review_memory_bank(dataset, "mended").references)
-    panel.get_by_role("button", name=f"Only flagged ({flagged})", exact=True).wait_for()
-    assert panel.locator("[data-cy=ntt-reference].flagged").count() == flagged
+class TestClicks:
+    """On one page, which ends before others are opened."""
 
-    panel.locator("[data-cy=ntt-undo]").click()
-    panel.get_by_role("button", name="Relabel 12 images", exact=True).wait_for()
-    assert ntt.load_memory_bank(dataset, "mended").class_counts() == counts
+    def test_a_wrong_reference_is_mended_and_the_images_relabelled(
+        self, opened: App, wrong: Any
+    ) -> None:
+        dataset, own = wrong
+        panel = choose_bank(opened, "mended")
+        before = clicks(opened)
+        counts = ntt.load_memory_bank(dataset, "mended").class_counts()
+        panel.get_by_title(f"looks more like {own}").first.click()
+        card = panel.locator("[data-cy=ntt-card]")
+        card.get_by_text(f"looks more like {own}").first.wait_for()
+        opened.page.wait_for_timeout(1500)  # its large picture
+        opened.picture("card")
+        card.get_by_role("button", name=f"It is {own}", exact=True).click()
+        bar = panel.locator("[data-cy=ntt-bar]")
+        bar.get_by_text(f"1 reference moved to {own}").wait_for()
+        opened.picture("bank_changed")
+        changed = ntt.load_memory_bank(dataset, "mended").class_counts()
+        assert changed[own] == counts[own] + 1
+        bar.get_by_role("button", name="Relabel 12 images", exact=True).click()
+        opened.expect_done("in 12 of 12 images")
+        bar.wait_for(state="detached")
+        assert clicks(opened) - before <= 4
+        opened.picture("mended")
+        dataset.reload()
+        summary = next(bank for bank in ntt.list_memory_banks(dataset) if bank.name == "mended")
+        runs = [
+            run for run in ntt.list_prediction_runs(dataset).values() if run["field"] == "mending"
+        ]
+        assert any(run["bank_hash"] in summary.content for run in runs)
+        flagged = sum(
+            bool(row.marks) for row in ntt.review_memory_bank(dataset, "mended").references
+        )
+        panel.get_by_role("button", name=f"Only flagged ({flagged})", exact=True).wait_for()
+        assert panel.locator("[data-cy=ntt-reference].flagged").count() == flagged
 
+        panel.locator("[data-cy=ntt-undo]").click()
+        panel.get_by_role("button", name="Relabel 12 images", exact=True).wait_for()
+        assert ntt.load_memory_bank(dataset, "mended").class_counts() == counts
 
-def test_a_prediction_becomes_a_reference(opened: App, wrong: Any) -> None:
-    dataset, _ = wrong
-    panel, page = choose_bank(opened, "mended"), opened.page
-    sample = dataset.exists("mending").first()
-    best = max(sample.mending.detections, key=lambda label: label.confidence)
-    references = len(ntt.load_memory_bank(dataset, "mended").references)
-    looker = page.locator("[data-cy=looker]").first
-    box = looker.bounding_box()
-    looker.click(position={"x": box["width"] - 6, "y": box["height"] - 6})  # not its checkbox
-    canvas = page.locator("[data-cy=modal] canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(2000)
-    before = clicks(opened)
-    box = canvas.bounding_box()
-    side = min(box["width"], box["height"])
-    x, y, width, height = best.bounding_box
-    left = box["x"] + (box["width"] - side) / 2 + (x + width / 2) * side
-    top = box["y"] + (box["height"] - side) / 2 + (y + height / 2) * side
-    page.mouse.move(left, top)
-    page.wait_for_timeout(500)
-    page.mouse.click(left, top)
-    opened.picture("label_selected")
-    # Its icon is text, and its name a hint that comes with the mouse.
-    page.get_by_text("bookmark_add", exact=True).locator("visible=true").last.click()
-    opened.form.get_by_text("1 label").first.wait_for()
-    opened.wait_until_executable()
-    opened.picture("add_to_bank")
-    opened.execute()
-    opened.expect("added to memory bank", timeout=60)
-    assert clicks(opened) - before <= 3
-    assert len(ntt.load_memory_bank(dataset, "mended").references) == references + 1
-    page.keyboard.press("Escape")
-    panel.get_by_text(f"{references + 1} references").first.wait_for()  # it looks by itself
-    opened.picture("added")
+    def test_a_prediction_becomes_a_reference(self, opened: App, wrong: Any) -> None:
+        dataset, _ = wrong
+        panel, page = choose_bank(opened, "mended"), opened.page
+        sample = dataset.exists("mending").first()
+        best = max(sample.mending.detections, key=lambda label: label.confidence)
+        references = len(ntt.load_memory_bank(dataset, "mended").references)
+        looker = page.locator("[data-cy=looker]").first
+        box = looker.bounding_box()
+        looker.click(position={"x": box["width"] - 6, "y": box["height"] - 6})  # not its checkbox
+        canvas = page.locator("[data-cy=modal] canvas").first
+        canvas.wait_for()
+        page.wait_for_timeout(2000)
+        before = clicks(opened)
+        box = canvas.bounding_box()
+        side = min(box["width"], box["height"])
+        x, y, width, height = best.bounding_box
+        left = box["x"] + (box["width"] - side) / 2 + (x + width / 2) * side
+        top = box["y"] + (box["height"] - side) / 2 + (y + height / 2) * side
+        page.mouse.move(left, top)
+        page.wait_for_timeout(500)
+        page.mouse.click(left, top)
+        opened.picture("label_selected")
+        # Its icon is text, and its name a hint that comes with the mouse.
+        page.get_by_text("bookmark_add", exact=True).locator("visible=true").last.click()
+        opened.form.get_by_text("1 label").first.wait_for()
+        opened.wait_until_executable()
+        opened.picture("add_to_bank")
+        opened.execute()
+        opened.expect("added to memory bank", timeout=60)
+        assert clicks(opened) - before <= 3
+        assert len(ntt.load_memory_bank(dataset, "mended").references) == references + 1
+        page.keyboard.press("Escape")
+        panel.get_by_text(f"{references + 1} references").first.wait_for()  # it looks by itself
+        opened.picture("added")
 
 
 @pytest.fixture(scope="module")
