@@ -213,7 +213,10 @@ def test_nothing_is_clipped_and_the_wheel_scrolls(
         box = panel.locator(".js-plotly-plot").first.bounding_box()
         own.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         own.mouse.wheel(0, -200)
-        own.wait_for_timeout(500)
+        for _ in range(40):  # plots of 200 classes take their time
+            if panel.evaluate(SCROLLED) != before:
+                break
+            own.wait_for_timeout(250)
         assert panel.evaluate(SCROLLED) == before - 200
         assert panel.evaluate(OUTSIDE) == []
         app.picture(f"plots_{kind}")
