@@ -437,12 +437,12 @@ def test_applying_keeps_how_the_predictions_were_made(uri: Any, predicted: fo.Da
 def test_predictions_of_a_bank_that_changed_are_relabelled_as_they_were_made(
     uri: Any, predicted: fo.Dataset
 ) -> None:
-    ntt.segment(predicted, "all", points_per_side=8, confidence_thresh=0.25, overwrite=True)
+    ntt.segment(predicted, "all", "later", points_per_side=8, confidence_thresh=0.25)
     assert head_of(event(uri, predicted, "on_load"))["relabel"] is None
-    state = {"bank": "all", "predictions": "predictions"}
+    state = {"bank": "all", "predictions": "later"}
     first = ntt.load_memory_bank(predicted, "all").references.ids[0]
     changed = event(uri, predicted, "remove", state, id=first)
-    assert head_of(changed)["relabel"] == {"field": "predictions", "images": 6}
+    assert head_of(changed)["relabel"] == {"field": "later", "images": 6}
     asked = dict(event(uri, predicted, "relabel", state))["prompt_user_for_operation"]
     assert asked["skip_prompt"] and asked["params"]["confidence_thresh"] == 0.25
     assert head_of(event(uri, predicted, "undo", state))["relabel"] is None
