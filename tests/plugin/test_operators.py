@@ -313,7 +313,7 @@ def test_evaluating_opens_the_panel(uri: Any, scenes: fo.Dataset) -> None:
     ntt.segment(scenes, "colours", points_per_side=8)
     sent = dict(messages("evaluate_predictions", scenes, {"iou": "boxes"}))
     assert sent["open_panel"]["name"] == "model_evaluation_panel_builtin"
-    shown = sent["open_panel"]["state"]["view"]
+    shown = sent["open_panel"]["state"]["state"]["view"]
     key, found = shown["key"], str(scenes._doc.evaluations[shown["key"]].id)
     assert (shown["page"], shown["id"], scenes.list_evaluations()[0]) == ("evaluation", found, key)
     assert "AP50 100.0" in sent["notify"]["message"]

@@ -186,7 +186,8 @@ def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
             layout="horizontal",
             force=True,
             force_duplicate=True,
-            state=outcome.panel_state,
+            # Panels in Python have their state apart from what the App notes of them.
+            state=None if outcome.panel_state is None else {"state": outcome.panel_state},
             data=outcome.panel_data,
         )
     yield ctx.ops.notify(outcome.message, variant="success")

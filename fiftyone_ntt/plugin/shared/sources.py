@@ -129,7 +129,6 @@ def _values(samples: foc.SampleCollection, path: str, name: str, ids: list[str])
     ]
 
 
-@once_per_prompt
 def selected_labels(ctx: Context) -> list[dict[str, Any]]:
     """`field`, `label_id` and the dataset's `sample_id` of each label that is selected."""
     rows = ctx.selected_labels or []
