@@ -44,6 +44,9 @@ class Operations(Protocol):
     def reload_dataset(self) -> GeneratedMessage:
         """Read the dataset anew."""
 
+    def reload_samples(self) -> GeneratedMessage:
+        """Read the samples anew; the grid stays where it is, and what is selected stays so."""
+
     def set_progress(
         self, *, label: str | None = None, progress: float | None = None
     ) -> GeneratedMessage:
