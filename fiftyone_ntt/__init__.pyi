@@ -53,6 +53,7 @@ from .dataset.references.reference_sampling import sample_references as sample_r
 from .dataset.references.reference_sheet import reference_sheet as reference_sheet
 from .dataset.references.tagging import tag_references as tag_references
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
+from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter
 from .dataset.runs.relabelling import relabel as relabel
 from .dataset.runs.run_control import cancel_run as cancel_run
@@ -61,6 +62,9 @@ from .dataset.runs.run_control import resume_run as resume_run
 from .dataset.runs.run_deletion import DeletionReport as DeletionReport
 from .dataset.runs.run_deletion import delete_run_predictions as delete_run_predictions
 from .dataset.runs.run_deletion import list_prediction_runs as list_prediction_runs
+from .dataset.runs.run_states import RunState as RunState
+from .dataset.runs.run_states import run_failures as run_failures
+from .dataset.runs.run_states import run_states as run_states
 from .dataset.runs.segmentation import segment as segment
 from .dataset.runs.undo import history as history
 from .dataset.runs.undo import undo as undo

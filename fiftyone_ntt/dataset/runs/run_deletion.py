@@ -16,13 +16,11 @@ from fiftyone_ntt.dataset.labels.prediction_writing import (
     describe_unknown,
     remove_predictions,
 )
+from fiftyone_ntt.dataset.runs.run_calls import METHODS
 from fiftyone_ntt.dataset.work.leases import hold_field
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import drop_run, run_document
 from fiftyone_ntt.errors import InputError
-
-_METHODS = ("ntt_segment", "ntt_boxes_to_masks")
-"""Not imported from their modules: those need torch, and this does not."""
 
 
 @needs_database
@@ -37,10 +35,10 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     dataset = samples._root_dataset
     refresh(dataset, runs=True)
     runs = {}
-    for key in (key for method in _METHODS for key in dataset.list_runs(method=method)):
+    for key in (key for method in METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
-        names = ["method", "field", "status", "bank", "updated", "done", "failed", "reason"]
-        names += ["mode", "proposal_settings", "match_settings"]
+        names = ["method", "field", "status", "bank", "updated", "images", "done", "failed"]
+        names += ["reason", "mode", "proposal_settings", "match_settings"]
         runs[key] = {name: getattr(config, name, None) for name in names}
     return runs
 

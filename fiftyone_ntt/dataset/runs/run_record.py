@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -45,6 +45,10 @@ class RunRecord:
     def key(self) -> str:
         """Run key: `ntt_<field>_` and eight hexadecimal digits of the ingredients' hash."""
         return f"ntt_{self.field}_{ingredients_hash(dict(self.ingredients))[:8]}"
+
+    def over(self, images: int) -> RunRecord:
+        """The same run, with a note of how many samples it is given."""
+        return replace(self, notes={**self.notes, "images": images})
 
     def check_field(self) -> None:
         """Check that the field written to is still there; see `check_still_there`."""

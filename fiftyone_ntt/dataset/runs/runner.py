@@ -201,6 +201,7 @@ def run_over_images(
             "positive number; 16 suits most datasets."
         )
     tally, cancelled = _Tally(), False
+    record = record.over(len(ids))
     if ids:
         with (
             told_if_gone(record.dataset),
@@ -213,7 +214,7 @@ def run_over_images(
             new = declare_detections(record.dataset, record.field, attributes)
             change = _begin(record, new, pending)
             writing = _Writing(record, lease, policy, change, chunk_size, tally)
-            control = RunControl(lease, lambda paused: record.note_pause(paused, writing.counts))
+            control = RunControl(lease, writing.note_pause, lambda: writing.reached(len(ids)))
             with record.running(writing.counts, lambda: control.cancelled):
                 _compute_and_write(writing, control, pending, load, compute, progress)
             cancelled = control.cancelled
@@ -310,6 +311,17 @@ class _Writing:
     def counts(self) -> tuple[int, dict[str, str]]:
         """Samples that have the run's detections, and failures."""
         return self.tally.skipped + self.tally.written, self.tally.failures
+
+    def reached(self, total: int) -> tuple[int, int, int, int]:
+        """Samples in all, done or about to be written, failed, and come to in this call."""
+        done, failed = self.tally.written + len(self.chunk), len(self.tally.failures)
+        return total, self.tally.skipped + done, failed, done + failed
+
+    def note_pause(self, paused: bool) -> None:
+        """Note that the run waits, with all written that it has finished, or goes on."""
+        if paused:
+            self.flush()
+        self.record.note_pause(paused, self.counts)
 
     def add(self, sample_id: str, detections: fol.Detections | Document) -> None:
         """Take a sample's detections; write once there are enough."""
