@@ -42,6 +42,7 @@ class RelabelWithMemoryBank(NttOperator):
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
     NOUN = "images"
+    BACKGROUND = True
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:

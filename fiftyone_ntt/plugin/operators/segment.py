@@ -35,6 +35,7 @@ class SegmentWithMemoryBank(NttOperator):
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
     NOUN = "images"
+    BACKGROUND = True
     PLACE = types.Places.SAMPLES_GRID_SECONDARY_ACTIONS
     VIEW_TARGET = True
 

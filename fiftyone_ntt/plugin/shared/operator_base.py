@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import fiftyone.core.media as fom
 import fiftyone.operators as foo
@@ -13,12 +13,17 @@ import fiftyone.operators.types as types
 from fiftyone.operators.message import GeneratedMessage
 
 from fiftyone_ntt.errors import NttError
+from fiftyone_ntt.plugin.shared.app_words import in_app_words
+from fiftyone_ntt.plugin.shared.background import begin
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.shown_errors import is_asked_in_app, show_error, tell_error
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
 _ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
 """Packages that every operator needs, and that a downloaded plugin may lack."""
+RUN_PANEL = "memory_bank_panel"
+"""The panel that shows runs."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Outcome:
         warning: what they should look at, if anything.
         panel: name of a panel to open on it, if any.
         deselect: clear the App's selection, which would otherwise be the next form's target.
+        variant: how it is shown: `warning` where some of it failed, `error` where all did.
     """
 
     message: str
@@ -38,6 +44,7 @@ class Outcome:
     warning: str | None = None
     panel: str | None = None
     deselect: bool = False
+    variant: Literal["success", "warning", "error"] = "success"
 
 
 class NttOperator(foo.Operator):  # type: ignore[misc]
@@ -56,6 +63,9 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     """Packages without which the form only says what to install."""
     NOUN: ClassVar[str | None] = None
     """What long work counts; None for quick work, which shows no progress."""
+    BACKGROUND: ClassVar[bool] = False
+    """Whether its work keeps a run record: from the App it then goes on in the server, and the
+    Memory Bank panel shows how far it is, instead of a dialog over the App."""
     PLACE: ClassVar[types.Places | None] = None
     VIEW_TARGET: ClassVar[bool] = False
     """Whether the form offers FiftyOne's choice of dataset, view and selection."""
@@ -72,7 +82,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             icon=self.ICON,
             dynamic=True,
             # A plain operator is cut off after 600 s, a generator is not.
-            execute_as_generator=self.NOUN is not None,
+            execute_as_generator=self.NOUN is not None and not self.BACKGROUND,
             allow_immediate_execution=True,
             allow_delegated_execution=True,
             risk_level=self.RISK,
@@ -108,20 +118,46 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         raise NotImplementedError
 
     def execute(self, ctx: Context) -> dict[str, Any] | Iterator[GeneratedMessage]:
-        """Run it: on a delegated run, at once, or with progress in the App."""
+        """Run it: on a delegated run, at once, in the background, or with progress in the App."""
         if ctx.delegated:
             return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
-        return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)
+        if self.NOUN is None:
+            return self._execute_quickly(ctx)
+        if self.BACKGROUND and is_asked_in_app(ctx):
+            return self._execute_in_background(ctx)
+        # From the SDK too: a plain operator would be cut off after 600 s.
+        return self._execute_as_stream(ctx)
 
     def _execute_quickly(self, ctx: Context) -> dict[str, Any]:
         try:
             outcome = self.run(ctx, lambda done, total: None)
-        except NttError as error:
-            _show_error(ctx, error)
+        except Exception as error:
+            show_error(ctx, self.LABEL, error)
             return {}
         # In a plain operator these are collected, and sent with its result.
         if not self.UNLISTED:
             list(_messages(ctx, outcome))
+        return outcome.result
+
+    def _execute_in_background(self, ctx: Context) -> dict[str, Any]:
+        label = self.LABEL
+        ended = begin(
+            ctx.dataset,
+            label,
+            lambda step: self.run(ctx, step),
+            lambda error: tell_error(label, error),
+        )
+        if ended is None:
+            ctx.ops.open_panel(RUN_PANEL, layout="horizontal")
+            ctx.ops.notify(f"{label} goes on: see the Memory Bank panel.", variant="info")
+            return {"going": True}
+        try:
+            outcome = ended.result()
+        except Exception as error:
+            ctx.ops.reload_dataset()  # a run that stops has written until then
+            show_error(ctx, label, error)
+            return {}
+        list(_messages(ctx, outcome))
         return outcome.result
 
     def _execute_as_stream(self, ctx: Context) -> Iterator[GeneratedMessage]:
@@ -131,14 +167,14 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
                 self.NOUN or "",
                 lambda share, label: ctx.ops.set_progress(progress=share, label=label),
             )
-        except NttError as error:
-            shown = _show_error(ctx, error)
+        except Exception as error:
+            shown = show_error(ctx, self.LABEL, error)
             yield ctx.ops.reload_dataset()  # a run that stops has written until then
             yield shown
-            yield ctx.ops.set_progress(label=str(error))
+            yield ctx.ops.set_progress(label=tell_error(self.LABEL, error))
         else:
             # The progress stays on the screen until the user closes it.
-            yield ctx.ops.set_progress(progress=1.0, label=outcome.message)
+            yield ctx.ops.set_progress(progress=1.0, label=in_app_words(outcome.message))
             yield from _messages(ctx, outcome)
 
 
@@ -160,18 +196,9 @@ def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
         yield ctx.ops.clear_selected_samples()
     if outcome.panel is not None:
         yield ctx.ops.open_panel(outcome.panel, layout="horizontal")
-    yield ctx.ops.notify(outcome.message, variant="success")
+    yield ctx.ops.notify(in_app_words(outcome.message), variant=outcome.variant)
     if outcome.warning is not None:
-        yield ctx.ops.notify(outcome.warning, variant="warning")
-
-
-def _show_error(ctx: Context, error: NttError) -> GeneratedMessage:
-    """In the App, a message without a traceback; for the SDK, which has no forms, the error."""
-    # Of what the App sends with every execution, this is what no call from the SDK has; the
-    # prompt's id comes along only while a form is filled in.
-    if "sample_selection_style" not in ctx.request_params and ctx.prompt_id is None:
-        raise error
-    return ctx.ops.notify(str(error), variant="error")
+        yield ctx.ops.notify(in_app_words(outcome.warning), variant="warning")
 
 
 def _is_blocked(form: Form, packages: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import fiftyone.core.collections as foc
 
@@ -145,4 +145,12 @@ def report_outcome(report: Any) -> Outcome:
             "failures": report.failures,
         },
         warning="\n".join(failures) or None,
+        variant=_variant(report),
     )
+
+
+def _variant(report: Any) -> Literal["success", "warning", "error"]:
+    """A run of which nothing succeeded is no success, and one of which some failed not quite."""
+    if not report.failures:
+        return "success"
+    return "warning" if report.written or report.skipped else "error"
