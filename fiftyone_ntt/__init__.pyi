@@ -66,6 +66,8 @@ from .dataset.runs.run_states import RunState as RunState
 from .dataset.runs.run_states import run_failures as run_failures
 from .dataset.runs.run_states import run_states as run_states
 from .dataset.runs.segmentation import segment as segment
+from .dataset.runs.stored_counts import StoredCounts as StoredCounts
+from .dataset.runs.stored_counts import stored_counts as stored_counts
 from .dataset.runs.undo import history as history
 from .dataset.runs.undo import undo as undo
 from .errors import NttError as NttError

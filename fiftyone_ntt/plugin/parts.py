@@ -7,6 +7,7 @@ from fiftyone_ntt.plugin.operators.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.operators.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.operators.calibrate import CalibrateMemoryBank
 from fiftyone_ntt.plugin.operators.coco_metrics import CocoMetrics
+from fiftyone_ntt.plugin.operators.continue_run import ContinueRun
 from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.operators.evaluate import EvaluatePredictions
 from fiftyone_ntt.plugin.operators.import_labels import ImportLabels
@@ -39,6 +40,7 @@ OPERATORS = (
     UndoLastChange,
     ImportLabels,
     MakeThumbnails,
+    ContinueRun,
     MeasureShots,
     PlacePredictions,
 )

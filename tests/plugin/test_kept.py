@@ -48,6 +48,7 @@ OTHERS = {
     "visualize_memory_bank",
     "manage_memory_banks",
     "make_thumbnails",
+    "continue_run",  # makes one of the calls above again, as it was made
     "measure_shots",
     "place_predictions",
 }

@@ -9,7 +9,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.panels import bank_figures, threshold
+from fiftyone_ntt.plugin.panels import bank_figures, run_card, threshold
 from fiftyone_ntt.plugin.panels.selecting import select_places
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
@@ -67,11 +67,26 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         """List the dataset's banks and prediction fields, and show a bank."""
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
+        run_card.load(ctx)
         threshold.show_fields(ctx)
         chosen = ctx.panel.get_state("bank")
         self._open(ctx, chosen if chosen in banks else next(iter(banks), None))
 
     on_change_dataset = on_load
+
+    def execute(self, ctx: PanelContext) -> Any:
+        """As every panel; but where runs are as they were, nothing is drawn anew."""
+        if ctx.params.get("__method__") == "tick" and not run_card.tick(ctx):
+            return None
+        return super().execute(ctx)
+
+    def tick(self, ctx: PanelContext) -> None:
+        """Some time has gone by, and the runs are others than before: see `execute`."""
+        threshold.show_fields(ctx)
+
+    def press_run(self, ctx: PanelContext) -> None:
+        """A button of the run card was pressed."""
+        run_card.press(ctx, self.on_operator_done)
 
     def choose(self, ctx: PanelContext) -> None:
         """Another bank was chosen; the App also says so of the one it shows first."""
@@ -150,6 +165,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         panel = types.Object()
         state = ctx.panel.get_state
         banks, bank = state("banks") or [], state("bank")
+        run_card.add_cards(panel, ctx, self.tick, self.press_run)
         if banks:
             _add_choice(panel, banks, bank, self.choose)
         else:

@@ -33,7 +33,6 @@ _WHOLE: Sequence[tuple[str, str]] = (
         "Choose to replace those of other runs",
     ),
     (r"Build and save it again with overwrite=True", "Build it again in its place"),
-    (r"Pass overwrite=True to replace (it|them)", r"Choose to replace \1"),
     (r"Pass overwrite=True to take the tag from them", "Choose to take the tag from them"),
     (r"stop it with `cancel_run\([^`]*\)`", f"cancel it {_IN_THE_CARD}"),
     (r"`cancel_run` frees it at once", f"cancelling it {_IN_THE_CARD} frees it at once"),
@@ -76,8 +75,8 @@ _WHOLE: Sequence[tuple[str, str]] = (
     (r"Pass `models` with encoder (\S+?)\.", r"Build it again with models of its encoder \1."),
     (r"fetch it once with `load_models\([^`]*\)`, or pass `models`", "fetch it once in Python"),
     (
-        r"(The encoder's) image_size (\S+) is not a multiple of its patch_size (\S+): set image_size "
-        r"in its config\.json to a multiple",
+        r"(The encoder's) image_size (\S+) is not a multiple of its patch_size (\S+): "
+        r"set image_size in its config\.json to a multiple",
         r"\1 image size \2 is not a multiple of its patch size \3: correct that in its folder",
     ),
     (
@@ -141,6 +140,8 @@ PYTHON = re.compile(
 )
 """What nobody in the App can do anything with."""
 
+_CHOSEN = r"another|a |an |the |those|labelled|images|one |[0-9']"
+"""What a form may offer, after "Pass"."""
 _SENTENCE = re.compile(r"(?<=[.;:])\s+(?=[A-Z`])")
 _ADVICE = re.compile(r"^(?:Pass|Call|Import|Load|Give|Run|Use|Rename|Leave)\b")
 
