@@ -1,4 +1,5 @@
-"""The call that a run is made by, kept on its record so that it can be made again."""
+"""What records of runs hold, for those who read them: the status, and the call that a run is made
+by, so that it can be made again."""
 
 from __future__ import annotations
 
@@ -16,6 +17,10 @@ from fiftyone import ViewField as F
 METHODS = ("ntt_segment", "ntt_boxes_to_masks")
 """Kinds of runs that write labels. Not imported from their modules: those need torch, and what is
 here does not."""
+
+RUNNING, PAUSED = "RUNNING", "PAUSED"
+COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
+"""What records note of a run."""
 
 _MOST_BYTES = 1_000_000
 """Of a call: a view that lists a hundred thousand samples one by one is not kept."""
@@ -88,5 +93,6 @@ def samples_left(
         if samples.get_field(field) is None:
             return len(samples)
         return len(samples.match(F(f"{field}.run") != run))
-    done = dataset._sample_collection.count_documents({f"{field}.run": run})
-    return max(images - done, 0)
+    counting = [{"$match": {f"{field}.run": run}}, {"$count": "done"}]
+    done = [int(row["done"]) for row in dataset._sample_collection.aggregate(counting)]
+    return max(images - sum(done), 0)

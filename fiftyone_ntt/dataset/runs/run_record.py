@@ -12,13 +12,18 @@ import fiftyone as fo
 
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING
 from fiftyone_ntt.dataset.labels.names import check_still_there
+from fiftyone_ntt.dataset.runs.run_calls import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    METHODS,
+    PAUSED,
+    RUNNING,
+)
 from fiftyone_ntt.dataset.work.refreshing import forget_refreshed, refresh
-from fiftyone_ntt.dataset.work.stored_runs import record_run
+from fiftyone_ntt.dataset.work.stored_runs import record_run, run_configs
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.run_identity import ingredients_hash
-
-RUNNING, PAUSED = "RUNNING", "PAUSED"
-COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
 
 TallyOf = Callable[[], tuple[int, dict[str, str]]]
 
@@ -46,9 +51,12 @@ class RunRecord:
         """Run key: `ntt_<field>_` and eight hexadecimal digits of the ingredients' hash."""
         return f"ntt_{self.field}_{ingredients_hash(dict(self.ingredients))[:8]}"
 
-    def over(self, images: int) -> RunRecord:
-        """The same run, with a note of how many samples it is given."""
-        return replace(self, notes={**self.notes, "images": images})
+    def over(self, images: int, *, new_field: bool) -> RunRecord:
+        """The same run, with notes of how many samples it is given, and whether the field was made
+        by it or another run of this package: then it goes when nothing is left in it."""
+        configs = run_configs(self.dataset, METHODS, ("field", "made_field")).values()
+        made = new_field or any(c.get("made_field") and c["field"] == self.field for c in configs)
+        return replace(self, notes={**self.notes, "images": images, "made_field": made})
 
     def check_field(self) -> None:
         """Check that the field written to is still there; see `check_still_there`."""

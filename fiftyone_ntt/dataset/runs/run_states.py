@@ -11,8 +11,15 @@ import fiftyone as fo
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.runs.run_calls import METHODS, call_of_run, samples_left
-from fiftyone_ntt.dataset.runs.run_record import PAUSED, RUNNING
+from fiftyone_ntt.dataset.runs.run_calls import (
+    CANCELLED,
+    FAILED,
+    METHODS,
+    PAUSED,
+    RUNNING,
+    call_of_run,
+    samples_left,
+)
 from fiftyone_ntt.dataset.work.leases import Holder, Reached, holders
 from fiftyone_ntt.dataset.work.stored_runs import run_configs, run_values
 from fiftyone_ntt.errors import InputError
@@ -27,6 +34,7 @@ GOING: tuple[RunStatus, ...] = ("running", "pausing", "paused", "cancelling")
 """Those of which a process is at work."""
 
 _ASKED: dict[str | None, RunStatus] = {"pause": "pausing", "cancel": "cancelling"}
+_UNKNOWN_TIME = "1970-01-01T00:00:00+00:00"
 _NOTED = ("field", "status", "bank", "updated", "done", "failed", "reason", "images")
 
 
@@ -91,8 +99,8 @@ def run_states(samples: foc.SampleCollection) -> list[RunState]:
     # First who is at work: a run that ends in between is noted as ended by then.
     held = {holder.run: holder for _, holder in holders(dataset)}
     configs = run_configs(dataset, METHODS, (*_NOTED, "call"))
-    latest = sorted(configs, key=lambda key: str(configs[key]["updated"]))
-    last_of_field = {configs[key]["field"]: key for key in latest}
+    latest = sorted(configs, key=lambda key: str(configs[key].get("updated")))
+    last_of_field = {configs[key].get("field"): key for key in latest}
     states = [
         _state(dataset, key, configs[key], held.get(key), last_of_field.values())
         for key in reversed(latest)
@@ -158,7 +166,7 @@ def _state(
         left=left,
         rate=_rate(reached),
         reason=config.get("reason"),
-        updated=datetime.fromisoformat(config["updated"]),
+        updated=datetime.fromisoformat(config.get("updated") or _UNKNOWN_TIME),
         process=holder.process if going and holder is not None else None,
         continuable=call is not None,
     )
@@ -173,7 +181,7 @@ def _status(noted: str, holder: Holder | None) -> RunStatus:
 
 
 def _ended(noted: str) -> RunStatus:
-    known: dict[str, RunStatus] = {"CANCELLED": "cancelled", "FAILED": "failed"}
+    known: dict[str, RunStatus] = {CANCELLED: "cancelled", FAILED: "failed"}
     return known.get(noted, "completed")
 
 

@@ -201,7 +201,6 @@ def run_over_images(
             "positive number; 16 suits most datasets."
         )
     tally, cancelled = _Tally(), False
-    record = record.over(len(ids))
     if ids:
         with (
             told_if_gone(record.dataset),
@@ -212,6 +211,7 @@ def run_over_images(
             pending = _pending_images(record, ids, paths, policy, again)
             tally.skipped = len(ids) - len(pending)
             new = declare_detections(record.dataset, record.field, attributes)
+            record = record.over(len(ids), new_field=new)
             change = _begin(record, new, pending)
             writing = _Writing(record, lease, policy, change, chunk_size, tally)
             control = RunControl(lease, writing.note_pause, lambda: writing.reached(len(ids)))

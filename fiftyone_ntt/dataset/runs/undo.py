@@ -20,6 +20,7 @@ from fiftyone_ntt.dataset.labels.coco_labels import (
     restore_described,
 )
 from fiftyone_ntt.dataset.labels.digests import is_as_written
+from fiftyone_ntt.dataset.labels.fields import declare_again, delete_if_empty
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
 from fiftyone_ntt.dataset.labels.ownership import owner_of
@@ -148,13 +149,15 @@ def undo(
     if change is None:
         where = f"field {label_field!r} of " if label_field else ""
         raise InputError(f"{where}{dataset.name!r} has no change of this package to take back.")
-    _require_field(dataset, change)
+    if not _went_with_field(change):
+        _require_field(dataset, change)
     entry = _entry(change)
     if dry_run:
         return UndoReport(entry, *_take_back(dataset, change, dry_run=True))
     with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
         refresh(dataset)
         _require_last(dataset, change)
+        _bring_field_back(dataset, change)
         _require_field(dataset, change)
         check_writable(dataset, change.field, *(["tags"] if change.tag else []))
         undone = _take_back(dataset, change)
@@ -172,6 +175,17 @@ def _require_field(dataset: fo.Dataset, change: Change) -> None:
             f"field {change.field!r} of {dataset.name!r}, which the last change is of, was deleted "
             "or renamed. Rename it back, or pass `label_field` for the last change of another."
         )
+
+
+def _went_with_field(change: Change) -> bool:
+    """Whether a change deleted its field, which nothing was left in."""
+    return change.kind == "deletion" and change.created
+
+
+def _bring_field_back(dataset: fo.Dataset, change: Change) -> None:
+    """Declare a field again that went with what was deleted."""
+    if _went_with_field(change) and dataset.get_field(change.field) is None:
+        declare_again(dataset, change.field, (change.run_document or {}).get("attributes", {}))
 
 
 def _require_last(dataset: fo.Dataset, change: Change) -> None:
@@ -197,7 +211,8 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
     ids = change.samples()
     ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)
     for start in range(0, len(ids), 100):
-        check_still_there(dataset, change.field, "undo")
+        if not dry_run:
+            check_still_there(dataset, change.field, "undo")
         entries = {row["sample"]: row for row in change.entries(ids[start : start + 100])}
         counts: dict[ObjectId, int] = {}
 
@@ -274,7 +289,7 @@ def _record_back(dataset: fo.Dataset, change: Change) -> None:
         if not samples_of_run(dataset, change.field, change.run):
             drop_run(dataset, change.run)
         if change.created:
-            _delete_empty(dataset, change.field)
+            delete_if_empty(dataset, change.field)
 
 
 def _import_back(dataset: fo.Dataset, change: Change, described: Document) -> None:
@@ -283,17 +298,6 @@ def _import_back(dataset: fo.Dataset, change: Change, described: Document) -> No
     restore_described(dataset, change.field, described)
     if change.created:
         for name in (change.field, *class_list_fields(change.field).values()):
-            _delete_empty(dataset, name)
+            delete_if_empty(dataset, name)
     if not described["has_ids"]:
-        _delete_empty(dataset, ID)
-
-
-def _delete_empty(dataset: fo.Dataset, name: str) -> None:
-    """Delete a field that holds nothing any more."""
-    refresh(dataset)
-    if dataset.get_field(name) is not None and not _is_filled(dataset, name):
-        dataset.delete_sample_field(name)
-
-
-def _is_filled(dataset: fo.Dataset, name: str) -> bool:
-    return dataset._sample_collection.find_one({name: {"$ne": None}}, {"_id": 1}) is not None
+        delete_if_empty(dataset, ID)

@@ -83,6 +83,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     def tick(self, ctx: PanelContext) -> None:
         """Some time has gone by, and the runs are others than before: see `execute`."""
         threshold.show_fields(ctx)
+        threshold.recount(ctx)
 
     def press_run(self, ctx: PanelContext) -> None:
         """A button of the run card was pressed."""
@@ -123,7 +124,8 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def apply(self, ctx: PanelContext) -> None:
         """Relabel the current view with the chosen bank and threshold."""
-        threshold.apply(ctx, on_success=self.on_relabelled)
+        if not threshold.apply(ctx, on_success=self.on_relabelled):
+            self.on_load(ctx)
 
     def on_relabelled(self, ctx: PanelContext) -> None:
         """The view has been relabelled."""

@@ -23,9 +23,9 @@ from fiftyone_ntt.plugin.panels.run_texts import (
     group_failures,
     share_done,
 )
+from fiftyone_ntt.plugin.shared.app_refreshing import refresh_message, schema_mark
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
-from fiftyone_ntt.plugin.shared.refreshing import refresh_message, schema_mark
 from fiftyone_ntt.plugin.shared.shown_errors import tell_error
 from fiftyone_ntt.plugin.shared.starts import Starts
 
@@ -183,9 +183,12 @@ def _can_undo(ctx: PanelContext, state: ntt.RunState) -> bool:
     return any((change.kind, change.run) == ("run", state.run) for change in changes)
 
 
-def _latest(ctx: PanelContext) -> list[str]:
-    """What tells that a run began or ended since."""
-    return [f"{state.run} {state.updated}" for state in ntt.run_states(ctx.dataset)[:1]]
+def _latest(ctx: PanelContext) -> list[Any]:
+    """What tells that a run began, was paused or ended since."""
+    return [
+        [state.run, str(state.updated), state.status in GOING]
+        for state in ntt.run_states(ctx.dataset)[:1]
+    ]
 
 
 def _show(ctx: PanelContext, cards: list[Card], texts: list[dict[str, Any]]) -> None:

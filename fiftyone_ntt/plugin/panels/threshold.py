@@ -51,16 +51,24 @@ def slide(ctx: PanelContext) -> None:
     _show_counts(ctx, _cached_counts(ctx, ctx.panel.get_state("predictions")), ctx.params["value"])
 
 
-def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
+def apply(ctx: PanelContext, on_success: PanelEvent) -> bool:
     """Have the operator relabel what the grid shows, as the field was made but for the bank and the
-    threshold."""
+    threshold; False where the bank is not there any more, which is said."""
+    bank = ctx.panel.get_state("bank")
+    if bank not in {known.name for known in ntt.list_memory_banks(ctx.dataset)}:
+        ctx.ops.notify(
+            f"Memory bank {bank!r} was renamed or deleted meanwhile, so nothing was relabelled. "
+            "Choose the bank, and apply again.",
+            variant="warning",
+        )
+        return False
     field = ctx.panel.get_state("predictions")
     run = last_run(ctx, field)
     ctx.prompt(
         RELABEL,
         params={
             **({} if run is None else settings_of_run(run)),
-            "bank": ctx.panel.get_state("bank"),
+            "bank": bank,
             "label_field": field,
             "confidence_thresh": _threshold(ctx),
             "existing": OVERWRITE,
@@ -69,10 +77,13 @@ def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
         on_success=on_success,
         skip_prompt=True,
     )
+    return True
 
 
 def recount(ctx: PanelContext) -> None:
     """The predictions have changed: count them anew."""
+    if ctx.panel.get_state("predictions") is None:
+        return
     _show_counts(ctx, _count_predictions(ctx, ctx.panel.get_state("predictions")), _threshold(ctx))
 
 

@@ -11,6 +11,7 @@ import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.app_words import in_app_words
 from fiftyone_ntt.plugin.shared.context import Context
 
 SHAPE_TYPES = (fol.Detections, fol.Polylines)
@@ -125,7 +126,7 @@ class Form:
 
     def reject(self, name: str, reason: str) -> None:
         """Show `reason` beside a field and refuse to run until it is mended."""
-        prop = self.inputs.get_property(name)
+        prop, reason = self.inputs.get_property(name), in_app_words(reason)
         prop.invalid, prop.error_message = True, reason[:1].upper() + reason[1:]
 
     def label_field(
