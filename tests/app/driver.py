@@ -11,6 +11,8 @@ from playwright.sync_api import TimeoutError
 ATTEMPTS = 10
 WAIT = 5_000
 """Milliseconds, of one attempt."""
+RUN_DONE = re.compile(r"(in|done,) 12 of 12 images")
+"""What is said of a run over the demo's scenes: at once where it is quick, else on the run card."""
 
 
 class App:

@@ -64,7 +64,10 @@ class RunRecord:
 
     @contextmanager
     def running(
-        self, tally_of: TallyOf, cancelled: Callable[[], bool] = lambda: False
+        self,
+        tally_of: TallyOf,
+        cancelled: Callable[[], bool] = lambda: False,
+        told: Callable[[], str | None] = lambda: None,
     ) -> Iterator[None]:
         """Keeps the record's status while the work inside goes on.
 
@@ -72,6 +75,7 @@ class RunRecord:
             tally_of: samples that have this run's detections by now, and failures (sample id to
                 reason).
             cancelled: whether the work was ended on request.
+            told: what became of labels, for people; noted when the work ends by itself.
         """
         self._update(RUNNING)
         try:
@@ -84,12 +88,13 @@ class RunRecord:
                 self._update(FAILED, tally_of(), reason)
             raise
         done, failures = tally_of()
+        ended = replace(self, notes={**self.notes, "told": told()})
         if cancelled():
-            self._update(CANCELLED, (done, failures), "cancelled; the same call goes on")
+            ended._update(CANCELLED, (done, failures), "cancelled; the same call goes on")
         elif failures and not done:
-            self._update(FAILED, (done, failures), f"all {len(failures)} images failed")
+            ended._update(FAILED, (done, failures), f"all {len(failures)} images failed")
         else:
-            self._update(COMPLETED, (done, failures))
+            ended._update(COMPLETED, (done, failures))
 
     def note_pause(self, paused: bool, tally_of: TallyOf) -> None:
         """Note that the run waits, or goes on."""

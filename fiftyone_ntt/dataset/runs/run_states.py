@@ -35,7 +35,7 @@ GOING: tuple[RunStatus, ...] = ("running", "pausing", "paused", "cancelling")
 
 _ASKED: dict[str | None, RunStatus] = {"pause": "pausing", "cancel": "cancelling"}
 _UNKNOWN_TIME = "1970-01-01T00:00:00+00:00"
-_NOTED = ("field", "status", "bank", "updated", "done", "failed", "reason", "images")
+_NOTED = ("field", "status", "bank", "updated", "done", "failed", "reason", "images", "told")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class RunState:
         left: of them, those that it has not come to; None where that is not known.
         rate: samples per second of the work that goes on; None of others.
         reason: why it ended before its end, if it did.
+        told: what became of labels, for people, such as `124 detections, 137 of other runs
+            replaced`; of a run that was continued, in its last part. None while it goes on.
         updated: when it began, was paused or ended, UTC.
         process: where it goes on, for people; None of others.
         continuable: whether `continue_run` can make its call again.
@@ -62,6 +64,11 @@ class RunState:
         >>> [state] = ntt.run_states(dataset)
         >>> state.field, state.status, state.done, state.images, state.left
         ('predictions', 'completed', 3, 3, 0)
+        >>> numbers = {"images": 40, "done": 10, "failed": 2, "left": 28, "rate": 3.5}
+        >>> others = {"reason": None, "process": None, "continuable": True}
+        >>> told = {"bank": "shapes", "status": "running", "updated": state.updated}
+        >>> ntt.RunState("ntt_found_1f0c7a3e", "found", **numbers, **others, **told).seconds_left
+        8.0
     """
 
     run: str
@@ -77,6 +84,7 @@ class RunState:
     updated: datetime
     process: str | None
     continuable: bool
+    told: str | None = None
 
     @property
     def seconds_left(self) -> float | None:
@@ -169,6 +177,7 @@ def _state(
         updated=datetime.fromisoformat(config.get("updated") or _UNKNOWN_TIME),
         process=holder.process if going and holder is not None else None,
         continuable=call is not None,
+        told=config.get("told"),
     )
 
 

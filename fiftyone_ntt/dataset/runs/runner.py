@@ -215,7 +215,7 @@ def run_over_images(
             change = _begin(record, new, pending)
             writing = _Writing(record, lease, policy, change, chunk_size, tally)
             control = RunControl(lease, writing.note_pause, lambda: writing.reached(len(ids)))
-            with record.running(writing.counts, lambda: control.cancelled):
+            with record.running(writing.counts, lambda: control.cancelled, writing.told):
                 _compute_and_write(writing, control, pending, load, compute, progress)
             cancelled = control.cancelled
             reverted = _reverted(writing)
@@ -311,6 +311,13 @@ class _Writing:
     def counts(self) -> tuple[int, dict[str, str]]:
         """Samples that have the run's detections, and failures."""
         return self.tally.skipped + self.tally.written, self.tally.failures
+
+    def told(self) -> str:
+        """What became of labels, for people."""
+        kept = self.tally.kept
+        counts = {str(owner): count for owner, count in kept.kept.items()}
+        others = describe_kept(kept.replaced, counts, kept.covered, kept.unknown)
+        return ", ".join([f"{kept.written} detections", *others])
 
     def reached(self, total: int) -> tuple[int, int, int, int]:
         """Samples in all, done or about to be written, failed, and come to in this call."""

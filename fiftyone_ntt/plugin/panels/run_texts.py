@@ -106,8 +106,9 @@ def _end(state: ntt.RunState) -> str:
         left = "" if not state.left else f": {state.left}{total} left"
         why = f". {in_app_words(state.reason)}" if state.status == "failed" and state.reason else ""
         return f"{state.status}{left}{f', {failed}' if state.failed else ''}{why}"
+    told = f" · {state.told}" if state.told else ""
     if state.failed:
-        return f"{failed}" + (f", {state.done} done" if state.done else "")
+        return f"{failed}" + (f", {state.done} done{told}" if state.done else "")
     if state.status == "failed":
         return f"failed. {in_app_words(state.reason or '')}"
-    return f"done, {state.done}{total} images"
+    return f"done, {state.done}{total} images{told}"

@@ -78,7 +78,7 @@ def test_two_tabs_show_a_run_from_its_begin_to_its_end(uri: Any, scenes: fo.Data
         assert "reload_dataset" in names and "show_panel_output" in names
     assert set(looked[2][2]) == {"patch_panel_data"}
     one.act("tick")
-    assert texts(one.messages) == ["**predictions**: done, 6 of 6 images"]
+    assert texts(one.messages) == ["**predictions**: done, 6 of 6 images · 13 detections"]
     # Now only the samples are others.
     assert "reload_samples" in one.names() and "reload_dataset" not in one.names()
     assert buttons(one.state) == ["Undo"]
@@ -142,7 +142,7 @@ def test_failures_are_grouped_shown_and_mended(uri: Any, scenes: fo.Dataset) -> 
     report = ntt.relabel(scenes, "colours", **STEP)
     tab = Browser(uri, scenes)
     (said,) = texts(tab.messages)
-    assert said.splitlines()[0] == "**predictions**: 3 of 6 failed, 3 done"
+    assert said.splitlines()[0] == "**predictions**: 3 of 6 failed, 3 done · 6 detections"
     assert "2 images: no proposals for these settings" in said
     assert "cannot be read" in said and str(Path(scenes.last().filepath).parent) not in said
     assert buttons(tab.state)[:3] == ["Show 2 failed", "Segment 2", "Show 1 failed"]
