@@ -124,6 +124,18 @@ class App:
         pixels: bytes = self.page.locator("[data-cy=looker]").first.screenshot()
         return pixels
 
+    def expect_drawn(self, field: str) -> None:
+        """Wait until the grid draws the labels of a field that is ticked in the sidebar."""
+        for _ in range(ATTEMPTS):
+            self.toggle_field(field)
+            self.page.wait_for_timeout(1000)
+            without = self.grid_pixels()
+            self.toggle_field(field)
+            self.page.wait_for_timeout(1500)
+            if self.grid_pixels() != without:
+                return
+        raise AssertionError(f"The grid draws no labels of {field!r}.")
+
     def open_panel(self, name: str) -> None:
         """Open a panel beside the grid, through the plus beside the tabs."""
         self.page.locator("[data-cy=new-panel-btn]").last.click()

@@ -62,13 +62,8 @@ def test_predictions_are_drawn_in_the_grid(app: App) -> None:
     field = app.page.locator("[data-cy=sidebar-field-predictions]").first
     field.wait_for()
     app.toggle_field("ground_truth")
-    app.page.wait_for_timeout(1500)
-    with_predictions = app.grid_pixels()
+    app.expect_drawn("predictions")
     app.picture("grid")
-    app.toggle_field("predictions")
-    app.page.wait_for_timeout(1500)
-    assert app.grid_pixels() != with_predictions
-    app.toggle_field("predictions")
 
 
 def test_evaluation_opens_its_panel(app: App, demo: Any) -> None:

@@ -68,7 +68,7 @@ def test_a_run_begun_from_its_form_leaves_the_app_free(app: App, panel: Any, dem
     panel.get_by_text("done, 12 of 12 images").first.wait_for(timeout=WAIT)
     assert (state(demo, "live").status, written(demo, "live")) == ("completed", 12)
     app.page.locator("[data-cy=sidebar-field-live]").first.wait_for()
-    app.page.wait_for_timeout(1000)
+    app.expect_drawn("live")
     app.picture("run_card_done")
 
 
