@@ -273,7 +273,7 @@ def test_relabelling_takes_the_grid_that_these_images_have(
     )
     shown = {"view": scenes[:4]._serialize()}
     fields = open_form("relabel_with_memory_bank", scenes, open_still, **shown)
-    assert "choose one" in problems(fields)["grid"]
+    assert "It is open which stored proposals are meant" in problems(fields)["grid"]
 
 
 def test_a_run_that_failed_is_not_green(uri: Any, scenes: fo.Dataset, no_store: None) -> None:

@@ -14,8 +14,11 @@ import numpy as np
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
+from fiftyone_ntt.plugin.shared.grid_choice import meant_grid
+from fiftyone_ntt.plugin.shared.method_choice import grid_name
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 from fiftyone_ntt.plugin.shared.prediction_run import OVERWRITE, last_run, settings_of_run
+from fiftyone_ntt.plugin.shared.shown_errors import tell_error
 from fiftyone_ntt.plugin.shared.slices import shown_images
 from fiftyone_ntt.plugin.shared.suggested_thresholds import (
     PRECISION,
@@ -55,7 +58,8 @@ def apply(ctx: PanelContext, on_success: PanelEvent) -> bool:
     """Have the operator relabel what the grid shows, as the field was made but for the bank and the
     threshold; False where the bank is not there any more, which is said."""
     bank = ctx.panel.get_state("bank")
-    if bank not in {known.name for known in ntt.list_memory_banks(ctx.dataset)}:
+    known = {found.name: found for found in ntt.list_memory_banks(ctx.dataset)}
+    if bank not in known:
         ctx.ops.notify(
             f"Memory bank {bank!r} was renamed or deleted meanwhile, so nothing was relabelled. "
             "Choose the bank, and apply again.",
@@ -63,11 +67,20 @@ def apply(ctx: PanelContext, on_success: PanelEvent) -> bool:
         )
         return False
     field = ctx.panel.get_state("predictions")
-    run = last_run(ctx, field)
+    run, encoder = last_run(ctx, field), known[bank].encoder
+    counts = ntt.stored_counts(shown_images(ctx), encoder)
+    try:
+        grid = meant_grid(counts, run)
+    except ntt.NttError as error:
+        ctx.ops.notify(tell_error("Relabelling", error), variant="error")
+        return True
+    if counts.grids[grid] < counts.looked:
+        ctx.ops.notify(f"{counts.described(grid)} have proposals.", variant="warning")
     ctx.prompt(
         RELABEL,
         params={
             **({} if run is None else settings_of_run(run)),
+            "grid": grid_name(*grid),
             "bank": bank,
             "label_field": field,
             "confidence_thresh": _threshold(ctx),

@@ -40,7 +40,9 @@ def choose_grid(form: Form, encoder: str, before: str | None) -> None:
             f"none of these {counts.images} images has stored proposals of this "
             f"bank's encoder. {_SEGMENT_FIRST}",
         )
-    elif chosen is not None:
+    elif chosen is None:
+        form.reject("grid", _is_open(counts))
+    else:
         grid = ntt.StoredGrid(**grid_of(chosen))
         if grid in counts.grids:
             form.note("proposals", f"{counts.described(grid)} have these proposals")
@@ -52,21 +54,33 @@ def chosen_grid(ctx: Context, encoder: str) -> dict[str, Any]:
     """What the form's answer means or, without one, what the field and the images say.
 
     Raises:
-        InputError: neither says which proposals are meant; tells how many images have which.
+        InputError: see `meant_grid`.
     """
     if chosen := ctx.params.get("grid"):
         return grid_of(chosen)  # gone since or not: another one would give other detections
-    before = last_run(ctx, output_field(ctx))
     counts = ntt.stored_counts(chosen_samples(ctx), encoder)
+    return meant_grid(counts, last_run(ctx, output_field(ctx)))._asdict()
+
+
+def meant_grid(counts: ntt.StoredCounts, before: dict[str, Any] | None) -> ntt.StoredGrid:
+    """The grid that is meant where nobody names one.
+
+    Args:
+        counts: of the images.
+        before: the field's last run, if there was one.
+
+    Raises:
+        InputError: neither says which proposals are meant; tells how many images have which.
+    """
     meant = _usual(counts, None if before is None else settings_of_run(before)["grid"])
     if meant is not None:
-        return meant._asdict()
+        return meant
     if not counts.grids:
         raise InputError(
             f"none of these {counts.images} images has stored proposals of this bank's encoder. "
             f"{_SEGMENT_FIRST}"
         )
-    raise InputError(f"it is open which stored proposals are meant. {_offers(counts)}")
+    raise InputError(_is_open(counts))
 
 
 def _usual(counts: ntt.StoredCounts, before: str | None) -> ntt.StoredGrid | None:
@@ -84,6 +98,10 @@ def _described(grid: ntt.StoredGrid, counts: ntt.StoredCounts) -> str:
     text = f"of {grid.points_per_side} x {grid.points_per_side} points"
     crops = f" and {grid.crops} crops" if grid.crops else ""
     return f"{text}{crops} ({counts.described(grid)})"
+
+
+def _is_open(counts: ntt.StoredCounts) -> str:
+    return f"it is open which stored proposals are meant. {_offers(counts)}"
 
 
 def _offers(counts: ntt.StoredCounts) -> str:

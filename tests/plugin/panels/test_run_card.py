@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -181,6 +183,29 @@ def test_a_bank_renamed_in_another_tab(uri: Any, scenes: fo.Dataset) -> None:
     assert said["variant"] == "warning"
     assert "'colours' was renamed or deleted meanwhile" in said["message"]
     assert (tab.state["banks"], tab.state["bank"]) == (["hues"], "hues")
+
+
+def test_applying_takes_the_proposals_of_these_images(uri: Any, scenes: fo.Dataset) -> None:
+    """Of a field whose runs were made at different grids, on different images."""
+    ntt.segment(scenes[:3], "colours", points_per_side=8)
+    ntt.segment(scenes[3:], "colours", points_per_side=6)  # the field's last run
+    tab = Browser(uri, scenes)
+
+    def applied(view: Any) -> dict[str, Any]:
+        tab.act("apply", view=view._serialize())
+        return {**sent(tab.messages, "prompt_user_for_operation"), **sent(tab.messages, "notify")}
+
+    assert applied(scenes[3:])["params"]["grid"] == "6"
+    assert applied(scenes[:3])["params"]["grid"] == "8"
+    partly = applied(scenes.view())
+    assert partly["params"]["grid"] == "6"
+    assert (partly["message"], partly["variant"]) == ("3 of 6 images have proposals.", "warning")
+    for folder in Path(os.environ["FIFTYONE_NTT_PROPOSALS"]).iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    refused = applied(scenes.view())
+    assert "params" not in refused and refused["variant"] == "error"
+    assert "none of these 6 images has stored proposals" in refused["message"]
 
 
 def test_reasons_are_the_same_whatever_the_image() -> None:
