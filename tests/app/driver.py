@@ -126,12 +126,12 @@ class App:
 
     def expect_drawn(self, field: str) -> None:
         """Wait until the grid draws the labels of a field that is ticked in the sidebar."""
-        for _ in range(ATTEMPTS):
-            self.toggle_field(field)
+        self.toggle_field(field)
+        self.page.wait_for_timeout(1500)
+        without = self.grid_pixels()
+        self.toggle_field(field)  # once: switching often is what FiftyOne's overlays do not survive
+        for _ in range(3 * ATTEMPTS):
             self.page.wait_for_timeout(1000)
-            without = self.grid_pixels()
-            self.toggle_field(field)
-            self.page.wait_for_timeout(1500)
             if self.grid_pixels() != without:
                 return
         raise AssertionError(f"The grid draws no labels of {field!r}.")

@@ -38,7 +38,7 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     runs = {}
     for key in (key for method in METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
-        names = ["method", "field", "status", "bank", "updated", "images", "done", "failed"]
+        names = ["method", "field", "status", "bank", "updated", "done", "failed"]
         names += ["reason", "mode", "proposal_settings", "match_settings"]
         runs[key] = {name: getattr(config, name, None) for name in names}
     return runs

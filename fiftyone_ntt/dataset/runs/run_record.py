@@ -105,7 +105,7 @@ class RunRecord:
             method=self.method,
             status=status,
             field=self.field,
-            updated=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            updated=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             **self.ingredients,
             **self.notes,
             **values,

@@ -68,7 +68,8 @@ def tick(ctx: PanelContext) -> bool:
     latest = _latest(ctx)
     if latest != seen:
         ctx.panel.set_state("run_seen", latest)
-        _refresh(ctx)
+        if not any(card.phase in ("running", "pausing", "cancelling") for card in cards):
+            _refresh(ctx)  # not at a run's begin: nothing is written yet, and the grid would jump
     if cards == before:
         _show_texts(ctx, texts)
         return False

@@ -76,16 +76,18 @@ def test_two_tabs_show_a_run_from_its_begin_to_its_end(uri: Any, scenes: fo.Data
     for said, offered, names in looked[:2]:
         assert said[0].startswith("**predictions**: 1 of 6 images · ") and "left" in said[0]
         assert offered == ["Pause", "Cancel"]
-        # The field is new: the sidebar must know it.
-        assert "reload_dataset" in names and "show_panel_output" in names
+        assert "show_panel_output" in names and "reload_dataset" not in names
     assert set(looked[2][2]) == {"patch_panel_data"}
     one.act("tick")
     assert texts(one.messages) == ["**predictions**: done, 6 of 6 images · 13 detections"]
-    # Now only the samples are others.
-    assert "reload_samples" in one.names() and "reload_dataset" not in one.names()
+    # The field is new: the sidebar must know it.
+    assert "reload_dataset" in one.names() and "reload_samples" not in one.names()
     assert buttons(one.state) == ["Undo"]
     one.act("tick")
     assert set(one.names()) == {"patch_panel_data"}
+    ntt.segment(scenes, "colours", overwrite=True, points_per_side=5)
+    one.act("tick")  # now only the samples are others
+    assert "reload_samples" in one.names() and "reload_dataset" not in one.names()
     asked = dict(one.press("Undo"))["prompt_user_for_operation"]
     assert asked["operator_uri"] == uri("undo_last_change")
     assert asked["params"] == {"label_field": "predictions"}
