@@ -126,6 +126,8 @@ class App:
 
     def expect_drawn(self, field: str) -> None:
         """Wait until the grid draws the labels of a field that is ticked in the sidebar."""
+        # Of overlays that are switched while the grid loads, FiftyOne may draw none.
+        self.page.wait_for_timeout(WAIT)
         self.toggle_field(field)
         self.page.wait_for_timeout(1500)
         without = self.grid_pixels()

@@ -61,7 +61,6 @@ def test_segment_without_a_dialog(app: App, demo: Any) -> None:
 def test_predictions_are_drawn_in_the_grid(app: App) -> None:
     field = app.page.locator("[data-cy=sidebar-field-predictions]").first
     field.wait_for()
-    app.toggle_field("ground_truth")
     app.expect_drawn("predictions")
     app.picture("grid")
 

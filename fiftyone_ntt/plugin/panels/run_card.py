@@ -55,9 +55,12 @@ class Card(NamedTuple):
 
 def load(ctx: PanelContext) -> None:
     """Look for the first time: whatever has ended before is known."""
-    ctx.panel.set_state("run_mark", schema_mark(ctx.dataset))
     ctx.panel.set_state("run_seen", _latest(ctx))
-    _show(ctx, *_look(ctx))
+    cards, texts = _look(ctx)
+    # A run that has begun may have made a field that the App does not know yet.
+    begun = any(card.bar or card.phase in ("preparing", *GOING) for card in cards)
+    ctx.panel.set_state("run_mark", None if begun else schema_mark(ctx.dataset))
+    _show(ctx, cards, texts)
 
 
 def tick(ctx: PanelContext) -> bool:

@@ -110,6 +110,7 @@ def test_pausing_resuming_and_cancelling(uri: Any, scenes: fo.Dataset) -> None:
     until(lambda: ntt.run_states(scenes)[0].status == "paused")
     tab.act("tick")
     assert texts(tab.messages) == ["**predictions**: 2 of 6 images · paused"]
+    assert "reload_dataset" in tab.names()  # the App may not know the field yet
     assert len(scenes.exists("predictions")) == 2
     tab.press("Resume")
     until(lambda: ntt.run_states(scenes)[0].status == "running")
