@@ -30,7 +30,8 @@ from fiftyone_ntt.core.matching import match
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.settings import ProposalSettings
-from fiftyone_ntt.store.proposal_store import ProposalStore, image_hash
+from fiftyone_ntt.store.image_keys import image_hash
+from fiftyone_ntt.store.proposal_store import ProposalStore
 from fiftyone_ntt.store.stored_images import stored_proposals
 
 _SIZE = (480, 640)

@@ -64,6 +64,7 @@ from .dataset.review.decisions import reject as reject
 from .dataset.review.decisions import relabel_as as relabel_as
 from .dataset.review.decisions import undecide as undecide
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
+from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter
 from .dataset.runs.relabelling import relabel as relabel
 from .dataset.runs.run_control import cancel_run as cancel_run
@@ -73,7 +74,12 @@ from .dataset.runs.run_deletion import DeletionReport as DeletionReport
 from .dataset.runs.run_deletion import delete_run_predictions as delete_run_predictions
 from .dataset.runs.run_deletion import last_prediction_run as last_prediction_run
 from .dataset.runs.run_deletion import list_prediction_runs as list_prediction_runs
+from .dataset.runs.run_states import RunState as RunState
+from .dataset.runs.run_states import run_failures as run_failures
+from .dataset.runs.run_states import run_states as run_states
 from .dataset.runs.segmentation import segment as segment
+from .dataset.runs.stored_counts import StoredCounts as StoredCounts
+from .dataset.runs.stored_counts import stored_counts as stored_counts
 from .dataset.runs.undo import history as history
 from .dataset.runs.undo import undo as undo
 from .errors import NttError as NttError

@@ -8,6 +8,7 @@ from fiftyone_ntt.plugin.operators.boxes_to_masks import BoxesToMasks
 from fiftyone_ntt.plugin.operators.build_bank import BuildMemoryBank
 from fiftyone_ntt.plugin.operators.calibrate import CalibrateMemoryBank
 from fiftyone_ntt.plugin.operators.coco_metrics import CocoMetrics
+from fiftyone_ntt.plugin.operators.continue_run import ContinueRun
 from fiftyone_ntt.plugin.operators.decide import DecideOnPredictions
 from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.operators.draw_reference import DrawReference
@@ -46,6 +47,7 @@ OPERATORS = (
     ImportLabels,
     MakeThumbnails,
     DrawReference,
+    ContinueRun,
     MeasureShots,
     PlacePredictions,
     OpenMemoryBankPanel,

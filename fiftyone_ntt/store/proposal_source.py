@@ -14,7 +14,8 @@ from fiftyone_ntt.core.pipeline import Matcher, Pipeline
 from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.settings import check_stored_mode
 from fiftyone_ntt.errors import StoreError
-from fiftyone_ntt.store.proposal_store import ProposalStore, image_key, rounded
+from fiftyone_ntt.store.image_keys import image_key
+from fiftyone_ntt.store.proposal_store import ProposalStore, rounded
 from fiftyone_ntt.store.stored_images import stored_proposals
 
 logger = logging.getLogger(__name__)

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int16, Int32, UInt8
 
-from fiftyone_ntt.core.images import ImageReading
 from fiftyone_ntt.core.overlaps import Overlaps
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.core.rle import RLE
-from fiftyone_ntt.errors import InputError, StoreError
+from fiftyone_ntt.errors import StoreError
 from fiftyone_ntt.store.atomic import cannot_write, write_atomically
+from fiftyone_ntt.store.image_keys import proposals_file
 from fiftyone_ntt.store.own_files import FileKind
 from fiftyone_ntt.store.proposal_checks import (
     require_sound_arrays,
@@ -113,31 +113,6 @@ DEFAULT_LIMIT = 100 * 10**9
 def default_store() -> ProposalStore:
     """The store in `~/.fiftyone-ntt/proposals`, or where `FIFTYONE_NTT_PROPOSALS` says."""
     return ProposalStore(default_folder())
-
-
-def image_hash(path: str | Path) -> str:
-    """Hash of an image file's content: 32 hexadecimal digits.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    try:
-        require_regular_file(path)
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32]
-    except OSError as error:
-        raise InputError(
-            f"image {path} cannot be read: {error.strerror or error}. Restore the file, or leave "
-            "the image out."
-        ) from error
-
-
-def image_key(path: str | Path, reading: ImageReading) -> str:
-    """An image's key in a store: the hash of its file, and how it is read where that matters.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    return image_hash(path) + reading.mark(path)
 
 
 @dataclass(frozen=True)
@@ -399,8 +374,7 @@ class ProposalStore:
         return self.folder / hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _path(self, setup: ProposalSetup, image: str) -> Path:
-        # Two levels: a folder of a million files is slow to list.
-        return self._setup_folder(setup) / image[:2] / f"{image}.safetensors"
+        return proposals_file(self._setup_folder(setup), image)
 
 
 def describe(store: ProposalStore) -> str:

@@ -8,7 +8,8 @@ from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading, image_size
 from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.store.proposal_store import ProposalStore, image_key
+from fiftyone_ntt.store.image_keys import image_key
+from fiftyone_ntt.store.proposal_store import ProposalStore
 
 
 def stored_setup(

@@ -11,6 +11,8 @@ from playwright.sync_api import TimeoutError
 ATTEMPTS = 10
 WAIT = 5_000
 """Milliseconds, of one attempt."""
+RUN_DONE = re.compile(r"(in|done,) 12 of 12 images")
+"""What is said of a run over the demo's scenes: at once where it is quick, else on the run card."""
 
 
 class App:
@@ -129,6 +131,20 @@ class App:
         """What the first thumbnail looks like."""
         pixels: bytes = self.page.locator("[data-cy=looker]").first.screenshot()
         return pixels
+
+    def expect_drawn(self, field: str) -> None:
+        """Wait until the grid draws the labels of a field that is ticked in the sidebar."""
+        # Of overlays that are switched while the grid loads, FiftyOne may draw none.
+        self.page.wait_for_timeout(WAIT)
+        self.toggle_field(field)
+        self.page.wait_for_timeout(1500)
+        without = self.grid_pixels()
+        self.toggle_field(field)  # once: switching often is what FiftyOne's overlays do not survive
+        for _ in range(3 * ATTEMPTS):
+            self.page.wait_for_timeout(1000)
+            if self.grid_pixels() != without:
+                return
+        raise AssertionError(f"The grid draws no labels of {field!r}.")
 
     def open_panel(self, name: str) -> None:
         """Open a panel beside the grid, through the plus beside the tabs."""

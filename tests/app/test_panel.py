@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import fiftyone_ntt as ntt
-from tests.app.driver import App
+from tests.app.driver import RUN_DONE, App
 
 PANEL = "[data-cy=panel-content-memory_bank_panel]"
 
@@ -55,7 +55,7 @@ def test_the_slider_counts_and_applies(app: App, panel: Any, demo: Any) -> None:
     assert 0 < at_least < len(confidences)
 
     panel.get_by_role("button", name="Apply to current view").click()
-    app.expect_done("in 12 of 12 images")
+    app.expect(RUN_DONE, timeout=180)
     panel.get_by_text(f"{at_least} of {at_least} predictions").first.wait_for()
     app.picture("applied")
     demo.reload()

@@ -24,6 +24,13 @@ def uri(_plugin_folder: Path) -> Callable[[str], str]:
     return lambda name: f"{PLUGIN_NAME}/{name}"
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that goes on in the background ends before the App is answered, however slow this
+    machine is."""
+    monkeypatch.setattr("fiftyone_ntt.plugin.shared.background._PATIENCE", 60.0)
+
+
 @pytest.fixture
 def colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo set of models is the quick one that sees colours."""

@@ -162,11 +162,14 @@ def test_relabelling_offers_what_is_stored(bank: Any, scenes: fo.Dataset) -> Non
         ntt.segment(scenes[:1], bank, f"p{points}", points_per_side=points)
     grid = open_form("relabel_with_memory_bank", scenes)["grid"]
     assert [choice.value for choice in grid.view.choices] == ["4", "6"]
-    assert grid.default == "6"
+    assert grid.view.choices[0].label == "of 4 x 4 points (1 of 6 images)"
+    assert grid.default is None  # of as many images: it is open which is meant
+    ntt.segment(scenes[:2], bank, "p6", points_per_side=6)
     ntt.segment(scenes[:1], bank, "crops", points_per_side=8, crops=4)
     form = open_form("relabel_with_memory_bank", scenes)
     assert [choice.value for choice in form["grid"].view.choices] == ["4", "6", "8+4"]
-    assert form["grid"].default == "6"  # of the whole picture, as segmenting has it by default
+    assert form["grid"].default == "6"  # more of these images have it
+    assert form["proposals"].view.label == "2 of 6 images have these proposals"
     assert [choice.value for choice in form["mode"].view.choices] == ["paper", "best"]
 
 

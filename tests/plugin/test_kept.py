@@ -51,6 +51,7 @@ OTHERS = {
     "manage_memory_banks",
     "make_thumbnails",
     "draw_reference",
+    "continue_run",  # makes one of the calls above again, as it was made
     "measure_shots",
     "place_predictions",
     "open_memory_bank_panel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from fiftyone_ntt.plugin.parts import METRICS, OPERATORS
+from fiftyone_ntt.plugin.shared.starts import Starts
+from tests.plugin.forms import open_form, problems
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
 BUILD = {"name": "colours", "models": "demo", "source": "label_tag", "tag": "reference"}
@@ -35,11 +38,14 @@ def run(uri: Any, name: str, dataset: fo.Dataset, params: dict, **ctx: Any) -> A
 
 
 def messages(name: str, dataset: fo.Dataset, params: dict, **request: Any) -> list[tuple]:
-    """What a generator operator sends to the App: operator and parameters."""
-    operator = foo.get_operator(f"{PLUGIN_NAME}/{name}")
+    """What an operator sends to the App: operator and parameters."""
+    operator, executor = foo.get_operator(f"{PLUGIN_NAME}/{name}"), Executor()
     given = {"dataset_name": dataset.name, "params": params, "prompt_id": uuid4().hex, **request}
-    ctx = ExecutionContext(given, Executor(), operator_uri=operator.uri)
-    return [(m.body.operator_uri, m.body.params) for m in operator.execute(ctx)]
+    ctx = ExecutionContext(given, executor, operator_uri=operator.uri)
+    sent = operator.execute(ctx)
+    if isinstance(sent, dict):  # no generator: sent with the result
+        return [(request.operator_uri, request.params) for request in executor._requests]
+    return [(m.body.operator_uri, m.body.params) for m in sent]
 
 
 def test_all_are_listed_and_registered(uri: Any) -> None:
@@ -73,7 +79,7 @@ def test_the_whole_loop(uri: Any, scenes: fo.Dataset) -> None:
     (key,) = ntt.list_prediction_runs(scenes)
     result = run(uri, "delete_run_predictions", scenes, {"run": key})
     assert result == {"deleted": 18, "kept": {}, "unknown": 0}
-    assert scenes.count("predictions.detections") == 0
+    assert not scenes.has_field("predictions")  # which the run had made
 
 
 def test_segmenting_adaptively(uri: Any, scenes: fo.Dataset) -> None:
@@ -267,8 +273,112 @@ def test_relabelling_from_stored_proposals(uri: Any, scenes: fo.Dataset, no_stor
     run(uri, "relabel_with_memory_bank", scenes, params)
     assert set(scenes.distinct("predictions.detections.label")) == {"red"}
     sent = messages("relabel_with_memory_bank", scenes, {**params, "label_field": "again"})
-    assert "of 6 images" in sent[1][1]["label"]
     assert "in 6 of 6 images" in sent[-1][1]["message"]
+
+
+def test_relabelling_takes_the_grid_that_these_images_have(
+    uri: Any, scenes: fo.Dataset, no_store: None
+) -> None:
+    """Whatever finer grid the store has of other images."""
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes[:2], "colours", "coarse", points_per_side=6)
+    ntt.segment(scenes[2:], "colours", "fine", points_per_side=8)
+
+    def used(params: dict, **ctx: Any) -> set[int]:
+        run(uri, "relabel_with_memory_bank", scenes, {"bank": "colours", **params}, **ctx)
+        field = params["label_field"]
+        keys = [key for key in scenes.distinct(f"{field}.run") if key]
+        return {
+            scenes.get_run_info(key).config.proposal_settings["points_per_side"] for key in keys
+        }
+
+    assert used({"label_field": "new"}, view=scenes[:2]) == {6}
+    again = {"label_field": "coarse", "existing": "overwrite", "confidence_thresh": 0.1}
+    assert used(again, view=scenes[:2]) == {6}
+    # Of both, more images have the finer one; of as many, it is open.
+    assert used({"label_field": "most"}, view=scenes[1:]) == {8}
+    open_still = {"bank": "colours", "label_field": "open"}
+    sent = messages("relabel_with_memory_bank", scenes, open_still, view=scenes[:4]._serialize())
+    assert sent[-1][1]["variant"] == "error"
+    assert sent[-1][1]["message"] == (
+        "it is open which stored proposals are meant. Choose those of 6 x 6 points (2 of 4 "
+        "images); or of 8 x 8 points (2 of 4 images)."
+    )
+    shown = {"view": scenes[:4]._serialize()}
+    fields = open_form("relabel_with_memory_bank", scenes, open_still, **shown)
+    assert "It is open which stored proposals are meant" in problems(fields)["grid"]
+
+
+def test_a_run_that_failed_is_not_green(uri: Any, scenes: fo.Dataset, no_store: None) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes[:2], "colours", points_per_side=6)
+    params = {"bank": "colours", "label_field": "again", "grid": "6"}
+    sent = messages("relabel_with_memory_bank", scenes, params)
+    assert [found["variant"] for name, found in sent if name == "notify"] == ["warning", "warning"]
+    assert "4 failed" in sent[-2][1]["message"] and "`" not in sent[-1][1]["message"]
+    sent = messages(
+        "relabel_with_memory_bank",
+        scenes,
+        {**params, "label_field": "none"},
+        view=scenes[2:]._serialize(),
+    )
+    assert [found["variant"] for name, found in sent if name == "notify"] == ["error", "warning"]
+
+
+def test_any_exception_is_a_sentence(
+    uri: Any, scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    ntt.segment(scenes, "colours", points_per_side=8)
+
+    def broken(*args: Any, **options: Any) -> Any:
+        raise KeyError("gone")
+
+    for function, name, params in (
+        ("evaluate", "evaluate_predictions", {}),
+        ("segment", "segment_with_memory_bank", {"bank": "colours"}),
+        (
+            "rename_memory_bank",
+            "manage_memory_banks",
+            {"action": "rename", "bank": "colours", "new_name": "x"},
+        ),
+    ):
+        monkeypatch.setattr(ntt, function, broken)
+        label = foo.get_operator(uri(name)).LABEL
+        told = [
+            found["message"]
+            for found_name, found in messages(name, scenes, params)
+            if found_name == "notify"
+        ]
+        assert told == [
+            f"{label} failed: KeyError 'gone'. The full trace is in the log of FiftyOne's server."
+        ]
+        assert f"{label} failed" in caplog.text and "Traceback" in caplog.text
+
+
+def test_output_fields_that_no_field_can_be(uri: Any, scenes: fo.Dataset) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    for field in ("_id", "id", "filepath", "a.b", "", "1st"):
+        given = {"bank": "colours", "label_field": field}
+        assert "label_field" in problems(open_form("segment_with_memory_bank", scenes, given))
+        sent = messages("segment_with_memory_bank", scenes, given)[-1][1]
+        assert sent["variant"] == "error" and "failed" not in sent["message"], field
+
+
+def test_another_field_under_a_key_that_is_taken_is_said_before(
+    uri: Any, scenes: fo.Dataset
+) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    for field in ("one", "two"):
+        ntt.segment(scenes, "colours", field, points_per_side=8)
+    for field, taken in (("one", False), ("one", False), ("two", True)):
+        given = {"pred_field": field, "eval_key": "same"}
+        said = problems(open_form("evaluate_predictions", scenes, given))
+        assert ("eval_key" in said) == taken and "Pass" not in said.get("eval_key", "")
+        sent = messages("evaluate_predictions", scenes, given)
+        notified = [found["variant"] for name, found in sent if name == "notify"]
+        assert notified == ["error" if taken else "success"]
+    assert scenes.get_evaluation_info("same").config.pred_field == "one"
 
 
 def test_relabelling_without_the_negatives(uri: Any, scenes: fo.Dataset, no_store: None) -> None:
@@ -292,20 +402,18 @@ def test_relabelling_without_the_negatives(uri: Any, scenes: fo.Dataset, no_stor
 
 def test_relabelling_what_was_never_segmented(uri: Any, scenes: Any, no_store: None) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
-    sent = messages("relabel_with_memory_bank", scenes, {"bank": "colours"})[-2][1]
-    assert sent["variant"] == "error" and "Run `segment` on these samples once" in sent["message"]
+    sent = messages("relabel_with_memory_bank", scenes, {"bank": "colours"})[-1][1]
+    assert sent["variant"] == "error"
+    assert "none of these 6 images has stored proposals" in sent["message"]
+    assert "Run “Segment with memory bank” on them once" in sent["message"]
 
 
-def test_progress_and_outcome_in_the_app(uri: Any, scenes: fo.Dataset) -> None:
+def test_the_outcome_in_the_app(uri: Any, scenes: fo.Dataset) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
     sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})
-    names = [name for name, _ in sent]
-    assert names[:2] == ["set_progress", "set_progress"]
-    assert sent[0][1]["label"] == "Preparing"
-    assert "of 6 images" in sent[1][1]["label"]
-    assert names[-3:] == ["set_progress", "reload_dataset", "notify"]
-    assert sent[-3][1]["progress"] == 1 and "18 detections" in sent[-3][1]["label"]
+    assert [name for name, _ in sent] == ["reload_dataset", "notify"]
     assert "18 detections in 6 of 6 images" in sent[-1][1]["message"]
+    assert sent[-1][1]["variant"] == "success"
 
 
 def test_evaluating_opens_the_panel(uri: Any, scenes: fo.Dataset) -> None:
@@ -332,8 +440,8 @@ def test_errors_are_messages_in_the_app_and_errors_in_the_sdk(uri: Any, scenes: 
 def test_a_bank_renamed_while_the_form_was_open(uri: Any, scenes: fo.Dataset) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
     ntt.rename_memory_bank(scenes, "colours", "renamed")
-    sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})[-2][1]
-    assert sent["variant"] == "error" and "Pass one of: 'renamed'" in sent["message"]
+    sent = messages("segment_with_memory_bank", scenes, {"bank": "colours"})[-1][1]
+    assert sent["variant"] == "error" and "Choose one of: 'renamed'" in sent["message"]
 
 
 def test_unreadable_images_are_reported(uri: Any, scenes: fo.Dataset) -> None:
@@ -345,19 +453,57 @@ def test_unreadable_images_are_reported(uri: Any, scenes: fo.Dataset) -> None:
     assert "not an image" in sent[-1][1]["message"]
 
 
-def test_leaving_the_app_stops_the_work(uri: Any, scenes: fo.Dataset) -> None:
+def test_what_takes_long_goes_on_in_the_background(
+    uri: Any, scenes: fo.Dataset, no_store: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
-    operator = foo.get_operator(uri("segment_with_memory_bank"))
-    params = {"bank": "colours", "points_per_side": 16}
-    ctx = ExecutionContext(
-        {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
+    monkeypatch.setattr("fiftyone_ntt.plugin.shared.background._PATIENCE", 0.05)
+    looked, propose = threading.Event(), Pipeline.propose
+
+    def held(pipeline: Pipeline, image: Any) -> Any:
+        assert looked.wait(60)
+        return propose(pipeline, image)
+
+    monkeypatch.setattr(Pipeline, "propose", held)
+    params = {"bank": "colours", "points_per_side": 8}
+    sent = messages("segment_with_memory_bank", scenes, params)
+    assert [name for name, _ in sent] == ["open_panel", "notify"]
+    (begun,) = Starts(scenes).all()
+    assert (begun.label, begun.problem) == ("Segment with memory bank", None)
+    looked.set()
+    state = until(lambda: next(iter(ntt.run_states(scenes)), None), "completed")
+    assert (state.done, state.images, Starts(scenes).all()) == (6, 6, [])
+
+
+def test_an_error_before_a_run_begins_is_kept_until_somebody_sees_it(
+    uri: Any, scenes: fo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(uri, "build_memory_bank", scenes, BUILD)
+    monkeypatch.setattr("fiftyone_ntt.plugin.shared.background._PATIENCE", 0.05)
+
+    def broken(*args: Any, **options: Any) -> Any:
+        time.sleep(0.5)
+        raise RuntimeError("the disk is on fire")
+
+    monkeypatch.setattr("fiftyone_ntt.dataset.work.model_resolution.load_models", broken)
+    messages("segment_with_memory_bank", scenes, {"bank": "colours"})
+    deadline = time.monotonic() + 60
+    while (start := Starts(scenes).all()[0]).problem is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert start.problem == (
+        "Segment with memory bank failed: the disk is on fire. The full trace is in the log of "
+        "FiftyOne's server."
     )
-    ctx.executor = Executor()
-    stream = operator.execute(ctx)
-    next(stream), next(stream)
-    stream.close()
-    (record,) = ntt.list_prediction_runs(scenes).values()
-    assert record["status"] == "FAILED" and "Run it again" in record["reason"]
+    Starts(scenes).forget(start.key)
+
+
+def until(look: Any, status: str) -> Any:
+    """What is looked at, once it has a status."""
+    deadline = time.monotonic() + 60
+    while (found := look()) is None or found.status != status:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    return found
 
 
 def test_a_field_deleted_while_a_run_is_going(
@@ -365,24 +511,27 @@ def test_a_field_deleted_while_a_run_is_going(
 ) -> None:
     run(uri, "build_memory_bank", scenes, BUILD)
     deleted, propose = threading.Event(), Pipeline.propose
-    begun: list[Any] = []
+    begun = threading.Event()
 
     def held(pipeline: Pipeline, image: Any) -> Any:
         """The run would be over before the field is deleted."""
-        begun.append(image)
-        assert len(begun) == 1 or deleted.wait(60)
+        begun.set()
+        assert deleted.wait(60)
         return propose(pipeline, image)
 
+    def delete() -> None:
+        assert begun.wait(60)
+        scenes.delete_sample_field("predictions")
+        deleted.set()
+
     monkeypatch.setattr(Pipeline, "propose", held)
-    operator = foo.get_operator(uri("segment_with_memory_bank"))
+    deletion = threading.Thread(target=delete)
+    deletion.start()
     params = {"bank": "colours", "points_per_side": 8}
-    request = {"dataset_name": scenes.name, "params": params, "prompt_id": uuid4().hex}
-    stream = operator.execute(ExecutionContext(request, Executor()))
-    next(stream), next(stream)
-    scenes.delete_sample_field("predictions")
-    deleted.set()
-    said = [message.body.params.get("message", "") for message in stream]
-    assert any("field 'predictions' was deleted while run" in text for text in said)
+    sent = messages("segment_with_memory_bank", scenes, params)[-1][1]
+    deletion.join()
+    assert sent["variant"] == "error"
+    assert "field 'predictions' was deleted while run" in sent["message"]
     scenes.reload()
     assert scenes.count("ground_truth.detections") == 18
 

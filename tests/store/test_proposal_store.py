@@ -23,12 +23,11 @@ from fiftyone_ntt.core.settings import ProposalSettings
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store import proposal_store
 from fiftyone_ntt.store.bank_file import bank_bytes
+from fiftyone_ntt.store.image_keys import image_hash, image_key
 from fiftyone_ntt.store.proposal_store import (
     ProposalStore,
     default_store,
     describe,
-    image_hash,
-    image_key,
     rounded,
 )
 from fiftyone_ntt.store.sealed import SealedFormat

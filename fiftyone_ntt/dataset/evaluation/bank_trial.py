@@ -30,8 +30,8 @@ from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.models.loading import Models
+from fiftyone_ntt.store.image_keys import image_key
 from fiftyone_ntt.store.proposal_source import ProposalSource
-from fiftyone_ntt.store.proposal_store import image_key
 from fiftyone_ntt.trials.trial_data import TrialContent, TrialImage
 
 

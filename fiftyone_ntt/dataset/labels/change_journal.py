@@ -67,7 +67,7 @@ class Change:
         at: when it began, UTC.
         run: key of the run that made it, or that was deleted; None for others.
         tag: that was put or taken; None for other kinds.
-        created: whether the field was made for it.
+        created: whether the field was made for it; of a deletion, whether the field went with it.
         run_document: of a deleted run's record, to bring it back.
         described: what the dataset said of the field before an import.
     """
@@ -175,6 +175,10 @@ class Change:
         if not rows:
             return Extent(0, 0, 0)
         return Extent(*(int(rows[0][name]) for name in ("samples", "labels", "bytes")))
+
+    def note_field_gone(self) -> None:
+        """Note that the field went with what was deleted: taking it back brings it back."""
+        _heads().update_one({"_id": self.id}, {"$set": {"created": True}})
 
     def forget(self) -> None:
         """Remove the change; it can no longer be undone."""

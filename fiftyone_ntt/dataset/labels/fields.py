@@ -12,6 +12,7 @@ import fiftyone.core.labels as fol
 import fiftyone.core.media as fom
 from fiftyone import ViewField as F
 
+from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.errors import InputError
 
 _NAN = float("nan")
@@ -207,7 +208,46 @@ def declare_detections(
     return new
 
 
+def declared_attributes(dataset: fo.Dataset, field: str) -> dict[str, str]:
+    """What a Detections field declares of its detections besides FiftyOne's own attributes: the
+    name of each one's type, for `declare_again`."""
+    schema = dataset.get_field_schema(flat=True)
+    start = f"{field}.detections."
+    own = set(fol.Detection._fields)
+    return {
+        path.removeprefix(start): type(found).__name__
+        for path, found in schema.items()
+        if path.startswith(start)
+        and "." not in (name := path.removeprefix(start))
+        and name not in own
+    }
+
+
+def declare_again(dataset: fo.Dataset, field: str, attributes: Mapping[str, str]) -> None:
+    """Declare a Detections field as `declared_attributes` told of it; of types with parameters of
+    their own, nothing is declared."""
+    plain = (fof.StringField, fof.FloatField, fof.IntField, fof.BooleanField)
+    kinds = {kind.__name__: kind for kind in plain}
+    known = {name: kinds[kind] for name, kind in attributes.items() if kind in kinds}
+    declare_detections(dataset, field, known)
+
+
 def prediction_paths(attributes: Mapping[str, type[fof.Field]]) -> dict[str, type[fof.Field]]:
     """What `declare_detections` declares in a field, by path there."""
     run = {"run": fof.StringField}
     return run | {f"detections.{name}": kind for name, kind in {**attributes, **run}.items()}
+
+
+def delete_if_empty(dataset: fo.Dataset, field: str) -> bool:
+    """Delete a field that holds nothing any more.
+
+    Returns:
+        Whether it was there and is gone.
+    """
+    refresh(dataset)
+    if dataset.get_field(field) is None:
+        return False
+    if dataset._sample_collection.find_one({field: {"$ne": None}}, {"_id": 1}) is not None:
+        return False
+    dataset.delete_sample_field(field)
+    return True

@@ -23,7 +23,8 @@ from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.dataset.work.proposing import StoreChoice, resolve_store
 from fiftyone_ntt.errors import InputError
-from fiftyone_ntt.store.proposal_store import ProposalStore, image_key
+from fiftyone_ntt.store.image_keys import image_key
+from fiftyone_ntt.store.proposal_store import ProposalStore
 
 MIN_IOU = 0.8
 """IoU of a prediction, edited since or of another origin, with the proposal whose feature it gets:

@@ -22,6 +22,7 @@ from fiftyone_ntt.dataset.labels.names import AGREEMENT, BOX_ID, check_new_predi
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.references.label_names import LabelNames
 from fiftyone_ntt.dataset.runs.box_work import DONE, BoxMasking
+from fiftyone_ntt.dataset.runs.run_calls import note_call
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.work.image_readings import image_reading
@@ -110,6 +111,18 @@ def boxes_to_masks(
         masks and boxes agree by fish ..., kite ..., mushroom ...
           ... agree by less than 0.5, look at these: ...
     """
+    call = note_call(
+        samples,
+        "boxes_to_masks",
+        box_field=box_field,
+        models=models,
+        device=device,
+        overwrite=overwrite,
+        replace_reviewed=replace_reviewed,
+        chunk_size=chunk_size,
+        workers=workers,
+        engine=engine,
+    )
     check_whole_images(samples, "making masks of boxes")
     check_workers(workers, engine)
     dataset = samples._root_dataset
@@ -121,7 +134,7 @@ def boxes_to_masks(
         )
     chosen = resolve_models(models, device)
     ingredients = {"box_field": box_field, "segmenter": chosen.segmenter.identity}
-    record = RunRecord(dataset, mask_field, METHOD, ingredients, notes={})
+    record = RunRecord(dataset, mask_field, METHOD, ingredients, notes={"call": call})
     done = _finished_boxes(dataset, mask_field, record.key)
     masking = BoxMasking(samples, box_field, record.key, done, chosen.segmenter)
     path = labels_path(samples, box_field)

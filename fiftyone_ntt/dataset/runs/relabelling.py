@@ -16,6 +16,7 @@ from fiftyone_ntt.dataset.labels.fields import check_whole_images
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
+from fiftyone_ntt.dataset.runs.run_calls import note_call
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.runs.segmentation import segmentation_record
 from fiftyone_ntt.dataset.runs.stored_matching import StoredMatcher
@@ -83,6 +84,23 @@ def relabel(
         >>> view.distinct("relabelled.detections.label")
         ['fish']
     """
+    call = note_call(
+        samples,
+        "relabel",
+        store=store,
+        mode=mode,
+        points_per_side=points_per_side,
+        crops=crops,
+        confidence_thresh=confidence_thresh,
+        one_per_object=one_per_object,
+        least_island=least_island,
+        fill_holes=fill_holes,
+        overwrite=overwrite,
+        replace_reviewed=replace_reviewed,
+        chunk_size=chunk_size,
+        workers=workers,
+        engine=engine,
+    )
     check_whole_images(samples, "relabelling")
     check_workers(1 if workers is None else workers, engine)
     known_mode = check_stored_mode(mode)
@@ -101,7 +119,7 @@ def relabel(
     )
     matcher = Matcher(bank, setup, known_mode, match_settings)
     reading = image_reading(dataset)
-    record = segmentation_record(dataset, label_field, matcher, reading, rounded=True)
+    record = segmentation_record(dataset, label_field, matcher, reading, rounded=True, call=call)
     ids, paths = samples.values(["id", "filepath"])
     return run_over_images(
         record,

@@ -8,7 +8,15 @@ from collections.abc import Callable
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.work.leases import Holder, Lease, Request, ask, free, holders
+from fiftyone_ntt.dataset.work.leases import (
+    Holder,
+    Lease,
+    Reached,
+    Request,
+    ask,
+    free,
+    holders,
+)
 from fiftyone_ntt.errors import InputError
 
 LOOK = 1.0
@@ -22,14 +30,21 @@ class RunControl:
     Args:
         lease: of the run's field.
         on_pause: called with whether the run is paused now, when that changes.
+        counts: what was reached: samples in all, done, failed, and come to in this call.
     """
 
     def __init__(
-        self, lease: Lease, on_pause: Callable[[bool], None] = lambda paused: None
+        self,
+        lease: Lease,
+        on_pause: Callable[[bool], None] = lambda paused: None,
+        counts: Callable[[], tuple[int, int, int, int]] | None = None,
     ) -> None:
         self._lease = lease
         self._on_pause = on_pause
+        self._counts = counts
         self._looked = float("-inf")
+        self._began = time.monotonic()
+        self._paused = 0.0
         self.cancelled = False
 
     def proceed(self) -> bool:
@@ -43,17 +58,28 @@ class RunControl:
         request = self._look()
         if request == "pause":
             self._on_pause(True)
+            since = time.monotonic()
             while request == "pause":
                 time.sleep(_NAP)
-                request = self._look()
+                request = self._look(waiting=True)
+            self._paused += time.monotonic() - since
             self._on_pause(False)
         self.cancelled = request == "cancel"
         return not self.cancelled
 
-    def _look(self) -> Request | None:
-        request = self._lease.beat()
+    def _look(self, *, waiting: bool = False) -> Request | None:
+        request = self._lease.beat(None if waiting else self._reached())
         self._looked = time.monotonic()
         return request
+
+    def _reached(self) -> Reached | None:
+        if self._counts is None:
+            return None
+        total, done, failed, here = self._counts()
+        if not here:
+            # From the first image on: what came before was loading the models.
+            self._began, self._paused = time.monotonic(), 0.0
+        return Reached(total, done, failed, here, time.monotonic() - self._began - self._paused)
 
 
 @needs_database

@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.dataset.labels.change_journal import begin_change
+from fiftyone_ntt.dataset.labels.fields import declared_attributes, delete_if_empty
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_writable
 from fiftyone_ntt.dataset.labels.prediction_writing import (
@@ -16,13 +17,11 @@ from fiftyone_ntt.dataset.labels.prediction_writing import (
     describe_unknown,
     remove_predictions,
 )
+from fiftyone_ntt.dataset.runs.run_calls import METHODS
 from fiftyone_ntt.dataset.work.leases import hold_field
 from fiftyone_ntt.dataset.work.refreshing import refresh
-from fiftyone_ntt.dataset.work.stored_runs import drop_run, run_document
+from fiftyone_ntt.dataset.work.stored_runs import drop_run, run_configs, run_document
 from fiftyone_ntt.errors import InputError
-
-_METHODS = ("ntt_segment", "ntt_boxes_to_masks")
-"""Not imported from their modules: those need torch, and this does not."""
 
 
 @needs_database
@@ -37,7 +36,7 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
     dataset = samples._root_dataset
     refresh(dataset, runs=True)
     runs = {}
-    for key in (key for method in _METHODS for key in dataset.list_runs(method=method)):
+    for key in (key for method in METHODS for key in dataset.list_runs(method=method)):
         config: Any = dataset.get_run_info(key).config
         names = ["method", "field", "status", "bank", "updated", "done", "failed", "reason"]
         names += ["mode", "proposal_settings", "match_settings", "bank_hash"]
@@ -68,6 +67,7 @@ class DeletionReport:
             `edited`.
         unknown: of those deleted, detections of earlier versions, of which it is unknown whether
             anybody edited them.
+        field: that is gone too, for nothing was left in it; None where it stays.
 
     Example:
         >>> print(ntt.DeletionReport("ntt_predictions_1f0c7a3e", 512, {"tagged": 3}))
@@ -78,15 +78,22 @@ class DeletionReport:
     deleted: int
     kept: dict[str, int]
     unknown: int = 0
+    field: str | None = None
 
     def __str__(self) -> str:
         deleted = f"{self.deleted} detections of run {self.run} deleted"
-        return ", ".join([deleted + describe_unknown(self.unknown), *describe_kept(0, self.kept)])
+        parts = [deleted + describe_unknown(self.unknown), *describe_kept(0, self.kept)]
+        parts += [f"field {self.field!r} with them"] if self.field else []
+        return ", ".join(parts)
 
 
 @needs_database
 def delete_run_predictions(
-    samples: foc.SampleCollection, run: str, *, replace_reviewed: bool = False
+    samples: foc.SampleCollection,
+    run: str,
+    *,
+    replace_reviewed: bool = False,
+    empty_field: bool = False,
 ) -> DeletionReport:
     """Delete the detections that a run wrote, and the run.
 
@@ -97,6 +104,7 @@ def delete_run_predictions(
         samples: the dataset, or a view of it; the run's detections go from the whole dataset.
         run: its key, as `segment` reports it and each detection's `run` says.
         replace_reviewed: also delete those that somebody tagged or edited.
+        empty_field: also delete the field, if a run made it and nothing is left in it.
 
     Raises:
         InputError: no such run, a run holds the field, the field is read-only, or others kept
@@ -120,6 +128,9 @@ def delete_run_predictions(
         refresh(dataset)
         check_writable(dataset, field)
         document = run_document(dataset, run)
+        made = run_configs(dataset, METHODS, ("made_field",)).get(run, {}).get("made_field")
+        if document is not None:
+            document["attributes"] = declared_attributes(dataset, field)
         change = begin_change(
             dataset, field, "deletion", run=run, run_document=document, resume=True
         )
@@ -127,5 +138,8 @@ def delete_run_predictions(
         if dataset.get_field(field) is not None:
             tally = remove_predictions(dataset, field, run, replace_reviewed, change)
         drop_run(dataset, run)
+        gone = bool(empty_field and made) and delete_if_empty(dataset, field)
+        if gone:
+            change.note_field_gone()
     kept = {str(owner): count for owner, count in tally.kept.items()}
-    return DeletionReport(run, tally.replaced, kept, tally.unknown)
+    return DeletionReport(run, tally.replaced, kept, tally.unknown, field if gone else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,13 +12,18 @@ import fiftyone as fo
 
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING
 from fiftyone_ntt.dataset.labels.names import check_still_there
+from fiftyone_ntt.dataset.runs.run_calls import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    METHODS,
+    PAUSED,
+    RUNNING,
+)
 from fiftyone_ntt.dataset.work.refreshing import forget_refreshed, refresh
-from fiftyone_ntt.dataset.work.stored_runs import record_run
+from fiftyone_ntt.dataset.work.stored_runs import record_run, run_configs
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.store.run_identity import ingredients_hash
-
-RUNNING, PAUSED = "RUNNING", "PAUSED"
-COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
 
 TallyOf = Callable[[], tuple[int, dict[str, str]]]
 
@@ -46,13 +51,23 @@ class RunRecord:
         """Run key: `ntt_<field>_` and eight hexadecimal digits of the ingredients' hash."""
         return f"ntt_{self.field}_{ingredients_hash(dict(self.ingredients))[:8]}"
 
+    def over(self, images: int, *, new_field: bool) -> RunRecord:
+        """The same run, with notes of how many samples it is given, and whether the field was made
+        by it or another run of this package: then it goes when nothing is left in it."""
+        configs = run_configs(self.dataset, METHODS, ("field", "made_field")).values()
+        made = new_field or any(c.get("made_field") and c["field"] == self.field for c in configs)
+        return replace(self, notes={**self.notes, "images": images, "made_field": made})
+
     def check_field(self) -> None:
         """Check that the field written to is still there; see `check_still_there`."""
         check_still_there(self.dataset, self.field, f"run {self.key}")
 
     @contextmanager
     def running(
-        self, tally_of: TallyOf, cancelled: Callable[[], bool] = lambda: False
+        self,
+        tally_of: TallyOf,
+        cancelled: Callable[[], bool] = lambda: False,
+        told: Callable[[], str | None] = lambda: None,
     ) -> Iterator[None]:
         """Keeps the record's status while the work inside goes on.
 
@@ -60,6 +75,7 @@ class RunRecord:
             tally_of: samples that have this run's detections by now, and failures (sample id to
                 reason).
             cancelled: whether the work was ended on request.
+            told: what became of labels, for people; noted when the work ends by itself.
         """
         self._update(RUNNING)
         try:
@@ -72,12 +88,13 @@ class RunRecord:
                 self._update(FAILED, tally_of(), reason)
             raise
         done, failures = tally_of()
+        ended = replace(self, notes={**self.notes, "told": told()})
         if cancelled():
-            self._update(CANCELLED, (done, failures), "cancelled; the same call goes on")
+            ended._update(CANCELLED, (done, failures), "cancelled; the same call goes on")
         elif failures and not done:
-            self._update(FAILED, (done, failures), f"all {len(failures)} images failed")
+            ended._update(FAILED, (done, failures), f"all {len(failures)} images failed")
         else:
-            self._update(COMPLETED, (done, failures))
+            ended._update(COMPLETED, (done, failures))
 
     def note_pause(self, paused: bool, tally_of: TallyOf) -> None:
         """Note that the run waits, or goes on."""
@@ -88,7 +105,7 @@ class RunRecord:
             method=self.method,
             status=status,
             field=self.field,
-            updated=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            updated=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             **self.ingredients,
             **self.notes,
             **values,

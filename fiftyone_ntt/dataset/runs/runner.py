@@ -211,10 +211,11 @@ def run_over_images(
             pending = _pending_images(record, ids, paths, policy, again)
             tally.skipped = len(ids) - len(pending)
             new = declare_detections(record.dataset, record.field, attributes)
+            record = record.over(len(ids), new_field=new)
             change = _begin(record, new, pending)
             writing = _Writing(record, lease, policy, change, chunk_size, tally)
-            control = RunControl(lease, lambda paused: record.note_pause(paused, writing.counts))
-            with record.running(writing.counts, lambda: control.cancelled):
+            control = RunControl(lease, writing.note_pause, lambda: writing.reached(len(ids)))
+            with record.running(writing.counts, lambda: control.cancelled, writing.told):
                 _compute_and_write(writing, control, pending, load, compute, progress)
             cancelled = control.cancelled
             reverted = _reverted(writing)
@@ -310,6 +311,24 @@ class _Writing:
     def counts(self) -> tuple[int, dict[str, str]]:
         """Samples that have the run's detections, and failures."""
         return self.tally.skipped + self.tally.written, self.tally.failures
+
+    def told(self) -> str:
+        """What became of labels, for people."""
+        kept = self.tally.kept
+        counts = {str(owner): count for owner, count in kept.kept.items()}
+        others = describe_kept(kept.replaced, counts, kept.covered, kept.unknown)
+        return ", ".join([f"{kept.written} detections", *others])
+
+    def reached(self, total: int) -> tuple[int, int, int, int]:
+        """Samples in all, done or about to be written, failed, and come to in this call."""
+        done, failed = self.tally.written + len(self.chunk), len(self.tally.failures)
+        return total, self.tally.skipped + done, failed, done + failed
+
+    def note_pause(self, paused: bool) -> None:
+        """Note that the run waits, with all written that it has finished, or goes on."""
+        if paused:
+            self.flush()
+        self.record.note_pause(paused, self.counts)
 
     def add(self, sample_id: str, detections: fol.Detections | Document) -> None:
         """Take a sample's detections; write once there are enough."""

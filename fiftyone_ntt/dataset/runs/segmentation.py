@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
@@ -18,6 +19,7 @@ from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_new_predictions
 from fiftyone_ntt.dataset.labels.prediction_writing import WritePolicy
 from fiftyone_ntt.dataset.runs.labelling_work import Labelling
+from fiftyone_ntt.dataset.runs.run_calls import note_call
 from fiftyone_ntt.dataset.runs.run_record import RunRecord
 from fiftyone_ntt.dataset.runs.runner import SegmentReport, run_over_images
 from fiftyone_ntt.dataset.work.image_readings import image_reading
@@ -115,6 +117,25 @@ def segment(
         >>> view.distinct("found.detections.label")
         ['fish', 'mushroom']
     """
+    call = note_call(
+        samples,
+        "segment",
+        models=models,
+        device=device,
+        mode=mode,
+        points_per_side=points_per_side,
+        crops=crops,
+        confidence_thresh=confidence_thresh,
+        one_per_object=one_per_object,
+        least_island=least_island,
+        fill_holes=fill_holes,
+        store=store,
+        overwrite=overwrite,
+        replace_reviewed=replace_reviewed,
+        chunk_size=chunk_size,
+        workers=workers,
+        engine=engine,
+    )
     check_whole_images(samples, "segmenting")
     check_workers(workers, engine)
     dataset = samples._root_dataset
@@ -137,7 +158,12 @@ def segment(
     reading = image_reading(dataset)
     source = ProposalSource(pipeline, store_of_mode(store, pipeline.mode), reading)
     record = segmentation_record(
-        dataset, label_field, pipeline.matcher, reading, rounded=source.store is not None
+        dataset,
+        label_field,
+        pipeline.matcher,
+        reading,
+        rounded=source.store is not None,
+        call=call,
     )
     ids, paths = samples.values(["id", "filepath"])
     labelling = Labelling(source, record.key)
@@ -164,6 +190,7 @@ def segmentation_record(
     reading: ImageReading,
     *,
     rounded: bool,
+    call: dict[str, Any] | None,
 ) -> RunRecord:
     """The record of a segmentation, whether its proposals are computed or stored.
 
@@ -173,11 +200,16 @@ def segmentation_record(
         matcher: decides the detections.
         reading: how the images become pixels.
         rounded: whether the proposals pass through a store.
+        call: that makes it; see `note_call`.
     """
     return RunRecord(
         dataset,
         label_field,
         METHOD,
         ingredients=run_ingredients(matcher, reading, rounded=rounded),
-        notes={"bank": matcher.bank.name, "classes": list(matcher.bank.classes)},
+        notes={
+            "bank": matcher.bank.name,
+            "classes": list(matcher.bank.classes),
+            "call": call,
+        },
     )

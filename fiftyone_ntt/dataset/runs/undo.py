@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any
 
 import fiftyone as fo
@@ -20,6 +21,7 @@ from fiftyone_ntt.dataset.labels.coco_labels import (
 )
 from fiftyone_ntt.dataset.labels.decision_writing import restore_decisions
 from fiftyone_ntt.dataset.labels.digests import is_as_written
+from fiftyone_ntt.dataset.labels.fields import declare_again, delete_if_empty
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.labels.names import check_still_there, check_writable
 from fiftyone_ntt.dataset.labels.ownership import owner_of
@@ -93,7 +95,9 @@ class UndoReport:
 
 
 @needs_database
-def history(samples: foc.SampleCollection, label_field: str | None = None) -> list[HistoryEntry]:
+def history(
+    samples: foc.SampleCollection, label_field: str | None = None, *, newest: int | None = None
+) -> list[HistoryEntry]:
     """The changes of labels that `undo` can take back, the newest first.
 
     The last 20 of a dataset are kept, and at most 1 GiB of them: what a change replaced is kept in
@@ -102,13 +106,15 @@ def history(samples: foc.SampleCollection, label_field: str | None = None) -> li
     Args:
         samples: the dataset, or a view of it.
         label_field: only this field's.
+        newest: only so many; counting what each touched takes most of the time. All when None.
 
     Example:
         >>> _ = ntt.tag_references(dataset[:2], "ground_truth", tag="good")
         >>> [(entry.kind, entry.tag, entry.labels) for entry in ntt.history(dataset)]
         [('tagging', 'good', 7)]
     """
-    return [_entry(change) for change in changes_of(samples._root_dataset, label_field)]
+    changes = changes_of(samples._root_dataset, label_field)
+    return [_entry(change) for change in islice(changes, newest)]
 
 
 @needs_database
@@ -146,13 +152,15 @@ def undo(
     if change is None:
         where = f"field {label_field!r} of " if label_field else ""
         raise InputError(f"{where}{dataset.name!r} has no change of this package to take back.")
-    _require_field(dataset, change)
+    if not _went_with_field(change):
+        _require_field(dataset, change)
     entry = _entry(change)
     if dry_run:
         return UndoReport(entry, *_take_back(dataset, change, dry_run=True))
     with hold_field(dataset, change.field, f"undo of {change.run or change.kind}"):
         refresh(dataset)
         _require_last(dataset, change)
+        _bring_field_back(dataset, change)
         _require_field(dataset, change)
         check_writable(dataset, change.field, *(["tags"] if change.tag else []))
         undone = _take_back(dataset, change)
@@ -170,6 +178,17 @@ def _require_field(dataset: fo.Dataset, change: Change) -> None:
             f"field {change.field!r} of {dataset.name!r}, which the last change is of, was deleted "
             "or renamed. Rename it back, or pass `label_field` for the last change of another."
         )
+
+
+def _went_with_field(change: Change) -> bool:
+    """Whether a change deleted its field, which nothing was left in."""
+    return change.kind == "deletion" and change.created
+
+
+def _bring_field_back(dataset: fo.Dataset, change: Change) -> None:
+    """Declare a field again that went with what was deleted."""
+    if _went_with_field(change) and dataset.get_field(change.field) is None:
+        declare_again(dataset, change.field, (change.run_document or {}).get("attributes", {}))
 
 
 def _require_last(dataset: fo.Dataset, change: Change) -> None:
@@ -197,7 +216,8 @@ def _take_back(dataset: fo.Dataset, change: Change, *, dry_run: bool = False) ->
     ids = change.samples()
     ids_serve_others = change.kind == "import" and other_imports(dataset, change.field)
     for start in range(0, len(ids), 100):
-        check_still_there(dataset, change.field, "undo")
+        if not dry_run:
+            check_still_there(dataset, change.field, "undo")
         entries = {row["sample"]: row for row in change.entries(ids[start : start + 100])}
         counts: dict[ObjectId, int] = {}
 
@@ -274,7 +294,7 @@ def _record_back(dataset: fo.Dataset, change: Change) -> None:
         if not samples_of_run(dataset, change.field, change.run):
             drop_run(dataset, change.run)
         if change.created:
-            _delete_empty(dataset, change.field)
+            delete_if_empty(dataset, change.field)
 
 
 def _import_back(dataset: fo.Dataset, change: Change, described: Document) -> None:
@@ -283,17 +303,6 @@ def _import_back(dataset: fo.Dataset, change: Change, described: Document) -> No
     restore_described(dataset, change.field, described)
     if change.created:
         for name in (change.field, *class_list_fields(change.field).values()):
-            _delete_empty(dataset, name)
+            delete_if_empty(dataset, name)
     if not described["has_ids"]:
-        _delete_empty(dataset, ID)
-
-
-def _delete_empty(dataset: fo.Dataset, name: str) -> None:
-    """Delete a field that holds nothing any more."""
-    refresh(dataset)
-    if dataset.get_field(name) is not None and not _is_filled(dataset, name):
-        dataset.delete_sample_field(name)
-
-
-def _is_filled(dataset: fo.Dataset, name: str) -> bool:
-    return dataset._sample_collection.find_one({name: {"$ne": None}}, {"_id": 1}) is not None
+        delete_if_empty(dataset, ID)

@@ -1,7 +1,7 @@
 """One run holds a field: a lease in the database, kept alive by a heartbeat in the server's time.
 
 The lease is also how other processes talk to a run: whoever holds it finds there, between two
-images, whether it shall pause or stop.
+images, whether it shall pause or stop, and leaves there how far it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
@@ -40,6 +40,25 @@ class LeaseLost(InputError):
 
 
 @dataclass(frozen=True)
+class Reached:
+    """How far a run is.
+
+    Attributes:
+        total: samples that it was given.
+        done: of them, those that have its labels.
+        failed: of them, those that it could not do.
+        here: samples that this call has come to, done or failed.
+        seconds: that it worked on these, without its pauses.
+    """
+
+    total: int
+    done: int
+    failed: int
+    here: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Holder:
     """Who holds a field.
 
@@ -51,6 +70,7 @@ class Holder:
         silence: seconds since its last sign of life, in the server's time.
         alive: False where its process is known to have ended, or has been silent for too long.
         request: what it was asked to do, if anything.
+        reached: how far it is, once it has said so.
     """
 
     run: str
@@ -60,6 +80,7 @@ class Holder:
     silence: float
     alive: bool
     request: Request | None
+    reached: Reached | None = None
 
     def __str__(self) -> str:
         return (
@@ -86,15 +107,19 @@ class Lease:
     token: str
     key: str
 
-    def beat(self) -> Request | None:
+    def beat(self, reached: Reached | None = None) -> Request | None:
         """Show that the run is alive; returns what it was asked to do meanwhile.
+
+        Args:
+            reached: how far the run is, for whoever looks.
 
         Raises:
             LeaseLost: another run took the field over.
         """
+        said = {} if reached is None else {"reached": asdict(reached)}
         found = _leases().find_one_and_update(
             {"_id": self.key, "token": self.token},
-            [{"$set": {"beat": "$$NOW"}}],
+            [{"$set": {"beat": "$$NOW", **said}}],
         )
         if found is None:
             raise LeaseLost(
@@ -180,6 +205,7 @@ def _acquire(lease: Lease) -> None:
         "pid": os.getpid(),
         "process_started": psutil.Process().create_time(),
         "request": None,
+        "reached": None,
         "since": "$$NOW",
         "beat": "$$NOW",
     }
@@ -231,6 +257,7 @@ def _holder(row: dict[str, Any]) -> Holder:
         silence=silence,
         alive=silence < LIFETIME and not _ended_here(row),
         request=row.get("request"),
+        reached=Reached(**row["reached"]) if row.get("reached") else None,
     )
 
 

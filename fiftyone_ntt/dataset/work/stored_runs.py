@@ -188,6 +188,24 @@ def run_document(dataset: fo.Dataset, key: str) -> Document | None:
     return {"key": key, "config": config}
 
 
+def run_configs(
+    dataset: fo.Dataset, methods: Collection[str], names: Collection[str]
+) -> dict[str, Document]:
+    """What the configs of runs say, by key: two look-ups in the database, however many there are.
+
+    Args:
+        dataset: which keeps them.
+        methods: kinds of runs.
+        names: of what is read of each; what one lacks is left out.
+    """
+    keys = {run_id: key for key, run_id in run_ids(dataset).items()}
+    wanted = {"_id": {"$in": list(keys)}, "config.method": {"$in": list(methods)}}
+    places = {f"config.{name}": 1 for name in names}
+    return {
+        keys[row["_id"]]: row.get("config", {}) for row in _run_documents().find(wanted, places)
+    }
+
+
 def restore_run(dataset: fo.Dataset, document: Document) -> None:
     """Bring a run back, unless there is one of its key again."""
     values = {k: v for k, v in document["config"].items() if k not in ("cls", "type")}

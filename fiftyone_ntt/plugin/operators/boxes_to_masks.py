@@ -32,6 +32,7 @@ class BoxesToMasks(NttOperator):
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
     NOUN = "images"
+    BACKGROUND = True
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:

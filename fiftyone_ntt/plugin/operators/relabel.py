@@ -10,12 +10,8 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.existing_predictions import OVERWRITE
 from fiftyone_ntt.plugin.shared.form import Form
-from fiftyone_ntt.plugin.shared.method_choice import (
-    USUAL_POINTS,
-    choose_mode,
-    grid_name,
-    grid_of,
-)
+from fiftyone_ntt.plugin.shared.grid_choice import choose_grid, chosen_grid
+from fiftyone_ntt.plugin.shared.method_choice import choose_mode
 from fiftyone_ntt.plugin.shared.model_choice import TORCH
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import (
@@ -45,6 +41,7 @@ class RelabelWithMemoryBank(NttOperator):
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
     NOUN = "images"
+    BACKGROUND = True
     VIEW_TARGET = True
 
     def fill(self, form: Form) -> None:
@@ -56,7 +53,7 @@ class RelabelWithMemoryBank(NttOperator):
         output = choose_output(form, bank, usual=OVERWRITE)
         choose_threshold(form)
         if bank is not None:
-            _choose_grid(form, bank.encoder, usual.get("grid"))
+            choose_grid(form, bank.encoder, usual.get("grid"))
         with form.advanced():
             if output.existing == OVERWRITE:
                 choose_reviewed(form)
@@ -77,7 +74,7 @@ class RelabelWithMemoryBank(NttOperator):
             bank,
             output_field(ctx),
             mode=ctx.params.get("mode", "paper"),
-            **_chosen_grid(ctx, bank.encoder),
+            **chosen_grid(ctx, bank.encoder),
             progress=step,
             **chosen_settings(ctx),
         )
@@ -86,33 +83,3 @@ class RelabelWithMemoryBank(NttOperator):
     def __call__(self, samples: Any, bank: Any, label_field: str, **options: Any) -> Any:
         """`fiftyone_ntt.relabel`, which see."""
         return ntt.relabel(samples, bank, label_field, **options)
-
-
-def _choose_grid(form: Form, encoder: str, before: str | None) -> None:
-    grids = ntt.stored_grids(encoder)
-    options = {grid_name(*grid): _described(grid) for grid in grids}
-    usual = before if before in options else grid_name(*_usual_grid(grids))
-    form.choice("grid", "Stored proposals", options, usual if grids else None)
-    if not grids:
-        form.reject(
-            "grid",
-            "no proposals are stored of this bank's encoder. Run “Segment with memory bank” on "
-            "these samples once; it stores them.",
-        )
-
-
-def _described(grid: ntt.StoredGrid) -> str:
-    text = f"of {grid.points_per_side} x {grid.points_per_side} points"
-    return f"{text} and {grid.crops} crops" if grid.crops else text
-
-
-def _usual_grid(grids: list[ntt.StoredGrid]) -> ntt.StoredGrid:
-    """The finest grid of the whole picture; what `relabel` asks for by default if there is none."""
-    whole = [grid for grid in grids if not grid.crops]
-    return max(whole or grids, default=ntt.StoredGrid(USUAL_POINTS, 0))
-
-
-def _chosen_grid(ctx: Context, encoder: str) -> dict[str, Any]:
-    if chosen := ctx.params.get("grid"):
-        return grid_of(chosen)  # gone since or not: another one would give other detections
-    return _usual_grid(ntt.stored_grids(encoder))._asdict()

@@ -39,6 +39,7 @@ class SegmentWithMemoryBank(NttOperator):
     RISK = types.RiskLevel.MEDIUM
     NEEDS = TORCH
     NOUN = "images"
+    BACKGROUND = True
     PLACE = types.Places.HEADER_ACTIONS
     VIEW_TARGET = True
 

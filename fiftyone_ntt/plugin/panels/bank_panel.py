@@ -9,11 +9,12 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.panels import bank_browser, bank_figures, threshold
+from fiftyone_ntt.plugin.panels import bank_browser, bank_figures, run_card, threshold
 from fiftyone_ntt.plugin.panels.contents import Choice
 from fiftyone_ntt.plugin.panels.selecting import select_places
 from fiftyone_ntt.plugin.shared.context import Context, PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
+from fiftyone_ntt.plugin.shared.shown_errors import tell_error
 
 _BUTTONS = (
     (
@@ -85,22 +86,35 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         """List the dataset's banks and prediction fields, and show a bank."""
         banks = [bank.name for bank in ntt.list_memory_banks(ctx.dataset)]
         ctx.panel.set_state("banks", banks)
+        run_card.load(ctx)
         threshold.show_fields(ctx)
         chosen = threshold.chosen_bank(ctx)
         self._open(ctx, chosen if chosen in banks else next(iter(banks), None))
 
     on_change_dataset = on_load
 
+    def execute(self, ctx: PanelContext) -> Any:
+        """As every panel; but looks that find all as it was draw nothing anew."""
+        method = ctx.params.get("__method__")
+        if method == "look":
+            return self.look(ctx)
+        if method == "tick" and not run_card.tick(ctx):
+            return None
+        return super().execute(ctx)
+
+    def tick(self, ctx: PanelContext) -> None:
+        """Some time has gone by, and the runs are others than before: see `execute`."""
+        threshold.show_fields(ctx)
+        threshold.recount(ctx)
+
+    def press_run(self, ctx: PanelContext) -> None:
+        """A button of the run card was pressed."""
+        run_card.press(ctx, self.on_operator_done)
+
     def choose(self, ctx: PanelContext) -> None:
         """Another bank was chosen; the App also says so of the one it shows first."""
         if ctx.params["value"] != ctx.panel.get_state("shown"):
             self._open(ctx, ctx.params["value"])
-
-    def execute(self, ctx: Context) -> Any:
-        """As every panel; but a look whether anything changed draws nothing anew."""
-        if ctx.params.get("__method__") == "look":
-            return self.look(ctx)
-        return super().execute(ctx)
 
     def look(self, ctx: Context) -> dict[str, Any]:
         """What the script asks every few seconds: what is shown may be changed anywhere."""
@@ -125,7 +139,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
             review = ntt.review_memory_bank(ctx.dataset, bank)
             missing = bank_browser.show_page(ctx, bank, review, _choice(ctx))
         except ntt.NttError as error:
-            ctx.panel.set_state("problem", str(error))
+            ctx.panel.set_state("problem", tell_error("The bank", error))
             return
         self._draw(ctx, bank, missing)
 
@@ -157,7 +171,8 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def relabel(self, ctx: PanelContext) -> None:
         """Relabel the current view with the bank as it is now, and else as it was labelled."""
-        threshold.relabel(ctx, on_success=self.on_relabelled)
+        if not threshold.relabel(ctx, on_success=self.on_relabelled):
+            self.on_load(ctx)
 
     def rebuild(self, ctx: PanelContext) -> None:
         """Open the form that builds the bank again."""
@@ -199,7 +214,8 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     def apply(self, ctx: PanelContext) -> None:
         """Relabel the current view with the chosen bank and threshold."""
-        threshold.apply(ctx, on_success=self.on_relabelled)
+        if not threshold.apply(ctx, on_success=self.on_relabelled):
+            self.on_load(ctx)
 
     def on_relabelled(self, ctx: PanelContext) -> None:
         """The view has been relabelled."""
@@ -242,6 +258,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         panel = types.Object()
         state = ctx.panel.get_state
         banks, bank = state("banks") or [], state("bank")
+        run_card.add_cards(panel, ctx, self.tick, self.press_run)
         if banks:
             _add_choice(panel, banks, bank, self.choose)
         else:
@@ -291,7 +308,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         try:
             change()
         except ntt.NttError as error:
-            ctx.ops.notify(str(error), variant="error")
+            ctx.ops.notify(tell_error("Changing the bank", error), variant="error")
         self._open(ctx, threshold.chosen_bank(ctx))
 
     def _select(self, ctx: PanelContext, places: list[str]) -> None:
@@ -340,7 +357,7 @@ def _show(ctx: PanelContext, bank: str | None) -> list[str]:
         bank_browser.show_head(ctx, bank, review, _buttons(bank))
         missing = bank_browser.show_page(ctx, bank, review, _choice(ctx))
     except ntt.NttError as error:
-        ctx.panel.set_state("problem", str(error))
+        ctx.panel.set_state("problem", tell_error("The bank", error))
         return []
     ctx.panel.set_state("class_count", len(review.classes))
     bank_browser.show_data(ctx, "similarity", bank_figures.heatmap(review))
@@ -354,7 +371,7 @@ def _show_predictions(ctx: PanelContext, bank: str, found: dict[str, Any]) -> No
     try:
         review = ntt.review_memory_bank(ctx.dataset, bank)
     except ntt.NttError as error:
-        ctx.panel.set_state("problem", str(error))
+        ctx.panel.set_state("problem", tell_error("The bank", error))
         return
     bank_browser.show_data(ctx, "scatter", bank_figures.scatter(review, found))
     lines = [f"{len(found['ids'])} predictions of {found['images']} images of this view (dots)."]

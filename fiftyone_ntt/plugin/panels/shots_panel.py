@@ -11,6 +11,7 @@ import numpy as np
 import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import PanelContext
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
+from fiftyone_ntt.plugin.shared.shown_errors import tell_error
 
 _MEASURE = "measure_shots"
 _LINES = (("masks", "AP"), ("masks", "AP50"), ("boxes", "AP"), ("boxes", "AP50"))
@@ -83,7 +84,7 @@ def _show(ctx: PanelContext, name: str | None) -> None:
     try:
         curve = ntt.load_shots_curve(ctx.dataset, name)
     except ntt.NttError as error:
-        ctx.panel.set_state("problem", str(error))
+        ctx.panel.set_state("problem", tell_error("The curve", error))
         return
     if not curve.trials:
         ctx.panel.set_state("problem", "Nothing of this curve is measured yet.")

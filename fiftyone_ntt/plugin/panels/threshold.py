@@ -16,8 +16,12 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.panels.threshold_view import counted_images, hide_below
 from fiftyone_ntt.plugin.shared.context import PanelContext, PanelEvent
 from fiftyone_ntt.plugin.shared.existing_predictions import OVERWRITE
+from fiftyone_ntt.plugin.shared.grid_choice import meant_grid
+from fiftyone_ntt.plugin.shared.method_choice import grid_name
 from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 from fiftyone_ntt.plugin.shared.prediction_run import last_run, settings_of_run
+from fiftyone_ntt.plugin.shared.shown_errors import tell_error
+from fiftyone_ntt.plugin.shared.slices import shown_images
 from fiftyone_ntt.plugin.shared.suggested_thresholds import (
     PRECISION,
     SHOWN_CLASSES,
@@ -73,29 +77,48 @@ def slide(ctx: PanelContext) -> None:
         hide_below(ctx, field, ctx.params["value"])
 
 
-def apply(ctx: PanelContext, on_success: PanelEvent) -> None:
+def apply(ctx: PanelContext, on_success: PanelEvent) -> bool:
     """Have the operator relabel what the grid shows, as the field was made but for the bank and the
-    threshold."""
-    _relabel(ctx, _threshold(ctx), on_success)
+    threshold; False where the bank is not there any more, which is said."""
+    return _relabel(ctx, _threshold(ctx), on_success)
 
 
-def relabel(ctx: PanelContext, on_success: PanelEvent) -> None:
-    """Have the operator relabel what the grid shows, as the field was made but for the bank."""
+def relabel(ctx: PanelContext, on_success: PanelEvent) -> bool:
+    """Have the operator relabel what the grid shows, as the field was made but for the bank; see
+    `apply`."""
     run = last_run(ctx, chosen_field(ctx)) or {}
     made = (run.get("match_settings") or {}).get("confidence_threshold", 0.0)
     # Where each class has its own, the lowest: a form knows one.
     lowest = min((value for _, value in made), default=0.0) if isinstance(made, list) else made
-    _relabel(ctx, lowest, on_success)
+    return _relabel(ctx, lowest, on_success)
 
 
-def _relabel(ctx: PanelContext, confidence: float, on_success: PanelEvent) -> None:
+def _relabel(ctx: PanelContext, confidence: float, on_success: PanelEvent) -> bool:
+    bank = chosen_bank(ctx)
+    known = {found.name: found for found in ntt.list_memory_banks(ctx.dataset)}
+    if bank not in known:
+        ctx.ops.notify(
+            f"Memory bank {bank!r} was renamed or deleted meanwhile, so nothing was relabelled. "
+            "Choose the bank, and apply again.",
+            variant="warning",
+        )
+        return False
     field = chosen_field(ctx)
-    run = last_run(ctx, field)
+    run, encoder = last_run(ctx, field), known[bank].encoder
+    counts = ntt.stored_counts(shown_images(ctx), encoder)
+    try:
+        grid = meant_grid(counts, run)
+    except ntt.NttError as error:
+        ctx.ops.notify(tell_error("Relabelling", error), variant="error")
+        return True
+    if counts.grids[grid] < counts.looked:
+        ctx.ops.notify(f"{counts.described(grid)} have proposals.", variant="warning")
     ctx.prompt(
         RELABEL,
         params={
             **({} if run is None else settings_of_run(run)),
-            "bank": chosen_bank(ctx),
+            "grid": grid_name(*grid),
+            "bank": bank,
             "label_field": field,
             "confidence_thresh": confidence,
             "existing": OVERWRITE,
@@ -104,6 +127,7 @@ def _relabel(ctx: PanelContext, confidence: float, on_success: PanelEvent) -> No
         on_success=on_success,
         skip_prompt=True,
     )
+    return True
 
 
 def forget_counts(ctx: PanelContext) -> None:
@@ -114,7 +138,10 @@ def forget_counts(ctx: PanelContext) -> None:
 
 def recount(ctx: PanelContext) -> None:
     """The predictions have changed: count them anew."""
-    _show_counts(ctx, _count_predictions(ctx, chosen_field(ctx)), _threshold(ctx))
+    field = chosen_field(ctx)
+    if field is None:
+        return
+    _show_counts(ctx, _count_predictions(ctx, field), _threshold(ctx))
 
 
 def add_section(
@@ -190,7 +217,7 @@ def _count_predictions(ctx: PanelContext, field: str | None) -> dict[str, Any]:
         found = ntt.confidence_counts(counted_images(ctx, field), field)
     except ntt.NttError as error:
         ctx.panel.set_state("counts", None)
-        return {"problem": str(error)}
+        return {"problem": tell_error("Counting", error)}
     names = list(found)
     rows = {name: found[name].tolist() for name in names[:SHOWN_CLASSES]}
     if len(names) > SHOWN_CLASSES:

@@ -12,6 +12,7 @@ import fiftyone.core.labels as fol
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.plugin.shared.app_words import in_app_words
 from fiftyone_ntt.plugin.shared.context import Context
 
 ADVANCED = "advanced"
@@ -158,6 +159,7 @@ class Form:
         prop = self.inputs.get_property(name)
         if prop is None:  # folded away
             prop = self.inputs.get_property(ADVANCED).type.get_property(name)
+        reason = in_app_words(reason)
         prop.invalid, prop.error_message = True, reason[:1].upper() + reason[1:]
 
     def label_field(

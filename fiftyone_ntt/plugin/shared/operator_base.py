@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import fiftyone.core.media as fom
 import fiftyone.operators as foo
@@ -14,12 +14,17 @@ from fiftyone.operators.message import GeneratedMessage
 
 from fiftyone_ntt.errors import NttError
 from fiftyone_ntt.plugin.shared.app_refreshing import refresh_message, schema_mark
+from fiftyone_ntt.plugin.shared.app_words import in_app_words
+from fiftyone_ntt.plugin.shared.background import begin
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.form import Form, unfold
+from fiftyone_ntt.plugin.shared.shown_errors import is_asked_in_app, show_error, tell_error
 from fiftyone_ntt.plugin.shared.streaming import Step, report_on_run, stream
 
 _ALWAYS = ("jaxtyping", "pycocotools", "safetensors")
 """Packages that every operator needs, and that a downloaded plugin may lack."""
+RUN_PANEL = "memory_bank_panel"
+"""The panel that shows runs."""
 
 _MEDIA = {fom.VIDEO: "videos", fom.POINT_CLOUD: "point clouds", fom.THREE_D: "3D scenes"}
 
@@ -37,6 +42,7 @@ class Outcome:
         panel: name of a panel to open on it, if any.
         panel_state: what the panel knows then, and shows; kept by FiftyOne with its layout.
         panel_data: likewise, but not kept.
+        variant: how it is shown: `warning` where some of it failed, `error` where all did.
     """
 
     message: str
@@ -47,6 +53,7 @@ class Outcome:
     panel: str | None = None
     panel_state: dict[str, Any] | None = None
     panel_data: dict[str, Any] | None = None
+    variant: Literal["success", "warning", "error"] = "success"
 
 
 class NttOperator(foo.Operator):  # type: ignore[misc]
@@ -65,6 +72,9 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
     """Packages without which the form only says what to install."""
     NOUN: ClassVar[str | None] = None
     """What long work counts; None for quick work, which shows no progress."""
+    BACKGROUND: ClassVar[bool] = False
+    """Whether its work keeps a run record: from the App it then goes on in the server, and the
+    Memory Bank panel shows how far it is, instead of a dialog over the App."""
     PLACE: ClassVar[types.Places | None] = None
     """Where it has a button. The header's stay where they are; those above the grid hide when
     something is selected, and go when panels lie beside it."""
@@ -87,7 +97,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
             icon=self.ICON,
             dynamic=True,
             # A plain operator is cut off after 600 s, a generator is not.
-            execute_as_generator=self.NOUN is not None,
+            execute_as_generator=self.NOUN is not None and not self.BACKGROUND,
             allow_immediate_execution=True,
             allow_delegated_execution=True,
             risk_level=self.RISK,
@@ -129,21 +139,47 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         return replace(self.run(ctx, step), seen=seen, grid=self.WRITES_LABELS)
 
     def execute(self, ctx: Context) -> dict[str, Any] | Iterator[GeneratedMessage]:
-        """Run it: on a delegated run, at once, or with progress in the App."""
+        """Run it: on a delegated run, at once, in the background, or with progress in the App."""
         unfold(ctx.params)
         if ctx.delegated:
             return report_on_run(ctx, lambda step: self.run(ctx, step), self.NOUN or "").result
-        return self._execute_quickly(ctx) if self.NOUN is None else self._execute_as_stream(ctx)
+        if self.NOUN is None:
+            return self._execute_quickly(ctx)
+        if self.BACKGROUND and is_asked_in_app(ctx):
+            return self._execute_in_background(ctx)
+        # From the SDK too: a plain operator would be cut off after 600 s.
+        return self._execute_as_stream(ctx)
 
     def _execute_quickly(self, ctx: Context) -> dict[str, Any]:
         try:
             outcome = self.run_noted(ctx, lambda done, total: None)
-        except NttError as error:
-            _show_error(ctx, error)
+        except Exception as error:
+            show_error(ctx, self.LABEL, error)
             return {}
         # In a plain operator these are collected, and sent with its result.
         if not self.UNLISTED:
             list(_messages(ctx, outcome))
+        return outcome.result
+
+    def _execute_in_background(self, ctx: Context) -> dict[str, Any]:
+        label = self.LABEL
+        ended = begin(
+            ctx.dataset,
+            label,
+            lambda step: self.run(ctx, step),
+            lambda error: tell_error(label, error),
+        )
+        if ended is None:
+            ctx.ops.open_panel(RUN_PANEL, layout="horizontal")
+            ctx.ops.notify(f"{label} goes on: see the Memory Bank panel.", variant="info")
+            return {"going": True}
+        try:
+            outcome = ended.result()
+        except Exception as error:
+            ctx.ops.reload_dataset()  # a run that stops has written until then
+            show_error(ctx, label, error)
+            return {}
+        list(_messages(ctx, outcome))
         return outcome.result
 
     def _execute_as_stream(self, ctx: Context) -> Iterator[GeneratedMessage]:
@@ -153,14 +189,14 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
                 self.NOUN or "",
                 lambda share, label: ctx.ops.set_progress(progress=share, label=label),
             )
-        except NttError as error:
-            shown = _show_error(ctx, error)
+        except Exception as error:
+            shown = show_error(ctx, self.LABEL, error)
             yield ctx.ops.reload_dataset()  # a run that stops has written until then
             yield shown
-            yield ctx.ops.set_progress(label=str(error))
+            yield ctx.ops.set_progress(label=tell_error(self.LABEL, error))
         else:
             # The progress stays on the screen until the user closes it.
-            yield ctx.ops.set_progress(progress=1.0, label=outcome.message)
+            yield ctx.ops.set_progress(progress=1.0, label=in_app_words(outcome.message))
             yield from _messages(ctx, outcome)
 
 
@@ -190,18 +226,9 @@ def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
             state=None if outcome.panel_state is None else {"state": outcome.panel_state},
             data=outcome.panel_data,
         )
-    yield ctx.ops.notify(outcome.message, variant="success")
+    yield ctx.ops.notify(in_app_words(outcome.message), variant=outcome.variant)
     if outcome.warning is not None:
-        yield ctx.ops.notify(outcome.warning, variant="warning")
-
-
-def _show_error(ctx: Context, error: NttError) -> GeneratedMessage:
-    """In the App, a message without a traceback; for the SDK, which has no forms, the error."""
-    # Of what the App sends with every execution, this is what no call from the SDK has; the
-    # prompt's id comes along only while a form is filled in.
-    if "sample_selection_style" not in ctx.request_params and ctx.prompt_id is None:
-        raise error
-    return ctx.ops.notify(str(error), variant="error")
+        yield ctx.ops.notify(in_app_words(outcome.warning), variant="warning")
 
 
 def _is_blocked(form: Form, packages: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import fiftyone.core.collections as foc
 
@@ -213,4 +213,12 @@ def report_outcome(report: Any) -> Outcome:
             "failures": report.failures,
         },
         warning="\n".join(failures) or None,
+        variant=_variant(report),
     )
+
+
+def _variant(report: Any) -> Literal["success", "warning", "error"]:
+    """A run of which nothing succeeded is no success, and one of which some failed not quite."""
+    if not report.failures:
+        return "success"
+    return "warning" if report.written or report.skipped else "error"

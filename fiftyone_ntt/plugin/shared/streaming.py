@@ -45,10 +45,11 @@ class ProgressMeter:
         if since < 1 or elapsed <= 0:
             return text
         rate = since / elapsed
-        return f"{text} · {rate:.1f} {self._noun}/s · {_duration((total - done) / rate)} left"
+        return f"{text} · {rate:.1f} {self._noun}/s · {duration((total - done) / rate)} left"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time for people: `14 s`, `3 min 05 s`, `2 h 10 min`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

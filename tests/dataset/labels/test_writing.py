@@ -46,6 +46,7 @@ ELSEWHERE = {
     # Its own collections, which hold no labels.
     ("change_journal.py", "bulk_write"),
     ("change_journal.py", "delete_many"),
+    ("change_journal.py", "update_one"),
     ("image_readings.py", "update_one"),
     ("leases.py", "update_one"),
     # The documents of datasets and runs, which hold no labels either.

@@ -71,3 +71,31 @@ def test_runs_are_described(scenes):
 def test_unknown_runs(scenes):
     with pytest.raises(InputError, match=r"no run .colours. of predictions\. It has none"):
         ntt.delete_run_predictions(scenes, "colours")
+
+
+def test_a_field_that_a_run_made_goes_when_nothing_is_left_in_it(scenes):
+    first = segmented(scenes, scenes[:2], points_per_side=8)
+    second = segmented(scenes, scenes[2:], points_per_side=6)
+    assert ntt.delete_run_predictions(scenes, first, empty_field=True).field is None
+    schema = set(scenes.get_field_schema(flat=True))
+    report = ntt.delete_run_predictions(scenes, second, empty_field=True)
+    assert report.field == "predictions" and "field 'predictions' with them" in str(report)
+    assert not scenes.has_field("predictions")
+    assert (ntt.undo(scenes).samples, list(ntt.list_prediction_runs(scenes))) == (2, [second])
+    assert set(scenes.get_field_schema(flat=True)) == schema
+    assert scenes.exists("predictions").values("predictions.run") == [second] * 2
+    assert ntt.undo(scenes).samples == 2
+    assert scenes.values("predictions.run") == [first] * 2 + [second] * 2
+
+
+def test_a_field_stays_that_others_made_or_whose_labels_are_in_it(scenes):
+    scenes.add_sample_field("theirs", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    run = segmented(scenes, scenes.view(), points_per_side=8, label_field="theirs")
+    assert ntt.delete_run_predictions(scenes, run, empty_field=True).field is None
+    assert scenes.has_field("theirs")
+    run = segmented(scenes, scenes.view(), points_per_side=8)
+    sample = scenes.first()
+    sample.predictions.detections.append(fo.Detection(label="mine", bounding_box=[0, 0, 1, 1]))
+    sample.save()
+    assert ntt.delete_run_predictions(scenes, run, empty_field=True).field is None
+    assert scenes.count("predictions.detections") == 1

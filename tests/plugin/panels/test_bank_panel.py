@@ -452,8 +452,9 @@ def test_failing_to_apply_is_told_without_a_traceback(uri: Any, predicted: fo.Da
     operator = foo.get_operator(uri("relabel_with_memory_bank"))
     params = {"bank": "gone", "label_field": "predictions", "panel_id": "p"}
     request = {"dataset_name": predicted.name, "params": params, "sample_selection_style": {}}
-    ctx = ExecutionContext(request, Executor())
-    said = [message.body.params for message in operator.execute(ctx)]
+    executor = Executor()
+    assert operator.execute(ExecutionContext(request, executor)) == {}
+    said = [message.params for message in executor._requests]
     assert any("no memory bank 'gone'" in str(params.get("message")) for params in said)
 
 
