@@ -69,12 +69,17 @@ def choose_field(ctx: PanelContext) -> None:
 
 
 def slide(ctx: PanelContext) -> None:
-    """The slider was moved: count, and have the grid hide what is below."""
-    ctx.panel.set_state("threshold", ctx.params["value"])
+    """The slider was moved: count, and have the grid hide what is below.
+
+    A slider that was just drawn says so too, of where it starts; that hides nothing.
+    """
+    value, before = ctx.params["value"], ctx.panel.get_state("threshold")
+    before = ctx.panel.get_state("threshold_start") if before is None else before
+    ctx.panel.set_state("threshold", value)
     field = chosen_field(ctx)
-    _show_counts(ctx, _cached_counts(ctx, field), ctx.params["value"])
-    if field is not None:
-        hide_below(ctx, field, ctx.params["value"])
+    _show_counts(ctx, _cached_counts(ctx, field), value)
+    if field is not None and before is not None and value != before:
+        hide_below(ctx, field, value)
 
 
 def apply(ctx: PanelContext, on_success: PanelEvent) -> bool:

@@ -62,3 +62,9 @@ def test_other_filters_stay(uri: Any, segmented: fo.Dataset) -> None:
     view, _ = slide(uri, segmented, state, before, 0.4)
     view, _ = slide(uri, segmented, state, view, 0)
     assert view._serialize(include_uuids=False) == before._serialize(include_uuids=False)
+
+
+def test_a_slider_that_is_drawn_hides_nothing(uri: Any, segmented: fo.Dataset) -> None:
+    state = state_of(event(uri, segmented, "on_load"))
+    sent = event(uri, segmented, "slide", state, value=state["threshold_start"])
+    assert "set_view" not in dict(sent) and "predictions" in data_of(sent)["counted"]
