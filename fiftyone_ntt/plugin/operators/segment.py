@@ -15,9 +15,10 @@ from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.prediction_run import (
     choose_bank_of_run,
+    choose_instances,
     choose_output,
     choose_reviewed,
-    choose_settings,
+    choose_threshold,
     chosen_samples,
     chosen_settings,
     count_images,
@@ -53,7 +54,8 @@ class SegmentWithMemoryBank(NttOperator):
         with form.advanced():
             if output.existing == OVERWRITE:
                 choose_reviewed(form)
-            choose_settings(form)
+            choose_threshold(form)
+            choose_instances(form)
             choose_prompts(form, choose_mode(form))
             choose_device(form)
         count_images(form, output.field, KEPT)
