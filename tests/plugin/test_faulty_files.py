@@ -11,6 +11,7 @@ import pytest
 import fiftyone_ntt as ntt
 from fiftyone_ntt.cli import main
 from fiftyone_ntt.coco.findings import RecordError
+from fiftyone_ntt.plugin.shared.app_words import in_app_words
 from tests.coco.faulty_files import FAULTY_FILES, FaultyFile, make
 from tests.coco.files import write
 from tests.core.toy_models import toy_models
@@ -72,4 +73,4 @@ def test_the_same_verdict_everywhere(
         for name, sent in messages("import_labels", dataset, params)
         if name == "notify"
     ]
-    assert all(line in shown[-1] for line in lines), shown
+    assert all(in_app_words(line) in shown[-1] for line in lines), shown

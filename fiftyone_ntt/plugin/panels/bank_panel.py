@@ -93,7 +93,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     on_change_dataset = on_load
 
-    def execute(self, ctx: PanelContext) -> Any:
+    def execute(self, ctx: Any) -> Any:
         """As every panel; but looks that find all as it was draw nothing anew."""
         method = ctx.params.get("__method__")
         if method == "look":

@@ -47,6 +47,7 @@ _WHOLE: Sequence[tuple[str, str]] = (
         "smaller models, bfloat16 or the CPU",
     ),
     (r"pass(ing)? the folder of (the|its) images as images=( \(--images\))?", "name their folder"),
+    (r"pass the folder that it is in as images= \(--images\)", "name the folder that it is in"),
     (r"and the folder of its images as images= \(--images\)", "and the folder of its images"),
     (r"Pass the COCO file they are results for as images= \(--images\)", "Name that COCO file too"),
     (r"Leave (class_name|class_attribute)= \(--[a-z-]+\) out", "Leave the name of the class out"),

@@ -16,6 +16,7 @@ from fiftyone_ntt.plugin.shared.prediction_run import (
     output_field,
     settings_of_run,
 )
+from fiftyone_ntt.plugin.shared.views import target_images
 
 _SEGMENT_FIRST = "Run “Segment with memory bank” on them once; it stores them."
 
@@ -112,4 +113,4 @@ def _offers(counts: ntt.StoredCounts) -> str:
 @once_per_prompt
 def _counts(ctx: Context, encoder: str, target: Any) -> ntt.StoredCounts:
     """How many of the form's samples have proposals; kept while the form is open."""
-    return ntt.stored_counts(ctx.target_view(require_flat=True), encoder)
+    return ntt.stored_counts(target_images(ctx), encoder)

@@ -166,7 +166,7 @@ class NttOperator(foo.Operator):  # type: ignore[misc]
         ended = begin(
             ctx.dataset,
             label,
-            lambda step: self.run(ctx, step),
+            lambda step: self.run_noted(ctx, step),
             lambda error: tell_error(label, error),
         )
         if ended is None:
