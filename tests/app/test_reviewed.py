@@ -56,13 +56,12 @@ def assert_reviewed(dataset: Any) -> None:
     assert dataset.count_values(f"{FIELD}.detections.label")[CORRECTED] == 1
 
 
-def relabel(app: App, field: str, confidence: str, *, replace: bool) -> None:
+def relabel(app: App, field: str, confidence: str, offered: str) -> None:
+    """Relabel as the form has it at first: over the predictions of runs."""
     app.open_form("Relabel with memory bank")
     app.fill("Output field", field)
     app.fill("Confidence threshold", confidence)
-    if replace:
-        app.choose("Samples with predictions", "Replace predictions")
-        app.expect("Also replace predictions that somebody tagged or edited")
+    app.expect(offered)
     app.wait_until_executable()
     app.execute()
 
@@ -81,12 +80,7 @@ def undo(app: App, field: str, expected: str) -> None:
 def test_relabelling_into_what_is_drawn_by_hand(app: App, demo: Any, predicted: None) -> None:
     before, count = documents(demo, "ground_truth"), demo.count("ground_truth.detections")
 
-    relabel(app, "ground_truth", "0.3", replace=False)
-    app.expect("of these 12 samples already holds", timeout=60)
-    app.close_form()
-    assert documents(demo, "ground_truth") == before
-
-    relabel(app, "ground_truth", "0.3", replace=True)
+    relabel(app, "ground_truth", "0.3", "Add to what is there, which stays")
     app.expect_done(f"{count} of yours kept ({count} by hand)")
     after = documents(demo, "ground_truth")
     assert [[label for label in value["detections"] if "run" not in label] for value in after] == [
@@ -102,7 +96,7 @@ def test_reviewed_predictions_survive_and_come_back(app: App, demo: Any, predict
     review(demo)
     before = documents(demo, FIELD)
 
-    relabel(app, FIELD, "0.9", replace=True)
+    relabel(app, FIELD, "0.9", "what you drew, tagged or edited stays")
     app.expect_done(KEPT)
     app.picture("kept")
     assert_reviewed(demo)
@@ -110,7 +104,7 @@ def test_reviewed_predictions_survive_and_come_back(app: App, demo: Any, predict
     app.close_panels()
     app.open_panel("memory_bank_panel")
     panel = app.page.locator("[data-cy=panel-content-memory_bank_panel]")
-    panel.locator(".js-plotly-plot image").first.wait_for(timeout=60_000)
+    panel.locator("[data-cy=ntt-reference] img").first.wait_for(timeout=60_000)
     panel.get_by_text(FIELD, exact=True).first.wait_for()
     panel.get_by_role("button", name="Apply to current view").click()
     app.expect_done(KEPT)
