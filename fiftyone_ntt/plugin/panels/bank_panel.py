@@ -93,12 +93,12 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
 
     on_change_dataset = on_load
 
-    def execute(self, ctx: Any) -> Any:
+    def execute(self, ctx: Context) -> Any:
         """As every panel; but looks that find all as it was draw nothing anew."""
         method = ctx.params.get("__method__")
         if method == "look":
             return self.look(ctx)
-        if method == "tick" and not run_card.tick(ctx):
+        if method == "tick" and isinstance(ctx, PanelContext) and not run_card.tick(ctx):
             return None
         return super().execute(ctx)
 

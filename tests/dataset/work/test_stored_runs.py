@@ -151,7 +151,9 @@ def test_a_bank_that_is_replaced_while_it_is_read(
     def late() -> Any:
         if pending:
             pending.pop()
-            ntt.save_memory_bank(dataset, example(5), "bank", overwrite=True)
+            # So often that the one that is being read is no longer kept to come back.
+            for _ in range(7):
+                ntt.save_memory_bank(dataset, example(5), "bank", overwrite=True)
         return files()
 
     monkeypatch.setattr(stored_runs, "_files", late)
@@ -196,12 +198,14 @@ def test_what_killed_writers_left_is_cleared_later(
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(stored_runs, part, die)
             act()
-    assert leftovers(dataset)[0] == 5
+    left = leftovers(dataset)[0]
+    assert left > len(stored_runs.run_ids(dataset))
     ntt.save_memory_bank(dataset, example(4), "fresh")
-    assert leftovers(dataset)[0] == 6  # their writers might still be at work
+    assert leftovers(dataset)[0] == left + 1  # their writers might still be at work
     monkeypatch.setattr(stored_runs, "_ABANDONED_AFTER", timedelta(seconds=-5))
     ntt.save_memory_bank(dataset, example(6), "fresh", overwrite=True)
-    assert leftovers(dataset) == (2, 2)
+    known = len(stored_runs.run_ids(dataset))  # with banks that can come back
+    assert known > 2 and leftovers(dataset) == (known, known)
     assert len(ntt.load_memory_bank(dataset, "new").negatives) == 2
     assert len(ntt.load_memory_bank(dataset, "fresh").negatives) == 6
 
