@@ -57,6 +57,12 @@ def wrong(demo: Any) -> Iterator[Any]:
     demo.delete_sample_field("mending")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def alone(page: Any) -> None:
+    """Pages here begin without the panels that earlier tests left: the server keeps layouts."""
+    App(page, PICTURES).close_panels()
+
+
 def open_bank_panel(app: App) -> Any:
     """The panel, opened where it is not: layouts outlive pages."""
     try:
