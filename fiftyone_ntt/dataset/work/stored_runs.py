@@ -87,7 +87,8 @@ def put_run(
     done = _swap(dataset, {key: document.id, **new}, {key: replacing, **dict.fromkeys(new)})
     for run_id in (replacing,) if done else (document.id, kept):
         _discard(run_id)
-    _sweep(dataset, config.method)
+    for method in {config.method} if keep_as is None else {config.method, keep_as[1].method}:
+        _sweep(dataset, method)
     return document.timestamp if done else None
 
 
