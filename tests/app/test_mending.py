@@ -58,9 +58,14 @@ def wrong(demo: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def alone(page: Any) -> None:
-    """Pages here begin without the panels that earlier tests left: the server keeps layouts."""
+def alone(page: Any) -> Iterator[None]:
+    """Pages here begin without the panels that earlier tests left: the server keeps layouts. And
+    the tab of the others shows their dataset again: it follows to one that then goes."""
     App(page, PICTURES).close_panels()
+    address = page.url
+    yield
+    page.goto(address)
+    page.locator("[data-cy=looker]").first.wait_for(timeout=60_000)
 
 
 def open_bank_panel(app: App) -> Any:
