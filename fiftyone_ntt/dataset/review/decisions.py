@@ -41,6 +41,10 @@ class DecisionReport:
         changed: ids of labels that a run replaced meanwhile by others: their prediction changed.
         gone: ids of labels that are not there, nor were.
         contested: ids of labels that others kept writing to; they are as they were.
+
+    Example:
+        >>> print(ntt.DecisionReport("accepted", 20, unchanged=3))
+        20 accepted, 3 were so already
     """
 
     what: str
