@@ -30,8 +30,7 @@ USUAL_ISLAND = 0.05
 
 def last_run(ctx: Context, field: str | None) -> dict[str, Any] | None:
     """The run that wrote a field last, as `list_prediction_runs` has it; None if none did."""
-    runs = [run for run in ntt.list_prediction_runs(ctx.dataset).values() if run["field"] == field]
-    return max(runs, key=lambda run: str(run["updated"]), default=None)
+    return None if field is None else ntt.last_prediction_run(ctx.dataset, field)
 
 
 def settings_of_run(run: dict[str, Any]) -> dict[str, Any]:
