@@ -28,10 +28,16 @@ def found(dataset: fo.Dataset, tmp_path: Path, store: Any) -> fo.Dataset:
     return dataset
 
 
-def labels(dataset: fo.Dataset, **tags: Any) -> dict[str, Any]:
+def labels(dataset: fo.Dataset) -> dict[str, Any]:
     """The predictions by id, as the database has them."""
     dataset.reload()
     return {label.id: label for sample in dataset for label in sample.found.detections}
+
+
+def relabelled(dataset: fo.Dataset, bank: Any, store: Any, **options: Any) -> None:
+    """Another run over the predictions, from the proposals that are there."""
+    given: dict[str, Any] = {"points_per_side": 8, "store": store, "progress": False, **options}
+    ntt.relabel(dataset, bank, "found", overwrite=True, **given)
 
 
 def documents(dataset: fo.Dataset) -> list[Any]:
@@ -109,9 +115,7 @@ def test_runs_keep_what_was_decided(found: fo.Dataset, store: Any) -> None:
     other = ntt.build_memory_bank(
         found[:2], "ground_truth", models=MODELS, classes=["blue", "red"], name="two"
     )
-    ntt.relabel(
-        found, other, "found", points_per_side=8, store=store, overwrite=True, progress=False
-    )
+    relabelled(found, other, store)
     now = labels(found)
     assert set(blue) <= set(now) and set(red) <= set(now)
     # Rejected predictions do not come back, and nothing else is called red at their places.
@@ -125,16 +129,7 @@ def test_a_rejected_class_leaves_the_place_to_others(found: fo.Dataset, store: A
     ntt.relabel_as(found, "found", keys, "blue")
     ntt.reject(found, "found", keys)  # "blue" there is wrong
     bank = ntt.load_memory_bank(found, "colours")
-    ntt.relabel(
-        found,
-        bank,
-        "found",
-        points_per_side=8,
-        store=store,
-        overwrite=True,
-        mode="best",
-        progress=False,
-    )
+    relabelled(found, bank, store, mode="best")
     fresh = [label for key, label in labels(found).items() if key not in before]
     assert sum(label.label == "red" for label in fresh) == len(keys)
 
@@ -165,16 +160,7 @@ def test_a_decision_follows_a_prediction_that_a_run_replaced(found: fo.Dataset, 
     """The reviewer's window shows ids of before; the same proposal of the same class is meant."""
     before = labels(found)
     bank = ntt.load_memory_bank(found, "colours")
-    ntt.relabel(
-        found,
-        bank,
-        "found",
-        points_per_side=8,
-        store=store,
-        overwrite=True,
-        confidence_thresh=0.01,
-        progress=False,
-    )
+    relabelled(found, bank, store, confidence_thresh=0.01)
     assert not set(before) & set(labels(found))
     first = next(iter(before))
     report = ntt.accept(found, "found", [first])
@@ -183,7 +169,7 @@ def test_a_decision_follows_a_prediction_that_a_run_replaced(found: fo.Dataset, 
     assert (label.proposal, label.label) == (before[first].proposal, before[first].label)
     # Of another class by now: said, and nothing is written.
     two = ntt.build_memory_bank(found[:2], "ground_truth", models=MODELS, classes=["green"])
-    ntt.relabel(found, two, "found", points_per_side=8, store=store, overwrite=True, progress=False)
+    relabelled(found, two, store)
     red = next(key for key, label in before.items() if label.label == "red" and key != first)
     report = ntt.accept(found, "found", [red])
     assert (report.decided, report.changed, report.gone) == (0, (red,), ())
