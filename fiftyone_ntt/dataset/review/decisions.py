@@ -92,7 +92,7 @@ def accept(
         InputError: no such field, a read-only one, or an id that is none.
 
     Example:
-        >>> ids = dataset.first().predictions.detections[0].id
+        >>> ids = view.first().predictions.detections[0].id
         >>> print(ntt.accept(dataset, "predictions", [ids]))
         1 accepted
         >>> dataset.count_label_tags("predictions")
@@ -115,7 +115,7 @@ def reject(
     `confidence_counts` and banks leave them out. All else is as with `accept`, which see.
 
     Example:
-        >>> ids = dataset.first().predictions.detections[0].id
+        >>> ids = view.first().predictions.detections[0].id
         >>> print(ntt.reject(dataset, "predictions", [ids]))
         1 rejected
     """
@@ -140,10 +140,10 @@ def relabel_as(
         InputError: no class, or as with `accept`.
 
     Example:
-        >>> ids = dataset.first().predictions.detections[0].id
+        >>> ids = view.first().predictions.detections[0].id
         >>> print(ntt.relabel_as(dataset, "predictions", [ids], "heron"))
         1 given the class 'heron'
-        >>> dataset.first().predictions.detections[0].label
+        >>> view.first().predictions.detections[0].label
         'heron'
     """
     if not isinstance(label, str) or not label:
@@ -162,7 +162,7 @@ def undecide(
         InputError: as with `accept`.
 
     Example:
-        >>> ids = dataset.first().predictions.detections[0].id
+        >>> ids = view.first().predictions.detections[0].id
         >>> _ = ntt.reject(dataset, "predictions", [ids])
         >>> print(ntt.undecide(dataset, "predictions", [ids]))
         1 undecided
