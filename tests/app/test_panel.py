@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import fiftyone_ntt as ntt
-from tests.app.driver import RUN_DONE, App
+from tests.app.driver import App
 
 PANEL = "[data-cy=panel-content-memory_bank_panel]"
 
@@ -55,8 +55,8 @@ def test_the_slider_counts_and_applies(app: App, panel: Any, demo: Any) -> None:
     assert 0 < at_least < len(confidences)
 
     panel.get_by_role("button", name="Apply to current view").click()
-    app.expect(RUN_DONE, timeout=180)
-    panel.get_by_text(f"{at_least} of {at_least} predictions").first.wait_for()
+    left = panel.get_by_text(f"{at_least} of {at_least} predictions").first
+    left.wait_for(timeout=180_000)
     app.picture("applied")
     demo.reload()
     assert demo.count("predictions.detections") == at_least

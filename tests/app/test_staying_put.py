@@ -30,6 +30,7 @@ SCROLLED = """element => {
 @pytest.fixture
 def low(app: App) -> Iterator[App]:
     """A window so low that the grid of twelve samples has to be scrolled."""
+    app.close_panels()  # others' tests leave some open
     app.page.set_viewport_size({"width": VIEWPORT["width"], "height": 430})
     yield app
     app.page.set_viewport_size(VIEWPORT)
@@ -108,7 +109,7 @@ def test_a_second_segmentation_after_a_changed_bank_takes_three_clicks(app: App,
     app.fill("Points per side", "8")
     replacing = app.form.get_by_text("Replace").first
     replacing.wait_for()
-    assert app.form.get_by_text("of runs in 2 images").count()
+    app.form.get_by_text("of runs in 2 images").first.wait_for()
     click(replacing)
     app.wait_until_executable()
     app.picture("second_segmentation")
