@@ -26,6 +26,7 @@ from fiftyone_ntt.plugin.operators.tag_references import TagReferences
 from fiftyone_ntt.plugin.operators.undo_change import UndoLastChange
 from fiftyone_ntt.plugin.operators.visualize_bank import VisualizeMemoryBank
 from fiftyone_ntt.plugin.panels.bank_panel import MemoryBankPanel
+from fiftyone_ntt.plugin.panels.review_panel import ReviewPanel
 from fiftyone_ntt.plugin.panels.shots_panel import ShotsCurvePanel
 
 OPERATORS = (
@@ -56,4 +57,4 @@ OPERATORS = (
 METRICS = (CocoMetrics,)
 """Operators that FiftyOne calls while it evaluates."""
 
-PANELS = (MemoryBankPanel, ShotsCurvePanel)
+PANELS = (MemoryBankPanel, ReviewPanel, ShotsCurvePanel)

@@ -8,7 +8,7 @@ by their place in the list: a run may write to the same sample at the same momen
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -157,11 +157,24 @@ def restore_decisions(
 
 
 def find_by_id(
-    dataset: fo.Dataset, name: str, ids: Sequence[ObjectId]
+    dataset: fo.Dataset,
+    name: str,
+    ids: Sequence[ObjectId],
+    samples: Collection[ObjectId] | None = None,
 ) -> dict[ObjectId, list[ObjectId]]:
-    """Where labels lie now: their ids, by id of their sample; of copies with one id, all."""
+    """Where labels lie now: their ids, by id of their sample; of copies with one id, all.
+
+    Args:
+        dataset: of the samples.
+        name: of the Detections field.
+        ids: of the labels.
+        samples: ids of those that may hold them; None for any. The database has no index of labels:
+            of a large dataset, it then reads every mask.
+    """
     wanted = set(ids)
-    query = {f"{name}.detections._id": {"$in": list(wanted)}}
+    query: Document = {f"{name}.detections._id": {"$in": list(wanted)}}
+    if samples is not None:
+        query["_id"] = {"$in": list(samples)}
     rows = dataset._sample_collection.find(query, {f"{name}.detections._id": 1})
     return {
         row["_id"]: [

@@ -181,13 +181,13 @@ def _decide(
     refresh(dataset)
     label_field_type(all_images(dataset), field, (fol.Detections,))
     check_writable(dataset, field)
-    owners = _owners(label_ids)
+    owners = owners_of(label_ids)
     ids = list(owners)
     _declare(dataset, field)
     change = begin_change(dataset, field, "decisions", resume=True)
     places = {
         sample_id: meant
-        for sample_id, found in find_by_id(dataset, field, ids).items()
+        for sample_id, found in find_by_id(dataset, field, ids, _all_owners(owners)).items()
         if (meant := [key for key in found if sample_id in (owners[key] or {sample_id})])
     }
     decided = write_decision(dataset, field, places, decision, change)
@@ -208,8 +208,20 @@ def _decide(
     )
 
 
-def _owners(names: Collection[str]) -> dict[ObjectId, set[ObjectId]]:
-    """The samples in which each label is meant; none for all."""
+def _all_owners(owners: dict[ObjectId, set[ObjectId]]) -> set[ObjectId] | None:
+    """The samples that may hold the labels; None where one may lie anywhere."""
+    return set().union(*owners.values()) if all(owners.values()) else None
+
+
+def owners_of(names: Collection[str]) -> dict[ObjectId, set[ObjectId]]:
+    """The samples in which each label is meant; none for all.
+
+    Args:
+        names: ids of labels, or `<label id>@<sample id>`.
+
+    Raises:
+        InputError: one that is neither.
+    """
     owners: dict[ObjectId, set[ObjectId]] = {}
     for name in names:
         label_id, _, sample_id = name.partition("@")

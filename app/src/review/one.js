@@ -1,0 +1,98 @@
+// One prediction, large, beside the reference that it resembles most.
+import { Crop } from "./crop.js";
+import { nameOf } from "./session.js";
+
+const { createElement: h, Fragment } = window.React ?? {};
+const PIXELS = 480;
+
+const share = (value) => (value == null ? "unknown" : value.toFixed(2));
+
+export function One({ session, outlined, onDrawn }) {
+  const { item } = session;
+  if (!item) return h(End, { session });
+  const name = nameOf(item);
+  return h(
+    "div",
+    { className: "one", "data-cy": "ntt-review-item", "data-name": name },
+    h(
+      "div",
+      { className: "pictures" },
+      h(
+        "figure",
+        null,
+        h(Crop, {
+          key: name,
+          picture: session.pictures.get(name),
+          pixels: PIXELS,
+          outlined,
+          title: item.label,
+          onDrawn,
+        }),
+        h("figcaption", null, "Prediction")
+      ),
+      h(Nearest, { session, item })
+    ),
+    h(Said, { item })
+  );
+}
+
+function Nearest({ session, item }) {
+  const id = item.nearest_reference;
+  const picture = session.references.get(id);
+  let said = "…";
+  if (!id) said = "It names no reference";
+  else if (!session.bank) said = "Its memory bank is gone";
+  else if (picture === null) said = "The reference's label is gone";
+  return h(
+    "figure",
+    null,
+    h(
+      "div",
+      { className: "picture" },
+      picture ? h("img", { src: picture, alt: `A reference of ${item.label}` }) : said
+    ),
+    h("figcaption", null, "The reference it resembles most")
+  );
+}
+
+function Said({ item }) {
+  const { decision, confidence, chance, margin, runner_up: runnerUp, reasons } = item;
+  const said = { accepted: "accepted", rejected: "rejected", changed: "changed meanwhile" }[decision];
+  return h(
+    "div",
+    { className: "said" },
+    h(
+      "h3",
+      { "data-cy": "ntt-review-label" },
+      item.label,
+      " ",
+      said && h("span", { className: `badge ${decision}` }, said)
+    ),
+    h(
+      "p",
+      null,
+      `Confidence ${share(confidence)}`,
+      chance != null && `, right with a chance of ${Math.round(100 * chance)} %`
+    ),
+    h(
+      "p",
+      null,
+      runnerUp ? h(Fragment, null, "Runner-up ", h("b", null, runnerUp)) : "No runner-up",
+      runnerUp && margin != null && `, behind by ${margin.toFixed(3)}`
+    ),
+    reasons.length > 0 && h("ul", null, reasons.map((reason) => h("li", { key: reason }, reason)))
+  );
+}
+
+function End({ session }) {
+  const { items, loading, left } = session;
+  if (loading) return h("p", { className: "quiet" }, "Loading…");
+  if (!items.length) return h("p", { "data-cy": "ntt-review-end" }, "Nothing is left to decide here.");
+  const skipped = items.some((item) => !item.decision);
+  return h(
+    "p",
+    { "data-cy": "ntt-review-end" },
+    left > 0 ? `The end of the queue; ${left} are left open. ` : "All decided. ",
+    skipped && h("button", { onClick: () => session.first() }, "From the start")
+  );
+}

@@ -1,0 +1,364 @@
+// What is reviewed: the queue, where in it one is, what was decided and can be undone. Knows neither
+// React nor FiftyOne.
+import { Outbox } from "./outbox.js";
+import { Pictures } from "./pictures.js";
+
+export const AHEAD = 20; // pictures that are fetched before one comes to them
+const NEAR_END = 60; // predictions left in the list, from which on more are asked for
+const PAGE = 500;
+const STEPS = 500; // that can be undone
+export const GRID = 60; // pictures of a grid
+
+export const nameOf = (item) => `${item.label_id}@${item.sample_id}`;
+
+export class Session {
+  /**
+   * @param ask `(method, params) => Promise` of the panel's answer; rejects with what to say
+   * @param send `(decisions, leaving) => Promise` of reports
+   */
+  constructor({ ask, send, storage, dataset, onChange, decode }) {
+    this.ask = ask;
+    this.listeners = onChange;
+    this.pictures = new Pictures({
+      fetch: (names) => ask("crops", { field: this.field, names }),
+      decode,
+      onChange: () => this.changed(),
+    });
+    this.outbox = new Outbox({
+      send,
+      storage,
+      place: dataset,
+      onChange: () => this.changed(),
+      onReport: (decision, report) => this.reported(decision, report),
+    });
+    this.choice = { field: null, order: "doubt", classes: null };
+    this.loading = true;
+    this.items = [];
+    this.names = new Map();
+    this.references = new Map();
+    this.classes = [];
+    this.fields = [];
+    this.left = 0;
+    this.decided = 0;
+    this.steps = [];
+    this.index = 0;
+    this.message = null;
+    this.grid = null;
+    this.teaching = 0;
+  }
+
+  changed() {
+    this.listeners?.();
+  }
+
+  get field() {
+    return this.choice.field;
+  }
+
+  get item() {
+    return this.items[this.index] ?? null;
+  }
+
+  say(message, bad = false) {
+    this.message = message && { text: message, bad };
+    this.changed();
+  }
+
+  /** Ask for the queue anew; where one is in it stays, if that is still there. */
+  async open(changes = {}) {
+    Object.assign(this.choice, changes);
+    const asked = (this.asked = {});
+    this.loading = true;
+    this.changed();
+    let found;
+    try {
+      found = await this.ask("queue", { ...this.choice, limit: PAGE });
+    } catch (error) {
+      if (asked !== this.asked) return;
+      this.loading = false;
+      this.say(String(error.message ?? error), true);
+      return;
+    }
+    if (asked !== this.asked) return;
+    const { fields, field, order, classes, bank, left, decided, items } = found;
+    // Classes keep their numbers as long as the field is looked at.
+    const known = field === this.shown ? this.classes : [];
+    this.classes = [...new Set([...known, ...(classes ?? [])])];
+    this.shown = field;
+    Object.assign(this, { fields, bank, left, decided });
+    Object.assign(this.choice, { field: field ?? null, order });
+    this.items = items ?? [];
+    this.names = new Map(this.items.map((item) => [nameOf(item), item]));
+    this.index = 0;
+    this.loading = false;
+    this.exhausted = this.items.length >= (left ?? 0);
+    this.look();
+  }
+
+  /** More of the queue, behind what is there. */
+  async more() {
+    if (this.exhausted || this.fetching || this.loading) return;
+    this.fetching = true;
+    const asked = this.asked;
+    const skipped = this.items.filter((item) => !item.decision).length;
+    try {
+      const found = await this.ask("queue", { ...this.choice, limit: skipped + PAGE });
+      if (asked !== this.asked) return;
+      const fresh = (found.items ?? []).filter((item) => !this.names.has(nameOf(item)));
+      for (const item of fresh) this.names.set(nameOf(item), item);
+      this.items.push(...fresh);
+      this.exhausted = fresh.length === 0;
+      this.look();
+    } catch (error) {
+      console.warn("The rest of the queue could not be read:", error);
+    } finally {
+      this.fetching = false;
+    }
+  }
+
+  /** Have the pictures fetched of what is looked at and what comes next. */
+  look() {
+    const from = this.grid ? this.grid.items : this.items.slice(this.index);
+    const count = this.grid ? 2 * GRID : AHEAD;
+    this.pictures.want(from.slice(0, count).map(nameOf));
+    if (!this.grid) this.wantReferences(this.items.slice(this.index, this.index + AHEAD / 2));
+    if (this.items.length - this.index < NEAR_END) this.more();
+    this.changed();
+  }
+
+  async wantReferences(items) {
+    if (!this.bank || this.drawing) return;
+    const wanted = items.map((item) => item.nearest_reference);
+    const names = [...new Set(wanted)].filter((name) => name && !this.references.has(name));
+    if (!names.length) return;
+    this.drawing = true;
+    const [bank, some] = [this.bank, names.slice(0, 4)];
+    let found = {};
+    try {
+      found = await this.ask("references", { bank, names: some });
+    } catch (error) {
+      console.warn("References could not be drawn:", error);
+    }
+    for (const name of some) this.references.set(name, found[name] ?? null);
+    this.drawing = false;
+    this.look();
+  }
+
+  go(step) {
+    this.message = null;
+    this.index = Math.min(Math.max(this.index + step, 0), this.items.length);
+    this.look();
+  }
+
+  /** To the next that nobody has decided on. */
+  advance() {
+    let next = this.index + 1;
+    while (next < this.items.length && this.items[next].decision) next += 1;
+    this.index = next;
+    this.look();
+  }
+
+  /** Back to the first that was left open. */
+  first() {
+    const open = this.items.findIndex((item) => !item.decision);
+    this.index = open < 0 ? this.items.length : open;
+    this.look();
+  }
+
+  /** Decide on the prediction that is looked at, and go on. */
+  decide(verdict, label) {
+    const { item } = this;
+    if (!item) return false;
+    this.message = null;
+    if (verdict === "relabel" && label === item.label) verdict = "accept";
+    if (label && !this.classes.includes(label)) this.classes.push(label);
+    this.step([item], verdict, label);
+    this.advance();
+    return true;
+  }
+
+  step(items, verdict, label, lesson = null) {
+    const before = items.map(({ decision, label: own }) => ({ decision, label: own }));
+    this.steps.push({ items, before, index: this.index, lesson });
+    if (this.steps.length > STEPS) this.steps.shift();
+    for (const item of items) this.bear(item, verdict, label);
+    this.outbox.add({ field: this.field, names: items.map(nameOf), verdict, label });
+  }
+
+  bear(item, verdict, label) {
+    const open = !item.decision;
+    item.decision = { accept: "accepted", relabel: "accepted", reject: "rejected" }[verdict] ?? null;
+    if (verdict === "relabel") item.label = label;
+    const change = Number(open) - Number(!item.decision);
+    this.decided += change;
+    this.left -= change;
+  }
+
+  undo() {
+    const step = this.steps.pop();
+    if (!step) return this.say("Nothing to undo");
+    const groups = new Map(); // labels that were alike before go together
+    step.items.forEach((item, index) => {
+      const { decision, label } = step.before[index];
+      const key = JSON.stringify([decision, label]);
+      groups.set(key, [...(groups.get(key) ?? []), item]);
+    });
+    for (const [key, items] of groups) {
+      const [decision, label] = JSON.parse(key);
+      const names = items.map(nameOf);
+      const send = (verdict) => this.outbox.add({ field: this.field, names, verdict, label });
+      // Of a rejected one that got another class since, the class comes back first.
+      if (!decision) send("undecide");
+      else send("relabel");
+      if (decision === "rejected") send("reject");
+      const verdict = { accepted: "accept", rejected: "reject" }[decision] ?? "undecide";
+      for (const item of items) {
+        this.bear(item, verdict);
+        item.label = label;
+      }
+    }
+    if (step.lesson) this.unteach(step);
+    const count = step.items.length;
+    this.message = { text: count === 1 ? "Undone" : `Undone: ${count} predictions`, bad: false };
+    if (this.grid) this.fillGrid();
+    else this.index = step.index;
+    this.look();
+    return undefined;
+  }
+
+  /** Accept and have the bank learn it, as a reference; or reject, as a negative. */
+  teach(lesson) {
+    const { item, bank } = this;
+    if (!item) return;
+    if (!bank) {
+      this.say("The memory bank of these predictions is not there any more", true);
+      return;
+    }
+    this.step([item], lesson === "reference" ? "accept" : "reject", undefined, { lesson, bank });
+    this.advance();
+    this.lesson(lesson, item, bank, this.steps.at(-1));
+  }
+
+  unteach({ items: [item], lesson: { lesson, bank, failed } }) {
+    if (!failed) this.lesson(`no ${lesson}`, item, bank, null);
+  }
+
+  /** One after the other, and after the decisions before: a bank is changed by one at a time. */
+  lesson(lesson, item, bank, step) {
+    const { field } = this;
+    this.teaching += 1;
+    const work = async () => {
+      try {
+        await this.outbox.idle();
+        if (step?.lesson.failed) return;
+        await this.ask("teach", { lesson, field, name: nameOf(item), bank });
+        const said = {
+          reference: `${item.label}: a reference of “${bank}” now`,
+          negative: `A negative of “${bank}” now: not ${item.label}`,
+        };
+        this.say(said[lesson] ?? `Taken out of “${bank}”`);
+      } catch (error) {
+        if (step) step.lesson.failed = true;
+        this.say(String(error.message ?? error), true);
+      } finally {
+        this.teaching -= 1;
+        this.changed();
+      }
+    };
+    this.lessons = (this.lessons ?? Promise.resolve()).then(work);
+  }
+
+  /** What came of a decision in the database. */
+  reported({ names }, report) {
+    if (report.error) this.say(report.error, true);
+    const lost = [...(report.changed ?? []), ...(report.gone ?? []), ...(report.contested ?? [])];
+    if (!lost.length) return;
+    const ids = new Set(lost);
+    for (const name of names) {
+      const item = this.names.get(name);
+      if (item && ids.has(item.label_id)) item.decision = "changed";
+    }
+    const what = lost.length === 1 ? "1 prediction" : `${lost.length} predictions`;
+    this.say(`${what} changed meanwhile: Reload to look again`, true);
+  }
+
+  // Many of one class at a time.
+
+  async openGrid(label) {
+    const of = label ?? this.item?.label ?? this.items.at(-1)?.label ?? this.classes[0];
+    if (!of) return;
+    this.message = null;
+    this.grid = { label: of, all: [], items: [], start: 0, marked: new Set(), loading: true };
+    const { grid } = this;
+    this.changed();
+    try {
+      const { field, order } = this.choice;
+      const params = { field, order: order === "class" ? "doubt" : order, classes: [of] };
+      const found = await this.ask("queue", { ...params, limit: 2 * PAGE });
+      if (grid !== this.grid) return;
+      // Those of the list are the same objects: what is decided here is decided there.
+      grid.all = (found.items ?? []).map((item) => this.known(item));
+      grid.left = found.left;
+    } catch (error) {
+      this.say(String(error.message ?? error), true);
+    }
+    grid.loading = false;
+    this.fillGrid();
+    this.look();
+  }
+
+  known(item) {
+    const name = nameOf(item);
+    if (!this.names.has(name)) this.names.set(name, item);
+    return this.names.get(name);
+  }
+
+  closeGrid() {
+    this.grid = null;
+    if (this.item?.decision) this.first();
+    this.look();
+  }
+
+  /** The pictures of the grid: those that are open, from where one is. */
+  fillGrid() {
+    const { grid } = this;
+    const open = grid.all.filter((item) => !item.decision && item.label === grid.label);
+    grid.open = open.length;
+    grid.start = Math.min(grid.start, Math.max(0, Math.ceil(open.length / GRID) - 1) * GRID);
+    grid.items = open.slice(grid.start, grid.start + GRID);
+    grid.marked = new Set();
+    this.pictures.want(open.slice(grid.start, grid.start + 2 * GRID).map(nameOf));
+    if (!open.length && grid.left > grid.all.length && !grid.loading) this.openGrid(grid.label);
+    this.changed();
+  }
+
+  mark(names, wanted) {
+    const { marked } = this.grid;
+    for (const name of names) {
+      if (wanted ?? !marked.has(name)) marked.add(name);
+      else marked.delete(name);
+    }
+    this.changed();
+  }
+
+  turn(step) {
+    this.grid.start = Math.max(0, this.grid.start + step * GRID);
+    this.fillGrid();
+  }
+
+  /** Reject or relabel those that are marked, or accept the others. */
+  decideGrid(verdict, label) {
+    const { items, marked } = this.grid;
+    const wanted = items.filter((item) => marked.has(nameOf(item)) !== (verdict === "accept"));
+    if (!wanted.length) return;
+    const rest = [...marked];
+    this.step(wanted, verdict, label);
+    this.fillGrid();
+    // Marks outlive that the others were accepted: what they were made for comes next.
+    if (verdict === "accept") {
+      const there = new Set(this.grid.items.map(nameOf));
+      this.grid.marked = new Set(rest.filter((name) => there.has(name)));
+    }
+    this.changed();
+  }
+}
