@@ -63,6 +63,8 @@ from .dataset.review.decisions import accept as accept
 from .dataset.review.decisions import reject as reject
 from .dataset.review.decisions import relabel_as as relabel_as
 from .dataset.review.decisions import undecide as undecide
+from .dataset.review.review_queue import ReviewItem as ReviewItem
+from .dataset.review.review_queue import review_queue as review_queue
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter
