@@ -96,7 +96,7 @@ def review_queue(
     samples: foc.SampleCollection,
     label_field: str,
     *,
-    order: Order = "doubt",
+    order: str = "doubt",
     classes: Collection[str] | None = None,
     run: str | None = None,
     include_decided: bool = False,
@@ -149,7 +149,7 @@ def review_queue(
     return found[:limit]
 
 
-def _ordered(items: list[ReviewItem], order: Order) -> list[ReviewItem]:
+def _ordered(items: list[ReviewItem], order: str) -> list[ReviewItem]:
     """Of equal ones the order of the view."""
     items = sorted(items, key=lambda item: -item.doubt)
     if order == "class":

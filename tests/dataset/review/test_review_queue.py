@@ -92,7 +92,7 @@ def test_a_place_that_two_classes_claim_is_told(dataset: fo.Dataset) -> None:
 
 def test_what_cannot_be_ordered_is_said(found: fo.Dataset) -> None:
     with pytest.raises(InputError, match="no order 'best'"):
-        ntt.review_queue(found, "found", order="best")  # type: ignore[arg-type]
+        ntt.review_queue(found, "found", order="best")
     with pytest.raises(InputError, match="limit is -1"):
         ntt.review_queue(found, "found", limit=-1)
     with pytest.raises(InputError, match="no field 'lost'"):
