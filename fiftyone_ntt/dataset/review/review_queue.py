@@ -1,0 +1,313 @@
+"""The predictions that a person should look at, the most telling first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import fiftyone as fo
+import fiftyone.core.collections as foc
+import fiftyone.core.labels as fol
+import numpy as np
+from jaxtyping import Float64, Int64
+from pycocotools import mask as coco_mask
+
+from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.calibration import Calibration, score_steps
+from fiftyone_ntt.core.review_order import (
+    NEAR_BOUNDARY,
+    Reviewable,
+    chance_doubts,
+    chances_by_rank,
+    doubts,
+    margin_doubts,
+)
+from fiftyone_ntt.dataset.banks.bank_memory import kept_bank, kept_review
+from fiftyone_ntt.dataset.labels.decision_writing import ACCEPTED, REJECTED
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_id_path
+from fiftyone_ntt.dataset.labels.gone import needs_database
+from fiftyone_ntt.dataset.labels.stored_labels import label_list, value_at
+from fiftyone_ntt.dataset.runs.run_calls import METHODS
+from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.dataset.work.stored_runs import run_configs
+from fiftyone_ntt.errors import InputError
+
+Order = Literal["doubt", "class", "confidence"]
+"""Of the queue: the most telling first; class by class, in each the most telling first; or the
+most confident first."""
+Verdict = Literal["accepted", "rejected"]
+
+_NAMES = (
+    "_id",
+    "label",
+    "confidence",
+    "runner_up",
+    "margin",
+    "nearest_reference",
+    "run",
+    "tags",
+    "bounding_box",
+)
+_CONFIG = ("bank", "bank_hash", "mode", "match_settings", "proposal_settings", "scoring")
+_SAME_PLACE = 0.5
+"""Box IoU from which two predictions claim one place; their masks are not read for this."""
+
+
+@dataclass(frozen=True)
+class ReviewItem:
+    """A prediction to look at, and why.
+
+    Attributes:
+        sample_id: id of the sample that it lies on.
+        label_id: its own, which `accept`, `reject` and `relabel_as` take; of labels that share an
+            id they take `<label id>@<sample id>` for one of them.
+        label: its class.
+        confidence: 0..1; None where it has none.
+        runner_up: the second-best class, if there is one.
+        margin: how much more similar its class is than that; None where nobody noted it.
+        nearest_reference: the id of the reference it resembles most; likewise.
+        doubt: how much looking at it tells, 0..1; the first of the queue has the most.
+        reasons: why to look at it, in words for people; none where nothing is odd.
+        decision: what was decided of it; None of what is open.
+        chance: of being right, by the calibration of its bank; None where there is none for it.
+
+    Example:
+        >>> first = ntt.review_queue(view, "predictions")[0]
+        >>> first.label, first.runner_up, first.decision
+        ('fish', 'mushroom', None)
+    """
+
+    sample_id: str
+    label_id: str
+    label: str
+    confidence: float | None
+    runner_up: str | None
+    margin: float | None
+    nearest_reference: str | None
+    doubt: float
+    reasons: tuple[str, ...]
+    decision: Verdict | None
+    chance: float | None = None
+
+
+@needs_database
+def review_queue(
+    samples: foc.SampleCollection,
+    label_field: str,
+    *,
+    order: str = "doubt",
+    classes: Collection[str] | None = None,
+    run: str | None = None,
+    include_decided: bool = False,
+    limit: int | None = None,
+) -> list[ReviewItem]:
+    """The predictions of a view that nobody has decided on, the most telling first.
+
+    What tells most is what the bank's calibration gives an even chance, what another class
+    resembles nearly as much, what another prediction's place overlaps, and what resembles a
+    reference that is odd itself; predictions that look alike take turns. No mask is read.
+
+    Args:
+        samples: a dataset or view of images, or of patches of the field.
+        label_field: Detections that a run wrote; others' predictions will do, but tell less.
+        order: `"doubt"`; `"class"`, in each the most telling first; `"confidence"`, highest first.
+        classes: only these; all when None.
+        run: only what this run wrote (`run_states` lists them); all when None.
+        include_decided: those too that were accepted or rejected.
+        limit: no more than this many.
+
+    Raises:
+        InputError: no such field, or not of Detections; no such order; a limit below 0.
+
+    Example:
+        >>> queue = ntt.review_queue(view, "predictions")
+        >>> len(queue) == view.count("predictions.detections")
+        True
+        >>> queue[0].doubt >= queue[-1].doubt
+        True
+        >>> print(ntt.accept(view, "predictions", [item.label_id for item in queue[:2]]))
+        2 accepted
+        >>> len(ntt.review_queue(view, "predictions")) == len(queue) - 2
+        True
+    """
+    check_samples(samples, "reviewing")
+    label_field_type(samples, label_field, (fol.Detections, fol.Detection))
+    if order not in get_args(Order):
+        raise InputError(f"there is no order {order!r}. Pass one of: {', '.join(get_args(Order))}.")
+    if limit is not None and limit < 0:
+        raise InputError(f"limit is {limit}, but it must be 0 or more, or None for all.")
+    dataset = samples._root_dataset
+    refresh(dataset)
+    rows = [row for row in _rows(samples, label_field) if run is None or row.get("run") == run]
+    if classes is not None:
+        wanted = set(classes)
+        rows = [row for row in rows if row["label"] in wanted]
+    if not include_decided:
+        rows = [row for row in rows if _decision(row) is None]
+    found = _ordered(_items(rows, _Known(dataset, rows)), order)
+    return found[:limit]
+
+
+def _ordered(items: list[ReviewItem], order: str) -> list[ReviewItem]:
+    """Of equal ones the order of the view."""
+    items = sorted(items, key=lambda item: -item.doubt)
+    if order == "class":
+        return sorted(items, key=lambda item: item.label)
+    if order == "confidence":
+        return sorted(items, key=lambda item: -(item.confidence or 0.0))
+    return items
+
+
+def _rows(samples: foc.SampleCollection, field: str) -> Iterator[dict[str, Any]]:
+    """The labels of a view as the database holds them, each with the id of its sample."""
+    names = {f"{field}.{part}{name}": 1 for part in ("detections.", "") for name in _NAMES}
+    of_patches = source_id_path(samples) != "id"
+    # A path and one inside it cannot be asked for at once.
+    names.pop(f"{field}.run" if not of_patches else f"{field}.detections.run", None)
+    pipeline = samples._pipeline(pipeline=[{"$project": {**names, "_sample_id": 1}}])
+    for row in samples._dataset._sample_collection.aggregate(pipeline, allowDiskUse=True):
+        sample_id = row.get("_sample_id") if of_patches else row["_id"]
+        for label in label_list(value_at(row, field))[1]:
+            if isinstance(label.get("label"), str):
+                yield {**label, "sample": sample_id}
+
+
+def _decision(row: Mapping[str, Any]) -> Verdict | None:
+    tags = row.get("tags") or ()
+    return "rejected" if REJECTED in tags else "accepted" if ACCEPTED in tags else None
+
+
+class _Known:
+    """What the banks of some predictions say of them.
+
+    Attributes:
+        chances: by run, the calibration that holds for it.
+        odd: ids of references that are to be looked at, and why.
+    """
+
+    def __init__(self, dataset: fo.Dataset, rows: list[dict[str, Any]]) -> None:
+        self.calibrations: dict[str, Calibration] = {}
+        self.odd: dict[str, str] = {}
+        runs = {row.get("run") for row in rows}
+        for key, config in run_configs(dataset, METHODS, _CONFIG).items():
+            if key not in runs or not config.get("bank"):
+                continue
+            try:
+                bank = kept_bank(dataset, config["bank"])
+            except InputError:  # deleted or renamed, or it never lay on the dataset
+                continue
+            calibration = _calibration(bank, config)
+            if calibration is not None:
+                self.calibrations[key] = calibration
+            for one in kept_review(dataset, config["bank"]).references:
+                if one.verdict == "drop" or "outlying" in one.marks:
+                    self.odd[one.id] = one.reason
+
+    def chances(self, rows: list[dict[str, Any]]) -> Float64[np.ndarray, " N"]:
+        """Of each being right; NaN where no calibration says."""
+        found = np.full(len(rows), np.nan)
+        for index, row in enumerate(rows):
+            known, score = self.calibrations.get(row.get("run") or ""), row.get("confidence")
+            if known is not None and score is not None and row["label"] in known.classes:
+                step = score_steps(np.array([min(max(score, 0.0), 1.0)]))[0]
+                found[index] = known.chances[known.classes.index(row["label"]), step]
+        return found
+
+
+def _calibration(bank: MemoryBank, config: Mapping[str, Any]) -> Calibration | None:
+    """That of a run: made for the same content of the bank and the same way of matching."""
+    matching = dict(config.get("match_settings") or {})
+    matching.pop("confidence_threshold", None)
+    if config.get("scoring") is not None:
+        matching["scoring"] = config["scoring"]
+    wanted = (config.get("bank_hash"), config.get("mode"), config.get("proposal_settings"))
+    return next(
+        (
+            known
+            for known in bank.calibrations
+            if (known.bank, known.mode, known.proposals) == wanted and known.matching == matching
+        ),
+        None,
+    )
+
+
+def _items(rows: list[dict[str, Any]], known: _Known) -> list[ReviewItem]:
+    if not rows:
+        return []
+    labels = _numbers([row["label"] for row in rows])
+    scores = np.array([row.get("confidence") or 0.0 for row in rows], dtype=np.float64)
+    chances = known.chances(rows)
+    margins = np.array([_number(row.get("margin")) for row in rows])
+    unknown, unsure = np.isnan(chances), np.isnan(margins)
+    contested = _contested(rows, labels)
+    odd = np.array([row.get("nearest_reference") in known.odd for row in rows])
+    groups = _numbers([(row["label"], row.get("nearest_reference")) for row in rows])
+    typical = np.median(margins[~unsure]) if not unsure.all() else 1.0
+    items = Reviewable(
+        labels,
+        np.where(unknown, chances_by_rank(scores), chances),
+        np.where(unsure, typical, margins),
+        contested >= 0,
+        odd,
+        groups,
+    )
+    even, near = chance_doubts(items.chances), margin_doubts(items.margins)
+    found = []
+    for index, (row, doubt) in enumerate(zip(rows, doubts(items).tolist(), strict=True)):
+        reasons = []
+        if not unknown[index] and even[index] >= NEAR_BOUNDARY:
+            reasons.append(f"right with a chance of {chances[index]:.0%}")
+        if row.get("runner_up") and not unsure[index] and near[index] > NEAR_BOUNDARY:
+            reasons.append(f"close to {row['runner_up']}")
+        if contested[index] >= 0:
+            reasons.append(f"overlaps a {rows[contested[index]]['label']}")
+        if odd[index]:
+            reasons.append("resembles an odd reference")
+        found.append(
+            ReviewItem(
+                sample_id=str(row["sample"]),
+                label_id=str(row["_id"]),
+                label=row["label"],
+                confidence=row.get("confidence"),
+                runner_up=row.get("runner_up"),
+                margin=row.get("margin"),
+                nearest_reference=row.get("nearest_reference"),
+                doubt=doubt,
+                reasons=tuple(reasons),
+                decision=_decision(row),
+                chance=None if unknown[index] else float(chances[index]),
+            )
+        )
+    return found
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _numbers(values: list[Any]) -> Int64[np.ndarray, " N"]:
+    """Equal values have equal numbers, in the order they come first."""
+    numbers: dict[Any, int] = {}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
+
+
+def _contested(
+    rows: list[dict[str, Any]], labels: Int64[np.ndarray, " N"]
+) -> Int64[np.ndarray, " N"]:
+    """Row of a prediction of another class on the same place; -1 where there is none."""
+    rivals = np.full(len(rows), -1)
+    samples = _numbers([row["sample"] for row in rows])
+    boxed = np.array([row.get("bounding_box") is not None for row in rows], dtype=bool)
+    order = np.argsort(samples, kind="stable")
+    for image in np.split(order, np.flatnonzero(np.diff(samples[order])) + 1):
+        here = image[boxed[image]]
+        if len(here) < 2:
+            continue
+        boxes = np.array([rows[index]["bounding_box"] for index in here.tolist()])
+        overlaps = np.asarray(coco_mask.iou(boxes, boxes, [0] * len(boxes)))
+        overlaps[labels[here][:, None] == labels[here]] = 0
+        best = overlaps.argmax(axis=1)
+        there = overlaps[np.arange(len(here)), best] >= _SAME_PLACE
+        rivals[here[there]] = here[best[there]]
+    return rivals

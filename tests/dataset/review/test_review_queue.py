@@ -1,0 +1,99 @@
+"""The queue of predictions to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import pytest
+
+import fiftyone_ntt as ntt
+from fiftyone_ntt.errors import InputError
+from tests.dataset.colour_models import colour_models
+from tests.dataset.scenes import add_scenes
+
+MODELS = colour_models()
+
+
+@pytest.fixture
+def found(dataset: fo.Dataset, tmp_path: Path, store: Any) -> fo.Dataset:
+    """Three images with predictions of a bank."""
+    add_scenes(dataset, tmp_path, 3)
+    bank = ntt.build_memory_bank(dataset[:2], "ground_truth", models=MODELS, name="colours")
+    options: dict[str, Any] = {"models": MODELS, "points_per_side": 8, "progress": False}
+    ntt.segment(dataset, bank, "found", store=store, **options)
+    return dataset
+
+
+def drawn(dataset: fo.Dataset, *labels: fo.Detection) -> None:
+    """A sample with these predictions."""
+    path = dataset.first().filepath if len(dataset) else "/nowhere.png"
+    dataset.add_sample(fo.Sample(filepath=path, drawn=fo.Detections(detections=list(labels))))
+
+
+def box(label: str, confidence: float | None = 0.5, x: float = 0.0, **more: Any) -> fo.Detection:
+    return fo.Detection(label=label, confidence=confidence, bounding_box=[x, 0.1, 0.2, 0.2], **more)
+
+
+def test_every_open_prediction_is_in_the_queue_once(found: fo.Dataset) -> None:
+    queue = ntt.review_queue(found, "found")
+    labels = {label.id: label for sample in found for label in sample.found.detections}
+    assert {item.label_id for item in queue} == set(labels) and len(queue) == len(labels)
+    for item in queue:
+        label = labels[item.label_id]
+        assert (item.label, item.confidence, item.runner_up, item.nearest_reference) == (
+            label.label,
+            label.confidence,
+            label.runner_up,
+            label.nearest_reference,
+        )
+        assert 0 <= item.doubt <= 1 and item.decision is None
+        assert item.label_id in [one.id for one in found[item.sample_id].found.detections]
+    assert [item.doubt for item in queue] == sorted((i.doubt for i in queue), reverse=True)
+    assert ntt.review_queue(found, "found", limit=2) == queue[:2]
+    [run] = {label.run for label in labels.values()}
+    assert ntt.review_queue(found, "found", run=run) == queue
+    assert ntt.review_queue(found, "found", run="another") == []
+    patches = found.to_patches("found")
+    assert {(i.sample_id, i.label_id) for i in ntt.review_queue(patches, "found")} == {
+        (i.sample_id, i.label_id) for i in queue
+    }
+    shown = found.filter_labels("found", fo.ViewField("label") == "red")
+    assert {item.label for item in ntt.review_queue(shown, "found")} == {"red"}
+
+
+def test_decided_ones_are_left_out_unless_asked_for(found: fo.Dataset) -> None:
+    first, second, *rest = ntt.review_queue(found, "found")
+    ntt.accept(found, "found", [first.label_id])
+    ntt.reject(found, "found", [second.label_id])
+    assert {i.label_id for i in ntt.review_queue(found, "found")} == {i.label_id for i in rest}
+    every = {i.label_id: i.decision for i in ntt.review_queue(found, "found", include_decided=True)}
+    assert (every[first.label_id], every[second.label_id]) == ("accepted", "rejected")
+    assert len(every) == len(rest) + 2
+
+
+def test_the_orders(dataset: fo.Dataset) -> None:
+    drawn(dataset, box("b", 0.2), box("a", 0.9, 0.3), box("b", 0.7, 0.6), box("c", None, 0.8))
+    by_class = [item.label for item in ntt.review_queue(dataset, "drawn", order="class")]
+    assert by_class == ["a", "b", "b", "c"]
+    surest = ntt.review_queue(dataset, "drawn", order="confidence")
+    assert [item.confidence for item in surest] == [0.9, 0.7, 0.2, None]
+    assert {i.label for i in ntt.review_queue(dataset, "drawn", classes=["b"])} == {"b"}
+    assert ntt.review_queue(dataset, "drawn", limit=0) == []
+
+
+def test_a_place_that_two_classes_claim_is_told(dataset: fo.Dataset) -> None:
+    drawn(dataset, box("a", 0.5), box("b", 0.5, 0.02), box("a", 0.5, 0.7))
+    queue = ntt.review_queue(dataset, "drawn")
+    assert [item.reasons for item in queue] == [("overlaps a b",), ("overlaps a a",), ()]
+    assert queue[0].doubt == queue[1].doubt > queue[2].doubt
+
+
+def test_what_cannot_be_ordered_is_said(found: fo.Dataset) -> None:
+    with pytest.raises(InputError, match="no order 'best'"):
+        ntt.review_queue(found, "found", order="best")
+    with pytest.raises(InputError, match="limit is -1"):
+        ntt.review_queue(found, "found", limit=-1)
+    with pytest.raises(InputError, match="no field 'lost'"):
+        ntt.review_queue(found, "lost")
