@@ -1,4 +1,4 @@
-"""Small pictures of predictions for whoever reviews them; the outlines of their masks come apart."""
+"""Small pictures of predictions for whoever reviews them, and apart the outlines of their masks."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ import fiftyone.core.collections as foc
 import fiftyone_ntt as ntt
 from fiftyone_ntt.errors import DatabaseError
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.plugin_name import PLUGIN_NAME
 from fiftyone_ntt.plugin.shared.prediction_run import last_run
 from fiftyone_ntt.plugin.shared.shown_errors import tell_error
 from fiftyone_ntt.plugin.shared.slices import shown_images
@@ -29,6 +28,8 @@ _REFERENCE_SIDE = 400
 """Of a reference's picture, in pixels."""
 _NEGATIVE = "negative"
 """Tag of labels that are negatives of a bank."""
+_OF_TAGS = "tagged:"
+"""How a bank's names of such negatives begin."""
 _REMEMBERED = 20_000
 _KEPT_PICTURES = 500
 """Of references: about 15 MB."""
@@ -47,8 +48,8 @@ def queue(ctx: Context) -> Answer:
     fields = _fields(ctx)
     field = given.get("field") if given.get("field") in fields else next(iter(fields), None)
     if field is None:
-        return {"fields": [], "operators": f"{PLUGIN_NAME}/"}
-    order = given.get("order") if given.get("order") in ORDERS else ORDERS[0]
+        return {"fields": []}
+    order = str(given.get("order") if given.get("order") in ORDERS else ORDERS[0])
     shown, classes = shown_images(ctx), given.get("classes") or None
     found = ntt.review_queue(shown, field, order=order, classes=classes)
     limit = int(given.get("limit") or _PAGE)
@@ -73,9 +74,7 @@ def crops(ctx: Context) -> Answer:
         ctx.params["names"],
         side=int(ctx.params.get("side") or 400),
     )
-    return {
-        name: {"picture": crop.uri, "outlines": crop.outlines} for name, crop in found.items()
-    }
+    return {name: {"picture": crop.uri, "outlines": crop.outlines} for name, crop in found.items()}
 
 
 def references(ctx: Context) -> Answer:
@@ -152,9 +151,7 @@ _CALLS: dict[str, Callable[[Context, str, list[str], Any], Any]] = {
 
 
 def _add_reference(ctx: Context, field: str, name: str, bank: str) -> None:
-    ntt.add_references(
-        ctx.dataset, bank, field, label_ids=[name], device="auto", progress=False
-    )
+    ntt.add_references(ctx.dataset, bank, field, label_ids=[name], device="auto", progress=False)
 
 
 def _add_negative(ctx: Context, field: str, name: str, bank: str) -> None:
@@ -172,7 +169,8 @@ def _remove_reference(ctx: Context, field: str, name: str, bank: str) -> None:
 
 def _remove_negative(ctx: Context, field: str, name: str, bank: str) -> None:
     known = set(ntt.load_memory_bank(ctx.dataset, bank).negatives.ids)
-    ntt.remove_negatives(ctx.dataset, bank, sorted(_meant(name) & known))
+    wanted = {f"{_OF_TAGS}{meant}" for meant in _meant(name)}
+    ntt.remove_negatives(ctx.dataset, bank, sorted(wanted & known))
     label_id = name.partition("@")[0]
     ctx.dataset.select_labels(ids=[label_id], fields=field).untag_labels(_NEGATIVE, field)
 
