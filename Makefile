@@ -15,14 +15,14 @@ CHROMIUM ?= install
 COMPARE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long compare-formats lint format pictures clean distclean
+.PHONY: help setup demo test test-long compare-formats lint format script pictures clean distclean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 setup: $(STAMP) ## install everything into .venv (once)
 
-$(STAMP): pyproject.toml scripts/setup.sh scripts/mongod.py
+$(STAMP): pyproject.toml scripts/setup.sh scripts/mongod.py app/package-lock.json
 	scripts/setup.sh
 	@touch $@
 
@@ -55,6 +55,9 @@ lint: setup ## ruff and mypy
 format: setup ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+script: setup ## build the plugin's script, fiftyone_ntt/plugin/app.js, from app/src
+	cd app && npm run --silent build
 
 pictures: setup ## take the README's pictures anew
 	$(VENV)/bin/python -m pytest -m app

@@ -9,6 +9,7 @@ from .dataset.banks.bank_actions import merge_memory_banks as merge_memory_banks
 from .dataset.banks.bank_actions import remove_negatives as remove_negatives
 from .dataset.banks.bank_actions import review_memory_bank as review_memory_bank
 from .dataset.banks.bank_building import build_memory_bank as build_memory_bank
+from .dataset.banks.negative_adding import add_negatives as add_negatives
 from .dataset.banks.negatives import add_background_negatives as add_background_negatives
 from .dataset.banks.negatives import add_tagged_negatives as add_tagged_negatives
 from .dataset.banks.negatives import mine_negatives as mine_negatives

@@ -68,3 +68,15 @@ if [ "${CHROMIUM-install}" = install ] && ! chromium_found >/dev/null; then
         echo "setup: no Chromium here, and only root on Debian can install one; the browser tests" \
             "will fail. Install it, or leave them out: make test CHROMIUM=" >&2
 fi
+
+# The plugin's script is built by npm; a test looks whether the committed one is what that builds.
+if ! command -v npm >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "setup: nodejs and npm, to build the plugin's script"
+    { apt-get update && apt-get install --yes --no-install-recommends nodejs npm; } >/dev/null || true
+fi
+if command -v npm >/dev/null; then
+    (cd app && npm ci --silent --no-progress) || true # its test says what is missing
+else
+    echo "setup: no Node.js here, and only root on Debian can install one; the test that builds the" \
+        "plugin's script will fail. Install it: https://nodejs.org" >&2
+fi

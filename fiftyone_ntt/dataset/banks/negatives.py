@@ -200,7 +200,7 @@ def add_tagged_negatives(
     loaded = models_of_bank(bank, models, device)
     with progress_steps(sum(map(len, found.values())), progress) as advance:
         negatives = {
-            name: _with_progress(_tagged_negatives(group), advance) for name, group in found.items()
+            name: _with_progress(tagged_negatives(group), advance) for name, group in found.items()
         }
         return with_negatives(bank, negatives, loaded.encoder, loaded.segmenter)
 
@@ -375,7 +375,8 @@ def _group_by_class(
     return {name: _ClassNegatives(tuple(group), reading) for name, group in groups.items()}
 
 
-def _tagged_negatives(references: Iterable[Reference]) -> Iterator[Reference]:
+def tagged_negatives(references: Iterable[Reference]) -> Iterator[Reference]:
+    """References under the names that they have as negatives chosen by a person."""
     for reference in references:
         yield replace(reference, id=negative_id("tagged", reference.id))
 

@@ -26,10 +26,8 @@ _PAGE = 500
 """Predictions that are listed at once; a person takes an hour for them."""
 _REFERENCE_SIDE = 400
 """Of a reference's picture, in pixels."""
-_NEGATIVE = "negative"
-"""Tag of labels that are negatives of a bank."""
-_OF_TAGS = "tagged:"
-"""How a bank's names of such negatives begin."""
+_CHOSEN = "tagged:"
+"""How a bank's names of negatives begin that a person chose."""
 _REMEMBERED = 20_000
 _KEPT_PICTURES = 500
 """Of references: about 15 MB."""
@@ -155,11 +153,7 @@ def _add_reference(ctx: Context, field: str, name: str, bank: str) -> None:
 
 
 def _add_negative(ctx: Context, field: str, name: str, bank: str) -> None:
-    ntt.tag_references(ctx.dataset, field, label_ids=[name], tag=_NEGATIVE)
-    sharper = ntt.add_tagged_negatives(
-        ctx.dataset, bank, field, tag=_NEGATIVE, device="auto", progress=False
-    )
-    ntt.save_memory_bank(ctx.dataset, sharper, overwrite=True)
+    ntt.add_negatives(ctx.dataset, bank, field, label_ids=[name], device="auto", progress=False)
 
 
 def _remove_reference(ctx: Context, field: str, name: str, bank: str) -> None:
@@ -169,10 +163,8 @@ def _remove_reference(ctx: Context, field: str, name: str, bank: str) -> None:
 
 def _remove_negative(ctx: Context, field: str, name: str, bank: str) -> None:
     known = set(ntt.load_memory_bank(ctx.dataset, bank).negatives.ids)
-    wanted = {f"{_OF_TAGS}{meant}" for meant in _meant(name)}
+    wanted = {f"{_CHOSEN}{meant}" for meant in _meant(name)}
     ntt.remove_negatives(ctx.dataset, bank, sorted(wanted & known))
-    label_id = name.partition("@")[0]
-    ctx.dataset.select_labels(ids=[label_id], fields=field).untag_labels(_NEGATIVE, field)
 
 
 _LESSONS = {

@@ -1,0 +1,293 @@
+"""The Review panel by keyboard, with the database's truth beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+import pytest
+
+import fiftyone_ntt as ntt
+from tests.app.conftest import PICTURES, opened_page
+from tests.app.driver import App
+from tests.app.test_mending import OUTSIDE
+
+FIELD, BANK = "to_review", "reviewed"
+PANEL = "[data-cy=panel-content-review_panel]"
+WIDTHS = {"narrow": 570, "wide": 1100}
+TIMES = """
+() => performance.getEntriesByName("ntt-review-key-to-crop").map((entry) => entry.duration)
+"""
+EXECUTE = "([uri, params]) => window.__foo__.executeOperator(uri, params)"
+
+
+@pytest.fixture(scope="module")
+def predicted(demo: Any) -> Iterator[Any]:
+    """The scenes, with many predictions of a bank, wrong ones among them."""
+    ntt.build_memory_bank(demo[:4], "ground_truth", models="demo", name=BANK)
+    ntt.segment(demo, BANK, FIELD, points_per_side=16, confidence_thresh=0.05)
+    yield demo
+    ntt.delete_memory_bank(demo, BANK)
+    demo.reload()
+    for key, run in ntt.list_prediction_runs(demo).items():
+        if run["field"] == FIELD:
+            demo.delete_run(key)
+    demo.delete_sample_field(FIELD)
+
+
+@pytest.fixture
+def undecided(predicted: Any) -> Any:
+    """Nothing is decided at first."""
+    ids = predicted.values(f"{FIELD}.detections.id", unwind=True)
+    ntt.undecide(predicted, FIELD, ids)
+    return predicted
+
+
+@pytest.fixture
+def opened(browser: Any, server: int, page: Any, undecided: Any) -> Iterator[App]:
+    """A tab of its own with the panel, which has the focus."""
+    PICTURES.mkdir(exist_ok=True)
+    with opened_page(browser, server, undecided) as own:
+        app = App(own, PICTURES)
+        app.close_panels()
+        open_review(app)
+        yield app
+        if not own.is_closed():
+            app.close_panels()
+
+
+def open_review(app: App) -> None:
+    app.open_panel("review_panel")
+    panel = app.page.locator(PANEL)
+    panel.locator("[data-cy=ntt-review]").first.wait_for()
+    field = panel.locator("[data-cy=ntt-review-field]")
+    if field.count():
+        field.select_option(FIELD)
+    drawn(app)
+    panel.locator("[data-cy=ntt-review]").focus()
+
+
+def drawn(app: App) -> None:
+    app.page.locator(f"{PANEL} [data-cy=ntt-review-item] canvas").first.wait_for()
+
+
+def current(app: App) -> str:
+    """The id of the prediction that is shown."""
+    item = app.page.locator(f"{PANEL} [data-cy=ntt-review-item]")
+    name: str = item.get_attribute("data-name")
+    return name.partition("@")[0]
+
+
+def stored(dataset: Any) -> dict[str, tuple[str, list[str]]]:
+    """Class and tags of the predictions, by id, as the database has them."""
+    rows = dataset._sample_collection.find({}, {f"{FIELD}.detections": 1})
+    return {
+        str(label["_id"]): (label["label"], label.get("tags") or [])
+        for row in rows
+        for label in row[FIELD]["detections"]
+    }
+
+
+def eventually(expected: Any, found: Callable[[], Any], seconds: float = 1.0) -> None:
+    """A decision is in the database within a second."""
+    deadline = time.monotonic() + seconds
+    while (value := found()) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert value == expected
+
+
+def press(app: App, dataset: Any, key: str, expected: tuple[str, list[str]]) -> str:
+    """Press a key on the prediction that is shown; returns its id once the database knows."""
+    label_id = current(app)
+    app.page.keyboard.press(key)
+    eventually(expected, lambda: stored(dataset)[label_id])
+    return label_id
+
+
+def runner_up(dataset: Any, label_id: str) -> str:
+    name: str = dataset.filter_labels(FIELD, _of_id(label_id)).values(
+        f"{FIELD}.detections.runner_up", unwind=True
+    )[0]
+    return name
+
+
+def _of_id(label_id: str) -> Any:
+    from bson import ObjectId
+    from fiftyone import ViewField
+
+    return ViewField("_id") == ObjectId(label_id)
+
+
+def test_a_review_by_keyboard(opened: App, undecided: Any) -> None:
+    page, panel = opened.page, opened.page.locator(PANEL)
+    queue = [item.label_id for item in ntt.review_queue(undecided, FIELD)]
+    label = {key: name for key, (name, _) in stored(undecided).items()}
+    assert current(opened) == queue[0]
+    press(opened, undecided, "a", (label[queue[0]], ["accepted"]))
+    press(opened, undecided, "r", (label[queue[1]], ["rejected"]))
+    assert current(opened) == queue[2]
+    second = runner_up(undecided, queue[2])
+    press(opened, undecided, "s", (second, ["accepted"]))
+    digits = panel.locator("[data-cy=ntt-review-digits] button").all_inner_texts()
+    third = next(text for text in digits if label[queue[3]] not in text).split()
+    press(opened, undecided, third[0], (" ".join(third[1:]), ["accepted"]))
+    opened.picture("review_one")
+
+    page.keyboard.press("/")
+    page.keyboard.type("oystercatcher")
+    opened.picture("review_type_ahead")
+    page.keyboard.press("Enter")
+    eventually(("oystercatcher", ["accepted"]), lambda: stored(undecided)[queue[4]])
+    panel.get_by_text("5 decided").wait_for()
+
+    page.keyboard.press("z")  # the new class, and its acceptance
+    eventually((label[queue[4]], []), lambda: stored(undecided)[queue[4]])
+    assert current(opened) == queue[4]
+    page.keyboard.press("ArrowRight")
+    assert current(opened) == queue[5]
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert current(opened) == queue[3]
+    panel.get_by_text("accepted", exact=True).wait_for()
+    press(opened, undecided, "r", (" ".join(third[1:]), ["rejected"]))  # a second thought
+    press_undo(opened, undecided, queue[3], (" ".join(third[1:]), ["accepted"]))
+    panel.locator("img").first.wait_for()  # of the reference
+    opened.picture("review_decided")
+
+    page.keyboard.press("Escape")
+    page.evaluate("performance.clearMeasures('ntt-review-key-to-crop')")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(150)
+    times = page.evaluate(TIMES)
+    page.evaluate("performance.clearMeasures('ntt-review-key-to-crop')")
+    for _ in range(15):
+        page.keyboard.press("a")
+        page.wait_for_timeout(150)
+    deciding = page.evaluate(TIMES)
+    print(
+        f"\nfrom key to crop painted: next {median(times):.0f} ms (of {len(times)}, at most "
+        f"{max(times):.0f}), accept {median(deciding):.0f} ms (of {len(deciding)}, at most "
+        f"{max(deciding):.0f})"
+    )
+    assert len(times) > 20 and median(times) < 150
+    assert len(deciding) > 10 and median(deciding) < 150
+    panel.get_by_text("19 decided").wait_for()
+    eventually(19, lambda: sum(bool(tags) for _, tags in stored(undecided).values()))
+
+
+def press_undo(app: App, dataset: Any, label_id: str, expected: tuple[str, list[str]]) -> None:
+    app.page.keyboard.press("z")
+    eventually(expected, lambda: stored(dataset)[label_id])
+
+
+def test_many_of_a_class_at_once(opened: App, undecided: Any) -> None:
+    page, panel = opened.page, opened.page.locator(PANEL)
+    page.keyboard.press("g")
+    cells = panel.locator("[data-cy=ntt-review-grid] [data-name]")
+    cells.first.wait_for()
+    cells.last.locator("canvas").wait_for()
+    count = cells.count()
+    ids = [cells.nth(index).get_attribute("data-name").partition("@")[0] for index in range(count)]
+    assert count > 8
+    cells.nth(0).click()
+    cells.nth(1).click()
+    cells.nth(1).click()  # right after all
+    start, end = cells.nth(2).bounding_box(), cells.nth(3).bounding_box()
+    page.mouse.move(start["x"] + 20, start["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 40, end["y"] + 40, steps=5)
+    opened.picture("review_drawing")
+    page.mouse.up()
+    panel.get_by_text("Reject these 3").wait_for()
+    opened.picture("review_grid")
+    page.keyboard.press("a")
+    right = {key for index, key in enumerate(ids) if index not in (0, 2, 3)}
+
+    def tagged(tag: str) -> set[str]:
+        return {key for key, (_, tags) in stored(undecided).items() if tags == [tag]}
+
+    eventually(right, lambda: tagged("accepted"))
+    panel.get_by_text("Reject these 3").wait_for()  # they are marked still
+    page.keyboard.press("r")
+    eventually({ids[index] for index in (0, 2, 3)}, lambda: tagged("rejected"))
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    eventually((set(), set()), lambda: (tagged("accepted"), tagged("rejected")))
+    page.keyboard.press("g")
+    drawn(opened)
+
+
+def test_references_and_negatives_of_the_bank(opened: App, undecided: Any) -> None:
+    page, panel = opened.page, opened.page.locator(PANEL)
+
+    def counts() -> tuple[int, int]:
+        bank = ntt.load_memory_bank(undecided, BANK)
+        return len(bank.references), len(bank.negatives)
+
+    references, negatives = counts()
+    page.keyboard.press("f")
+    page.keyboard.press("n")
+    eventually((references + 1, negatives + 1), counts, 60)
+    panel.get_by_text(f"A negative of “{BANK}” now").wait_for()
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    eventually((references, negatives), counts, 60)
+    eventually(0, lambda: sum(bool(tags) for _, tags in stored(undecided).values()))
+
+
+def test_keys_are_fiftyone_s_outside_the_panel(opened: App, undecided: Any) -> None:
+    page = opened.page
+    search = page.locator("[data-cy=operators-browser]")
+    page.keyboard.press("`")
+    page.wait_for_timeout(500)
+    assert not search.count()
+    page.locator("[data-cy=entry-counts]").first.click()
+    page.keyboard.press("a")
+    page.keyboard.press("`")
+    search.first.wait_for()
+    page.keyboard.press("Escape")
+    assert not any(tags for _, tags in stored(undecided).values())
+
+
+def test_a_tab_that_closes_loses_nothing(opened: App, undecided: Any) -> None:
+    first = current(opened)
+    opened.page.keyboard.press("a")
+    second = current(opened)
+    opened.page.keyboard.press("r")  # while the first is on its way
+    opened.page.close(run_before_unload=False)
+    eventually(
+        (["accepted"], ["rejected"]),
+        lambda: (stored(undecided)[first][1], stored(undecided)[second][1]),
+        3,
+    )
+
+
+@pytest.mark.parametrize("mode", ["dark", "light"])
+def test_nothing_is_clipped(
+    browser: Any, server: int, page: Any, undecided: Any, mode: str
+) -> None:
+    with opened_page(browser, server, undecided) as own:
+        own.evaluate(f"localStorage.setItem('mui-mode', '{mode}')")
+        own.reload()
+        own.locator("[data-cy=looker]").first.wait_for(timeout=60_000)
+        app = App(own, PICTURES)
+        app.close_panels()
+        open_review(app)
+        panel = own.locator(PANEL)
+        for name, width in WIDTHS.items():
+            now = panel.bounding_box()["width"]
+            own.set_viewport_size({"width": int(1360 + (width - now)), "height": 850})
+            own.wait_for_timeout(800)
+            app.picture(f"review_{mode}_{name}")
+            assert panel.evaluate(OUTSIDE) == []
+            own.keyboard.press("g")
+            panel.locator("[data-cy=ntt-review-grid] canvas").first.wait_for()
+            app.picture(f"review_{mode}_{name}_grid")
+            assert panel.evaluate(OUTSIDE) == []
+            own.keyboard.press("g")
+            own.set_viewport_size({"width": 1360, "height": 850})
+            own.wait_for_timeout(300)
+        app.close_panels()
