@@ -667,12 +667,14 @@
   var AT_ONCE = 3;
   var FIRST = 2;
   var BATCH = 8;
-  var KEPT = 500;
   var Pictures = class {
-    /** @param fetch `names => Promise` of `{name: {picture: data URI, outlines}}` */
-    constructor({ fetch: fetch2, decode = decoded, onChange = () => {
+    /**
+     * @param fetch `names => Promise` of `{name: {picture: data URI, outlines}}`
+     * @param kept how many pictures: one of 400 px takes 0.6 MB
+     */
+    constructor({ fetch: fetch2, kept, decode = decoded, onChange = () => {
     } }) {
-      Object.assign(this, { fetch: fetch2, decode, onChange });
+      Object.assign(this, { fetch: fetch2, kept, decode, onChange });
       this.known = /* @__PURE__ */ new Map();
       this.asked = /* @__PURE__ */ new Set();
       this.wanted = [];
@@ -723,7 +725,7 @@
       );
       this.requests -= 1;
       for (const [name, picture] of this.known) {
-        if (this.known.size <= KEPT) break;
+        if (this.known.size <= this.kept) break;
         this.known.delete(name);
         picture?.bitmap.close?.();
       }
@@ -741,6 +743,7 @@
   var AHEAD = 20;
   var NEAR_END = 60;
   var PAGE = 500;
+  var [LARGE, SMALL] = [400, 180];
   var STEPS = 500;
   var GRID = 60;
   var nameOf = (item) => `${item.label_id}@${item.sample_id}`;
@@ -752,11 +755,14 @@
     constructor({ ask, send, storage, dataset, onChange, decode }) {
       this.ask = ask;
       this.listeners = onChange;
-      this.pictures = new Pictures({
-        fetch: (names) => ask("crops", { field: this.field, names }),
+      const pictures = (side, kept) => new Pictures({
+        fetch: (names) => ask("crops", { field: this.field, names, side }),
+        kept,
         decode,
         onChange: () => this.changed()
       });
+      this.pictures = pictures(LARGE, 100);
+      this.small = pictures(SMALL, 400);
       this.outbox = new Outbox({
         send,
         storage,
@@ -843,10 +849,11 @@
     }
     /** Have the pictures fetched of what is looked at and what comes next. */
     look() {
-      const from = this.grid ? this.grid.items : this.items.slice(this.index);
-      const count = this.grid ? 2 * GRID : AHEAD;
-      this.pictures.want(from.slice(0, count).map(nameOf));
-      if (!this.grid) this.wantReferences(this.items.slice(this.index, this.index + AHEAD / 2));
+      const next = this.items.slice(this.index, this.index + AHEAD);
+      if (!this.grid) {
+        this.pictures.want(next.map(nameOf));
+        this.wantReferences(next.slice(0, AHEAD / 2));
+      }
       if (this.items.length - this.index < NEAR_END) this.more();
       this.changed();
     }
@@ -1033,7 +1040,7 @@
       grid.start = Math.min(grid.start, Math.max(0, Math.ceil(open.length / GRID) - 1) * GRID);
       grid.items = open.slice(grid.start, grid.start + GRID);
       grid.marked = /* @__PURE__ */ new Set();
-      this.pictures.want(open.slice(grid.start, grid.start + 2 * GRID).map(nameOf));
+      this.small.want(open.slice(grid.start, grid.start + 2 * GRID).map(nameOf));
       if (!open.length && grid.left > grid.all.length && !grid.loading) this.openGrid(grid.label);
       this.changed();
     }
@@ -1067,7 +1074,7 @@
 
   // src/review/grid.js
   var { createElement: h2, useRef: useRef2, useState } = window.React ?? {};
-  var PIXELS = 160;
+  var PIXELS = 180;
   var DRAWN = 5;
   var between = (one, other) => [Math.min(one, other), Math.max(one, other)];
   function met(box, [left, right], [top, bottom]) {
@@ -1142,7 +1149,7 @@
             "data-name": name,
             title: item.reasons.join(", ")
           },
-          h2(Crop, { picture: session.pictures.get(name), pixels: PIXELS, outlined, title: item.label })
+          h2(Crop, { picture: session.small.get(name), pixels: PIXELS, outlined, title: item.label })
         );
       }),
       area && h2("div", { className: "area", style: area })

@@ -3,7 +3,7 @@ import { Crop } from "./crop.js";
 import { nameOf } from "./session.js";
 
 const { createElement: h, useRef, useState } = window.React ?? {};
-const PIXELS = 160;
+const PIXELS = 180;
 const DRAWN = 5; // px that the mouse moves before it draws, and does not click
 
 const between = (one, other) => [Math.min(one, other), Math.max(one, other)];
@@ -83,7 +83,7 @@ export function Grid({ session, outlined }) {
           "data-name": name,
           title: item.reasons.join(", "),
         },
-        h(Crop, { picture: session.pictures.get(name), pixels: PIXELS, outlined, title: item.label })
+        h(Crop, { picture: session.small.get(name), pixels: PIXELS, outlined, title: item.label })
       );
     }),
     area && h("div", { className: "area", style: area })

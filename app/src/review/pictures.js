@@ -2,12 +2,15 @@
 const AT_ONCE = 3; // requests
 const FIRST = 2; // pictures of a request while the one that is looked at is missing
 const BATCH = 8; // of the others
-const KEPT = 500;
+
 
 export class Pictures {
-  /** @param fetch `names => Promise` of `{name: {picture: data URI, outlines}}` */
-  constructor({ fetch, decode = decoded, onChange = () => {} }) {
-    Object.assign(this, { fetch, decode, onChange });
+  /**
+   * @param fetch `names => Promise` of `{name: {picture: data URI, outlines}}`
+   * @param kept how many pictures: one of 400 px takes 0.6 MB
+   */
+  constructor({ fetch, kept, decode = decoded, onChange = () => {} }) {
+    Object.assign(this, { fetch, kept, decode, onChange });
     this.known = new Map();
     this.asked = new Set();
     this.wanted = [];
@@ -63,7 +66,7 @@ export class Pictures {
     );
     this.requests -= 1;
     for (const [name, picture] of this.known) {
-      if (this.known.size <= KEPT) break;
+      if (this.known.size <= this.kept) break;
       this.known.delete(name);
       picture?.bitmap.close?.();
     }

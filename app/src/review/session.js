@@ -6,6 +6,7 @@ import { Pictures } from "./pictures.js";
 export const AHEAD = 20; // pictures that are fetched before one comes to them
 const NEAR_END = 60; // predictions left in the list, from which on more are asked for
 const PAGE = 500;
+const [LARGE, SMALL] = [400, 180]; // px of pictures
 const STEPS = 500; // that can be undone
 export const GRID = 60; // pictures of a grid
 
@@ -19,11 +20,15 @@ export class Session {
   constructor({ ask, send, storage, dataset, onChange, decode }) {
     this.ask = ask;
     this.listeners = onChange;
-    this.pictures = new Pictures({
-      fetch: (names) => ask("crops", { field: this.field, names }),
-      decode,
-      onChange: () => this.changed(),
-    });
+    const pictures = (side, kept) =>
+      new Pictures({
+        fetch: (names) => ask("crops", { field: this.field, names, side }),
+        kept,
+        decode,
+        onChange: () => this.changed(),
+      });
+    this.pictures = pictures(LARGE, 100);
+    this.small = pictures(SMALL, 400); // of the grid
     this.outbox = new Outbox({
       send,
       storage,
@@ -118,10 +123,11 @@ export class Session {
 
   /** Have the pictures fetched of what is looked at and what comes next. */
   look() {
-    const from = this.grid ? this.grid.items : this.items.slice(this.index);
-    const count = this.grid ? 2 * GRID : AHEAD;
-    this.pictures.want(from.slice(0, count).map(nameOf));
-    if (!this.grid) this.wantReferences(this.items.slice(this.index, this.index + AHEAD / 2));
+    const next = this.items.slice(this.index, this.index + AHEAD);
+    if (!this.grid) {
+      this.pictures.want(next.map(nameOf));
+      this.wantReferences(next.slice(0, AHEAD / 2));
+    }
     if (this.items.length - this.index < NEAR_END) this.more();
     this.changed();
   }
@@ -327,7 +333,7 @@ export class Session {
     grid.start = Math.min(grid.start, Math.max(0, Math.ceil(open.length / GRID) - 1) * GRID);
     grid.items = open.slice(grid.start, grid.start + GRID);
     grid.marked = new Set();
-    this.pictures.want(open.slice(grid.start, grid.start + 2 * GRID).map(nameOf));
+    this.small.want(open.slice(grid.start, grid.start + 2 * GRID).map(nameOf));
     if (!open.length && grid.left > grid.all.length && !grid.loading) this.openGrid(grid.label);
     this.changed();
   }
