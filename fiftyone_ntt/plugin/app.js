@@ -501,13 +501,14 @@
     { width: 4, colour: "rgba(0, 0, 0, 0.6)" },
     { width: 2, colour: "#ffdc00" }
   ];
-  function Crop({ picture, pixels, outlined, title, onDrawn }) {
+  var GONE = "No picture: its image or label is gone";
+  function Crop({ picture, missing = GONE, pixels, outlined, title, onDrawn }) {
     const canvas = useRef(null);
     useLayoutEffect(() => {
       if (picture && canvas.current) draw(canvas.current, picture, outlined);
       if (picture !== void 0) onDrawn?.();
     }, [picture, pixels, outlined]);
-    const said = picture === void 0 ? "…" : "No picture: its image or label is gone";
+    const said = picture === void 0 ? "…" : missing;
     return h(
       "div",
       { className: "picture", title },
@@ -673,8 +674,8 @@
      * @param kept how many pictures: one of 400 px takes 0.6 MB
      */
     constructor({ fetch: fetch2, kept, decode = decoded, onChange = () => {
-    } }) {
-      Object.assign(this, { fetch: fetch2, kept, decode, onChange });
+    }, atOnce = AT_ONCE }) {
+      Object.assign(this, { fetch: fetch2, kept, decode, onChange, atOnce });
       this.known = /* @__PURE__ */ new Map();
       this.asked = /* @__PURE__ */ new Set();
       this.wanted = [];
@@ -697,7 +698,7 @@
       this.pump();
     }
     pump() {
-      while (this.requests < AT_ONCE && this.wanted.length) {
+      while (this.requests < this.atOnce && this.wanted.length) {
         const names = this.wanted.splice(0, this.urgent ? FIRST : BATCH);
         this.urgent = false;
         this.load(names);
@@ -755,14 +756,17 @@
     constructor({ ask, send, storage, dataset, onChange, decode }) {
       this.ask = ask;
       this.listeners = onChange;
-      const pictures = (side, kept) => new Pictures({
-        fetch: (names) => ask("crops", { field: this.field, names, side }),
-        kept,
-        decode,
-        onChange: () => this.changed()
+      const common = { decode, onChange: () => this.changed() };
+      const ofSide = (side) => (names) => ask("crops", { field: this.field, names, side });
+      this.pictures = new Pictures({ ...common, fetch: ofSide(LARGE), kept: 100 });
+      this.small = new Pictures({ ...common, fetch: ofSide(SMALL), kept: 400 });
+      this.references = new Pictures({
+        ...common,
+        fetch: (names) => ask("references", { bank: this.bank, names }),
+        kept: 100,
+        atOnce: 1
+        // they may have to be looked for in the whole dataset
       });
-      this.pictures = pictures(LARGE, 100);
-      this.small = pictures(SMALL, 400);
       this.outbox = new Outbox({
         send,
         storage,
@@ -774,7 +778,6 @@
       this.loading = true;
       this.items = [];
       this.names = /* @__PURE__ */ new Map();
-      this.references = /* @__PURE__ */ new Map();
       this.classes = [];
       this.fields = [];
       this.left = 0;
@@ -857,22 +860,10 @@
       if (this.items.length - this.index < NEAR_END) this.more();
       this.changed();
     }
-    async wantReferences(items) {
-      if (!this.bank || this.drawing) return;
-      const wanted = items.map((item) => item.nearest_reference);
-      const names = [...new Set(wanted)].filter((name) => name && !this.references.has(name));
-      if (!names.length) return;
-      this.drawing = true;
-      const [bank, some] = [this.bank, names.slice(0, 4)];
-      let found = {};
-      try {
-        found = await this.ask("references", { bank, names: some });
-      } catch (error) {
-        console.warn("References could not be drawn:", error);
-      }
-      for (const name of some) this.references.set(name, found[name] ?? null);
-      this.drawing = false;
-      this.look();
+    wantReferences(items) {
+      if (!this.bank) return;
+      const names = items.map((item) => item.nearest_reference).filter(Boolean);
+      this.references.want([...new Set(names)]);
     }
     go(step) {
       this.message = null;
@@ -1251,26 +1242,24 @@
           }),
           h3("figcaption", null, "Prediction")
         ),
-        h3(Nearest, { session, item })
+        h3(Nearest, { session, item, outlined })
       ),
       h3(Said, { item })
     );
   }
-  function Nearest({ session, item }) {
+  function Nearest({ session, item, outlined }) {
     const id = item.nearest_reference;
-    const picture = session.references.get(id);
-    let said = "…";
-    if (!id) said = "It names no reference";
-    else if (!session.bank) said = "Its memory bank is gone";
-    else if (picture === null) said = "The reference's label is gone";
+    const missing = id ? !session.bank && "Its memory bank is gone" : "It names no reference";
     return h3(
       "figure",
-      null,
-      h3(
-        "div",
-        { className: "picture" },
-        picture ? h3("img", { src: picture, alt: `A reference of ${item.label}` }) : said
-      ),
+      { "data-cy": "ntt-review-reference" },
+      h3(Crop, {
+        picture: missing ? null : session.references.get(id),
+        missing: missing || "The reference's label is gone",
+        pixels: PIXELS2,
+        outlined,
+        title: `A reference of ${item.label}`
+      }),
       h3("figcaption", null, "The reference it resembles most")
     );
   }

@@ -6,14 +6,19 @@ const LINES = [
   { width: 2, colour: "#ffdc00" },
 ];
 
-/** @param pixels of the canvas; on the screen it takes what room there is */
-export function Crop({ picture, pixels, outlined, title, onDrawn }) {
+const GONE = "No picture: its image or label is gone";
+
+/**
+ * @param pixels of the canvas; on the screen it takes what room there is
+ * @param missing what is said where there is no picture
+ */
+export function Crop({ picture, missing = GONE, pixels, outlined, title, onDrawn }) {
   const canvas = useRef(null);
   useLayoutEffect(() => {
     if (picture && canvas.current) draw(canvas.current, picture, outlined);
     if (picture !== undefined) onDrawn?.();
   }, [picture, pixels, outlined]);
-  const said = picture === undefined ? "…" : "No picture: its image or label is gone";
+  const said = picture === undefined ? "…" : missing;
   return h(
     "div",
     { className: "picture", title },

@@ -30,27 +30,25 @@ export function One({ session, outlined, onDrawn }) {
         }),
         h("figcaption", null, "Prediction")
       ),
-      h(Nearest, { session, item })
+      h(Nearest, { session, item, outlined })
     ),
     h(Said, { item })
   );
 }
 
-function Nearest({ session, item }) {
+function Nearest({ session, item, outlined }) {
   const id = item.nearest_reference;
-  const picture = session.references.get(id);
-  let said = "…";
-  if (!id) said = "It names no reference";
-  else if (!session.bank) said = "Its memory bank is gone";
-  else if (picture === null) said = "The reference's label is gone";
+  const missing = id ? !session.bank && "Its memory bank is gone" : "It names no reference";
   return h(
     "figure",
-    null,
-    h(
-      "div",
-      { className: "picture" },
-      picture ? h("img", { src: picture, alt: `A reference of ${item.label}` }) : said
-    ),
+    { "data-cy": "ntt-review-reference" },
+    h(Crop, {
+      picture: missing ? null : session.references.get(id),
+      missing: missing || "The reference's label is gone",
+      pixels: PIXELS,
+      outlined,
+      title: `A reference of ${item.label}`,
+    }),
     h("figcaption", null, "The reference it resembles most")
   );
 }

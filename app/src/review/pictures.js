@@ -1,5 +1,5 @@
 // Pictures of predictions, fetched and decoded before anybody looks at them.
-const AT_ONCE = 3; // requests
+const AT_ONCE = 3; // requests, where nothing else is said
 const FIRST = 2; // pictures of a request while the one that is looked at is missing
 const BATCH = 8; // of the others
 
@@ -9,8 +9,8 @@ export class Pictures {
    * @param fetch `names => Promise` of `{name: {picture: data URI, outlines}}`
    * @param kept how many pictures: one of 400 px takes 0.6 MB
    */
-  constructor({ fetch, kept, decode = decoded, onChange = () => {} }) {
-    Object.assign(this, { fetch, kept, decode, onChange });
+  constructor({ fetch, kept, decode = decoded, onChange = () => {}, atOnce = AT_ONCE }) {
+    Object.assign(this, { fetch, kept, decode, onChange, atOnce });
     this.known = new Map();
     this.asked = new Set();
     this.wanted = [];
@@ -36,7 +36,7 @@ export class Pictures {
   }
 
   pump() {
-    while (this.requests < AT_ONCE && this.wanted.length) {
+    while (this.requests < this.atOnce && this.wanted.length) {
       const names = this.wanted.splice(0, this.urgent ? FIRST : BATCH);
       this.urgent = false;
       this.load(names);

@@ -20,15 +20,16 @@ export class Session {
   constructor({ ask, send, storage, dataset, onChange, decode }) {
     this.ask = ask;
     this.listeners = onChange;
-    const pictures = (side, kept) =>
-      new Pictures({
-        fetch: (names) => ask("crops", { field: this.field, names, side }),
-        kept,
-        decode,
-        onChange: () => this.changed(),
-      });
-    this.pictures = pictures(LARGE, 100);
-    this.small = pictures(SMALL, 400); // of the grid
+    const common = { decode, onChange: () => this.changed() };
+    const ofSide = (side) => (names) => ask("crops", { field: this.field, names, side });
+    this.pictures = new Pictures({ ...common, fetch: ofSide(LARGE), kept: 100 });
+    this.small = new Pictures({ ...common, fetch: ofSide(SMALL), kept: 400 }); // of the grid
+    this.references = new Pictures({
+      ...common,
+      fetch: (names) => ask("references", { bank: this.bank, names }),
+      kept: 100,
+      atOnce: 1, // they may have to be looked for in the whole dataset
+    });
     this.outbox = new Outbox({
       send,
       storage,
@@ -40,7 +41,6 @@ export class Session {
     this.loading = true;
     this.items = [];
     this.names = new Map();
-    this.references = new Map();
     this.classes = [];
     this.fields = [];
     this.left = 0;
@@ -132,22 +132,10 @@ export class Session {
     this.changed();
   }
 
-  async wantReferences(items) {
-    if (!this.bank || this.drawing) return;
-    const wanted = items.map((item) => item.nearest_reference);
-    const names = [...new Set(wanted)].filter((name) => name && !this.references.has(name));
-    if (!names.length) return;
-    this.drawing = true;
-    const [bank, some] = [this.bank, names.slice(0, 4)];
-    let found = {};
-    try {
-      found = await this.ask("references", { bank, names: some });
-    } catch (error) {
-      console.warn("References could not be drawn:", error);
-    }
-    for (const name of some) this.references.set(name, found[name] ?? null);
-    this.drawing = false;
-    this.look();
+  wantReferences(items) {
+    if (!this.bank) return;
+    const names = items.map((item) => item.nearest_reference).filter(Boolean);
+    this.references.want([...new Set(names)]);
   }
 
   go(step) {

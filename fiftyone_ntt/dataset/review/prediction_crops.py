@@ -18,9 +18,9 @@ from bson import ObjectId
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
-from fiftyone_ntt.dataset.labels.fields import all_images, label_field_type
+from fiftyone_ntt.dataset.labels.fields import all_images, label_field_type, label_fields
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.masks import detection_crop, pixel_box
+from fiftyone_ntt.dataset.labels.masks import label_box, label_crop, relative_box
 from fiftyone_ntt.dataset.labels.stored_labels import StoredLabel, label_paths, stored_labels
 from fiftyone_ntt.dataset.review.decisions import owners_of
 from fiftyone_ntt.dataset.work.image_readings import image_reading
@@ -38,6 +38,7 @@ _FINE = 512
 """Pixels of a crop's longer side from which outlines need no finer grid than the image's."""
 _MOST_FINER = 8
 _DIGITS = 4
+_KINDS = (fol.Detections, fol.Polylines)
 
 Outline = tuple[tuple[float, float], ...]
 Area = tuple[int, int, int, int]
@@ -71,21 +72,21 @@ class PredictionCrop:
 @needs_database
 def prediction_crops(
     samples: foc.SampleCollection,
-    label_field: str,
+    label_field: str | None,
     label_ids: Collection[str],
     *,
     side: int = 400,
 ) -> dict[str, PredictionCrop]:
-    """Cut predictions out of their images, for a person to look at.
+    """Cut predictions, or other labels, out of their images, for a person to look at.
 
     Args:
         samples: the dataset or a view of it; labels are found by their ids wherever they lie.
-        label_field: Detections.
-        label_ids: of the predictions; `<label id>@<sample id>` is found sooner.
+        label_field: Detections or Polylines; None where they may lie in any field of these.
+        label_ids: of the labels; `<label id>@<sample id>` is found sooner.
         side: most pixels of a picture's longer side; what is smaller is not enlarged.
 
     Returns:
-        By id as it was passed. Predictions that are gone, or whose image or mask cannot be read,
+        By id as it was passed. Labels that are gone, or whose image or mask cannot be read,
         have none.
 
     Raises:
@@ -99,26 +100,33 @@ def prediction_crops(
     """
     dataset = samples._root_dataset
     refresh(dataset)
-    label_field_type(all_images(dataset), label_field, (fol.Detections,))
     if side < 1:
         raise InputError(f"side is {side}, but a picture has at least 1 pixel.")
-    names: dict[str, list[str]] = defaultdict(list)
-    for name in label_ids:
-        names[name.partition("@")[0]].append(name)
+    if label_field is None:
+        fields = list(label_fields(all_images(dataset), _KINDS).items())
+    else:
+        kind = label_field_type(all_images(dataset), label_field, _KINDS)
+        fields = [(label_field, kind)]
     found: dict[str, PredictionCrop] = {}
-    for sample_id, label, crop in _crops(dataset, label_field, label_ids, side):
-        for name in names[label]:
-            if name.partition("@")[2] in ("", sample_id):
-                found.setdefault(name, crop)
+    for field, kind in fields:
+        left = [name for name in label_ids if name not in found]
+        names: dict[str, list[str]] = defaultdict(list)
+        for name in left:
+            names[name.partition("@")[0]].append(name)
+        path = f"{field}.{kind._LABEL_LIST_FIELD}"
+        for sample_id, label, crop in _crops(dataset, field, path, left, side) if left else ():
+            for name in names[label]:
+                if name.partition("@")[2] in ("", sample_id):
+                    found.setdefault(name, crop)
     return {name: found[name] for name in label_ids if name in found}
 
 
 def _crops(
-    dataset: fo.Dataset, field: str, names: Collection[str], side: int
+    dataset: fo.Dataset, field: str, path: str, names: Collection[str], side: int
 ) -> Iterator[tuple[str, str, PredictionCrop]]:
     """Ids of samples and labels, and the crops; each image is read once."""
     owners, reading = owners_of(names), image_reading(dataset)
-    for row in dataset._sample_collection.aggregate(_pipeline(field, owners)):
+    for row in dataset._sample_collection.aggregate(_pipeline(field, path, owners)):
         try:
             image = reading.read(row["filepath"])
         except InputError as error:
@@ -131,9 +139,11 @@ def _crops(
                 logger.warning("no crop of label %s: %s", label.id, error)
 
 
-def _pipeline(field: str, owners: dict[ObjectId, set[ObjectId]]) -> list[dict[str, object]]:
+def _pipeline(
+    field: str, path: str, owners: dict[ObjectId, set[ObjectId]]
+) -> list[dict[str, object]]:
     """Of each sample the wanted labels alone: masks of a hundred others take long to send."""
-    path, ids = f"{field}.detections", list(owners)
+    ids = list(owners)
     match: dict[str, object] = {f"{path}._id": {"$in": ids}}
     if all(owners.values()):
         match = {"_id": {"$in": list(set().union(*owners.values()))}}
@@ -148,9 +158,9 @@ def _pipeline(field: str, owners: dict[ObjectId, set[ObjectId]]) -> list[dict[st
 
 def _crop(label: StoredLabel, image: UInt8[np.ndarray, "H W 3"], side: int) -> PredictionCrop:
     size = (image.shape[0], image.shape[1])
-    if label.bounding_box is None:
-        raise InputError("it has no box")
-    left, top, right, bottom = area = crop_area(pixel_box(label.bounding_box, size), size)
+    if relative_box(label) is None:
+        raise InputError("it has no place in its image")
+    left, top, right, bottom = area = crop_area(label_box(label, size), size)
     picture = Image.fromarray(image[top:bottom, left:right])
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = BytesIO()
@@ -186,9 +196,9 @@ def _edges(centre: float, side: int, limit: int) -> tuple[int, int]:
 def _mask_in(label: StoredLabel, size: tuple[int, int], area: Area) -> Bool[np.ndarray, "h w"]:
     """The mask of a label, or its box where it has none, in a part of its image."""
     left, top, right, bottom = area
-    placed = detection_crop(label, size)
+    placed = label_crop(label, size)
     if placed is None:
-        x, y, width, height = pixel_box(label.bounding_box or (0, 0, 0, 0), size)
+        x, y, width, height = label_box(label, size)
         shape = (max(round(height), 1), max(round(width), 1))
         placed = np.ones(shape, dtype=bool), (round(y), round(x))
     mask, (first, before) = placed

@@ -24,8 +24,10 @@ from fiftyone_ntt.plugin.shared.slices import shown_images
 ORDERS = ("doubt", "class", "confidence")
 _PAGE = 500
 """Predictions that are listed at once; a person takes an hour for them."""
-_REFERENCE_SIDE = 400
-"""Of a reference's picture, in pixels."""
+_SIDE = 400
+"""Of a picture, in pixels."""
+_ID, _HEXADECIMAL = 24, frozenset("0123456789abcdef")
+"""Digits of a label's id."""
 _CHOSEN = "tagged:"
 """How a bank's names of negatives begin that a person chose."""
 _REMEMBERED = 20_000
@@ -37,7 +39,7 @@ Answer = dict[str, Any]
 _deciding = Lock()
 """Decisions are written in the order in which they arrive."""
 _done: OrderedDict[str, Answer] = OrderedDict()
-_pictures: OrderedDict[tuple[str, ...], str | None] = OrderedDict()
+_pictures: OrderedDict[tuple[str, ...], Answer | None] = OrderedDict()
 
 
 def queue(ctx: Context) -> Answer:
@@ -66,26 +68,50 @@ def queue(ctx: Context) -> Answer:
 
 def crops(ctx: Context) -> Answer:
     """Pictures of predictions, by their names."""
-    found = ntt.prediction_crops(
-        ctx.dataset,
-        ctx.params["field"],
-        ctx.params["names"],
-        side=int(ctx.params.get("side") or 400),
-    )
-    return {name: {"picture": crop.uri, "outlines": crop.outlines} for name, crop in found.items()}
+    given = ctx.params
+    side = int(given.get("side") or _SIDE)
+    found = ntt.prediction_crops(ctx.dataset, given["field"], given["names"], side=side)
+    return {name: _picture(crop) for name, crop in found.items()}
 
 
 def references(ctx: Context) -> Answer:
-    """Pictures of a bank's references, by their ids; None of one whose label is gone."""
-    bank, made = ctx.params["bank"], {}
-    for name in ctx.params["names"]:
-        key = (ctx.dataset.name, bank, name)
-        if key not in _pictures:
-            _pictures[key] = _reference(ctx, bank, name)
-            while len(_pictures) > _KEPT_PICTURES:
-                _pictures.popitem(last=False)
-        made[name] = _pictures.get(key)
-    return made
+    """Pictures of a bank's references, by their ids; none of one whose label is gone.
+
+    Not `reference_picture`: it needs torch, and decisions would wait for that to be loaded.
+    """
+    bank, names = ctx.params["bank"], ctx.params["names"]
+    keys = {name: (ctx.dataset.name, bank, name) for name in names}
+    missing = [name for name in names if keys[name] not in _pictures]
+    if missing:
+        # Where they lie is known of those that the Memory Bank panel has shown.
+        for name, thumbnail in ntt.load_thumbnails(ctx.dataset, bank, missing).items():
+            if thumbnail is not None:
+                place = f"{thumbnail.label_id}@{thumbnail.sample_id}"
+                found = ntt.prediction_crops(ctx.dataset, thumbnail.field, [place], side=_SIDE)
+                _keep(keys[name], found.get(place))
+        unknown = [name for name in missing if keys[name] not in _pictures]
+        found = ntt.prediction_crops(
+            ctx.dataset, None, list(filter(_is_label, unknown)), side=_SIDE
+        )
+        for name in unknown:
+            _keep(keys[name], found.get(name))
+    pictures = {name: _pictures.get(key) for name, key in keys.items()}
+    return {name: picture for name, picture in pictures.items() if picture is not None}
+
+
+def _is_label(name: str) -> bool:
+    """Whether a bank's name of a reference is a label's: those of files have others."""
+    return all(len(part) == _ID and set(part) <= _HEXADECIMAL for part in name.split("@"))
+
+
+def _picture(crop: Any) -> Answer:
+    return {"picture": crop.uri, "outlines": crop.outlines}
+
+
+def _keep(key: tuple[str, ...], crop: Any) -> None:
+    _pictures[key] = None if crop is None else _picture(crop)
+    while len(_pictures) > _KEPT_PICTURES:
+        _pictures.popitem(last=False)
 
 
 def decide(ctx: Context) -> Answer:
@@ -213,8 +239,3 @@ def _is_one_of(classes: list[str]) -> Any:
     from fiftyone import ViewField
 
     return ViewField("label").is_in(classes)
-
-
-def _reference(ctx: Context, bank: str, name: str) -> str | None:
-    drawn = ntt.reference_picture(ctx.dataset, bank, name, side=_REFERENCE_SIDE)
-    return None if drawn is None else drawn.uri
