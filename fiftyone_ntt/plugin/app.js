@@ -516,7 +516,7 @@
     );
   }
   function draw(canvas, { bitmap, outlines }, outlined) {
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     const scale = Math.min(canvas.width / bitmap.width, canvas.height / bitmap.height);
     const [width, height] = [bitmap.width * scale, bitmap.height * scale];
     const [left, top] = [(canvas.width - width) / 2, (canvas.height - height) / 2];
@@ -1233,7 +1233,6 @@
           "figure",
           null,
           h3(Crop, {
-            key: name,
             picture: session.pictures.get(name),
             pixels: PIXELS2,
             outlined,

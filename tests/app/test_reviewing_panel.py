@@ -16,6 +16,13 @@ from tests.app.test_mending import OUTSIDE
 
 FIELD, BANK = "to_review", "reviewed"
 PANEL = "[data-cy=panel-content-review_panel]"
+DRAWN_BY_PROCESSOR = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--disable-gpu-rasterization",
+    "--disable-accelerated-2d-canvas",
+]
 WIDTHS = {"narrow": 570, "wide": 1100}
 TIMES = """
 () => performance.getEntriesByName("ntt-review-key-to-crop").map((entry) => entry.duration)
@@ -37,37 +44,46 @@ def predicted(demo: Any) -> Iterator[Any]:
     demo.delete_sample_field(FIELD)
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Any, chromium: str, server: int, page: Any, predicted: Any) -> Iterator[App]:
+    """A tab with the panel, for all tests here. Its browser draws by the processor: emulated, a
+    GPU takes seconds for a picture while anything else is done on a machine of two cores."""
+    PICTURES.mkdir(exist_ok=True)
+    own = browser.browser_type.launch(executable_path=chromium, args=DRAWN_BY_PROCESSOR)
+    with opened_page(own, server, predicted) as opened:
+        app = App(opened, PICTURES)
+        app.close_panels()
+        app.open_panel("review_panel")
+        yield app
+        if not opened.is_closed():
+            app.close_panels()
+    own.close()
+
+
+@pytest.fixture
+def opened(tab: App, undecided: Any) -> Iterator[App]:
+    """The panel, which has the focus; nothing is decided."""
+    panel = tab.page.locator(PANEL)
+    field = panel.locator("[data-cy=ntt-review-field]")
+    drawn(tab)
+    if field.count():
+        field.select_option(FIELD)
+    tab.page.wait_for_timeout(300)
+    panel.get_by_role("button", name="Reload").click()
+    panel.get_by_text("0 decided").wait_for()
+    drawn(tab)
+    panel.locator("[data-cy=ntt-review]").focus()
+    yield tab
+    if not tab.page.is_closed():
+        tab.picture("end_of_review")
+
+
 @pytest.fixture
 def undecided(predicted: Any) -> Any:
     """Nothing is decided at first."""
     ids = predicted.values(f"{FIELD}.detections.id", unwind=True)
     ntt.undecide(predicted, FIELD, ids)
     return predicted
-
-
-@pytest.fixture
-def opened(browser: Any, server: int, page: Any, undecided: Any) -> Iterator[App]:
-    """A tab of its own with the panel, which has the focus."""
-    PICTURES.mkdir(exist_ok=True)
-    with opened_page(browser, server, undecided) as own:
-        app = App(own, PICTURES)
-        app.close_panels()
-        open_review(app)
-        yield app
-        if not own.is_closed():
-            app.picture("end_of_review")
-            app.close_panels()
-
-
-def open_review(app: App) -> None:
-    app.open_panel("review_panel")
-    panel = app.page.locator(PANEL)
-    panel.locator("[data-cy=ntt-review]").first.wait_for()
-    field = panel.locator("[data-cy=ntt-review-field]")
-    if field.count():
-        field.select_option(FIELD)
-    drawn(app)
-    panel.locator("[data-cy=ntt-review]").focus()
 
 
 def drawn(app: App) -> None:
@@ -254,6 +270,28 @@ def test_keys_are_fiftyone_s_outside_the_panel(opened: App, undecided: Any) -> N
     assert not any(tags for _, tags in stored(undecided).values())
 
 
+@pytest.mark.parametrize("mode", ["dark", "light"])
+def test_nothing_is_clipped(opened: App, mode: str) -> None:
+    page, panel = opened.page, opened.page.locator(PANEL)
+    page.evaluate(f"document.documentElement.dataset.muiColorScheme = '{mode}'")
+    for name, width in WIDTHS.items():
+        now = panel.bounding_box()["width"]
+        # The panel gets half of what the sidebar leaves.
+        page.set_viewport_size({"width": round(1360 + 2 * (width - now)), "height": 850})
+        page.wait_for_timeout(800)
+        assert abs(panel.bounding_box()["width"] - width) < 30
+        opened.picture(f"review_{mode}_{name}")
+        assert panel.evaluate(OUTSIDE) == []
+        page.keyboard.press("g")
+        panel.locator("[data-cy=ntt-review-grid] canvas").first.wait_for()
+        opened.picture(f"review_{mode}_{name}_grid")
+        assert panel.evaluate(OUTSIDE) == []
+        page.keyboard.press("g")
+        drawn(opened)
+        page.set_viewport_size({"width": 1360, "height": 850})
+        page.wait_for_timeout(500)
+
+
 def test_a_tab_that_closes_loses_nothing(opened: App, undecided: Any) -> None:
     first = current(opened)
     opened.page.keyboard.press("a")
@@ -265,31 +303,3 @@ def test_a_tab_that_closes_loses_nothing(opened: App, undecided: Any) -> None:
         lambda: (stored(undecided)[first][1], stored(undecided)[second][1]),
         3,
     )
-
-
-@pytest.mark.parametrize("mode", ["dark", "light"])
-def test_nothing_is_clipped(
-    browser: Any, server: int, page: Any, undecided: Any, mode: str
-) -> None:
-    with opened_page(browser, server, undecided) as own:
-        own.evaluate(f"localStorage.setItem('mui-mode', '{mode}')")
-        own.reload()
-        own.locator("[data-cy=looker]").first.wait_for(timeout=60_000)
-        app = App(own, PICTURES)
-        app.close_panels()
-        open_review(app)
-        panel = own.locator(PANEL)
-        for name, width in WIDTHS.items():
-            now = panel.bounding_box()["width"]
-            own.set_viewport_size({"width": int(1360 + (width - now)), "height": 850})
-            own.wait_for_timeout(800)
-            app.picture(f"review_{mode}_{name}")
-            assert panel.evaluate(OUTSIDE) == []
-            own.keyboard.press("g")
-            panel.locator("[data-cy=ntt-review-grid] canvas").first.wait_for()
-            app.picture(f"review_{mode}_{name}_grid")
-            assert panel.evaluate(OUTSIDE) == []
-            own.keyboard.press("g")
-            own.set_viewport_size({"width": 1360, "height": 850})
-            own.wait_for_timeout(300)
-        app.close_panels()

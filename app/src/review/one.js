@@ -21,7 +21,6 @@ export function One({ session, outlined, onDrawn }) {
         "figure",
         null,
         h(Crop, {
-          key: name,
           picture: session.pictures.get(name),
           pixels: PIXELS,
           outlined,
