@@ -745,6 +745,7 @@
   var NEAR_END = 60;
   var PAGE = 500;
   var [LARGE, SMALL] = [400, 180];
+  var PATIENCE = 2e3;
   var STEPS = 500;
   var GRID = 60;
   var nameOf = (item) => `${item.label_id}@${item.sample_id}`;
@@ -801,14 +802,17 @@
       this.message = message && { text: message, bad };
       this.changed();
     }
-    /** Ask for the queue anew; where one is in it stays, if that is still there. */
+    /** Ask for the queue anew. Until it is there, nothing can be decided. */
     async open(changes = {}) {
       Object.assign(this.choice, changes);
       const asked = this.asked = {};
       this.loading = true;
+      this.items = [];
+      this.grid = null;
       this.changed();
       let found;
       try {
+        await Promise.race([this.outbox.idle(), new Promise((end) => setTimeout(end, PATIENCE))]);
         found = await this.ask("queue", { ...this.choice, limit: PAGE });
       } catch (error) {
         if (asked !== this.asked) return;

@@ -65,13 +65,12 @@ def opened(tab: App, undecided: Any) -> Iterator[App]:
     """The panel, which has the focus; nothing is decided."""
     panel = tab.page.locator(PANEL)
     field = panel.locator("[data-cy=ntt-review-field]")
-    drawn(tab)
-    if field.count():
-        field.select_option(FIELD)
-    tab.page.wait_for_timeout(300)
     panel.get_by_role("button", name="Reload").click()
-    panel.get_by_text("0 decided").wait_for()
     drawn(tab)
+    if field.count():  # other tests left predictions
+        field.select_option(FIELD)
+        drawn(tab)
+    panel.get_by_text("0 decided").wait_for()
     panel.locator("[data-cy=ntt-review]").focus()
     yield tab
     if not tab.page.is_closed():
@@ -107,20 +106,21 @@ def stored(dataset: Any) -> dict[str, tuple[str, list[str]]]:
     }
 
 
-def eventually(expected: Any, found: Callable[[], Any], seconds: float = 1.0) -> None:
-    """A decision is in the database within a second."""
-    deadline = time.monotonic() + seconds
-    while (value := found()) != expected and time.monotonic() < deadline:
+def eventually(expected: Any, found: Callable[[], Any], seconds: float = 10.0) -> float:
+    """Wait for what is expected; returns for how many seconds."""
+    start = time.monotonic()
+    while (value := found()) != expected and time.monotonic() < start + seconds:
         time.sleep(0.02)
     assert value == expected
+    return time.monotonic() - start
 
 
-def press(app: App, dataset: Any, key: str, expected: tuple[str, list[str]]) -> str:
-    """Press a key on the prediction that is shown; returns its id once the database knows."""
+def press(app: App, dataset: Any, key: str, expected: tuple[str, list[str]]) -> float:
+    """Press a key on the prediction that is shown; returns after how many seconds the database
+    knows."""
     label_id = current(app)
     app.page.keyboard.press(key)
-    eventually(expected, lambda: stored(dataset)[label_id])
-    return label_id
+    return eventually(expected, lambda: stored(dataset)[label_id])
 
 
 def runner_up(dataset: Any, label_id: str) -> str:
@@ -142,14 +142,16 @@ def test_a_review_by_keyboard(opened: App, undecided: Any) -> None:
     queue = [item.label_id for item in ntt.review_queue(undecided, FIELD)]
     label = {key: name for key, (name, _) in stored(undecided).items()}
     assert current(opened) == queue[0]
-    press(opened, undecided, "a", (label[queue[0]], ["accepted"]))
-    press(opened, undecided, "r", (label[queue[1]], ["rejected"]))
+    saving = [
+        press(opened, undecided, "a", (label[queue[0]], ["accepted"])),
+        press(opened, undecided, "r", (label[queue[1]], ["rejected"])),
+    ]
     assert current(opened) == queue[2]
     second = runner_up(undecided, queue[2])
-    press(opened, undecided, "s", (second, ["accepted"]))
+    saving.append(press(opened, undecided, "s", (second, ["accepted"])))
     digits = panel.locator("[data-cy=ntt-review-digits] button").all_inner_texts()
     third = next(text for text in digits if label[queue[3]] not in text).split()
-    press(opened, undecided, third[0], (" ".join(third[1:]), ["accepted"]))
+    saving.append(press(opened, undecided, third[0], (" ".join(third[1:]), ["accepted"])))
     opened.picture("review_one")
 
     page.keyboard.press("/")
@@ -168,7 +170,8 @@ def test_a_review_by_keyboard(opened: App, undecided: Any) -> None:
     page.keyboard.press("ArrowLeft")
     assert current(opened) == queue[3]
     panel.get_by_text("accepted", exact=True).wait_for()
-    press(opened, undecided, "r", (" ".join(third[1:]), ["rejected"]))  # a second thought
+    second_thought = press(opened, undecided, "r", (" ".join(third[1:]), ["rejected"]))
+    saving.append(second_thought)
     press_undo(opened, undecided, queue[3], (" ".join(third[1:]), ["accepted"]))
     panel.locator("[data-cy=ntt-review-reference] canvas").wait_for()
     opened.picture("review_decided")
@@ -178,8 +181,9 @@ def test_a_review_by_keyboard(opened: App, undecided: Any) -> None:
     print(
         f"\nfrom key to crop painted: next {median(times):.0f} ms (of {len(times)}, at most "
         f"{max(times):.0f}), accept {median(deciding):.0f} ms (of {len(deciding)}, at most "
-        f"{max(deciding):.0f})"
+        f"{max(deciding):.0f}); in the database {1000 * median(saving):.0f} ms after the key"
     )
+    assert median(saving) < 1
     assert len(times) == len(deciding) == 15
     assert median(times) < 150 and median(deciding) < 150
     panel.get_by_text("19 decided").wait_for()
@@ -204,12 +208,13 @@ def press_undo(app: App, dataset: Any, label_id: str, expected: tuple[str, list[
 def test_many_of_a_class_at_once(opened: App, undecided: Any) -> None:
     page, panel = opened.page, opened.page.locator(PANEL)
     page.keyboard.press("g")
+    page.keyboard.press("1")  # the class with most predictions
     cells = panel.locator("[data-cy=ntt-review-grid] [data-name]")
     cells.first.wait_for()
     cells.last.locator("canvas").wait_for()
     count = cells.count()
     ids = [cells.nth(index).get_attribute("data-name").partition("@")[0] for index in range(count)]
-    assert count > 8
+    assert count > 4
     cells.nth(0).click()
     cells.nth(1).click()
     cells.nth(1).click()  # right after all

@@ -7,6 +7,7 @@ export const AHEAD = 20; // pictures that are fetched before one comes to them
 const NEAR_END = 60; // predictions left in the list, from which on more are asked for
 const PAGE = 500;
 const [LARGE, SMALL] = [400, 180]; // px of pictures
+const PATIENCE = 2000; // ms that a new queue waits for decisions to arrive
 const STEPS = 500; // that can be undone
 export const GRID = 60; // pictures of a grid
 
@@ -69,14 +70,18 @@ export class Session {
     this.changed();
   }
 
-  /** Ask for the queue anew; where one is in it stays, if that is still there. */
+  /** Ask for the queue anew. Until it is there, nothing can be decided. */
   async open(changes = {}) {
     Object.assign(this.choice, changes);
     const asked = (this.asked = {});
     this.loading = true;
+    this.items = [];
+    this.grid = null;
     this.changed();
     let found;
     try {
+      // What is on its way is not asked for again.
+      await Promise.race([this.outbox.idle(), new Promise((end) => setTimeout(end, PATIENCE))]);
       found = await this.ask("queue", { ...this.choice, limit: PAGE });
     } catch (error) {
       if (asked !== this.asked) return;
