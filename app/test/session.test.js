@@ -98,6 +98,31 @@ test("undoing a second thought brings the first one back", async () => {
   assert.equal(session.item.decision, "rejected");
 });
 
+test("after a reload what was decided can still be undone, and is shown again", async () => {
+  const { session, stored, key } = await opened(4);
+  key("r");
+  key("a");
+  await session.open();
+  assert.deepEqual([session.items.length, session.decided, session.left], [2, 2, 2]);
+  key("z");
+  assert.equal(nameOf(session.item), "l1@s1");
+  assert.equal(session.item.decision, null);
+  await session.outbox.idle();
+  assert.deepEqual(stored()[1], [null, "gull"]);
+  assert.deepEqual([session.items.length, session.decided, session.left], [3, 1, 3]);
+});
+
+test("what the grid knows is in the list, too", async () => {
+  const { session, key } = await opened(1200);
+  key("g");
+  await settled();
+  key("g");
+  session.index = 499;
+  session.look();
+  await settled();
+  assert.equal(session.items.length, 1000);
+});
+
 test("next and back pass what is decided, the end leads to what is open", async () => {
   const { session, key } = await opened(3);
   key("ArrowRight");

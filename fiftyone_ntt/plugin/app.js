@@ -843,9 +843,9 @@
       try {
         const found = await this.ask("queue", { ...this.choice, limit: skipped + PAGE });
         if (asked !== this.asked) return;
-        const fresh = (found.items ?? []).filter((item) => !this.names.has(nameOf(item)));
-        for (const item of fresh) this.names.set(nameOf(item), item);
-        this.items.push(...fresh);
+        const listed = new Set(this.items.map(nameOf));
+        const fresh = (found.items ?? []).filter((item) => !listed.has(nameOf(item)));
+        this.items.push(...fresh.map((item) => this.known(item)));
         this.exhausted = fresh.length === 0;
         this.look();
       } catch (error) {
@@ -900,7 +900,7 @@
     }
     step(items, verdict, label, lesson = null) {
       const before = items.map(({ decision, label: own }) => ({ decision, label: own }));
-      this.steps.push({ items, before, index: this.index, lesson });
+      this.steps.push({ items, before, field: this.field, lesson });
       if (this.steps.length > STEPS) this.steps.shift();
       for (const item of items) this.bear(item, verdict, label);
       this.outbox.add({ field: this.field, names: items.map(nameOf), verdict, label });
@@ -925,12 +925,13 @@
       for (const [key, items] of groups) {
         const [decision, label] = JSON.parse(key);
         const names = items.map(nameOf);
-        const send = (verdict2) => this.outbox.add({ field: this.field, names, verdict: verdict2, label });
+        const send = (verdict2) => this.outbox.add({ field: step.field, names, verdict: verdict2, label });
         if (!decision) send("undecide");
         else send("relabel");
         if (decision === "rejected") send("reject");
         const verdict = { accepted: "accept", rejected: "reject" }[decision] ?? "undecide";
-        for (const item of items) {
+        if (step.field !== this.field) continue;
+        for (const item of items.map((one) => this.known(one))) {
           this.bear(item, verdict);
           item.label = label;
         }
@@ -939,9 +940,15 @@
       const count = step.items.length;
       this.message = { text: count === 1 ? "Undone" : `Undone: ${count} predictions`, bad: false };
       if (this.grid) this.fillGrid();
-      else this.index = step.index;
+      else if (step.field === this.field) this.show(this.known(step.items[0]));
       this.look();
       return void 0;
+    }
+    /** Go to a prediction, which may not be in the list any more. */
+    show(item) {
+      const at = this.items.indexOf(item);
+      if (at < 0) this.items.splice(this.index, 0, item);
+      else this.index = at;
     }
     /** Accept and have the bank learn it, as a reference; or reject, as a negative. */
     teach(lesson) {
@@ -955,12 +962,11 @@
       this.advance();
       this.lesson(lesson, item, bank, this.steps.at(-1));
     }
-    unteach({ items: [item], lesson: { lesson, bank, failed } }) {
-      if (!failed) this.lesson(`no ${lesson}`, item, bank, null);
+    unteach({ items: [item], field, lesson: { lesson, bank, failed } }) {
+      if (!failed) this.lesson(`no ${lesson}`, item, bank, null, field);
     }
     /** One after the other, and after the decisions before: a bank is changed by one at a time. */
-    lesson(lesson, item, bank, step) {
-      const { field } = this;
+    lesson(lesson, item, bank, step, field = this.field) {
       this.teaching += 1;
       const work = async () => {
         try {
@@ -1291,7 +1297,7 @@
         runnerUp ? h3(Fragment, null, "Runner-up ", h3("b", null, runnerUp)) : "No runner-up",
         runnerUp && margin != null && `, behind by ${margin.toFixed(3)}`
       ),
-      reasons.length > 0 && h3("ul", null, reasons.map((reason) => h3("li", { key: reason }, reason)))
+      reasons.length > 0 && h3("p", null, `Doubtful: ${reasons.join("; ")}`)
     );
   }
   function End({ session }) {
@@ -1375,7 +1381,7 @@
 .ntt-review .quiet { color: var(--fo-palette-text-secondary); }
 .ntt-review .bad { color: #d32f2f; font-weight: 600; }
 .ntt-review .bar { height: 4px; border-radius: 2px; margin: 0 0 8px; overflow: hidden;
-  background: var(--fo-palette-background-level2); }
+  background: var(--fo-palette-divider); }
 .ntt-review .bar span { display: block; height: 100%;
   background: var(--fo-palette-primary-plainColor); }
 .ntt-review .one { display: flex; flex-wrap: wrap; gap: 12px; margin: 0 0 8px; }
@@ -1387,10 +1393,9 @@
   overflow: hidden; }
 .ntt-review .picture canvas, .ntt-review .picture img { width: 100%; height: 100%; display: block;
   object-fit: contain; }
-.ntt-review .said { flex: 1 1 200px; min-width: 0; }
+.ntt-review .said { flex: 1 1 200px; min-width: 0; min-height: 122px; }
 .ntt-review h3 { margin: 0 0 4px; font-size: 20px; line-height: 1.2; font-weight: 600; }
-.ntt-review p, .ntt-review ul { margin: 0 0 8px; }
-.ntt-review ul { padding-left: 18px; }
+.ntt-review p { margin: 0 0 6px; }
 .ntt-review .badge { display: inline-block; font-size: 12px; line-height: 18px; padding: 0 6px;
   border-radius: 3px; color: #fff; background: #666; vertical-align: middle; }
 .ntt-review .badge.accepted { background: #2e7d32; }
@@ -1548,7 +1553,6 @@
       },
       h5("style", null, STYLE),
       h5(Head, { session, back }),
-      h5(Keys, { session, ways }),
       isTyping && h5(TypeAhead, {
         classes: session.classes,
         canBeNew: !session.grid || session.grid.marked.size > 0,
@@ -1558,9 +1562,12 @@
           choose(session, label);
         }
       }),
-      h5(Classes, { session, isTyping }),
       h5(Message, { session }),
-      session.grid ? h5(Grid, { session, outlined }) : h5(One, { session, outlined, onDrawn })
+      // Pictures stay where they are, whatever is said of them.
+      !session.grid && h5(One, { session, outlined, onDrawn }),
+      h5(Keys, { session, ways }),
+      h5(Classes, { session, isTyping }),
+      session.grid && h5(Grid, { session, outlined })
     );
   }
   function Head({ session, back }) {

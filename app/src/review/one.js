@@ -77,7 +77,7 @@ function Said({ item }) {
       runnerUp ? h(Fragment, null, "Runner-up ", h("b", null, runnerUp)) : "No runner-up",
       runnerUp && margin != null && `, behind by ${margin.toFixed(3)}`
     ),
-    reasons.length > 0 && h("ul", null, reasons.map((reason) => h("li", { key: reason }, reason)))
+    reasons.length > 0 && h("p", null, `Doubtful: ${reasons.join("; ")}`)
   );
 }
 

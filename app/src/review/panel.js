@@ -112,7 +112,6 @@ function OfDataset({ dataset, operator, shown }) {
     },
     h("style", null, STYLE),
     h(Head, { session, back }),
-    h(Keys, { session, ways }),
     isTyping &&
       h(TypeAhead, {
         classes: session.classes,
@@ -123,9 +122,12 @@ function OfDataset({ dataset, operator, shown }) {
           choose(session, label);
         },
       }),
-    h(Classes, { session, isTyping }),
     h(Message, { session }),
-    session.grid ? h(Grid, { session, outlined }) : h(One, { session, outlined, onDrawn })
+    // Pictures stay where they are, whatever is said of them.
+    !session.grid && h(One, { session, outlined, onDrawn }),
+    h(Keys, { session, ways }),
+    h(Classes, { session, isTyping }),
+    session.grid && h(Grid, { session, outlined })
   );
 }
 

@@ -114,9 +114,9 @@ export class Session {
     try {
       const found = await this.ask("queue", { ...this.choice, limit: skipped + PAGE });
       if (asked !== this.asked) return;
-      const fresh = (found.items ?? []).filter((item) => !this.names.has(nameOf(item)));
-      for (const item of fresh) this.names.set(nameOf(item), item);
-      this.items.push(...fresh);
+      const listed = new Set(this.items.map(nameOf));
+      const fresh = (found.items ?? []).filter((item) => !listed.has(nameOf(item)));
+      this.items.push(...fresh.map((item) => this.known(item))); // the grid may know them
       this.exhausted = fresh.length === 0;
       this.look();
     } catch (error) {
@@ -178,7 +178,7 @@ export class Session {
 
   step(items, verdict, label, lesson = null) {
     const before = items.map(({ decision, label: own }) => ({ decision, label: own }));
-    this.steps.push({ items, before, index: this.index, lesson });
+    this.steps.push({ items, before, field: this.field, lesson });
     if (this.steps.length > STEPS) this.steps.shift();
     for (const item of items) this.bear(item, verdict, label);
     this.outbox.add({ field: this.field, names: items.map(nameOf), verdict, label });
@@ -205,13 +205,15 @@ export class Session {
     for (const [key, items] of groups) {
       const [decision, label] = JSON.parse(key);
       const names = items.map(nameOf);
-      const send = (verdict) => this.outbox.add({ field: this.field, names, verdict, label });
+      const send = (verdict) => this.outbox.add({ field: step.field, names, verdict, label });
       // Of a rejected one that got another class since, the class comes back first.
       if (!decision) send("undecide");
       else send("relabel");
       if (decision === "rejected") send("reject");
       const verdict = { accepted: "accept", rejected: "reject" }[decision] ?? "undecide";
-      for (const item of items) {
+      // After a reload the list has other objects, and not those that were decided.
+      if (step.field !== this.field) continue;
+      for (const item of items.map((one) => this.known(one))) {
         this.bear(item, verdict);
         item.label = label;
       }
@@ -220,9 +222,16 @@ export class Session {
     const count = step.items.length;
     this.message = { text: count === 1 ? "Undone" : `Undone: ${count} predictions`, bad: false };
     if (this.grid) this.fillGrid();
-    else this.index = step.index;
+    else if (step.field === this.field) this.show(this.known(step.items[0]));
     this.look();
     return undefined;
+  }
+
+  /** Go to a prediction, which may not be in the list any more. */
+  show(item) {
+    const at = this.items.indexOf(item);
+    if (at < 0) this.items.splice(this.index, 0, item);
+    else this.index = at;
   }
 
   /** Accept and have the bank learn it, as a reference; or reject, as a negative. */
@@ -238,13 +247,12 @@ export class Session {
     this.lesson(lesson, item, bank, this.steps.at(-1));
   }
 
-  unteach({ items: [item], lesson: { lesson, bank, failed } }) {
-    if (!failed) this.lesson(`no ${lesson}`, item, bank, null);
+  unteach({ items: [item], field, lesson: { lesson, bank, failed } }) {
+    if (!failed) this.lesson(`no ${lesson}`, item, bank, null, field);
   }
 
   /** One after the other, and after the decisions before: a bank is changed by one at a time. */
-  lesson(lesson, item, bank, step) {
-    const { field } = this;
+  lesson(lesson, item, bank, step, field = this.field) {
     this.teaching += 1;
     const work = async () => {
       try {

@@ -21,7 +21,7 @@ export const STYLE = `
 .ntt-review .quiet { color: var(--fo-palette-text-secondary); }
 .ntt-review .bad { color: #d32f2f; font-weight: 600; }
 .ntt-review .bar { height: 4px; border-radius: 2px; margin: 0 0 8px; overflow: hidden;
-  background: var(--fo-palette-background-level2); }
+  background: var(--fo-palette-divider); }
 .ntt-review .bar span { display: block; height: 100%;
   background: var(--fo-palette-primary-plainColor); }
 .ntt-review .one { display: flex; flex-wrap: wrap; gap: 12px; margin: 0 0 8px; }
@@ -33,10 +33,9 @@ export const STYLE = `
   overflow: hidden; }
 .ntt-review .picture canvas, .ntt-review .picture img { width: 100%; height: 100%; display: block;
   object-fit: contain; }
-.ntt-review .said { flex: 1 1 200px; min-width: 0; }
+.ntt-review .said { flex: 1 1 200px; min-width: 0; min-height: 122px; }
 .ntt-review h3 { margin: 0 0 4px; font-size: 20px; line-height: 1.2; font-weight: 600; }
-.ntt-review p, .ntt-review ul { margin: 0 0 8px; }
-.ntt-review ul { padding-left: 18px; }
+.ntt-review p { margin: 0 0 6px; }
 .ntt-review .badge { display: inline-block; font-size: 12px; line-height: 18px; padding: 0 6px;
   border-radius: 3px; color: #fff; background: #666; vertical-align: middle; }
 .ntt-review .badge.accepted { background: #2e7d32; }
