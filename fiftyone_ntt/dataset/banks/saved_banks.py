@@ -39,6 +39,7 @@ METHOD = "ntt_memory_bank"
 """What marks a custom run as a memory bank: `dataset.list_runs(method=METHOD)`."""
 _EARLIER = "ntt_earlier_memory_bank"
 """And what one that was replaced, and can come back."""
+_REPLACED = "replaced as a whole"
 _KEPT = 5
 """Replaced banks that are kept of each: one of 2,000 references takes about 16 MB."""
 
@@ -70,6 +71,11 @@ class BankSummary:
     created: datetime
     change: str | None = None
     content: tuple[str, ...] = ()
+
+    @property
+    def edited(self) -> bool:
+        """Whether its last change was of some references, which building it again would lose."""
+        return self.change not in (None, _REPLACED)
 
 
 @needs_database
@@ -120,7 +126,7 @@ def put_memory_bank(
         # The key stays what it was, even if a user renamed the run: other things may refer to it.
         run_key = check_bank_name(dataset, bank.name, overwrite)
         replaced = known.get(run_key)
-        change = None if replaced is None else "replaced as a whole"
+        change = None if replaced is None else _REPLACED
         summary = _put(dataset, bank, run_key, replaced, change, source)
         if summary is not None:
             return summary
