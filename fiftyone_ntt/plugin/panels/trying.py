@@ -14,6 +14,16 @@ from fiftyone_ntt.plugin.shared.prediction_run import last_run, settings_of_run
 
 _NAME = "tried"
 """Of the panel's data: the text, and the pictures by number."""
+_COLUMNS = {
+    "grid": {
+        "sx": {
+            "display": "grid",
+            "gridAutoFlow": "row",
+            "gridTemplateColumns": "repeat(auto-fill, minmax(170px, 1fr))",
+        }
+    }
+}
+"""Of the pictures: as many as there is room for."""
 _WAITING = "Looking: what is stored takes a second, other images as long as segmenting them."
 
 
@@ -88,7 +98,7 @@ def add_section(
     if samples:
         row.btn("all", label="Segment all", icon="auto_awesome", on_click=segment_all)
     box.md("", name="text")
-    grid = box.grid("pictures", columns=2, gap=1)
+    grid = box.grid("pictures", gap=1, componentsProps=_COLUMNS)
     for number, sample in enumerate(samples):
         view = types.ImageView(width="100%", operator=open_sample, params={"sample": sample})
         grid.str(f"picture_{number}", view=view)
