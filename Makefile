@@ -69,4 +69,4 @@ clean: ## remove caches and build results
 	find fiftyone_ntt tests scripts training -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## and the virtual environment
-	rm -rf $(VENV)
+	rm -rf $(VENV) app/node_modules

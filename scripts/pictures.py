@@ -18,7 +18,7 @@ from fiftyone_ntt.drawing.overlays import Instance, Pixels, class_colours, draw_
 CHECKOUT = Path(__file__).resolve().parents[1]
 SCREENSHOTS = CHECKOUT / "tests" / "app" / "pictures"
 DOCS = CHECKOUT / "docs"
-NAMES = ("grid", "build", "evaluation_panel", "memory_bank_panel")
+NAMES = ("grid", "build", "evaluation_panel", "memory_bank_panel", "review_panel")
 WIDTH = 1000
 MAX_BYTES = 150_000
 WORLD_SIDE, SHOWN = 256, 3

@@ -174,7 +174,7 @@ def test_a_review_by_keyboard(opened: App, undecided: Any) -> None:
     saving.append(second_thought)
     press_undo(opened, undecided, queue[3], (" ".join(third[1:]), ["accepted"]))
     panel.locator("[data-cy=ntt-review-reference] canvas").wait_for()
-    opened.picture("review_decided")
+    opened.picture("review_panel")
 
     times = timed_keys(page, "ArrowRight", 15)
     deciding = timed_keys(page, "a", 15)
