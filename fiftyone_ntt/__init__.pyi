@@ -9,6 +9,11 @@ from .dataset.banks.bank_actions import merge_memory_banks as merge_memory_banks
 from .dataset.banks.bank_actions import remove_negatives as remove_negatives
 from .dataset.banks.bank_actions import review_memory_bank as review_memory_bank
 from .dataset.banks.bank_building import build_memory_bank as build_memory_bank
+from .dataset.banks.bank_versions import BankComparison as BankComparison
+from .dataset.banks.bank_versions import BankVersion as BankVersion
+from .dataset.banks.bank_versions import compare_bank_versions as compare_bank_versions
+from .dataset.banks.bank_versions import list_bank_versions as list_bank_versions
+from .dataset.banks.bank_versions import restore_bank_version as restore_bank_version
 from .dataset.banks.negatives import add_background_negatives as add_background_negatives
 from .dataset.banks.negatives import add_tagged_negatives as add_tagged_negatives
 from .dataset.banks.negatives import mine_negatives as mine_negatives

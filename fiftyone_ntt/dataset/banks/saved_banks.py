@@ -55,6 +55,8 @@ class BankSummary:
             there is nothing to take back.
         content: what runs with it note of it as their `bank_hash`: with its negatives, and without
             them; empty for banks that earlier versions saved.
+        version: its number: 1 when it was built, and one more with every change that can be taken
+            back; see `list_bank_versions`.
     """
 
     name: str
@@ -66,6 +68,7 @@ class BankSummary:
     created: datetime
     change: str | None = None
     content: tuple[str, ...] = ()
+    version: int = 1
 
 
 @needs_database
@@ -163,7 +166,8 @@ def undo_bank_change(samples: foc.SampleCollection, name: str) -> BankSummary:
     """Take back the last change of a bank of a dataset: the bank before it is kept, and comes back.
 
     Called again it takes back the change before, of the last five. What was renamed stays renamed,
-    and predictions stay what they are.
+    and predictions stay what they are. `restore_bank_version` goes back further at once, and can be
+    taken back itself.
 
     Args:
         samples: the dataset, or a view of it.
@@ -224,8 +228,9 @@ def _put(
     earlier = {} if replacing is None else _config_values(dataset, run_key)
     keep_as = None
     before, said = earlier.get("before"), earlier.get("change")
+    version = _version(dataset, run_key, earlier) if replacing is not None else 1
     if replacing is not None and change is not None:
-        before, said = f"{run_key}_{replacing}", change
+        before, said, version = f"{run_key}_{replacing}", change, version + 1
         keep_as = (before, dataset.init_run(**{**earlier, "method": _EARLIER}))
     config = dataset.init_run(
         method=METHOD,
@@ -237,6 +242,7 @@ def _put(
         models=dict(bank.models),
         before=before,
         change=said,
+        version=version,
         source=source,
         content=[bank_hash(one) for one in _with_and_without_negatives(bank)],
     )
@@ -246,16 +252,22 @@ def _put(
     saved = put_run(dataset, run_key, config, values, replacing=replacing, keep_as=keep_as)
     if saved is None:
         return None
-    for key in _earlier_keys(dataset, run_key)[_KEPT:]:
+    for key in earlier_keys(dataset, run_key)[_KEPT:]:
         drop_run(dataset, key)
     return _summary(run_key, config, saved)
+
+
+def _version(dataset: fo.Dataset, run_key: str, config: Mapping[str, Any]) -> int:
+    """The number of a bank's version; of one that an earlier version of this package saved, as if
+    the banks kept before it were all there ever were."""
+    return int(config.get("version") or len(earlier_keys(dataset, run_key)) + 1)
 
 
 def _with_and_without_negatives(bank: MemoryBank) -> list[MemoryBank]:
     return [bank, bank.without_negatives()] if len(bank.negatives) else [bank]
 
 
-def _earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:
+def earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:
     """Keys of the banks that one replaced, the latest first."""
     keys: list[str] = []
     known = run_ids(dataset)
@@ -293,10 +305,23 @@ def load_memory_bank(samples: foc.SampleCollection, name: str) -> MemoryBank:
     """
     dataset = samples._root_dataset
     run_key = find_bank(dataset, name)
-    origin = f"{name!r} on dataset {dataset.name!r}"
     results = run_values(dataset, run_key)
     if results is None and find_bank(dataset, name) != run_key:  # renamed twice meanwhile
         return load_memory_bank(samples, name)
+    return _from_results(results, name, dataset)
+
+
+def load_earlier_bank(dataset: fo.Dataset, key: str, name: str) -> MemoryBank:
+    """A bank that another has replaced, as `earlier_keys` names it.
+
+    Raises:
+        StoreError: it is damaged, or gone meanwhile.
+    """
+    return _from_results(run_values(dataset, key), name, dataset)
+
+
+def _from_results(results: Mapping[str, Any] | None, name: str, dataset: fo.Dataset) -> MemoryBank:
+    origin = f"{name!r} on dataset {dataset.name!r}"
     if results is None:
         raise StoreError(
             f"memory bank {origin} has no content: saving it was interrupted. Build and save it "
@@ -376,7 +401,7 @@ def delete_memory_bank(samples: foc.SampleCollection, name: str) -> None:
     while True:
         known = run_ids(dataset)
         run_key = find_bank(dataset, name)
-        earlier = _earlier_keys(dataset, run_key)
+        earlier = earlier_keys(dataset, run_key)
         if remove_run(dataset, run_key, replacing=known.get(run_key)):
             for key in earlier:
                 drop_run(dataset, key)
@@ -459,4 +484,5 @@ def _summary(run_key: str, config: Any, created: datetime) -> BankSummary:
         created=created,
         change=getattr(config, "change", None),
         content=tuple(getattr(config, "content", None) or ()),
+        version=getattr(config, "version", None) or 1,
     )

@@ -74,8 +74,8 @@ class ReviewItem:
 
     Example:
         >>> first = ntt.review_queue(view, "predictions")[0]
-        >>> first.label, first.runner_up, first.decision
-        ('fish', 'mushroom', None)
+        >>> sorted([first.label, first.runner_up]), first.decision
+        (['fish', 'mushroom'], None)
     """
 
     sample_id: str
