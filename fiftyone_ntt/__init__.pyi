@@ -70,6 +70,8 @@ from .dataset.review.decisions import relabel_as as relabel_as
 from .dataset.review.decisions import undecide as undecide
 from .dataset.review.review_queue import ReviewItem as ReviewItem
 from .dataset.review.review_queue import review_queue as review_queue
+from .dataset.review.teaching import TeachReport as TeachReport
+from .dataset.review.teaching import teach as teach
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter

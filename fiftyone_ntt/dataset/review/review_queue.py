@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -24,10 +24,9 @@ from fiftyone_ntt.core.review_order import (
     margin_doubts,
 )
 from fiftyone_ntt.dataset.banks.bank_memory import kept_bank, kept_review
-from fiftyone_ntt.dataset.labels.decision_writing import ACCEPTED, REJECTED
-from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_id_path
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.stored_labels import label_list, value_at
+from fiftyone_ntt.dataset.review.prediction_rows import Verdict, decision_of, prediction_rows
 from fiftyone_ntt.dataset.runs.run_calls import METHODS
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import run_configs
@@ -36,19 +35,7 @@ from fiftyone_ntt.errors import InputError
 Order = Literal["doubt", "class", "confidence"]
 """Of the queue: the most telling first; class by class, in each the most telling first; or the
 most confident first."""
-Verdict = Literal["accepted", "rejected"]
 
-_NAMES = (
-    "_id",
-    "label",
-    "confidence",
-    "runner_up",
-    "margin",
-    "nearest_reference",
-    "run",
-    "tags",
-    "bounding_box",
-)
 _CONFIG = ("bank", "bank_hash", "mode", "match_settings", "proposal_settings", "scoring")
 _SAME_PLACE = 0.5
 """Box IoU from which two predictions claim one place; their masks are not read for this."""
@@ -139,12 +126,14 @@ def review_queue(
         raise InputError(f"limit is {limit}, but it must be 0 or more, or None for all.")
     dataset = samples._root_dataset
     refresh(dataset)
-    rows = [row for row in _rows(samples, label_field) if run is None or row.get("run") == run]
+    rows = [
+        row for row in prediction_rows(samples, label_field) if run is None or row.get("run") == run
+    ]
     if classes is not None:
         wanted = set(classes)
         rows = [row for row in rows if row["label"] in wanted]
     if not include_decided:
-        rows = [row for row in rows if _decision(row) is None]
+        rows = [row for row in rows if decision_of(row) is None]
     found = _ordered(_items(rows, _Known(dataset, rows)), order)
     return found[:limit]
 
@@ -157,25 +146,6 @@ def _ordered(items: list[ReviewItem], order: str) -> list[ReviewItem]:
     if order == "confidence":
         return sorted(items, key=lambda item: -(item.confidence or 0.0))
     return items
-
-
-def _rows(samples: foc.SampleCollection, field: str) -> Iterator[dict[str, Any]]:
-    """The labels of a view as the database holds them, each with the id of its sample."""
-    names = {f"{field}.{part}{name}": 1 for part in ("detections.", "") for name in _NAMES}
-    of_patches = source_id_path(samples) != "id"
-    # A path and one inside it cannot be asked for at once.
-    names.pop(f"{field}.run" if not of_patches else f"{field}.detections.run", None)
-    pipeline = samples._pipeline(pipeline=[{"$project": {**names, "_sample_id": 1}}])
-    for row in samples._dataset._sample_collection.aggregate(pipeline, allowDiskUse=True):
-        sample_id = row.get("_sample_id") if of_patches else row["_id"]
-        for label in label_list(value_at(row, field))[1]:
-            if isinstance(label.get("label"), str):
-                yield {**label, "sample": sample_id}
-
-
-def _decision(row: Mapping[str, Any]) -> Verdict | None:
-    tags = row.get("tags") or ()
-    return "rejected" if REJECTED in tags else "accepted" if ACCEPTED in tags else None
 
 
 class _Known:
@@ -275,7 +245,7 @@ def _items(rows: list[dict[str, Any]], known: _Known) -> list[ReviewItem]:
                 nearest_reference=row.get("nearest_reference"),
                 doubt=doubt,
                 reasons=tuple(reasons),
-                decision=_decision(row),
+                decision=decision_of(row),
                 chance=None if unknown[index] else float(chances[index]),
             )
         )
