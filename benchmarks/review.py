@@ -20,10 +20,10 @@ from benchmarks.report import Report, Row
 from benchmarks.world_scenes import JudgedScene, Make, drawn_scenes, judged_scene, proposer
 from fiftyone_ntt.coco.mask_objects import predicted_objects
 from fiftyone_ntt.coco.scorer import Scorer
-from fiftyone_ntt.core.bank import MemoryBank
+from fiftyone_ntt.core.bank import MemoryBank, ReferenceSet, join_reference_sets
 from fiftyone_ntt.core.bank_merging import merge_banks
 from fiftyone_ntt.core.matching import Match, match
-from fiftyone_ntt.core.prototypes import build_bank, with_negatives
+from fiftyone_ntt.core.prototypes import build_bank
 from fiftyone_ntt.core.review_order import Reviewable, doubts
 from fiftyone_ntt.core.rle import RLE, decode_mask, rle_boxes
 from fiftyone_ntt.core.settings import MatchSettings, Mode, scoring_of, usual_threshold
@@ -65,7 +65,8 @@ class ReviewAmounts:
 
 @dataclass(frozen=True, eq=False)
 class _Opened:
-    """A world's scenes, with their proposals."""
+    """A world's scenes, with their proposals; `rows` are those encoded as references so far, by
+    scene and proposal."""
 
     drawn: WorldCandidates
     pictures: list[WorldScene]
@@ -73,6 +74,7 @@ class _Opened:
     targets: list[JudgedScene]
     labelled: WorldCandidates
     models: Models
+    rows: dict[tuple[int, int], ReferenceSet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +202,8 @@ def _reviewed(
     decided = _Decided()
     for _ in range(amounts.rounds):
         predictions, items = _open_predictions(world, bank, mode, decided)
-        accepted, rejected = [], []
+        accepted: list[_Prediction] = []
+        rejected: list[_Prediction] = []
         for row in choose(items)[: amounts.decisions].tolist():
             prediction = predictions[row]
             right = _is_right(prediction, world.reviewed[prediction.scene])
@@ -283,25 +286,24 @@ def _taught(
     world: _Opened, bank: MemoryBank, accepted: list[_Prediction], rejected: list[_Prediction]
 ) -> MemoryBank:
     """As `teach` does it, where no class has more than it would take."""
-    if accepted:
-        new = build_bank(_references(world, accepted), world.models.encoder)
-        classes = bank.classes
-        bank = merge_banks([bank, new])
-        assert bank.classes == classes
-    if rejected:
-        bank = with_negatives(bank, _references(world, rejected), world.models.encoder)
-    return bank
+    parts = [
+        join_reference_sets([known, *(_encoded(world, one, bank.classes) for one in chosen)])
+        for known, chosen in ((bank.references, accepted), (bank.negatives, rejected))
+    ]
+    return replace(bank, references=parts[0], negatives=parts[1])
 
 
-def _references(world: _Opened, chosen: list[_Prediction]) -> dict[str, list[Reference]]:
-    groups: dict[str, list[Reference]] = defaultdict(list)
-    for one in chosen:
+def _encoded(world: _Opened, one: _Prediction, classes: tuple[str, ...]) -> ReferenceSet:
+    """What a bank keeps of a prediction; each is encoded once for all orders."""
+    place = one.scene, one.proposal
+    if place not in world.rows:
         scene = world.pictures[one.scene]
         [(x1, y1, x2, y2)] = rle_boxes([one.mask]).tolist()
         box = (x1, y1, x2 + 1 - x1, y2 + 1 - y1)
         name = f"{scene.name}/proposal {one.proposal}"
-        groups[one.label].append(Reference(name, scene.image, box, decode_mask(one.mask)))
-    return groups
+        reference = Reference(name, scene.image, box, decode_mask(one.mask))
+        world.rows[place] = build_bank({"any": [reference]}, world.models.encoder).references
+    return replace(world.rows[place], classes=np.array([classes.index(one.label)], dtype=np.int64))
 
 
 def _labelled(world: _Opened, bank: MemoryBank, amounts: ReviewAmounts, seed: int) -> MemoryBank:

@@ -4,7 +4,7 @@ negatives."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -315,10 +315,9 @@ class _Lessons:
         return [n for n in accepted if n in chosen], [n for n in rejected if n in chosen]
 
     def _read(
-        self, names: Sequence[str], advance: DeferredStep | None = None
+        self, names: Sequence[str], advance: Callable[[], None] = lambda: None
     ) -> dict[str, ClassReferences]:
-        more = {} if advance is None else {"on_read": advance}
-        return read_references(self.samples, self.field, label_ids=names, **more)
+        return read_references(self.samples, self.field, label_ids=names, on_read=advance)
 
 
 class _Renamed:
@@ -327,7 +326,7 @@ class _Renamed:
     def __init__(self, group: Iterable[Reference]) -> None:
         self._group = group
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Reference]:
         for reference in self._group:
             yield replace(reference, id=negative_id(_ORIGIN, reference.id))
 
