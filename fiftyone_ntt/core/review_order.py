@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-SCORE, MARGIN, CONTESTED, ODD = 0.6, 0.3, 0.05, 0.05
+SCORE, MARGIN, CONTESTED, ODD = 0.8, 0.1, 0.05, 0.05
 """What counts how much of a doubt; together 1."""
 TURNS = {"labels": 0.15, "nearest": 0.15, "images": 0.3}
 """How much the next of its kind loses: the n-th counts `n ** -x`."""
