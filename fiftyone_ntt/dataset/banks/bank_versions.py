@@ -38,6 +38,11 @@ class BankVersion:
         negatives: negative references in all.
         current: whether this is the bank as it is.
         run_key: FiftyOne's key of the custom run that holds it.
+
+    Example:
+        >>> [version] = ntt.list_bank_versions(dataset, "shapes")
+        >>> isinstance(version, ntt.BankVersion), version.number, version.current
+        (True, 1, True)
     """
 
     number: int

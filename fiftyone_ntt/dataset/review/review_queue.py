@@ -57,8 +57,8 @@ class ReviewItem:
 
     Example:
         >>> first = ntt.review_queue(view, "predictions")[0]
-        >>> sorted([first.label, first.runner_up]), first.decision
-        (['fish', 'mushroom'], None)
+        >>> isinstance(first, ntt.ReviewItem), sorted([first.label, first.runner_up])
+        (True, ['fish', 'mushroom'])
     """
 
     sample_id: str
