@@ -58,6 +58,7 @@ from .dataset.pictures.prediction_pictures import (
     save_prediction_pictures as save_prediction_pictures,
 )
 from .dataset.pictures.prediction_points import prediction_points as prediction_points
+from .dataset.pictures.tried_pictures import tried_picture as tried_picture
 from .dataset.pictures.visualization import visualization_key_problem as visualization_key_problem
 from .dataset.pictures.visualization import visualize_memory_bank as visualize_memory_bank
 from .dataset.references.reference_sampling import sample_references as sample_references
@@ -89,6 +90,8 @@ from .dataset.runs.run_states import run_states as run_states
 from .dataset.runs.segmentation import segment as segment
 from .dataset.runs.stored_counts import StoredCounts as StoredCounts
 from .dataset.runs.stored_counts import stored_counts as stored_counts
+from .dataset.runs.trying_out import TriedImage as TriedImage
+from .dataset.runs.trying_out import try_out as try_out
 from .dataset.runs.undo import history as history
 from .dataset.runs.undo import undo as undo
 from .errors import NttError as NttError

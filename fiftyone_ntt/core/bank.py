@@ -18,6 +18,8 @@ NEGATIVE_ORIGINS = ("mined", "tagged", "background", "rejected")
 """Where negative references come from: the bank's own mistakes, labels tagged by hand, what
 surrounds the references, and predictions that somebody rejected. Others were handed over with the
 references."""
+_HELD = 16_000_000
+"""Numbers of the references that are left out in turn, at once: 64 MB."""
 _GIVEN = "given"
 
 
@@ -207,22 +209,28 @@ class MemoryBank:
 
         NaN for the only reference of a class.
         """
-        return np.concatenate(
-            [np.zeros(0, np.float32)]
-            + [self._leave_one_out(row) for row in range(len(self.references))]
-        )
+        found = np.full(len(self.references), np.nan, dtype=np.float32)
+        for label in np.unique(self.references.classes):
+            rows = np.flatnonzero(self.references.classes == label)
+            at_once = max(1, _HELD // (len(rows) * self.references.patch_means.shape[1]))
+            for start in range(0, len(rows) if len(rows) > 1 else 0, at_once):
+                part = np.arange(start, min(start + at_once, len(rows)))
+                found[rows[part]] = self._agreement(rows, part)
+        return found
 
-    def _leave_one_out(self, row: int) -> Float32[np.ndarray, " 1"]:
-        """How well one reference agrees with the others of its class; NaN if there are none."""
+    def _agreement(
+        self, rows: Int64[np.ndarray, " M"], part: Int64[np.ndarray, " P"]
+    ) -> Float32[np.ndarray, " P"]:
+        """How well some of a class's references agree with its others; `part` of its `rows`."""
         refs = self.references
-        others = refs.classes == refs.classes[row]
-        others[row] = False
-        if not others.any():
-            return np.array([np.nan], dtype=np.float32)
-        counts = refs.patch_counts[others][:, None]
-        rest = (refs.patch_means[others] * counts).sum(axis=0) / counts.sum()
-        cosine = normalise(refs.patch_means[row]) @ normalise(rest.astype(np.float32))
-        return np.array([min((cosine + 1) / 2, 1)], dtype=np.float32)
+        counts = refs.patch_counts[rows]
+        # Row by row all members but one: the mean of each of these selections.
+        others = np.arange(len(rows) - 1) + (np.arange(len(rows) - 1) >= part[:, None])
+        rest = (refs.patch_means[rows] * counts[:, None])[others].sum(axis=1)
+        rest = normalise((rest / counts[others].sum(axis=1)[:, None]).astype(np.float32))
+        own = normalise(refs.patch_means[rows[part]])
+        cosines = np.array([one @ other for one, other in zip(own, rest, strict=True)])
+        return np.minimum((cosines + 1) / 2, 1)
 
     def class_counts(self) -> dict[str, int]:
         """References per class."""

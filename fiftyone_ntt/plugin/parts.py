@@ -23,6 +23,7 @@ from fiftyone_ntt.plugin.operators.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.operators.sample_references import SampleReferences
 from fiftyone_ntt.plugin.operators.segment import SegmentWithMemoryBank
 from fiftyone_ntt.plugin.operators.tag_references import TagReferences
+from fiftyone_ntt.plugin.operators.try_bank import TryBank
 from fiftyone_ntt.plugin.operators.undo_change import UndoLastChange
 from fiftyone_ntt.plugin.operators.visualize_bank import VisualizeMemoryBank
 from fiftyone_ntt.plugin.panels.bank_panel import MemoryBankPanel
@@ -50,6 +51,7 @@ OPERATORS = (
     ContinueRun,
     MeasureShots,
     PlacePredictions,
+    TryBank,
     OpenMemoryBankPanel,
 )
 

@@ -36,6 +36,23 @@ def panel(app: App) -> Any:
     return found
 
 
+def test_a_bank_is_tried_before_anything_is_written(app: App, panel: Any, demo: Any) -> None:
+    before = demo.values("predictions.detections.id")
+    others = panel.locator("img").count()
+    app.show(panel.get_by_role("button", name="Try on a few images")).click()
+    said = panel.get_by_text("nothing is written").first
+    said.wait_for(timeout=120_000)
+    assert re.search(r"\d+ → \d+ predictions on 6 images", said.inner_text())
+    pictures = panel.locator("img").nth(others + 5)
+    pictures.wait_for()
+    app.show(pictures)
+    app.page.wait_for_timeout(500)
+    app.picture("tried")
+    demo.reload()
+    assert demo.values("predictions.detections.id") == before
+    assert panel.get_by_role("button", name="Segment all").is_visible()
+
+
 def test_the_slider_counts_and_applies(app: App, panel: Any, demo: Any) -> None:
     slider = panel.locator(".MuiSlider-root").first
     app.show(slider)

@@ -126,6 +126,7 @@ def test_nothing_is_wrong_with_what_is_right(
         "import_labels": {"path": str(labels), "images": str(labels.parent)},
         "make_thumbnails": {},
         "place_predictions": {},
+        "try_memory_bank": {},
     }.items():
         assert problems(open_form(name, scenes, params, **selected)) == {}, name
 

@@ -54,6 +54,7 @@ OTHERS = {
     "continue_run",  # makes one of the calls above again, as it was made
     "measure_shots",
     "place_predictions",
+    "try_memory_bank",  # writes nothing
     "open_memory_bank_panel",
 }
 

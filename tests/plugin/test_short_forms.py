@@ -123,10 +123,14 @@ def test_models_and_a_name_are_suggested(segmented: fo.Dataset) -> None:
     assert problems(form) == {} and "overwrite" not in form
     form = open_form("build_memory_bank", segmented, {"name": "colours"})
     assert "Replace memory bank 'colours'" in form["overwrite"].view.label
-    assert (
-        problems(open_form("build_memory_bank", segmented, {"name": "colours", "overwrite": True}))
-        == {}
-    )
+    replacing = {"name": "colours", "overwrite": True}
+    form = open_form("build_memory_bank", segmented, replacing)
+    assert problems(form) == {} and "changed" not in form
+    first = ntt.load_memory_bank(segmented, "colours").references.ids[0]
+    ntt.remove_references(segmented, "colours", [first])
+    form = open_form("build_memory_bank", segmented, replacing)
+    assert "1 reference removed" in form["changed"].view.label
+    assert problems(form) == {}
 
 
 @pytest.mark.parametrize(("given", "count"), [("3", 3), (2, 2), (None, 10)])

@@ -1,4 +1,4 @@
-"""The banks that were looked at last, in memory, by the id of what holds them."""
+"""The banks that were looked at last, in memory, by the id of what is stored of them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ _lock = Lock()
 _banks: OrderedDict[ObjectId, MemoryBank] = OrderedDict()
 
 
-def cached_bank(run_id: ObjectId | None) -> MemoryBank | None:
-    """What a custom run's document holds, if it is known."""
+def cached_bank(content: ObjectId | None, name: str) -> MemoryBank | None:
+    """What is stored under an id, if it is known and was called so."""
+    if content is None:
+        return None
     with _lock:
-        if run_id is None or run_id not in _banks:
+        found = _banks.get(content)
+        if found is None or found.name != name:
             return None
-        _banks.move_to_end(run_id)
-        return _banks[run_id]
+        _banks.move_to_end(content)
+        return found
 
 
-def keep_bank(run_id: ObjectId | None, bank: MemoryBank) -> None:
-    """Know what a custom run's document holds."""
-    if run_id is None:
+def keep_bank(content: ObjectId | None, bank: MemoryBank) -> None:
+    """Know what is stored under an id; nobody else may be about to change the bank's arrays."""
+    if content is None:
         return
     with _lock:
-        _banks[run_id] = bank
-        _banks.move_to_end(run_id)
+        _banks[content] = bank
+        _banks.move_to_end(content)
         while len(_banks) > _KEPT:
             _banks.popitem(last=False)

@@ -1,7 +1,7 @@
 """Banks and their reviews, kept in memory while they are looked at.
 
-Loading the bank of 200 classes takes longer than a person waits for a click. A saved bank never
-changes: what replaces it has another id in the database, so what is kept is never out of date.
+Loading the bank of 200 classes takes longer than a person waits for a click. What is stored of a
+bank never changes: what replaces it has another id, so what is kept is never out of date.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import fiftyone as fo
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.bank_review import BankReview, review_bank
 from fiftyone_ntt.dataset.banks.bank_cache import cached_bank, keep_bank
-from fiftyone_ntt.dataset.banks.saved_banks import find_bank, load_memory_bank
-from fiftyone_ntt.dataset.work.stored_runs import run_ids
+from fiftyone_ntt.dataset.banks.saved_banks import find_content, load_memory_bank
 
 _reviews: WeakKeyDictionary[MemoryBank, BankReview] = WeakKeyDictionary()
 
@@ -26,14 +25,13 @@ def kept_bank(dataset: fo.Dataset, name: str) -> MemoryBank:
         InputError: no such bank.
         StoreError: it is damaged or incomplete.
     """
-    run_key = find_bank(dataset, name)
-    run_id = run_ids(dataset).get(run_key)
-    found = cached_bank(run_id)
-    if found is None or found.name != name:
+    content = find_content(dataset, name)
+    found = cached_bank(content, name)
+    if found is None:
         found = load_memory_bank(dataset, name)
         # Not what was saved meanwhile, under what was there before.
-        if run_ids(dataset).get(run_key) == run_id:
-            keep_bank(run_id, found)
+        if find_content(dataset, name) == content:
+            keep_bank(content, found)
     return found
 
 

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-import fiftyone as fo
 import fiftyone.core.collections as foc
 
 from fiftyone_ntt.core.bank import MemoryBank, ReferenceSet
 from fiftyone_ntt.dataset.banks.saved_banks import (
+    EARLIER,
     METHOD,
     BankSummary,
     change_memory_bank,
@@ -22,7 +21,7 @@ from fiftyone_ntt.dataset.banks.saved_banks import (
     load_memory_bank,
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.work.refreshing import refresh
+from fiftyone_ntt.dataset.work.stored_runs import StoredRun, stored_runs
 from fiftyone_ntt.errors import InputError
 
 
@@ -118,9 +117,12 @@ def list_bank_versions(samples: foc.SampleCollection, name: str) -> list[BankVer
     dataset = samples._root_dataset
     run_key = find_bank(dataset, name)
     keys = [run_key, *earlier_keys(dataset, run_key)]
-    refresh(dataset, runs=True)
-    found = [_version(dataset, key, len(keys) - place) for place, key in enumerate(keys)]
-    return [version for version in found if version is not None]
+    stored = stored_runs(dataset, [METHOD, EARLIER])
+    return [
+        _version(key, stored[key], len(keys) - place)
+        for place, key in enumerate(keys)
+        if key in stored  # else gone meanwhile
+    ]
 
 
 @needs_database
@@ -182,18 +184,15 @@ def restore_bank_version(samples: foc.SampleCollection, name: str, number: int) 
     return change_memory_bank(samples, name, lambda _: bank, f"version {number} restored")
 
 
-def _version(dataset: fo.Dataset, key: str, place: int) -> BankVersion | None:
-    if key not in dataset.list_runs():  # gone meanwhile
-        return None
-    info: Any = dataset.get_run_info(key)
-    config = info.config
+def _version(key: str, stored: StoredRun, place: int) -> BankVersion:
+    config = stored.config
     return BankVersion(
-        number=getattr(config, "version", None) or place,
-        change=getattr(config, "change", None),
-        created=info.timestamp,
-        classes=dict(config.classes),
-        negatives=config.negatives,
-        current=config.method == METHOD,
+        number=config.get("version") or place,
+        change=config.get("change"),
+        created=stored.saved,
+        classes=dict(config["classes"]),
+        negatives=config["negatives"],
+        current=config["method"] == METHOD,
         run_key=key,
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +18,10 @@ import numpy as np
 from bson import ObjectId
 
 from fiftyone_ntt.core.bank import MemoryBank
-from fiftyone_ntt.dataset.banks.bank_cache import cached_bank
+from fiftyone_ntt.dataset.banks.bank_cache import cached_bank, keep_bank
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import (
+    StoredRun,
     drop_run,
     move_run,
     put_back,
@@ -26,6 +29,7 @@ from fiftyone_ntt.dataset.work.stored_runs import (
     remove_run,
     run_ids,
     run_values,
+    stored_runs,
 )
 from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.store.bank_file import bank_bytes, bank_from_bytes
@@ -33,8 +37,9 @@ from fiftyone_ntt.store.bank_identity import bank_hash
 
 METHOD = "ntt_memory_bank"
 """What marks a custom run as a memory bank: `dataset.list_runs(method=METHOD)`."""
-_EARLIER = "ntt_earlier_memory_bank"
+EARLIER = "ntt_earlier_memory_bank"
 """And what one that was replaced, and can come back."""
+_REPLACED = "replaced as a whole"
 _KEPT = 5
 """Replaced banks that are kept of each: one of 2,000 references takes about 16 MB."""
 
@@ -69,6 +74,11 @@ class BankSummary:
     change: str | None = None
     content: tuple[str, ...] = ()
     version: int = 1
+
+    @property
+    def edited(self) -> bool:
+        """Whether its last change was of some references, which building it again would lose."""
+        return self.change not in (None, _REPLACED)
 
 
 @needs_database
@@ -119,7 +129,7 @@ def put_memory_bank(
         # The key stays what it was, even if a user renamed the run: other things may refer to it.
         run_key = check_bank_name(dataset, bank.name, overwrite)
         replaced = known.get(run_key)
-        change = None if replaced is None else "replaced as a whole"
+        change = None if replaced is None else _REPLACED
         summary = _put(dataset, bank, run_key, replaced, change, source)
         if summary is not None:
             return summary
@@ -149,15 +159,13 @@ def change_memory_bank(
     dataset = samples._root_dataset
     while True:
         known = run_ids(dataset)
-        run_key = find_bank(dataset, name)
-        before = cached_bank(known.get(run_key))
-        if before is None or before.name != name:
-            before = load_memory_bank(dataset, name)
-        bank = change(before)
-        config: Any = dataset.get_run_info(run_key).config
-        source = getattr(config, "source", None)
-        summary = _put(dataset, bank, run_key, known.get(run_key), what, source)
+        run_key, stored = _find(dataset, name)
+        before = cached_bank(stored.results, name) or load_memory_bank(dataset, name)
+        bank, content = change(before), ObjectId()
+        source, replaced = stored.config.get("source"), known.get(run_key)
+        summary = _put(dataset, bank, run_key, replaced, what, source, content)
         if summary is not None:
+            keep_bank(content, bank)
             return summary
 
 
@@ -189,17 +197,18 @@ def undo_bank_change(samples: foc.SampleCollection, name: str) -> BankSummary:
     dataset = samples._root_dataset
     while True:
         known = run_ids(dataset)
-        run_key = find_bank(dataset, name)
-        before = getattr(dataset.get_run_info(run_key).config, "before", None)
-        if before not in known:
+        run_key, stored = _find(dataset, name)
+        before: str = stored.config.get("before") or ""
+        kept = stored_runs(dataset, [EARLIER]).get(before)
+        if before not in known or kept is None:
             raise InputError(f"nothing was changed in memory bank {name!r} that could be undone.")
-        values = {**_config_values(dataset, before), "method": METHOD, "name": name}
+        values = {**_values(kept), "method": METHOD, "name": name}
         if values.get("before") not in known:  # too long ago
             values |= {"before": None, "change": None}
         config = dataset.init_run(**values)
         ids = {"replacing": known.get(run_key), "kept": known[before]}
         if put_back(dataset, run_key, before, config, **ids):
-            return _summary(run_key, config, dataset.get_run_info(run_key).timestamp)
+            return _summary(run_key, values, kept.saved)
 
 
 def bank_source(dataset: fo.Dataset, name: str) -> dict[str, Any] | None:
@@ -208,8 +217,7 @@ def bank_source(dataset: fo.Dataset, name: str) -> dict[str, Any] | None:
     Raises:
         InputError: no such bank.
     """
-    config: Any = dataset.get_run_info(find_bank(dataset, name)).config
-    source = getattr(config, "source", None)
+    source = _find(dataset, name)[1].config.get("source")
     return None if source is None else dict(source)
 
 
@@ -220,41 +228,60 @@ def _put(
     replacing: ObjectId | None,
     change: str | None,
     source: Mapping[str, Any] | None,
+    content: ObjectId | None = None,
 ) -> BankSummary | None:
     """Write a bank under a key; None if that holds something else than `replacing` by now.
 
-    What it replaces is kept if `change` says what it is that could be taken back.
+    What it replaces is kept if `change` says what it is that could be taken back. `content` is the
+    new id of what is written.
     """
-    earlier = {} if replacing is None else _config_values(dataset, run_key)
+    stored = None if replacing is None else stored_runs(dataset, [METHOD]).get(run_key)
+    earlier = {} if stored is None else _values(stored)
     keep_as = None
     before, said = earlier.get("before"), earlier.get("change")
     version = _version(dataset, run_key, earlier) if replacing is not None else 1
     if replacing is not None and change is not None:
         before, said, version = f"{run_key}_{replacing}", change, version + 1
-        keep_as = (before, dataset.init_run(**{**earlier, "method": _EARLIER}))
-    config = dataset.init_run(
-        method=METHOD,
-        name=bank.name,
+        keep_as = (before, dataset.init_run(**{**earlier, "method": EARLIER}))
+    values = {
+        "method": METHOD,
+        "name": bank.name,
         # A list of pairs: class names may hold dots and dollars, which MongoDB's keys may not.
-        classes=[[label, count] for label, count in bank.class_counts().items()],
-        negatives=len(bank.negatives),
-        encoder=bank.encoder,
-        models=dict(bank.models),
-        before=before,
-        change=said,
-        version=version,
-        source=source,
-        content=[bank_hash(one) for one in _with_and_without_negatives(bank)],
+        "classes": [[label, count] for label, count in bank.class_counts().items()],
+        "negatives": len(bank.negatives),
+        "encoder": bank.encoder,
+        "models": dict(bank.models),
+        "before": before,
+        "change": said,
+        "version": version,
+        "source": source,
+        "content": [bank_hash(one) for one in _with_and_without_negatives(bank)],
+    }
+    saved = put_run(
+        dataset,
+        run_key,
+        dataset.init_run(**values),
+        {"file": _text(bank)},
+        replacing=replacing,
+        keep_as=keep_as,
+        results=content,
     )
-    # The very bytes of the bank's file, so that there is one format with one checksum.
-    content = np.frombuffer(bank_bytes(bank), dtype=np.uint8)
-    values = {"file": fou.serialize_numpy_array(content, ascii=True)}
-    saved = put_run(dataset, run_key, config, values, replacing=replacing, keep_as=keep_as)
     if saved is None:
         return None
     for key in earlier_keys(dataset, run_key)[_KEPT:]:
         drop_run(dataset, key)
-    return _summary(run_key, config, saved)
+    return _summary(run_key, values, saved)
+
+
+def _text(bank: MemoryBank) -> str:
+    """The very bytes of the bank's file, so that there is one format with one checksum.
+
+    As FiftyOne writes arrays, which is how they are read; but features don't get smaller by
+    compressing, which takes longer than all else.
+    """
+    array = io.BytesIO()
+    np.save(array, np.frombuffer(bank_bytes(bank), dtype=np.uint8), allow_pickle=False)
+    return base64.b64encode(zlib.compress(array.getbuffer(), level=0)).decode("ascii")
 
 
 def _version(dataset: fo.Dataset, run_key: str, config: Mapping[str, Any]) -> int:
@@ -270,21 +297,19 @@ def _with_and_without_negatives(bank: MemoryBank) -> list[MemoryBank]:
 def earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:
     """Keys of the banks that one replaced, the latest first."""
     keys: list[str] = []
-    known = run_ids(dataset)
-    refresh(dataset, runs=True)
-    before = _config_values(dataset, run_key).get("before")
-    while before in known and before not in keys:
-        keys.append(before)
-        before = _config_values(dataset, before).get("before")
+    known = stored_runs(dataset, [METHOD, EARLIER])
+    stored = known.get(run_key)
+    while stored is not None:
+        before: str = stored.config.get("before") or ""
+        stored = known.get(before) if before not in keys else None
+        if stored is not None:
+            keys.append(before)
     return keys
 
 
-def _config_values(dataset: fo.Dataset, run_key: str) -> dict[str, Any]:
+def _values(stored: StoredRun) -> dict[str, Any]:
     """What `dataset.init_run` took to make a run's config."""
-    if run_key not in dataset.list_runs():
-        return {}
-    found: dict[str, Any] = dataset.get_run_info(run_key).config.serialize()
-    return {key: value for key, value in found.items() if key not in ("cls", "type")}
+    return {key: value for key, value in stored.config.items() if key not in ("cls", "type")}
 
 
 @needs_database
@@ -350,10 +375,8 @@ def list_memory_banks(samples: foc.SampleCollection) -> list[BankSummary]:
         >>> [(bank.name, bank.classes) for bank in ntt.list_memory_banks(dataset)]
         [('shapes', {'fish': 2, 'mushroom': 2})]
     """
-    dataset = samples._root_dataset
-    refresh(dataset, runs=True)
-    found = {key: dataset.get_run_info(key) for key in dataset.list_runs(method=METHOD)}
-    summaries = [_summary(key, info.config, info.timestamp) for key, info in found.items()]
+    found = stored_runs(samples._root_dataset, [METHOD])
+    summaries = [_summary(key, stored.config, stored.saved) for key, stored in found.items()]
     return sorted(summaries, key=lambda summary: summary.name)
 
 
@@ -373,16 +396,16 @@ def rename_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) 
     dataset = samples._root_dataset
     while True:
         known = run_ids(dataset)
-        run_key = new_key = find_bank(dataset, name)
-        info: Any = dataset.get_run_info(run_key)
-        config = info.config
+        run_key, stored = _find(dataset, name)
+        new_key = run_key
         if new_name == name:
-            return _summary(run_key, config, info.timestamp)
+            return _summary(run_key, stored.config, stored.saved)
         if key_of_name(new_name) != run_key:
             new_key = check_bank_name(dataset, new_name, overwrite=False)
-        config.name = new_name
+        values = {**_values(stored), "name": new_name}
+        config = dataset.init_run(**values)
         if move_run(dataset, run_key, new_key, config, replacing=known.get(run_key)):
-            return _summary(new_key, config, info.timestamp)
+            return _summary(new_key, values, stored.saved)
 
 
 @needs_database
@@ -414,11 +437,21 @@ def find_bank(dataset: fo.Dataset, name: str) -> str:
     Raises:
         InputError: no bank of that name; the message lists the names there are.
     """
-    banks = list_memory_banks(dataset)
-    for bank in banks:
-        if bank.name == name:
-            return bank.run_key
-    known = ", ".join(repr(bank.name) for bank in banks)
+    return _find(dataset, name)[0]
+
+
+def find_content(dataset: fo.Dataset, name: str) -> ObjectId | None:
+    """The id of what a bank holds, which changes with that alone; see `find_bank`."""
+    return _find(dataset, name)[1].results
+
+
+def _find(dataset: fo.Dataset, name: str) -> tuple[str, StoredRun]:
+    """A bank's run key, and the run; see `find_bank`."""
+    found = stored_runs(dataset, [METHOD])
+    for key, stored in found.items():
+        if stored.config["name"] == name:
+            return key, stored
+    known = ", ".join(sorted(repr(stored.config["name"]) for stored in found.values()))
     remedy = f"Pass one of: {known}." if known else "Build one with `build_memory_bank`."
     raise InputError(f"dataset {dataset.name!r} has no memory bank {name!r}. {remedy}")
 
@@ -439,7 +472,7 @@ def check_bank_name(dataset: fo.Dataset, name: str, overwrite: bool) -> str:
                 f"dataset {dataset.name!r} already has a memory bank {name!r}. Pass "
                 "overwrite=True to replace it, or another name."
             )
-    if new_key in dataset.list_runs():
+    if new_key in stored_runs(dataset):
         taken_by = f"memory bank {owners[new_key]!r}" if new_key in owners else "another run"
         raise InputError(
             f"memory bank {name!r} would be stored as {new_key!r}, which {taken_by} of dataset "
@@ -473,16 +506,16 @@ def key_of_name(name: str) -> str:
     return key if key.isidentifier() else f"_{key}"
 
 
-def _summary(run_key: str, config: Any, created: datetime) -> BankSummary:
+def _summary(run_key: str, config: Mapping[str, Any], created: datetime) -> BankSummary:
     return BankSummary(
-        name=config.name,
+        name=config["name"],
         run_key=run_key,
-        classes=dict(config.classes),
-        negatives=config.negatives,
-        encoder=config.encoder,
-        models=dict(config.models),
+        classes=dict(config["classes"]),
+        negatives=config["negatives"],
+        encoder=config["encoder"],
+        models=dict(config["models"]),
         created=created,
-        change=getattr(config, "change", None),
-        content=tuple(getattr(config, "content", None) or ()),
-        version=getattr(config, "version", None) or 1,
+        change=config.get("change"),
+        content=tuple(config.get("content") or ()),
+        version=config.get("version") or 1,
     )

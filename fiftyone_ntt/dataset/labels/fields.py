@@ -83,7 +83,7 @@ def check_whole_images(samples: foc.SampleCollection, purpose: str) -> foc.Sampl
     check_samples(samples, purpose)
     if isinstance(samples, fo.DatasetView) and samples._is_generated:
         raise InputError(
-            f"{purpose} writes to whole images, but this view holds patches, frames or clips. Pass "
+            f"{purpose} works on whole images, but this view holds patches, frames or clips. Pass "
             "the dataset or a view of its samples; of a frames view, save it as a dataset first "
             "(`view.clone()`)."
         )

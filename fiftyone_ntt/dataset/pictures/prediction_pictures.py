@@ -174,15 +174,22 @@ def _drawn_image(
     metadata = sample.metadata
     stated = (None, None) if metadata is None else (metadata.height, metadata.width)
     size = known_size(sample.filepath, *stated)
-    truth = None if gt_field is None else _shown(sample[gt_field], size, is_truth=True)
-    found = _shown(sample[pred_field], size, is_truth=False)
+    truth = None if gt_field is None else shown_instances(sample[gt_field], size, is_truth=True)
+    found = shown_instances(sample[pred_field], size, is_truth=False)
     ranked = sorted(found, key=lambda row: -1.0 if row.score is None else -row.score)
     return DrawnImage(title, size, os.stat(sample.filepath).st_size, truth, ranked)
 
 
-def _shown(
+def shown_instances(
     labels: fol.Detections | fol.Polylines | None, size: tuple[int, int], *, is_truth: bool
 ) -> list[ShownInstance]:
+    """A sample's labels as they are drawn.
+
+    Args:
+        labels: of it.
+        size: height and width of its image in pixels.
+        is_truth: whether their confidences are left out.
+    """
     rows = []
     for label in labels[labels._LABEL_LIST_FIELD] if labels is not None else ():
         shape = label_shape(label, size)

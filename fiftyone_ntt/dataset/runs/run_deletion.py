@@ -23,6 +23,22 @@ from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import drop_run, run_configs, run_document
 from fiftyone_ntt.errors import InputError
 
+_TOLD = (
+    "method",
+    "field",
+    "status",
+    "bank",
+    "updated",
+    "done",
+    "failed",
+    "reason",
+    "mode",
+    "proposal_settings",
+    "match_settings",
+    "bank_hash",
+)
+"""What is told of each run."""
+
 
 @needs_database
 def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, Any]]:
@@ -33,15 +49,8 @@ def list_prediction_runs(samples: foc.SampleCollection) -> dict[str, dict[str, A
         {'ntt_predictions_...': {'method': 'ntt_segment', 'field': 'predictions',
                                  'status': 'COMPLETED', 'bank': 'shapes', ...}}
     """
-    dataset = samples._root_dataset
-    refresh(dataset, runs=True)
-    runs = {}
-    for key in (key for method in METHODS for key in dataset.list_runs(method=method)):
-        config: Any = dataset.get_run_info(key).config
-        names = ["method", "field", "status", "bank", "updated", "done", "failed", "reason"]
-        names += ["mode", "proposal_settings", "match_settings", "bank_hash"]
-        runs[key] = {name: getattr(config, name, None) for name in names}
-    return runs
+    configs = run_configs(samples._root_dataset, METHODS, _TOLD)
+    return {key: {name: config.get(name) for name in _TOLD} for key, config in configs.items()}
 
 
 @needs_database

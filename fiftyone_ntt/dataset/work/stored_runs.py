@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 import fiftyone as fo
 import fiftyone.constants as focn
@@ -33,6 +33,20 @@ _BRAIN_RUNS = "brain_methods"
 """The same of its brain runs."""
 _ABANDONED_AFTER = timedelta(hours=1)
 """A run that no dataset points to is still being written, or its writer was killed."""
+
+
+class StoredRun(NamedTuple):
+    """A run as the database holds it.
+
+    Attributes:
+        config: what `dataset.init_run` took, and what FiftyOne notes of its kind.
+        saved: when, UTC.
+        results: of what it holds; the same when it gets another key or config.
+    """
+
+    config: Document
+    saved: datetime
+    results: ObjectId | None
 
 
 def run_ids(dataset: fo.Dataset, field: str = _RUNS) -> dict[str, ObjectId]:
@@ -58,6 +72,7 @@ def put_run(
     *,
     replacing: ObjectId | None,
     keep_as: tuple[str, Any] | None = None,
+    results: ObjectId | None = None,
 ) -> datetime | None:
     """Write a run under a key, in place of the one that is there.
 
@@ -69,6 +84,7 @@ def put_run(
         replacing: what `run_ids` said of the key; None where it was free.
         keep_as: a free key and a config made by `dataset.init_run`: the run that was there stays
             under these, with its results.
+        results: a new id for what it holds; made here when None.
 
     Returns:
         When it was saved, UTC; None if the key holds something else by now, and nothing is changed.
@@ -76,11 +92,11 @@ def put_run(
     document = _document(dataset, key, config)
     if values is not None:
         # The document first: what a killed writer leaves in GridFS is then known by it.
-        document.results.grid_id = ObjectId()
+        document.results.grid_id = results or ObjectId()
     document.save()
     if values is not None:
-        results = fors.RunResults(dataset, config, key, **values)
-        content = json_util.dumps(results.serialize()).encode()
+        serialised = fors.RunResults(dataset, config, key, **values).serialize()
+        content = json_util.dumps(serialised).encode()
         _files().put(content, _id=document.results.grid_id, content_type="application/json")
     kept = None if keep_as is None else _moved(dataset, *keep_as, replacing).id
     new: dict[str, ObjectId | None] = {} if keep_as is None else {keep_as[0]: kept}
@@ -204,6 +220,20 @@ def run_configs(
     places = {f"config.{name}": 1 for name in names}
     return {
         keys[row["_id"]]: row.get("config", {}) for row in _run_documents().find(wanted, places)
+    }
+
+
+def stored_runs(
+    dataset: fo.Dataset, methods: Collection[str] | None = None
+) -> dict[str, StoredRun]:
+    """The runs of some kinds, or all, by key: two look-ups in the database, however many."""
+    keys = {run_id: key for key, run_id in run_ids(dataset).items()}
+    wanted: Document = {"_id": {"$in": list(keys)}}
+    if methods is not None:
+        wanted["config.method"] = {"$in": list(methods)}
+    return {
+        keys[row["_id"]]: StoredRun(row["config"], row["timestamp"], row.get("results"))
+        for row in _run_documents().find(wanted)
     }
 
 

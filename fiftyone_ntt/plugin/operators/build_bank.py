@@ -56,6 +56,8 @@ class BuildMemoryBank(NttOperator):
         replaced = known.get(name)
         overwrite = replaced is not None and form.flag("overwrite", f"Replace memory bank {name!r}")
         check_new_name(form, "name", name, overwrite)
+        if overwrite and replaced is not None:
+            _show_loss(form, replaced)
         choose_models(form, of=replaced)
         with form.advanced():
             chosen = _choose_classes(form, counts)
@@ -102,6 +104,17 @@ def _free_name(known: list[str], counts: dict[str, int]) -> str:
     name = few if few and len(few) <= _LONGEST_NAME else counted(len(counts), "class")
     names = (name, *(f"{name} {number}" for number in range(2, len(known) + 2)))
     return next(name for name in names if name not in known)
+
+
+def _show_loss(form: Form, replaced: Any) -> None:
+    """What was changed in the bank by hand is not in the labels it is built from again."""
+    if replaced.edited:
+        form.warn(
+            "changed",
+            f"Memory bank {replaced.name!r} was changed by hand: {replaced.change}",
+            "Built again from the labels, it is as they say. *Undo* in the Memory Bank panel "
+            "brings this one back.",
+        )
 
 
 def _choose_classes(form: Form, counts: dict[str, int]) -> list[str]:

@@ -9,7 +9,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.plugin.panels import bank_browser, bank_figures, run_card, threshold
+from fiftyone_ntt.plugin.panels import bank_browser, bank_figures, run_card, threshold, trying
 from fiftyone_ntt.plugin.panels.contents import Choice
 from fiftyone_ntt.plugin.panels.selecting import select_places
 from fiftyone_ntt.plugin.shared.context import Context, PanelContext, PanelEvent
@@ -114,6 +114,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
     def choose(self, ctx: PanelContext) -> None:
         """Another bank was chosen; the App also says so of the one it shows first."""
         if ctx.params["value"] != ctx.panel.get_state("shown"):
+            trying.forget(ctx)
             self._open(ctx, ctx.params["value"])
 
     def look(self, ctx: Context) -> dict[str, Any]:
@@ -222,6 +223,18 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         threshold.recount(ctx)
         self._open(ctx, ctx.panel.get_state("bank"))
 
+    def try_out(self, ctx: PanelContext) -> None:
+        """What the bank would write is to be seen, on a few images."""
+        trying.ask(ctx, on_success=self.on_tried)
+
+    def on_tried(self, ctx: PanelContext) -> None:
+        """It is known what the bank would write."""
+        trying.show(ctx)
+
+    def segment_all(self, ctx: PanelContext) -> None:
+        """What was tried is to be written, for all images of the view."""
+        trying.segment_all(ctx, on_success=self.on_operator_done)
+
     def place(self, ctx: PanelContext) -> None:
         """The predictions were asked for, among the references."""
         ctx.prompt(
@@ -282,6 +295,7 @@ class MemoryBankPanel(foo.Panel):  # type: ignore[misc]
         state = ctx.panel.get_state
         bank_browser.add_browser(panel, {name: self.method_to_uri(name) for name in _EVENTS})
         threshold.add_section(panel, ctx, self.choose_predictions, self.slide, self.apply)
+        trying.add_section(panel, ctx, self.try_out, self.segment_all, self.open_sample)
         if field := threshold.chosen_field(ctx):
             label = f"Show predictions in “{field}” among the references"
             panel.btn("place", label=label, icon="scatter_plot", on_click=self.place)

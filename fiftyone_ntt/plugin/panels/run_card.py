@@ -33,6 +33,8 @@ _FAST, _SLOW = 1000, 4000
 """Milliseconds between two looks: while a run goes on, and otherwise."""
 _MOST_GROUPS = 3
 """Reasons of failures that are shown; the rest is counted."""
+FAILED_TAG = "failed"
+"""Given to samples on request."""
 
 
 class Card(NamedTuple):
@@ -174,6 +176,7 @@ def _buttons(ctx: PanelContext, state: ntt.RunState, groups: list[FailureGroup])
         buttons.append(["continue", "Resume", None])
     for number, group in enumerate(groups[:_MOST_GROUPS]):
         buttons.append(["failed", f"Show {len(group.ids)} failed", number])
+        buttons.append(["tag", f"Tag {len(group.ids)}", number])
         if group.unsegmented:
             buttons.append(["segment", f"Segment {len(group.ids)}", number])
     if _can_undo(ctx, state):
@@ -239,6 +242,14 @@ def _show_failed(ctx: PanelContext, given: dict[str, Any], on_done: PanelEvent) 
     ctx.ops.show_samples(_failed_ids(ctx, given))
 
 
+def _tag_failed(ctx: PanelContext, given: dict[str, Any], on_done: PanelEvent) -> None:
+    """Tag the failed samples, for them to be found again when the run is forgotten."""
+    ids = _failed_ids(ctx, given)
+    ctx.dataset.select(ids).tag_samples(FAILED_TAG)
+    ctx.ops.reload_samples()
+    ctx.ops.notify(f"{len(ids)} samples tagged {FAILED_TAG!r}.", variant="success")
+
+
 def _segment_failed(ctx: PanelContext, given: dict[str, Any], on_done: PanelEvent) -> None:
     """Open the form on the failed samples alone, as the run was made."""
     ctx.ops.show_samples(_failed_ids(ctx, given))
@@ -275,5 +286,6 @@ _ACTIONS: dict[str, Callable[[PanelContext, dict[str, Any], PanelEvent], None]] 
     "undo": _undo,
     "dismiss": _dismiss,
     "failed": _show_failed,
+    "tag": _tag_failed,
     "segment": _segment_failed,
 }

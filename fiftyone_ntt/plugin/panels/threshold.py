@@ -65,7 +65,7 @@ def choose_field(ctx: PanelContext) -> None:
     """Another field was chosen."""
     ctx.panel.set_state("predictions", ctx.params["value"])
     _suggest(ctx)
-    _show_counts(ctx, _cached_counts(ctx, ctx.params["value"]), _threshold(ctx))
+    _show_counts(ctx, _cached_counts(ctx, ctx.params["value"]), chosen_threshold(ctx))
 
 
 def slide(ctx: PanelContext) -> None:
@@ -85,7 +85,7 @@ def slide(ctx: PanelContext) -> None:
 def apply(ctx: PanelContext, on_success: PanelEvent) -> bool:
     """Have the operator relabel what the grid shows, as the field was made but for the bank and the
     threshold; False where the bank is not there any more, which is said."""
-    return _relabel(ctx, _threshold(ctx), on_success)
+    return _relabel(ctx, chosen_threshold(ctx), on_success)
 
 
 def relabel(ctx: PanelContext, on_success: PanelEvent) -> bool:
@@ -146,7 +146,7 @@ def recount(ctx: PanelContext) -> None:
     field = chosen_field(ctx)
     if field is None:
         return
-    _show_counts(ctx, _count_predictions(ctx, field), _threshold(ctx))
+    _show_counts(ctx, _count_predictions(ctx, field), chosen_threshold(ctx))
 
 
 def add_section(
@@ -202,7 +202,8 @@ def _suggested(ctx: PanelContext, run: dict[str, Any]) -> str:
     return describe_thresholds(found.thresholds(PRECISION))
 
 
-def _threshold(ctx: PanelContext) -> float:
+def chosen_threshold(ctx: PanelContext) -> float:
+    """Where the slider is, or starts."""
     value = ctx.panel.get_state("threshold")
     start = ctx.panel.get_state("threshold_start")
     return float(start if value is None else value)

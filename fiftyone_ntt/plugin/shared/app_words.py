@@ -153,8 +153,8 @@ def in_app_words(message: str) -> str:
     What it names (fields, files, classes) stays as it is.
 
     Example:
-        >>> in_app_words("the bank 'boats' is there. Pass overwrite=True to replace it.")
-        "the bank 'boats' is there. Choose to replace it."
+        >>> in_app_words("the bank has no name. Pass `name`.")
+        'the bank has no name. Give it one.'
     """
     lines = [_line(line) for line in message.split("\n")]
     return "\n".join(line for line in lines if line.strip())

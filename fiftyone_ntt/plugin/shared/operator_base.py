@@ -212,9 +212,7 @@ def required(params: dict[str, Any], name: str) -> Any:
 
 
 def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
-    if outcome.grid or outcome.seen != schema_mark(ctx.dataset):
-        yield refresh_message(ctx, outcome.seen)
-    if outcome.panel is not None:
+    if outcome.panel is not None:  # before the dataset is read anew: it would open on nothing
         # One that is open would stay at what it shows.
         yield ctx.ops.close_panel(outcome.panel)
         yield ctx.ops.open_panel(
@@ -226,6 +224,8 @@ def _messages(ctx: Context, outcome: Outcome) -> Iterator[GeneratedMessage]:
             state=None if outcome.panel_state is None else {"state": outcome.panel_state},
             data=outcome.panel_data,
         )
+    if outcome.grid or outcome.seen != schema_mark(ctx.dataset):
+        yield refresh_message(ctx, outcome.seen)
     yield ctx.ops.notify(in_app_words(outcome.message), variant=outcome.variant)
     if outcome.warning is not None:
         yield ctx.ops.notify(in_app_words(outcome.warning), variant="warning")

@@ -150,10 +150,14 @@ def test_failures_are_grouped_shown_and_mended(uri: Any, scenes: fo.Dataset) -> 
     assert said.splitlines()[0] == "**predictions**: 3 of 6 failed, 3 done · 6 detections"
     assert "2 images: no proposals for these settings" in said
     assert "cannot be read" in said and str(Path(scenes.last().filepath).parent) not in said
-    assert buttons(tab.state)[:3] == ["Show 2 failed", "Segment 2", "Show 1 failed"]
+    offered = ["Show 2 failed", "Tag 2", "Segment 2", "Show 1 failed", "Tag 1"]
+    assert buttons(tab.state)[:5] == offered
     shown = sent(tab.press("Show 2 failed"), "show_samples")
     unsegmented = [key for key, why in report.failures.items() if "no proposals" in why]
     assert shown["samples"] == unsegmented
+    tab.press("Tag 2")
+    assert "reload_samples" in tab.names()
+    assert sorted(scenes.match_tags("failed").values("id")) == sorted(unsegmented)
     asked = dict(tab.press("Segment 2"))["prompt_user_for_operation"]
     assert asked["params"] == {
         "bank": "colours",
