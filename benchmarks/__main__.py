@@ -312,7 +312,7 @@ def _review(options: argparse.Namespace) -> list[Report]:
     amounts = ReviewAmounts(shots=options.shots, seeds=options.seeds, orders=options.orders)
     if options.quick:
         options.worlds = options.worlds[:1]
-        amounts = ReviewAmounts(40, 4, 4, shots=1, rounds=1, decisions=4, seeds=1, orders=1)
+        amounts = ReviewAmounts(24, 3, 2, shots=1, rounds=1, decisions=4, seeds=1, orders=1)
     return [_shown(review(options.worlds, options.split, options.modes, amounts, options.store))]
 
 
