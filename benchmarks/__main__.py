@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_calibration(
         commands.add_parser("calibration", parents=[common], help="what scores mean, on worlds")
     )
+    _add_review(
+        commands.add_parser("review", parents=[common], help="a simulated reviewer teaches banks")
+    )
     _add_references(
         commands.add_parser("references", parents=[common], help="chosen beside random ones")
     )
@@ -290,6 +293,27 @@ def _calibration(options: argparse.Namespace) -> list[Report]:
         store=options.store,
     )
     return [_shown(report)]
+
+
+def _add_review(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--worlds", nargs="+", default=["demo", "appearances", "look-alikes"])
+    command.add_argument("--split", choices=("develop", "judge"), default="develop")
+    command.add_argument("--modes", nargs="+", choices=("paper", "best"), default=["best"])
+    command.add_argument("--shots", type=int, default=3, help="references before the review")
+    command.add_argument("--seeds", type=int, default=5, help="draws of them")
+    command.add_argument("--orders", type=int, default=4, help="random ones for each draw")
+    command.add_argument("--store", type=Path, help="folder to keep the proposals in")
+    command.set_defaults(run=_review)
+
+
+def _review(options: argparse.Namespace) -> list[Report]:
+    from benchmarks.review import ReviewAmounts, review
+
+    amounts = ReviewAmounts(shots=options.shots, seeds=options.seeds, orders=options.orders)
+    if options.quick:
+        options.worlds = options.worlds[:1]
+        amounts = ReviewAmounts(24, 3, 2, shots=1, rounds=1, decisions=4, seeds=1, orders=1)
+    return [_shown(review(options.worlds, options.split, options.modes, amounts, options.store))]
 
 
 def _add_references(command: argparse.ArgumentParser) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from benchmarks.report import Report, Row
+from benchmarks.world_scenes import JudgedScene, drawn_scenes, judged_scene, proposer
 from fiftyone_ntt.coco.judging import (
     judged_by_labels,
     judged_by_references,
     judged_by_the_rest,
 )
-from fiftyone_ntt.coco.scorer import Candidate
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.calibration import (
     Calibration,
@@ -30,20 +27,17 @@ from fiftyone_ntt.core.calibration import (
 )
 from fiftyone_ntt.core.left_out import with_stand_ins
 from fiftyone_ntt.core.matching import match
-from fiftyone_ntt.core.proposal_making import propose
-from fiftyone_ntt.core.proposals import Proposals, ProposalSetup
+from fiftyone_ntt.core.proposals import Proposals
 from fiftyone_ntt.core.prototypes import build_bank
-from fiftyone_ntt.core.rle import encode_masks
-from fiftyone_ntt.core.settings import Mode, ProposalSettings, scoring_of
+from fiftyone_ntt.core.settings import Mode, scoring_of
 from fiftyone_ntt.demo.world_candidates import WorldCandidates
-from fiftyone_ntt.demo.worlds import Part, Split, World, WorldScene, find_world
+from fiftyone_ntt.demo.worlds import Split, World, WorldScene, find_world
 from fiftyone_ntt.models.loading import Models, load_models
-from fiftyone_ntt.store.proposal_store import ProposalStore, rounded
+from fiftyone_ntt.store.proposal_store import ProposalStore
 
 PRECISION = 0.9
 _SOURCES: tuple[Source, ...] = ("labelled samples", "reference images", "references")
 _MODES: tuple[Mode, ...] = ("paper", "best")
-_POINTS_PER_SIDE = 16
 _SIMULATIONS = 20
 
 
@@ -60,13 +54,6 @@ class Amounts:
     candidates: int
     labelled: int
     targets: int
-
-
-@dataclass(frozen=True, eq=False)
-class _Scene:
-    name: str
-    proposals: Proposals
-    truth: list[Candidate]
 
 
 def calibration(
@@ -91,7 +78,7 @@ def calibration(
         store: folder where proposals are kept, so that the next call takes minutes less.
     """
     models = load_models("demo")
-    make = _proposer(models, None if store is None else ProposalStore(store))
+    make = proposer(models, None if store is None else ProposalStore(store))
     rows: list[Row] = []
     for name in worlds:
         rows += _world_rows(find_world(name), split, shots, draws, amounts, first, models, make)
@@ -120,14 +107,14 @@ def _world_rows(
     make: Callable[[WorldScene], Proposals],
 ) -> list[Row]:
     first = amounts.candidates
-    scenes = _scenes(world, split, "candidates", skipped, first + amounts.labelled)
+    scenes = drawn_scenes(world, split, "candidates", skipped, first + amounts.labelled)
     candidates = WorldCandidates(scenes[:first], world.classes)
-    held_out = _scenes(world, split, "targets", skipped, amounts.targets)
-    targets = [_scene(scene, make) for scene in held_out]
+    held_out = drawn_scenes(world, split, "targets", skipped, amounts.targets)
+    targets = [judged_scene(scene, make) for scene in held_out]
     most = [build_bank(candidates.draw(max(shots), seed), models.encoder) for seed in range(draws)]
     used = {name.rpartition("/")[0] for bank in most for name in bank.references.ids}
     known = [
-        (number, _scene(scene, make))
+        (number, judged_scene(scene, make))
         for number, scene in enumerate(scenes)
         if number >= first or scene.name in used
     ]
@@ -142,10 +129,6 @@ def _world_rows(
                 rows.append({**about, **_figures(outcomes)})
                 print(rows[-1], flush=True)
     return rows
-
-
-def _scenes(world: World, split: Split, part: Part, first: int, count: int) -> list[WorldScene]:
-    return list(islice(world.scenes(split, part, first + count), first, None))
 
 
 def _first_of_each_class(bank: MemoryBank, count: int) -> MemoryBank:
@@ -197,9 +180,9 @@ def _passing(known: Calibration, held_out: Judged) -> np.ndarray:
 def _trials(
     bank: MemoryBank,
     mode: Mode,
-    known: Sequence[tuple[int, _Scene]],
+    known: Sequence[tuple[int, JudgedScene]],
     first: int,
-    targets: Sequence[_Scene],
+    targets: Sequence[JudgedScene],
 ) -> tuple[dict[Source, Calibration], Judged]:
     """The bank calibrated in each way, and its predictions on the targets."""
     parts: dict[Source, list[Judged]] = {source: [] for source in _SOURCES}
@@ -226,33 +209,6 @@ def _ids(bank: MemoryBank) -> frozenset[str]:
     return frozenset(bank.references.ids)
 
 
-def _judged(scene: _Scene, bank: MemoryBank, mode: Mode, number: int) -> Judged:
+def _judged(scene: JudgedScene, bank: MemoryBank, mode: Mode, number: int) -> Judged:
     found = match(scene.proposals, bank, scoring=scoring_of(mode))
     return judged_by_labels(found, bank.classes, scene.truth, number)
-
-
-def _scene(scene: WorldScene, make: Callable[[WorldScene], Proposals]) -> _Scene:
-    truth = [
-        Candidate(label, mask, coco_mask.toBbox(mask).tolist(), float(coco_mask.area(mask)))
-        for label, mask in zip(scene.labels, encode_masks(scene.masks), strict=True)
-    ]
-    return _Scene(scene.name, make(scene), truth)
-
-
-def _proposer(models: Models, store: ProposalStore | None) -> Callable[[WorldScene], Proposals]:
-    """Proposals as a store keeps them, made where it does not have them."""
-    settings = ProposalSettings(points_per_side=_POINTS_PER_SIDE)
-    setup = ProposalSetup(models.encoder.identity, models.segmenter.identity, settings)
-
-    def make(scene: WorldScene) -> Proposals:
-        key = hashlib.sha256(scene.image.tobytes()).hexdigest()[:32]
-        size = scene.image.shape[:2]
-        if store is not None:
-            found = store.get(setup, key, size=size, width=models.encoder.width, stability=True)
-            if found is not None:
-                return found
-        made = propose(scene.image, models.segmenter, models.encoder, settings)
-        made = replace(made, masks=list(made.masks), known_overlaps=made.overlaps)
-        return rounded(made) if store is None else store.put(setup, key, made)
-
-    return make

@@ -9,6 +9,11 @@ from .dataset.banks.bank_actions import merge_memory_banks as merge_memory_banks
 from .dataset.banks.bank_actions import remove_negatives as remove_negatives
 from .dataset.banks.bank_actions import review_memory_bank as review_memory_bank
 from .dataset.banks.bank_building import build_memory_bank as build_memory_bank
+from .dataset.banks.bank_versions import BankComparison as BankComparison
+from .dataset.banks.bank_versions import BankVersion as BankVersion
+from .dataset.banks.bank_versions import compare_bank_versions as compare_bank_versions
+from .dataset.banks.bank_versions import list_bank_versions as list_bank_versions
+from .dataset.banks.bank_versions import restore_bank_version as restore_bank_version
 from .dataset.banks.negative_adding import add_negatives as add_negatives
 from .dataset.banks.negatives import add_background_negatives as add_background_negatives
 from .dataset.banks.negatives import add_tagged_negatives as add_tagged_negatives
@@ -69,6 +74,8 @@ from .dataset.review.prediction_crops import PredictionCrop as PredictionCrop
 from .dataset.review.prediction_crops import prediction_crops as prediction_crops
 from .dataset.review.review_queue import ReviewItem as ReviewItem
 from .dataset.review.review_queue import review_queue as review_queue
+from .dataset.review.teaching import TeachReport as TeachReport
+from .dataset.review.teaching import teach as teach
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter

@@ -14,9 +14,10 @@ from jaxtyping import Float32, Int64
 from fiftyone_ntt.core.calibration import Calibration
 from fiftyone_ntt.errors import InputError, StoreError
 
-NEGATIVE_ORIGINS = ("mined", "tagged", "background")
-"""Where negative references come from: the bank's own mistakes, labels tagged by hand, and what
-surrounds the references. Others were handed over with the references."""
+NEGATIVE_ORIGINS = ("mined", "tagged", "background", "rejected")
+"""Where negative references come from: the bank's own mistakes, labels tagged by hand, what
+surrounds the references, and predictions that somebody rejected. Others were handed over with the
+references."""
 _HELD = 16_000_000
 """Numbers of the references that are left out in turn, at once: 64 MB."""
 _GIVEN = "given"
@@ -262,7 +263,7 @@ class MemoryBank:
         """The same bank without its negative references.
 
         Args:
-            origin: only those of this origin: `mined`, `tagged`, `background` or `given`.
+            origin: only those of this origin: one of `NEGATIVE_ORIGINS`, or `given`.
             ids: only these.
 
         Raises:

@@ -75,7 +75,7 @@ class NegativeReview:
     Attributes:
         id: in the bank.
         label: the class that it is not.
-        origin: `mined`, `tagged`, `background` or `given`.
+        origin: `mined`, `tagged`, `background`, `rejected` or `given`.
         source: what it was made of: a label's id or, of a mined one, its sample's, class's index
             and rank.
         image_name: file name of the image it lies on; "" where unknown.

@@ -1,9 +1,11 @@
-"""In which order a person looks at predictions, so that each look tells as much as it can.
+"""In which order a person looks at predictions, so that each look teaches as much as it can.
 
-What is told is how doubtful a prediction is: its chance of being right lies near one half, another
-class resembles it nearly as much, another prediction claims its place, or the reference that it
-resembles most is one to look at itself. Of predictions that look alike, such as those with one
-nearest reference, the first tells more than the tenth: they take turns.
+What teaches is what a bank is unsure of: of each class the predictions of the lowest scores, and
+those that another class resembles nearly as much. Accepted, they are appearances that its
+references did not show; rejected, they are what it takes for the class. The surest ones are right,
+and bring what it has. Of predictions that are alike (of one class, with one nearest reference, on
+one image) the first teaches more than the fifth: they take turns. `docs/review.md` has the
+evidence.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-NEAR_BOUNDARY = 0.5
-"""Of the doubt that chance or margin alone make: from which on a person is told of it."""
+SCORE, MARGIN, CONTESTED, ODD = 0.8, 0.1, 0.05, 0.05
+"""What counts how much of a doubt; together 1."""
+TURNS = {"labels": 0.15, "nearest": 0.15, "images": 0.3}
+"""How much the next of its kind loses: the n-th counts `n ** -x`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,19 +27,23 @@ class Reviewable:
 
     Attributes:
         labels: index of the class.
-        chances: of being right, 0..1; see `chances_by_rank` where nobody knows them.
-        margins: how much more similar the best class is than the second, 0 or more.
+        scores: of them, 0..1.
+        chances: of being right, 0..1; NaN where nobody knows.
+        margins: how much more similar the best class is than the second; NaN likewise.
         contested: whether a prediction of another class claims the same place.
-        odd_references: whether the reference it resembles most is one to look at itself.
-        groups: predictions that look alike have one number: that of their nearest reference.
+        odd: whether the reference that it resembles most is one to look at itself.
+        nearest: index of that reference.
+        images: index of the image.
     """
 
     labels: Int64[np.ndarray, " N"]
+    scores: Float64[np.ndarray, " N"]
     chances: Float64[np.ndarray, " N"]
     margins: Float64[np.ndarray, " N"]
     contested: Bool[np.ndarray, " N"]
-    odd_references: Bool[np.ndarray, " N"]
-    groups: Int64[np.ndarray, " N"]
+    odd: Bool[np.ndarray, " N"]
+    nearest: Int64[np.ndarray, " N"]
+    images: Int64[np.ndarray, " N"]
 
     def __len__(self) -> int:
         """How many predictions."""
@@ -43,48 +51,63 @@ class Reviewable:
 
 
 def doubts(items: Reviewable) -> Float64[np.ndarray, " N"]:
-    """How much looking at each tells, 0..1; the one to look at first has the highest."""
-    if not len(items):
-        return np.zeros(0)
-    base = (
-        0.5 * chance_doubts(items.chances)
-        + 0.3 * margin_doubts(items.margins)
-        + 0.1 * items.contested
-        + 0.1 * items.odd_references
+    """How much looking at each teaches, 0..1; the one to look at first has the highest.
+
+    Example:
+        >>> none, once = np.zeros(3, dtype=bool), np.arange(3)
+        >>> unknown = np.full(3, np.nan)
+        >>> scores, margins = np.array([0.9, 0.3, 0.5]), np.array([0.2, 0.01, 0.1])
+        >>> one = np.zeros(3, dtype=np.int64)
+        >>> items = Reviewable(one, scores, unknown, margins, none, none, once, once)
+        >>> int(doubts(items).argmax())
+        1
+    """
+    told = (
+        SCORE * score_doubts(items)
+        + MARGIN * margin_doubts(items.margins)
+        + CONTESTED * items.contested
+        + ODD * items.odd
     )
-    turns = _places_within(items.groups, base)
-    found: Float64[np.ndarray, " N"] = base / np.sqrt(1 + turns)
+    found = told.copy()
+    for name, power in TURNS.items():
+        found /= (1 + _places(getattr(items, name), told)) ** power
     return found
 
 
-def chance_doubts(chances: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
-    """1 where it may as well be wrong as right, 0 where it is certain."""
-    return 1 - np.abs(2 * chances - 1)
+def score_doubts(items: Reviewable) -> Float64[np.ndarray, " N"]:
+    """1 for the least sure, 0 for the surest: scores mean something within their class alone,
+    calibrated chances everywhere."""
+    found = np.zeros(len(items))
+    known = ~np.isnan(items.chances)
+    found[known] = 1 - _shares(items.chances[known])
+    for label in np.unique(items.labels[~known]):
+        rows = ~known & (items.labels == label)
+        found[rows] = 1 - _shares(items.scores[rows])
+    return found
 
 
 def margin_doubts(margins: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
-    """1 where two classes are equally similar, falling to 0; one half at the median margin."""
-    if not len(margins):
-        return np.zeros(0)
-    typical = max(float(np.median(margins)), 1e-6)
-    found: Float64[np.ndarray, " N"] = typical / (typical + np.maximum(margins, 0))
+    """1 for the closest call, 0 for the clearest; one half where nobody knows."""
+    found = np.full(len(margins), 0.5)
+    known = ~np.isnan(margins)
+    found[known] = 1 - _shares(margins[known])
     return found
 
 
-def chances_by_rank(scores: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
-    """A stand-in for chances where none are known: the share of predictions of no higher score."""
-    if not len(scores):
-        return np.zeros(0)
-    return np.searchsorted(np.sort(scores), scores, side="right") / len(scores)
+def _shares(values: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " N"]:
+    """Of each value the share of those below it and half of its equals', 0..1."""
+    ranked = np.sort(values)
+    below, above = (np.searchsorted(ranked, values, side=side) for side in ("left", "right"))
+    return (below + above) / (2 * max(len(values), 1))
 
 
-def _places_within(
+def _places(
     groups: Int64[np.ndarray, " N"], values: Float64[np.ndarray, " N"]
 ) -> Int64[np.ndarray, " N"]:
     """The place of each value among those of its group, the highest being 0."""
     order = np.lexsort((-values, groups))
-    starts = np.r_[0, np.flatnonzero(np.diff(groups[order])) + 1]
-    sizes = np.diff(np.r_[starts, len(order)])
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    sizes = np.diff(starts, append=len(order))
     places = np.empty(len(order), dtype=np.int64)
     places[order] = np.arange(len(order)) - np.repeat(starts, sizes)
     return places

@@ -123,3 +123,11 @@ def test_calibration(tmp_path: Path) -> None:
     for row in rows.values():
         assert 0 < row["error"] < 1 and 0 < row["raw error"] < 1
         assert row["halved"] == ("ok" if row["error"] <= row["raw error"] / 2 else "no")
+
+
+def test_review(tmp_path: Path) -> None:
+    (report,) = run("review", tmp_path)
+    [row] = report["rows"]
+    assert (row["world"], row["mode"], row["above two"]) == ("demo", "best", "no")
+    assert all(0 < row[name] < 1 for name in ("before", "random", "queue", "labelled"))
+    assert 0 < row["accepted"] <= 4 and row["gain"] == pytest.approx(row["queue"] - row["random"])

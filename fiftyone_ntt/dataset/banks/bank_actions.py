@@ -86,7 +86,7 @@ def remove_negatives(
         samples: the dataset, or a view of it.
         name: of the bank.
         ids: only these, as `bank.negatives.ids` names them; all when None.
-        origin: only those of this origin: `mined`, `tagged`, `background` or `given`.
+        origin: only those of this origin: `mined`, `tagged`, `background`, `rejected` or `given`.
 
     Raises:
         InputError: no such bank or origin, or no such negative in it.

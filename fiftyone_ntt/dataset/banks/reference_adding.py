@@ -73,12 +73,16 @@ def add_references(
     if label is not None:
         new = new.with_class(range(len(new.references)), label.strip())
     what = "1 reference added" if total == 1 else f"{total} references added"
-    return change_memory_bank(samples, name, lambda current: _joined(current, new), what)
+
+    def added(current: MemoryBank) -> MemoryBank:
+        _check_new(current, new.references.ids)
+        return joined_bank(current, new)
+
+    return change_memory_bank(samples, name, added, what)
 
 
-def _joined(bank: MemoryBank, new: MemoryBank) -> MemoryBank:
+def joined_bank(bank: MemoryBank, new: MemoryBank) -> MemoryBank:
     """A bank with the references of another, under its name and with what else it has."""
-    _check_new(bank, new.references.ids)
     joined = merge_banks([bank, new])
     return replace(
         joined,

@@ -37,7 +37,7 @@ from fiftyone_ntt.store.bank_identity import bank_hash
 
 METHOD = "ntt_memory_bank"
 """What marks a custom run as a memory bank: `dataset.list_runs(method=METHOD)`."""
-_EARLIER = "ntt_earlier_memory_bank"
+EARLIER = "ntt_earlier_memory_bank"
 """And what one that was replaced, and can come back."""
 _REPLACED = "replaced as a whole"
 _KEPT = 5
@@ -60,6 +60,8 @@ class BankSummary:
             there is nothing to take back.
         content: what runs with it note of it as their `bank_hash`: with its negatives, and without
             them; empty for banks that earlier versions saved.
+        version: its number: 1 when it was built, and one more with every change that can be taken
+            back; see `list_bank_versions`.
     """
 
     name: str
@@ -71,6 +73,7 @@ class BankSummary:
     created: datetime
     change: str | None = None
     content: tuple[str, ...] = ()
+    version: int = 1
 
     @property
     def edited(self) -> bool:
@@ -171,7 +174,8 @@ def undo_bank_change(samples: foc.SampleCollection, name: str) -> BankSummary:
     """Take back the last change of a bank of a dataset: the bank before it is kept, and comes back.
 
     Called again it takes back the change before, of the last five. What was renamed stays renamed,
-    and predictions stay what they are.
+    and predictions stay what they are. `restore_bank_version` goes back further at once, and can be
+    taken back itself.
 
     Args:
         samples: the dataset, or a view of it.
@@ -195,7 +199,7 @@ def undo_bank_change(samples: foc.SampleCollection, name: str) -> BankSummary:
         known = run_ids(dataset)
         run_key, stored = _find(dataset, name)
         before: str = stored.config.get("before") or ""
-        kept = stored_runs(dataset, [_EARLIER]).get(before)
+        kept = stored_runs(dataset, [EARLIER]).get(before)
         if before not in known or kept is None:
             raise InputError(f"nothing was changed in memory bank {name!r} that could be undone.")
         values = {**_values(kept), "method": METHOD, "name": name}
@@ -235,9 +239,10 @@ def _put(
     earlier = {} if stored is None else _values(stored)
     keep_as = None
     before, said = earlier.get("before"), earlier.get("change")
+    version = _version(dataset, run_key, earlier) if replacing is not None else 1
     if replacing is not None and change is not None:
-        before, said = f"{run_key}_{replacing}", change
-        keep_as = (before, dataset.init_run(**{**earlier, "method": _EARLIER}))
+        before, said, version = f"{run_key}_{replacing}", change, version + 1
+        keep_as = (before, dataset.init_run(**{**earlier, "method": EARLIER}))
     values = {
         "method": METHOD,
         "name": bank.name,
@@ -248,6 +253,7 @@ def _put(
         "models": dict(bank.models),
         "before": before,
         "change": said,
+        "version": version,
         "source": source,
         "content": [bank_hash(one) for one in _with_and_without_negatives(bank)],
     }
@@ -262,7 +268,7 @@ def _put(
     )
     if saved is None:
         return None
-    for key in _earlier_keys(dataset, run_key)[_KEPT:]:
+    for key in earlier_keys(dataset, run_key)[_KEPT:]:
         drop_run(dataset, key)
     return _summary(run_key, values, saved)
 
@@ -278,14 +284,20 @@ def _text(bank: MemoryBank) -> str:
     return base64.b64encode(zlib.compress(array.getbuffer(), level=0)).decode("ascii")
 
 
+def _version(dataset: fo.Dataset, run_key: str, config: Mapping[str, Any]) -> int:
+    """The number of a bank's version; of one that an earlier version of this package saved, as if
+    the banks kept before it were all there ever were."""
+    return int(config.get("version") or len(earlier_keys(dataset, run_key)) + 1)
+
+
 def _with_and_without_negatives(bank: MemoryBank) -> list[MemoryBank]:
     return [bank, bank.without_negatives()] if len(bank.negatives) else [bank]
 
 
-def _earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:
+def earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:
     """Keys of the banks that one replaced, the latest first."""
     keys: list[str] = []
-    known = stored_runs(dataset, [METHOD, _EARLIER])
+    known = stored_runs(dataset, [METHOD, EARLIER])
     stored = known.get(run_key)
     while stored is not None:
         before: str = stored.config.get("before") or ""
@@ -318,10 +330,23 @@ def load_memory_bank(samples: foc.SampleCollection, name: str) -> MemoryBank:
     """
     dataset = samples._root_dataset
     run_key = find_bank(dataset, name)
-    origin = f"{name!r} on dataset {dataset.name!r}"
     results = run_values(dataset, run_key)
     if results is None and find_bank(dataset, name) != run_key:  # renamed twice meanwhile
         return load_memory_bank(samples, name)
+    return _from_results(results, name, dataset)
+
+
+def load_earlier_bank(dataset: fo.Dataset, key: str, name: str) -> MemoryBank:
+    """A bank that another has replaced, as `earlier_keys` names it.
+
+    Raises:
+        StoreError: it is damaged, or gone meanwhile.
+    """
+    return _from_results(run_values(dataset, key), name, dataset)
+
+
+def _from_results(results: Mapping[str, Any] | None, name: str, dataset: fo.Dataset) -> MemoryBank:
+    origin = f"{name!r} on dataset {dataset.name!r}"
     if results is None:
         raise StoreError(
             f"memory bank {origin} has no content: saving it was interrupted. Build and save it "
@@ -399,7 +424,7 @@ def delete_memory_bank(samples: foc.SampleCollection, name: str) -> None:
     while True:
         known = run_ids(dataset)
         run_key = find_bank(dataset, name)
-        earlier = _earlier_keys(dataset, run_key)
+        earlier = earlier_keys(dataset, run_key)
         if remove_run(dataset, run_key, replacing=known.get(run_key)):
             for key in earlier:
                 drop_run(dataset, key)
@@ -492,4 +517,5 @@ def _summary(run_key: str, config: Mapping[str, Any], created: datetime) -> Bank
         created=created,
         change=config.get("change"),
         content=tuple(config.get("content") or ()),
+        version=config.get("version") or 1,
     )

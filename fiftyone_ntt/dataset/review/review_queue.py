@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -15,19 +16,11 @@ from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.calibration import Calibration, score_steps
-from fiftyone_ntt.core.review_order import (
-    NEAR_BOUNDARY,
-    Reviewable,
-    chance_doubts,
-    chances_by_rank,
-    doubts,
-    margin_doubts,
-)
+from fiftyone_ntt.core.review_order import Reviewable, doubts, margin_doubts, score_doubts
 from fiftyone_ntt.dataset.banks.bank_memory import kept_bank, kept_review
-from fiftyone_ntt.dataset.labels.decision_writing import ACCEPTED, REJECTED
-from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type, source_id_path
+from fiftyone_ntt.dataset.labels.fields import check_samples, label_field_type
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.stored_labels import label_list, value_at
+from fiftyone_ntt.dataset.review.prediction_rows import Verdict, decision_of, prediction_rows
 from fiftyone_ntt.dataset.runs.run_calls import METHODS
 from fiftyone_ntt.dataset.work.refreshing import refresh
 from fiftyone_ntt.dataset.work.stored_runs import run_configs
@@ -36,20 +29,10 @@ from fiftyone_ntt.errors import InputError
 Order = Literal["doubt", "class", "confidence"]
 """Of the queue: the most telling first; class by class, in each the most telling first; or the
 most confident first."""
-Verdict = Literal["accepted", "rejected"]
 
-_NAMES = (
-    "_id",
-    "label",
-    "confidence",
-    "runner_up",
-    "margin",
-    "nearest_reference",
-    "run",
-    "tags",
-    "bounding_box",
-)
 _CONFIG = ("bank", "bank_hash", "mode", "match_settings", "proposal_settings", "scoring")
+_TOLD = 0.75
+"""Of what scores and margins make of a doubt: the least that people are told of."""
 _SAME_PLACE = 0.5
 """Box IoU from which two predictions claim one place; their masks are not read for this."""
 
@@ -67,15 +50,15 @@ class ReviewItem:
         runner_up: the second-best class, if there is one.
         margin: how much more similar its class is than that; None where nobody noted it.
         nearest_reference: the id of the reference it resembles most; likewise.
-        doubt: how much looking at it tells, 0..1; the first of the queue has the most.
+        doubt: how much looking at it teaches, 0..1; the first of the queue has the most.
         reasons: why to look at it, in words for people; none where nothing is odd.
         decision: what was decided of it; None of what is open.
         chance: of being right, by the calibration of its bank; None where there is none for it.
 
     Example:
         >>> first = ntt.review_queue(view, "predictions")[0]
-        >>> first.label, first.runner_up, first.decision
-        ('fish', 'mushroom', None)
+        >>> isinstance(first, ntt.ReviewItem), sorted([first.label, first.runner_up])
+        (True, ['fish', 'mushroom'])
     """
 
     sample_id: str
@@ -104,9 +87,10 @@ def review_queue(
 ) -> list[ReviewItem]:
     """The predictions of a view that nobody has decided on, the most telling first.
 
-    What tells most is what the bank's calibration gives an even chance, what another class
-    resembles nearly as much, what another prediction's place overlaps, and what resembles a
-    reference that is odd itself; predictions that look alike take turns. No mask is read.
+    What tells most is what has a low score for its class (where the bank was calibrated, a low
+    chance of being right), what another class resembles nearly as much, what lies where one of
+    another class does, and what resembles a reference that is odd itself; predictions that are
+    alike take turns. `teach` is what it is chosen for; see `docs/review.md`. No mask is read.
 
     Args:
         samples: a dataset or view of images, or of patches of the field.
@@ -139,12 +123,14 @@ def review_queue(
         raise InputError(f"limit is {limit}, but it must be 0 or more, or None for all.")
     dataset = samples._root_dataset
     refresh(dataset)
-    rows = [row for row in _rows(samples, label_field) if run is None or row.get("run") == run]
+    rows = [
+        row for row in prediction_rows(samples, label_field) if run is None or row.get("run") == run
+    ]
     if classes is not None:
         wanted = set(classes)
         rows = [row for row in rows if row["label"] in wanted]
     if not include_decided:
-        rows = [row for row in rows if _decision(row) is None]
+        rows = [row for row in rows if decision_of(row) is None]
     found = _ordered(_items(rows, _Known(dataset, rows)), order)
     return found[:limit]
 
@@ -157,25 +143,6 @@ def _ordered(items: list[ReviewItem], order: str) -> list[ReviewItem]:
     if order == "confidence":
         return sorted(items, key=lambda item: -(item.confidence or 0.0))
     return items
-
-
-def _rows(samples: foc.SampleCollection, field: str) -> Iterator[dict[str, Any]]:
-    """The labels of a view as the database holds them, each with the id of its sample."""
-    names = {f"{field}.{part}{name}": 1 for part in ("detections.", "") for name in _NAMES}
-    of_patches = source_id_path(samples) != "id"
-    # A path and one inside it cannot be asked for at once.
-    names.pop(f"{field}.run" if not of_patches else f"{field}.detections.run", None)
-    pipeline = samples._pipeline(pipeline=[{"$project": {**names, "_sample_id": 1}}])
-    for row in samples._dataset._sample_collection.aggregate(pipeline, allowDiskUse=True):
-        sample_id = row.get("_sample_id") if of_patches else row["_id"]
-        for label in label_list(value_at(row, field))[1]:
-            if isinstance(label.get("label"), str):
-                yield {**label, "sample": sample_id}
-
-
-def _decision(row: Mapping[str, Any]) -> Verdict | None:
-    tags = row.get("tags") or ()
-    return "rejected" if REJECTED in tags else "accepted" if ACCEPTED in tags else None
 
 
 class _Known:
@@ -233,52 +200,59 @@ def _calibration(bank: MemoryBank, config: Mapping[str, Any]) -> Calibration | N
 
 
 def _items(rows: list[dict[str, Any]], known: _Known) -> list[ReviewItem]:
-    if not rows:
-        return []
     labels = _numbers([row["label"] for row in rows])
-    scores = np.array([row.get("confidence") or 0.0 for row in rows], dtype=np.float64)
-    chances = known.chances(rows)
-    margins = np.array([_number(row.get("margin")) for row in rows])
-    unknown, unsure = np.isnan(chances), np.isnan(margins)
-    contested = _contested(rows, labels)
-    odd = np.array([row.get("nearest_reference") in known.odd for row in rows])
-    groups = _numbers([(row["label"], row.get("nearest_reference")) for row in rows])
-    typical = np.median(margins[~unsure]) if not unsure.all() else 1.0
-    items = Reviewable(
-        labels,
-        np.where(unknown, chances_by_rank(scores), chances),
-        np.where(unsure, typical, margins),
-        contested >= 0,
-        odd,
-        groups,
+    samples = _numbers([row["sample"] for row in rows])
+    rivals = _rivals(rows, labels, samples)
+    about = Reviewable(
+        labels=labels,
+        scores=np.array([row.get("confidence") or 0.0 for row in rows], dtype=np.float64),
+        chances=known.chances(rows),
+        margins=np.array([_number(row.get("margin")) for row in rows], dtype=np.float64),
+        contested=rivals >= 0,
+        odd=np.array([row.get("nearest_reference") in known.odd for row in rows], dtype=bool),
+        nearest=_numbers([row.get("nearest_reference") for row in rows]),
+        images=samples,
     )
-    even, near = chance_doubts(items.chances), margin_doubts(items.margins)
+    claims = [rows[rival]["label"] if rival >= 0 else None for rival in rivals.tolist()]
+    told = _reasons(about, rows, claims)
+    columns = zip(rows, doubts(about).tolist(), about.chances.tolist(), told, strict=True)
+    return [_item(*column) for column in columns]
+
+
+def _item(row: dict[str, Any], doubt: float, chance: float, reasons: tuple[str, ...]) -> ReviewItem:
+    return ReviewItem(
+        sample_id=str(row["sample"]),
+        label_id=str(row["_id"]),
+        label=row["label"],
+        confidence=row.get("confidence"),
+        runner_up=row.get("runner_up"),
+        margin=row.get("margin"),
+        nearest_reference=row.get("nearest_reference"),
+        doubt=doubt,
+        reasons=reasons,
+        decision=decision_of(row),
+        chance=None if math.isnan(chance) else chance,
+    )
+
+
+def _reasons(
+    about: Reviewable, rows: list[dict[str, Any]], claims: list[str | None]
+) -> list[tuple[str, ...]]:
+    """Why to look at each, in words."""
+    unsure = (score_doubts(about) >= _TOLD).tolist()
+    close = (margin_doubts(about.margins) >= _TOLD).tolist()
     found = []
-    for index, (row, doubt) in enumerate(zip(rows, doubts(items).tolist(), strict=True)):
-        reasons = []
-        if not unknown[index] and even[index] >= NEAR_BOUNDARY:
-            reasons.append(f"right with a chance of {chances[index]:.0%}")
-        if row.get("runner_up") and not unsure[index] and near[index] > NEAR_BOUNDARY:
+    for index, row in enumerate(rows):
+        chance = about.chances[index]
+        low = f"a low score for {row['label']}" if np.isnan(chance) else f"right by {chance:.0%}"
+        reasons = [low] * unsure[index]
+        if close[index] and row.get("runner_up"):
             reasons.append(f"close to {row['runner_up']}")
-        if contested[index] >= 0:
-            reasons.append(f"overlaps a {rows[contested[index]]['label']}")
-        if odd[index]:
+        if claims[index] is not None:
+            reasons.append(f"overlaps {claims[index]}")
+        if about.odd[index]:
             reasons.append("resembles an odd reference")
-        found.append(
-            ReviewItem(
-                sample_id=str(row["sample"]),
-                label_id=str(row["_id"]),
-                label=row["label"],
-                confidence=row.get("confidence"),
-                runner_up=row.get("runner_up"),
-                margin=row.get("margin"),
-                nearest_reference=row.get("nearest_reference"),
-                doubt=doubt,
-                reasons=tuple(reasons),
-                decision=_decision(row),
-                chance=None if unknown[index] else float(chances[index]),
-            )
-        )
+        found.append(tuple(reasons))
     return found
 
 
@@ -292,12 +266,13 @@ def _numbers(values: list[Any]) -> Int64[np.ndarray, " N"]:
     return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
 
 
-def _contested(
-    rows: list[dict[str, Any]], labels: Int64[np.ndarray, " N"]
+def _rivals(
+    rows: list[dict[str, Any]],
+    labels: Int64[np.ndarray, " N"],
+    samples: Int64[np.ndarray, " N"],
 ) -> Int64[np.ndarray, " N"]:
     """Row of a prediction of another class on the same place; -1 where there is none."""
     rivals = np.full(len(rows), -1)
-    samples = _numbers([row["sample"] for row in rows])
     boxed = np.array([row.get("bounding_box") is not None for row in rows], dtype=bool)
     order = np.argsort(samples, kind="stable")
     for image in np.split(order, np.flatnonzero(np.diff(samples[order])) + 1):

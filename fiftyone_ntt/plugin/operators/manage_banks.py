@@ -31,6 +31,7 @@ _ORIGINS = {
     "mined": "The bank's own mistakes",
     "tagged": "Labels tagged by hand",
     "background": "Around the references",
+    "rejected": "Rejected predictions",
     "given": "Given when the bank was built",
 }
 

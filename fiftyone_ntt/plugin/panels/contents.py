@@ -19,6 +19,7 @@ _ORIGINS = {
     "mined": "the bank took it for one",
     "tagged": "tagged by hand",
     "background": "around a reference",
+    "rejected": "a prediction that was rejected",
     "given": "given when the bank was built",
 }
 
