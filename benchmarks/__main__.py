@@ -299,7 +299,7 @@ def _add_review(command: argparse.ArgumentParser) -> None:
     command.add_argument("--worlds", nargs="+", default=["demo", "appearances", "look-alikes"])
     command.add_argument("--split", choices=("develop", "judge"), default="develop")
     command.add_argument("--modes", nargs="+", choices=("paper", "best"), default=["best"])
-    command.add_argument("--shots", type=int, default=3, help="references before the review")
+    command.add_argument("--shots", type=int, default=1, help="references before the review")
     command.add_argument("--seeds", type=int, default=5, help="draws of them")
     command.add_argument("--orders", type=int, default=4, help="random ones for each draw")
     command.add_argument("--store", type=Path, help="folder to keep the proposals in")

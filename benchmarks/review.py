@@ -56,7 +56,7 @@ class ReviewAmounts:
     candidates: int = 80
     reviewed: int = 120
     targets: int = 80
-    shots: int = 3
+    shots: int = 1
     rounds: int = 3
     decisions: int = 20
     seeds: int = 5
