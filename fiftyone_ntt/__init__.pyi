@@ -43,6 +43,8 @@ from .dataset.evaluation.shots_curve import shots_curve_name_problem as shots_cu
 from .dataset.files.coco_export import export_coco as export_coco
 from .dataset.files.coco_import import import_coco as import_coco
 from .dataset.files.label_import import import_labels as import_labels
+from .dataset.files.prelabel_export import PrelabelReport as PrelabelReport
+from .dataset.files.prelabel_export import export_prelabels as export_prelabels
 from .dataset.labels.confidences import confidence_counts as confidence_counts
 from .dataset.labels.names import output_field_problem as output_field_problem
 from .dataset.labels.names import tag_problem as tag_problem
@@ -64,6 +66,8 @@ from .dataset.review.decisions import accept as accept
 from .dataset.review.decisions import reject as reject
 from .dataset.review.decisions import relabel_as as relabel_as
 from .dataset.review.decisions import undecide as undecide
+from .dataset.review.prelabel_import import CorrectionReport as CorrectionReport
+from .dataset.review.prelabel_import import import_prelabels as import_prelabels
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter

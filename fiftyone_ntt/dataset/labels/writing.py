@@ -69,7 +69,8 @@ class Rewrite:
         value: the field's new value; None to empty it.
         removed: ids of the labels that the change takes away.
         added: how many labels it brings.
-        digests: of labels that are no predictions, by id: to tell later whether they were edited.
+        digests: of labels that are no predictions, or were corrected, by id: to tell later whether
+            they were edited.
         absent: whether the field shall not even be mentioned; then `value` is None.
         others: fields of the sample that change along: a list of the new value, or an empty one if
             the sample shall not even mention it.
