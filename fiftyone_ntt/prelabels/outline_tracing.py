@@ -37,7 +37,8 @@ def trace(mask: Bool[np.ndarray, "h w"]) -> Outlines:
         [[0, 0], [2, 0], [2, 1], [3, 1], [3, 2], [0, 2]]
     """
     rows, columns, across, down = _corners(mask)
-    outer, holes = [], []
+    outer: list[Outline] = []
+    holes: list[Outline] = []
     seen = np.zeros(len(rows), dtype=bool)
     for start in range(len(rows)):
         if seen[start]:

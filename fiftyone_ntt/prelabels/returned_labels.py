@@ -129,7 +129,7 @@ def _alike(
     """Pairs of one object, the surest first."""
     found = [
         ((iou > _EQUAL, sent[place].label == returned[number].label, iou), place, number)
-        for place, number in zip(*np.nonzero(ious >= _SAME_OBJECT), strict=True)
+        for place, number in np.argwhere(ious >= _SAME_OBJECT).tolist()
         if place not in done and number not in taken
         for iou in [float(ious[place, number])]
     ]

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from fiftyone_ntt.core.rle import encode_masks, rle_boxes
+from fiftyone_ntt.core.rle import encode_crop, rle_boxes
 from fiftyone_ntt.formats.voc_palette import VOID, palette_colours
 from fiftyone_ntt.prelabels.prelabel import (
     ID_NAME,
@@ -67,14 +67,18 @@ def _drawn(image: PrelabelledImage, numbers: dict[str, int], writing: Writing) -
     # The best last, so that it covers the others.
     for number, item in reversed(list(enumerate(kept, 1))):
         if item.rle is not None:
-            crop, left, top = window_of(item.rle)
-            rows, columns = crop.shape
-            window = slice(top, top + rows), slice(left, left + columns)
+            crop, _, _ = window_of(item.rle)
+            window = _window(item)
             objects[window][crop] = number
             value = numbers[item.label]
             classes[window][crop] = value if value <= _MOST else VOID
     shown = [_shown(item, number, objects, writing) for number, item in enumerate(kept, 1)]
     return _Drawn(objects, classes, shown)
+
+
+def _window(item: Prelabel) -> tuple[slice, slice]:
+    left, top, width, height = map(int, item.box)
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _shown(
@@ -83,11 +87,13 @@ def _shown(
     """A label as the label images show it: what others cover is gone."""
     if item.rle is None:
         return item
-    [seen] = encode_masks((objects == number)[None])
+    pixels, x, y = objects[_window(item)] == number, *map(int, item.box[:2])
+    height, width = objects.shape
+    seen = encode_crop(pixels, (y, x), (height, width))
     if seen["counts"] == item.rle["counts"]:
         return item
     left, top, right, bottom = rle_boxes([seen])[0].tolist()
-    if not (objects == number).any():
+    if not pixels.any():
         writing.lost["masks that others cover whole, written as boxes alone"] += 1
         found = replace(item, rle=None)
     else:

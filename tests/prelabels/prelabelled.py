@@ -49,7 +49,9 @@ def written(
 ) -> Writing:
     """Writes them; what was said of them meanwhile."""
     classes = {item.label for image in images for item in image.labels} - set(CLASSES)
-    writing = Writing([*CLASSES, *sorted(classes)], str(photos), str(folder), "/data/local-files/?d=")
+    writing = Writing(
+        [*CLASSES, *sorted(classes)], str(photos), str(folder), "/data/local-files/?d="
+    )
     write_folder(folder, known.write(iter(images), writing))
     return writing
 

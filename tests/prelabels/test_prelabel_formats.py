@@ -13,7 +13,7 @@ from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.core.rle import decode_mask
 from fiftyone_ntt.errors import InputError
 from fiftyone_ntt.formats.opened_labels import open_labels
-from fiftyone_ntt.prelabels.prelabel import Prelabel, PrelabelFormat, PrelabelledImage
+from fiftyone_ntt.prelabels.prelabel import Prelabel, PrelabelFormat, PrelabelledImage, Writing
 from fiftyone_ntt.prelabels.prelabel_formats import PRELABEL_FORMATS, find_prelabel_format
 from fiftyone_ntt.prelabels.returned_labels import Returned, returned_images
 from tests.formats.scenes import CLASSES
@@ -133,19 +133,40 @@ def test_what_the_tools_need_besides(tmp_path: Path) -> None:
     assert shapes["imagePath"] == "../photos/scene 001.png"
 
 
-def test_classes_with_odd_names_and_many_objects(tmp_path: Path) -> None:
-    [image] = all_prelabelled(tmp_path / "photos", 1)
-    names = ['no', 'a "b" & <c>', "colon: #", "Möwe 🦆", "1"]
-    labels = []
-    for number in range(300):
-        mask = np.zeros(image.size, dtype=bool)
-        mask[number // 20 * 2, number % 20 * 2] = True
-        labels.append(mask_prelabel(number + 1, names[number % 5], mask, 0.5))
+ODD = ("no", 'a "b" & <c>', "colon: #", "Möwe 🦆", "1")
+
+
+@FORMATS
+def test_classes_with_odd_names(known: PrelabelFormat, tmp_path: Path) -> None:
+    objects = read_back_spots(known, tmp_path, 5)[1]
+    assert {item.label for item in objects} == set(ODD)
+
+
+def test_more_objects_than_voc_can_number(tmp_path: Path) -> None:
+    writing, objects = read_back_spots(find_prelabel_format("voc"), tmp_path, 256)
+    assert (len(objects), len(writing.left)) == (254, 2)
+    assert writing.lost["labels beyond the 254 that an image can number, left out"] == 2
+
+
+def read_back_spots(
+    known: PrelabelFormat, folder: Path, count: int
+) -> tuple[Writing, list[Returned]]:
+    """An image of many objects of a pixel each, checked to come back as those they were."""
+    [image] = all_prelabelled(folder / "photos", 1)
+    masks = np.zeros((count, *image.size), dtype=bool)
+    for number in range(count):
+        masks[number, number // 20 * 2, number % 20 * 2] = True
+    labels = [
+        mask_prelabel(number + 1, ODD[number % 5], masks[number], 0.5) for number in range(count)
+    ]
     many = PrelabelledImage(image.name, image.path, image.size, labels, "1" * 24)
-    for known in PRELABEL_FORMATS:
-        writing = written(known, [many], tmp_path / "photos", tmp_path / known.name)
-        [(_, objects)] = read(tmp_path / known.name, tmp_path / "photos").values()
-        count = 254 if known.name == "voc" else 300
-        assert len(writing.left) == 300 - count
-        found = sorted((item.label, item.rle["counts"]) for item in objects if item.rle)
-        assert found == sorted((item.label, item.rle["counts"]) for item in labels[:count] if item.rle)
+    writing = written(known, [many], folder / "photos", folder / "out")
+    [(_, objects)] = read(folder / "out", folder / "photos").values()
+    kept = [item for item in labels if item.id not in writing.left]
+    assert sorted(map(spot, objects)) == sorted(map(spot, kept))
+    return writing, objects
+
+
+def spot(item: Returned | Prelabel) -> tuple[str, bytes]:
+    assert item.rle is not None
+    return item.label, item.rle["counts"]
