@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,13 @@ def mask_prelabel(number: int, label: str, mask: np.ndarray, score: float | None
 def prelabelled(scene: Scene, folder: Path, first: int = 1) -> PrelabelledImage:
     """The scene's objects, holes, parts and all, and a square that lies over each two of them."""
     masks = [(item.label, item.mask) for item in scene.objects]
-    for (label, one), (_, other) in zip(masks, masks[1:], strict=False):
+    for one, other in pairwise(scene.objects):
         square = np.zeros(scene.size, dtype=bool)
-        rows = slice(*sorted((np.argwhere(one)[0, 0], np.argwhere(other)[-1, 0])))
-        columns = slice(*sorted((np.argwhere(one)[0, 1], np.argwhere(other)[-1, 1])))
+        rows = slice(*sorted((np.argwhere(one.mask)[0, 0], np.argwhere(other.mask)[-1, 0])))
+        columns = slice(*sorted((np.argwhere(one.mask)[0, 1], np.argwhere(other.mask)[-1, 1])))
         square[rows, columns] = True
         if square.any():
-            masks.append((label, square))
+            masks.append((one.label, square))
     labels = [
         mask_prelabel(first + number, label, mask, round(0.95 - number / 20, 4))
         for number, (label, mask) in enumerate(masks)

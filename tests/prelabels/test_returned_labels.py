@@ -50,7 +50,7 @@ def test_without_ids_overlap_decides_and_class_among_alike() -> None:
     one, two, gone = sent(1, 0, "boat"), sent(2, 3, "buoy"), sent(3, 40)
     objects = [back(square(2, 5), "buoy"), back(square(1, 5), "boat"), back(square(48, 20))]
     pairs = paired([one, two, gone], objects)
-    assert dict((item.id, of) for item, of in pairs.back) == {
+    assert {item.id: of for item, of in pairs.back} == {
         one.id: objects[1],
         two.id: objects[0],
     }

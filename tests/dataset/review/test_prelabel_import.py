@@ -1,4 +1,4 @@
-"""Labels out to an annotation tool, corrected there, and back: as decisions that undo takes back."""
+"""Labels out to an annotation tool, corrected there, and back: as decisions that undo can take."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_what_was_decided_later_stays_when_corrections_are_undone(
     sample.save()
     undone = ntt.undo(found)
     assert undone.kept == 2
-    first, *others = [label for label in labels(found).values()]
+    first, *others = labels(found).values()
     assert (first.label, first.tags) == ("something else", ["accepted"])
     assert len(others) == 7 and not any(label.tags for label in others)
 
@@ -245,7 +245,9 @@ def test_errors_say_what_to_do(found: fo.Dataset, tmp_path: Path) -> None:
         ntt.export_prelabels(found, "found", out, to="coco")
     with pytest.raises(InputError, match="address means nothing to 'coco'"):
         ntt.export_prelabels(found, "found", tmp_path / "b", to="coco", address="https://x/")
-    with pytest.raises(InputError, match="were exported of field 'found' .* not of 'ground_truth'"):
+    with pytest.raises(
+        InputError, match=r"were exported of field 'found' .* not of 'ground_truth'"
+    ):
         ntt.import_prelabels(found, "ground_truth", out)
     lone = tmp_path / "lone.json"
     lone.write_text((out / "instances.json").read_text())
