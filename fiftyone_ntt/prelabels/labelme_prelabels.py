@@ -36,7 +36,7 @@ def _write(images: Iterable[PrelabelledImage], writing: Writing) -> Iterator[Fil
         name = f"{stems.take(image.name)}.json"
         own = os.path.dirname(os.path.join(writing.folder, name))
         height, width = image.size
-        content = {
+        content: dict[str, Any] = {
             "version": _VERSION,
             "flags": {},
             "shapes": [_shape(item) for item in image.labels],

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from jaxtyping import Bool, Float64
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.findings import Findings, Record
@@ -122,7 +124,7 @@ def paired(sent: Sequence[Prelabel], returned: Sequence[Returned]) -> Paired:
 def _alike(
     sent: Sequence[Prelabel],
     returned: Sequence[Returned],
-    ious: np.ndarray,
+    ious: Float64[np.ndarray, "sent returned"],
     done: Collection[int],
     taken: Collection[int],
 ) -> list[tuple[tuple[bool, bool, float], int, int]]:
@@ -136,27 +138,28 @@ def _alike(
     return sorted(found, key=lambda pair: pair[0], reverse=True)
 
 
-def _ious(sent: Sequence[Prelabel], returned: Sequence[Returned]) -> np.ndarray:
+def _ious(
+    sent: Sequence[Prelabel], returned: Sequence[Returned]
+) -> Float64[np.ndarray, "sent returned"]:
+    """Of masks; boxes alone count filled, among boxes alone as they are."""
     if not sent or not returned:
         return np.zeros((len(sent), len(returned)))
-    size = next((item.rle["size"] for item in (*sent, *returned) if item.rle is not None), None)
-    drawn = [
-        [item.rle if item.rle is not None and size else list(item.box) for item in of]
-        for of in (sent, returned)
-    ]
-    if size is not None:
-        drawn = [[_boxed(shape, size) for shape in of] for of in drawn]
+    every: list[Prelabel | Returned] = [*sent, *returned]
+    size = next((item.rle["size"] for item in every if item.rle is not None), None)
+    if size is None:
+        drawn: Any = [np.array([list(item.box) for item in of], float) for of in (sent, returned)]
     else:
-        drawn = [np.array(of, dtype=np.float64) for of in drawn]
-    return np.asarray(coco_mask.iou(drawn[0], drawn[1], [0] * len(returned)))
+        drawn = [[_boxed(item, size) for item in of] for of in (sent, returned)]
+    return np.asarray(coco_mask.iou(*drawn, [0] * len(returned)), dtype=np.float64)
 
 
-def _boxed(shape: RLE | list[float], size: Sequence[int]) -> RLE:
+def _boxed(item: Prelabel | Returned, size: Sequence[int]) -> RLE:
     """A mask, or a box filled."""
-    if isinstance(shape, dict):
-        return shape
-    [rle] = coco_mask.frPyObjects(np.array([shape], dtype=np.float64), *size)
-    return rle
+    if item.rle is not None:
+        return item.rle
+    [rle] = coco_mask.frPyObjects(np.array([list(item.box)], dtype=np.float64), *size)
+    filled: RLE = rle
+    return filled
 
 
 def is_redrawn(sent: Prelabel, returned: Returned, *, outlined: bool) -> bool:
@@ -184,7 +187,7 @@ def _edges(box: Sequence[float]) -> tuple[float, float, float, float]:
     return x, y, x + width, y + height
 
 
-def _border(mask: np.ndarray) -> np.ndarray:
+def _border(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
     """Pixels on both sides of a mask's border."""
     pixels, around = mask.astype(np.uint8), np.ones((3, 3), np.uint8)
     wide = cv2.dilate(pixels, around)

@@ -24,7 +24,7 @@ from fiftyone_ntt.dataset.labels.fields import (
     sample_count,
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.dataset.labels.masks import AnyLabel, Size
+from fiftyone_ntt.dataset.labels.masks import Size
 from fiftyone_ntt.dataset.labels.rejected import without_rejected
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
 from fiftyone_ntt.errors import InputError
@@ -46,6 +46,7 @@ class PrelabelReport:
     Attributes:
         folder: that holds the files.
         to: the format.
+        tool: who reads it.
         files: how many, the side file among them.
         images: in the view.
         labels: written.
@@ -53,10 +54,11 @@ class PrelabelReport:
         lost: labels that the format holds otherwise than they are, or not, by what it is.
 
     Example:
-        >>> print(ntt.export_prelabels(view, "predictions", "to-correct", to="yolo"))
-        to-correct: ... labels of 3 images for Ultralytics, Roboflow, CVAT (yolo), 5 files
-          lines have no place for ids, which the side file has
-          scores, for which lines have no place: ...
+        >>> report = ntt.PrelabelReport(Path("out"), "yolo", "YOLO", 5, 3, 9, "no ids", {"scores": 9})
+        >>> print(report)
+        out: 9 labels of 3 images for YOLO (yolo), 5 files
+          no ids
+          scores: 9
     """
 
     folder: Path
@@ -207,7 +209,7 @@ def _prelabels(
     return sorted(found, key=lambda item: -1.0 if item.score is None else item.score, reverse=True)
 
 
-def _prelabel(label: AnyLabel, size: Size) -> Prelabel | None:
+def _prelabel(label: fol.Detection | fol.Polyline, size: Size) -> Prelabel | None:
     """A label as it is written; None of one without a pixel."""
     shape = label_shape(label, size)
     if shape.is_empty:
