@@ -54,11 +54,11 @@ class PrelabelReport:
         lost: labels that the format holds otherwise than they are, or not, by what it is.
 
     Example:
-        >>> report = ntt.PrelabelReport(Path("out"), "yolo", "YOLO", 5, 3, 9, "no ids", {"scores": 9})
+        >>> report = ntt.PrelabelReport(Path("out"), "yolo", "YOLO", 5, 3, 9, "no ids", {"cut": 9})
         >>> print(report)
         out: 9 labels of 3 images for YOLO (yolo), 5 files
           no ids
-          scores: 9
+          cut: 9
     """
 
     folder: Path
