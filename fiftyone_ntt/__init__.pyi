@@ -61,6 +61,9 @@ from .dataset.pictures.visualization import visualize_memory_bank as visualize_m
 from .dataset.references.reference_sampling import sample_references as sample_references
 from .dataset.references.reference_sheet import reference_sheet as reference_sheet
 from .dataset.references.tagging import tag_references as tag_references
+from .dataset.review.app_edits import EditReport as EditReport
+from .dataset.review.app_edits import learn_from_edits as learn_from_edits
+from .dataset.review.app_edits import make_editable as make_editable
 from .dataset.review.decisions import DecisionReport as DecisionReport
 from .dataset.review.decisions import accept as accept
 from .dataset.review.decisions import reject as reject

@@ -113,7 +113,7 @@ def returned(folder: Path, case: Case, images: list[PrelabelledImage], writing: 
         for item, back in pairs.back:
             found.by_id += back.id == item.id
             found.by_place += back.id != item.id
-            found.redrawn += is_redrawn(item, back, outlined=files.format == "yolo")
+            found.redrawn += is_redrawn(item, back)
         found.missing += len(pairs.missing)
         found.new += len(pairs.new)
     return found

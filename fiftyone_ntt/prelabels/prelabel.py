@@ -115,14 +115,12 @@ class PrelabelFormat:
         tool: who reads it.
         write: makes the files; of images taken one by one.
         holds: what it does with ids and scores, as a sentence without its end.
-        outlined: whether it holds outlines in place of pixels.
     """
 
     name: str
     tool: str
     write: Write
     holds: str
-    outlined: bool = False
 
 
 def window_of(rle: RLE) -> tuple[Bool[np.ndarray, "h w"], int, int]:

@@ -17,7 +17,8 @@ from fiftyone_ntt.coco.findings import Findings, Record
 from fiftyone_ntt.coco.image_files import ImageFolder, image_files
 from fiftyone_ntt.coco.references import checked_instances
 from fiftyone_ntt.coco.turning import turned_instance
-from fiftyone_ntt.core.rle import RLE, decode_mask
+from fiftyone_ntt.core.mask_cleaning import clean_masks
+from fiftyone_ntt.core.rle import RLE, decode_mask, rle_boxes
 from fiftyone_ntt.formats.label_files import UNREVIEWED, LabelFiles
 from fiftyone_ntt.formats.opened_labels import checked_parts
 from fiftyone_ntt.prelabels.prelabel import ID_NAME, Prelabel, label_id
@@ -39,12 +40,14 @@ class Returned:
         rle: its mask; None for a box alone.
         box: x, y, width, height in pixels.
         id: of the label that it is by its own word; None where it says none.
+        outlined: whether it came as an outline, which tools round and fill.
     """
 
     label: str
     rle: RLE | None
     box: Sequence[float]
     id: str | None = None
+    outlined: bool = False
 
 
 def returned_images(
@@ -67,9 +70,10 @@ def returned_images(
             image, instance = images[row["image_id"]], drawn
             if image.turned:
                 instance = turned_instance(drawn, image.size, image.orientation)
-            label = part.categories[row["category_id"]]
+            label, own = part.categories[row["category_id"]], _own_id(row.get("attributes"))
+            outlined = isinstance(row.get("segmentation"), list)
             found[row["image_id"]].append(
-                Returned(label, instance.rle, instance.box, _own_id(row.get("attributes")))
+                Returned(label, instance.rle, instance.box, own, outlined)
             )
         for key, image in images.items():
             yield image.path, not part.images[key].get(UNREVIEWED), found.pop(key, [])
@@ -162,14 +166,15 @@ def _boxed(item: Prelabel | Returned, size: Sequence[int]) -> RLE:
     return filled
 
 
-def is_redrawn(sent: Prelabel, returned: Returned, *, outlined: bool) -> bool:
+def is_redrawn(sent: Prelabel, returned: Returned) -> bool:
     """Whether somebody changed a label's mask or box.
+
+    An outline that differs along the border of the mask alone is rounded, one without its holes is
+    filled by a tool that has none: nobody drew either.
 
     Args:
         sent: the label as its file showed it.
         returned: as it came back.
-        outlined: whether the file it came back in holds outlines, which tools round: then what
-            differs along the border alone was not drawn by anybody.
     """
     if sent.rle is None or returned.rle is None:
         one, other = _edges(sent.box), _edges(returned.box)
@@ -177,9 +182,16 @@ def is_redrawn(sent: Prelabel, returned: Returned, *, outlined: bool) -> bool:
         return far or returned.rle is not None
     if sent.rle["counts"] == returned.rle["counts"]:
         return False
-    before, after = decode_mask(sent.rle), decode_mask(returned.rle)
-    changed = before != after
-    return bool((changed & ~_border(before)).any()) if outlined else bool(changed.any())
+    after = decode_mask(returned.rle)
+    if not returned.outlined:
+        return bool((decode_mask(sent.rle) != after).any())
+    filled = clean_masks([sent.rle], rle_boxes([sent.rle]), fill_holes=True)
+    return all(_differs_inside(decode_mask(rle), after) for rle in (sent.rle, *filled))
+
+
+def _differs_inside(before: Bool[np.ndarray, "H W"], after: Bool[np.ndarray, "H W"]) -> bool:
+    """Whether two masks differ by more than what lies along the border of the first."""
+    return bool(((before != after) & ~_border(before)).any())
 
 
 def _edges(box: Sequence[float]) -> tuple[float, float, float, float]:

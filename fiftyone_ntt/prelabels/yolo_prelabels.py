@@ -87,5 +87,4 @@ YOLO_PRELABELS = PrelabelFormat(
     "Ultralytics, Roboflow, CVAT",
     _write,
     "lines have no place for ids, which the side file has",
-    outlined=True,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from pycocotools import mask as coco_mask
 
@@ -71,19 +73,24 @@ def test_boxes_are_matched_too() -> None:
     boxed = Prelabel("1" * 24, "boat", None, (0.0, 5.0, 10.0, 10.0))
     near = Returned("boat", None, [1.5, 5, 10, 10])
     assert paired([boxed], [near]).back == [(boxed, near)]
-    assert is_redrawn(boxed, near, outlined=False)
-    assert not is_redrawn(boxed, Returned("boat", None, [0.4, 5, 10, 10]), outlined=False)
-    assert is_redrawn(boxed, back(square(0, 5)), outlined=False)
+    assert is_redrawn(boxed, near)
+    assert not is_redrawn(boxed, Returned("boat", None, [0.4, 5, 10, 10]))
+    assert is_redrawn(boxed, back(square(0, 5)))
     one = sent(1, 0)
     assert [item for item, _ in paired([one], [near]).back] == [one]
 
 
-def test_rounding_redraws_nothing_where_there_are_outlines() -> None:
+def test_rounding_and_filling_an_outline_redraw_nothing() -> None:
     one = sent(1, 10)
     wider = square(10, 5)
     wider[5:15, 9] = True
-    assert not is_redrawn(one, back(square(10, 5)), outlined=False)
-    assert is_redrawn(one, back(wider), outlined=False)
-    assert not is_redrawn(one, back(wider), outlined=True)
+    assert not is_redrawn(one, back(square(10, 5)))
+    assert is_redrawn(one, back(wider))
+    assert not is_redrawn(one, replace(back(wider), outlined=True))
     wider[5:15, 8] = True
-    assert is_redrawn(one, back(wider), outlined=True)
+    assert is_redrawn(one, replace(back(wider), outlined=True))
+    ring = square(10, 5)
+    ring[8:12, 13:17] = False
+    ringed = mask_prelabel(2, "boat", ring, 0.5)
+    assert is_redrawn(ringed, back(square(10, 5)))
+    assert not is_redrawn(ringed, replace(back(square(10, 5)), outlined=True))

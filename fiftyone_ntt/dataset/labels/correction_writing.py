@@ -20,6 +20,7 @@ from bson import ObjectId
 from fiftyone_ntt.core.rle import RLE, decode_crops, rle_boxes
 from fiftyone_ntt.dataset.labels.change_journal import Change
 from fiftyone_ntt.dataset.labels.decision_writing import (
+    DECIDED_AT,
     DECISION_FIELDS,
     STATE,
     Decision,
@@ -39,9 +40,9 @@ CORRECTED = "corrected"
 CORRECTION_FIELDS: dict[str, type[fof.Field]] = {**DECISION_FIELDS, CORRECTED: fof.StringField}
 _SHAPE = ("bounding_box", "mask", "mask_path")
 
-What = Literal["accepted", "relabelled", "redrawn", "added", "rejected", "same", "gone"]
-"""What comes of a correction; `same` where the label is so already, `gone` where it is not there
-any more."""
+What = Literal["accepted", "relabelled", "redrawn", "restored", "added", "rejected", "same", "gone"]
+"""What comes of a correction; `restored` where a mask is only as it was again, `same` where the
+label is so already, `gone` where it is not there any more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Correction:
 
     Attributes:
         id: of the label; None for a new one.
-        decision: on it.
+        decision: on it; None for a mask alone that is to be as it was.
         label: its class as it came back; of a rejected one, as it was.
         rle: its mask as it came back, at image size; None for a box alone.
         box: x, y, width, height in pixels, likewise.
@@ -58,16 +59,20 @@ class Correction:
         proposal: that the label was made of: by it, and its class, one is found that a run replaced
             meanwhile.
         known_as: its class as it was.
+        in_place: whether the label itself, as the dataset has it, is what came back.
+        removed: the label that somebody removed from the dataset; it comes back, rejected.
     """
 
     id: ObjectId | None
-    decision: Decision
+    decision: Decision | None
     label: str
     rle: RLE | None
     box: Sequence[float]
     redrawn: bool = False
     proposal: str | None = None
     known_as: str | None = None
+    in_place: bool = False
+    removed: Document | None = None
 
 
 @dataclass
@@ -136,7 +141,13 @@ def _corrected(
             if changed is not None:
                 labels[key] = changed
                 touched.append(key)
-        elif given.decision.verdict == "accept":
+        elif given.removed is not None and given.decision is not None:
+            state = {part: given.removed.get(part) for part in STATE}
+            decided = decided_state(state, given.decision, at) or {}
+            labels[given.removed["_id"]] = _without_none({**given.removed, **decided})
+            touched.append(given.removed["_id"])
+            whats = ["rejected"]
+        elif given.decision is not None and given.decision.verdict == "accept":
             fresh = _new(given, size, at)
             whats = ["same"] if _is_there(fresh, labels) else ["added"]
             if whats == ["added"]:
@@ -153,33 +164,54 @@ def _changed(
 ) -> tuple[Document | None, list[What]]:
     """A label with its correction, None where it is so already; and what that is."""
     state = {key: label.get(key) for key in STATE}
-    wanted = decided_state(state, given.decision, at)
-    shape = _shape(given, size) if given.redrawn else {}
+    old = given.known_as if given.in_place and given.known_as else label.get("label")
+    wanted = None
+    if given.decision is not None:
+        wanted = decided_state({**state, "label": old}, given.decision, at)
+    reshaped_here = given.in_place and given.redrawn and given.decision is not None
+    shape = {}
+    if given.redrawn and (given.rle is not None or not given.in_place):
+        shape = _shape(given, size)
     if shape and digest_if_any({**label, **shape}) == digest_if_any(label):
         shape = {}
+    if reshaped_here and wanted is None:
+        wanted = {DECIDED_AT: at}
     if wanted is None and not shape:
         return None, ["same"]
     changed = {**label, **(wanted or {}), **shape}
     if "mask" in shape:
         changed.pop("mask_path", None)
-    if shape:
-        changed[CORRECTED] = "mask"
-    whats: list[What] = ["redrawn"] if shape else []
-    if changed.get("label") != label.get("label"):
-        whats.append("relabelled")
-    if not whats:
-        whats = ["rejected" if given.decision.verdict == "reject" else "accepted"]
-    return {key: value for key, value in changed.items() if value is not None}, whats
+    whats = _whats(given, old != changed.get("label"), bool(shape) or reshaped_here)
+    if "redrawn" in whats or "added" in whats:
+        changed[CORRECTED] = "added" if "added" in whats else "mask"
+    return _without_none(changed), whats
+
+
+def _whats(given: Correction, relabelled: bool, reshaped: bool) -> list[What]:
+    if given.decision is None:
+        return ["restored"]
+    if given.decision.verdict == "reject":
+        return ["rejected"]
+    if given.in_place and given.known_as is None:
+        return ["added"]
+    redrawn: list[What] = ["redrawn"] if reshaped else []
+    renamed: list[What] = ["relabelled"] if relabelled else []
+    return redrawn + renamed or ["accepted"]
+
+
+def _without_none(label: Document) -> Document:
+    return {key: value for key, value in label.items() if value is not None}
 
 
 def _new(given: Correction, size: tuple[int, int], at: datetime) -> Document:
     state: Document = {**dict.fromkeys(STATE), "label": given.label, "tags": []}
+    assert given.decision is not None
     decided = decided_state(state, given.decision, at) or state
     return {
         "_id": ObjectId(),
         "_cls": "Detection",
         "attributes": {},
-        **{key: value for key, value in decided.items() if value is not None},
+        **_without_none(decided),
         **_shape(given, size),
         CORRECTED: "added",
     }

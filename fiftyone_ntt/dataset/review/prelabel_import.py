@@ -168,7 +168,7 @@ def import_prelabels(
     findings = Findings("skip")
     sent = _sent(samples, side)
     files = open_labels(path, format, common_folder(list(sent)) or None)
-    rule = _Rule(side.to != files.format or _is_outlined(files), accept_unchanged, reviewer)
+    rule = _Rule(accept_unchanged, reviewer)
     found = _found(path, files, findings, sent)
     _require_whole(findings)
     declare_attributes(dataset, label_field, CORRECTION_FIELDS)
@@ -216,28 +216,22 @@ def _require_whole(findings: Findings) -> None:
             raise error
 
 
-def _is_outlined(files: LabelFiles) -> bool:
-    return files.format == "yolo"
-
-
 @dataclass(frozen=True)
 class _Rule:
     """How what came back is taken.
 
     Attributes:
-        outlined: see `is_redrawn`.
         accept_unchanged: see `import_prelabels`.
         reviewer: likewise.
     """
 
-    outlined: bool
     accept_unchanged: bool
     reviewer: str | None
 
     def corrections(self, pairs: Paired) -> Iterator[Correction]:
         """Of an image."""
         for item, back in pairs.back:
-            redrawn = is_redrawn(item, back, outlined=self.outlined)
+            redrawn = is_redrawn(item, back)
             if item.rle is not None and back.rle is None:
                 redrawn = False  # the tool has boxes alone: the mask is still the best there is
             if redrawn or back.label != item.label or self.accept_unchanged:
