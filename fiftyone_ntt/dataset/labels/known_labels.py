@@ -138,7 +138,7 @@ def note_attributes(
         for label_id, values in labels.items():
             put = {f"labels.$[label].{part}": value for part, value in values.items()}
             if put:
-                filters = [{"label._id": label_id}]
+                filters: list[Mapping[str, Any]] = [{"label._id": label_id}]
                 query = _of(dataset, name, key)
                 updates.append(UpdateOne(query, {"$set": put}, array_filters=filters))
     _send(iter(updates))
@@ -148,11 +148,6 @@ def _send(updates: Iterator[UpdateOne]) -> None:
     sent = list(updates)
     if sent:
         _known().bulk_write(sent, ordered=False)
-
-
-def forget_known(dataset: fo.Dataset, name: str) -> None:
-    """Keep the labels of a field no more."""
-    _known().delete_many({"dataset": dataset._doc.id, "field": name})
 
 
 def _forget_gone() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
-import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 from bson import ObjectId
 
@@ -50,9 +49,9 @@ from fiftyone_ntt.errors import InputError
 
 _CHUNK = 100
 """Samples that are looked at together."""
-_SHOWN = (*ATTRIBUTES, PREDICTED, REVIEWED_BY, CORRECTED)
-"""Attributes that people see beside a label and cannot change. (FiftyOne 1.22.1 takes none of its
-own, such as `confidence`, into a schema.)"""
+_SHOWN = ("confidence", *ATTRIBUTES, PREDICTED, REVIEWED_BY, CORRECTED)
+"""Attributes that people see beside a label and cannot change."""
+_NUMBERS = ("confidence", "margin")
 _COLUMNS = ("filepath", "metadata.height", "metadata.width")
 
 
@@ -129,7 +128,7 @@ def make_editable(
 
     Example:
         >>> ntt.make_editable(dataset, "predictions", classes=["heron"])
-        ['heron', 'spotted mushroom', 'striped fish']
+        ['fish', 'heron', 'mushroom']
         >>> print(ntt.learn_from_edits(dataset, "predictions"))
         no edits
     """
@@ -163,11 +162,9 @@ def _classes(dataset: fo.Dataset, field: str, bank: Any) -> set[str]:
 def _schema(dataset: fo.Dataset, field: str, classes: list[str]) -> dict[str, Any]:
     """FiftyOne's description of what can be edited; attributes that it does not list are hidden
     and kept."""
-    kinds = {
-        name: "float" if ATTRIBUTES.get(name) is fof.FloatField else "str"
-        for name in _SHOWN
-        if dataset.get_field(f"{field}.detections.{name}") is not None
-    }
+    # FiftyOne refuses attributes that the field does not declare itself, be they its own.
+    declared = {part.name for part in dataset.get_field(f"{field}.detections").field.fields}
+    kinds = {name: "float" if name in _NUMBERS else "str" for name in _SHOWN if name in declared}
     attributes = [
         {"name": name, "type": kind, "component": "text", "read_only": True}
         for name, kind in kinds.items()
