@@ -43,6 +43,7 @@ test-long: setup ## what `test` holds a small instance of, at full size; takes m
 	FIFTYONE_NTT_SCENES=200 $(VENV)/bin/python -m pytest tests/formats
 	FIFTYONE_NTT_SWEEPS=1 $(VENV)/bin/python -m pytest -s -o faulthandler_timeout=0 \
 		tests/demo/test_review_marks.py
+	FIFTYONE_NTT_EDITS=1 $(VENV)/bin/python -m pytest tests/app/test_app_edits.py
 
 compare-formats: setup ## what labelling tools write and draw, against our readers; installs the tools
 	$(VENV)/bin/python -m scripts.compare_formats $(COMPARE_ARGS)

@@ -43,25 +43,24 @@ def watch(dataset: fo.Dataset, name: str) -> int:
     _forget_gone()
     known = {row["sample"] for row in _known().find(_of(dataset, name), {"sample": 1})}
     fresh = 0
-    rows = []
+    rows: list[UpdateOne] = []
     for row in dataset._sample_collection.find({}, {name: 1, "last_modified_at": 1}):
         if row["_id"] not in known:
-            rows.append(_entry(dataset, name, row))
+            query, entry = _of(dataset, name, row["_id"]), _entry(name, row)
+            rows.append(UpdateOne(query, {"$setOnInsert": entry}, upsert=True))
             fresh += 1
         if len(rows) >= _CHUNK:
-            _known().insert_many(rows)
+            _known().bulk_write(rows, ordered=False)
             rows = []
-    if rows:
-        _known().insert_many(rows)
+    _send(iter(rows))
     _known().update_one(_of(dataset, name, _HEAD), {"$setOnInsert": {"labels": []}}, upsert=True)
     return fresh
 
 
-def _entry(dataset: fo.Dataset, name: str, row: Document) -> Document:
+def _entry(name: str, row: Document) -> Document:
     value = value_at(row, name)
     labels = value.get("detections") or [] if isinstance(value, dict) else []
-    modified = row.get("last_modified_at")
-    return {**_of(dataset, name, row["_id"]), "modified": modified, "labels": labels}
+    return {"modified": row.get("last_modified_at"), "labels": labels}
 
 
 def is_watched(dataset: fo.Dataset, name: str) -> bool:
