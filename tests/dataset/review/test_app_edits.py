@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,10 @@ def on_screen(label: dict[str, Any], edit: Callable[[np.ndarray], None], zoom: f
     label["mask"] = fou.serialize_numpy_array(drawn)
 
 
+def on_first(rows: list[Any], edit: Callable[[np.ndarray], None], zoom: float) -> None:
+    on_screen(rows[0], edit, zoom)
+
+
 def nothing(_: np.ndarray) -> None:
     """No edit."""
 
@@ -128,40 +133,42 @@ def test_a_class_a_deletion_and_a_new_label(found: fo.Dataset) -> None:
     assert str(ntt.learn_from_edits(found, "found")) == "no edits"  # they stay, undecided
 
 
-@pytest.mark.parametrize("zoom", [3.1, 1.4, 0.7])
-def test_of_an_edited_mask_the_rest_stays(found: fo.Dataset, zoom: float) -> None:
-    before = detection_mask(labels(found)[0], SIZE)
-    assert before is not None
+ZOOMS = (3.1, 1.4, 0.7)
+"""Cells of the screen a pixel, for each of the three images."""
 
-    def change(rows: list[Any]) -> None:
-        def cut(drawn: np.ndarray) -> None:
-            rows, columns = drawn.shape
-            drawn[: rows // 2, : columns // 2] = 0
 
-        on_screen(rows[0], cut, zoom)
+def test_of_an_edited_mask_the_rest_stays(found: fo.Dataset) -> None:
+    before = [detection_mask(labels(found, place)[0], SIZE) for place in range(3)]
 
-    patch(found, change)
+    def cut(drawn: np.ndarray) -> None:
+        rows, columns = drawn.shape
+        drawn[: rows // 2, : columns // 2] = 0
+
+    for place, zoom in enumerate(ZOOMS):
+        patch(found, partial(on_first, edit=cut, zoom=zoom), place)
     report = ntt.learn_from_edits(found, "found")
-    assert (report.redrawn, str(report)) == (1, "1 with another mask")
-    label = labels(found)[0]
-    after = detection_mask(label, SIZE)
-    assert after is not None
-    assert (label.tags, label.corrected) == (["accepted"], "mask")
-    rows, columns = np.nonzero(before)
-    top, left = rows.min(), columns.min()
-    middle = (rows.max() + top) // 2, (columns.max() + left) // 2
-    np.testing.assert_array_equal(after[middle[0] + 4 :], before[middle[0] + 4 :])
-    np.testing.assert_array_equal(after[:, middle[1] + 4 :], before[:, middle[1] + 4 :])
-    assert not after[top : middle[0] - 4, left : middle[1] - 4].any()
+    assert (report.redrawn, str(report)) == (3, "3 with another mask")
+    for place, old in enumerate(before):
+        label = labels(found, place)[0]
+        assert (label.tags, label.corrected) == (["accepted"], "mask")
+        new = detection_mask(label, SIZE)
+        assert old is not None and new is not None
+        rows, columns = np.nonzero(old)
+        top, left = rows.min(), columns.min()
+        middle = (rows.max() + top) // 2, (columns.max() + left) // 2
+        np.testing.assert_array_equal(new[middle[0] + 4 :], old[middle[0] + 4 :])
+        np.testing.assert_array_equal(new[:, middle[1] + 4 :], old[:, middle[1] + 4 :])
+        assert not new[top : middle[0] - 4, left : middle[1] - 4].any()
     assert str(ntt.learn_from_edits(found, "found")) == "no edits"
 
 
-@pytest.mark.parametrize("zoom", [3.1, 1.4, 0.7])
-def test_a_mask_that_was_only_drawn_anew_is_as_it_was(found: fo.Dataset, zoom: float) -> None:
+def test_a_mask_that_was_only_drawn_anew_is_as_it_was(found: fo.Dataset) -> None:
     held = documents(found)
-    patch(found, lambda rows: on_screen(rows[0], nothing, zoom))
+    for place, zoom in enumerate(ZOOMS):
+        patch(found, partial(on_first, edit=nothing, zoom=zoom), place)
+    assert documents(found) != held
     report = ntt.learn_from_edits(found, "found")
-    assert (report.restored, report.redrawn) == (1, 0)
+    assert (report.restored, report.redrawn) == (3, 0)
     assert documents(found) == held
     assert str(ntt.learn_from_edits(found, "found")) == "no edits"
 
