@@ -162,7 +162,8 @@ def _classes(dataset: fo.Dataset, field: str, bank: Any) -> set[str]:
 def _schema(dataset: fo.Dataset, field: str, classes: list[str]) -> dict[str, Any]:
     """FiftyOne's description of what can be edited; attributes that it does not list are hidden
     and kept."""
-    # FiftyOne refuses attributes that the field does not declare itself, be they its own.
+    # In the process that made a field, FiftyOne 1.22 knows its own attributes after a reload only.
+    dataset.reload()
     declared = {part.name for part in dataset.get_field(f"{field}.detections").field.fields}
     kinds = {name: "float" if name in _NUMBERS else "str" for name in _SHOWN if name in declared}
     attributes = [

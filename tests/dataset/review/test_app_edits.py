@@ -84,7 +84,7 @@ def test_the_schema_is_written_and_active(found: fo.Dataset) -> None:
     schema = found.label_schemas["found"]
     assert schema["classes"] == ["blue", "green", "heron", "red"]
     told = {row["name"]: row["read_only"] for row in schema["attributes"]}
-    assert {"runner_up", "margin", "predicted_label", "corrected"} <= set(told)
+    assert {"confidence", "runner_up", "margin", "predicted_label", "corrected"} <= set(told)
     assert all(told.values())
     assert str(ntt.learn_from_edits(found, "found")) == "no edits"
 
