@@ -133,6 +133,18 @@ def test_a_class_a_deletion_and_a_new_label(found: fo.Dataset) -> None:
     assert str(ntt.learn_from_edits(found, "found")) == "no edits"  # they stay, undecided
 
 
+def test_edits_in_a_patches_view_are_found(found: fo.Dataset) -> None:
+    first = labels(found)[0]
+    patches = found.to_patches("found")
+    patched = patches[patches.values("id")[0]]
+    assert patched.found.id == first.id
+    patched.found.label = "heron"
+    patched.save()
+    assert str(ntt.learn_from_edits(found, "found")) == "1 given another class"
+    label = labels(found)[0]
+    assert (label.label, label.predicted_label) == ("heron", first.label)
+
+
 ZOOMS = (3.1, 1.4, 0.7)
 """Cells of the screen a pixel, for each of the three images."""
 
