@@ -24,6 +24,7 @@ import fiftyone as fo
 
 print("fiftyone", fo.__version__)
 dataset = fo.Dataset()
+dataset.add_sample(fo.Sample(filepath="photo.png"))
 dataset.add_sample_field("found", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
 schema = {
     "type": "detections",
