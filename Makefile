@@ -15,7 +15,7 @@ CHROMIUM ?= install
 COMPARE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long compare-formats lint format script pictures clean distclean
+.PHONY: help setup demo test test-long compare-formats compare-prelabels lint format script pictures clean distclean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -43,9 +43,13 @@ test-long: setup ## what `test` holds a small instance of, at full size; takes m
 	FIFTYONE_NTT_SCENES=200 $(VENV)/bin/python -m pytest tests/formats
 	FIFTYONE_NTT_SWEEPS=1 $(VENV)/bin/python -m pytest -s -o faulthandler_timeout=0 \
 		tests/demo/test_review_marks.py
+	FIFTYONE_NTT_EDITS=1 $(VENV)/bin/python -m pytest tests/app/test_app_edits.py
 
 compare-formats: setup ## what labelling tools write and draw, against our readers; installs the tools
 	$(VENV)/bin/python -m scripts.compare_formats $(COMPARE_ARGS)
+
+compare-prelabels: setup ## what labelling tools read of pre-labels, draw and save; installs the tools
+	$(VENV)/bin/python -m scripts.compare_prelabels $(COMPARE_ARGS)
 
 lint: setup ## ruff and mypy
 	$(VENV)/bin/ruff check .

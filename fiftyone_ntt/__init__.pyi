@@ -49,6 +49,8 @@ from .dataset.evaluation.shots_curve import shots_curve_name_problem as shots_cu
 from .dataset.files.coco_export import export_coco as export_coco
 from .dataset.files.coco_import import import_coco as import_coco
 from .dataset.files.label_import import import_labels as import_labels
+from .dataset.files.prelabel_export import PrelabelReport as PrelabelReport
+from .dataset.files.prelabel_export import export_prelabels as export_prelabels
 from .dataset.labels.confidences import confidence_counts as confidence_counts
 from .dataset.labels.names import output_field_problem as output_field_problem
 from .dataset.labels.names import tag_problem as tag_problem
@@ -65,6 +67,9 @@ from .dataset.pictures.visualization import visualize_memory_bank as visualize_m
 from .dataset.references.reference_sampling import sample_references as sample_references
 from .dataset.references.reference_sheet import reference_sheet as reference_sheet
 from .dataset.references.tagging import tag_references as tag_references
+from .dataset.review.app_edits import EditReport as EditReport
+from .dataset.review.app_edits import learn_from_edits as learn_from_edits
+from .dataset.review.app_edits import make_editable as make_editable
 from .dataset.review.decisions import DecisionReport as DecisionReport
 from .dataset.review.decisions import accept as accept
 from .dataset.review.decisions import reject as reject
@@ -76,6 +81,8 @@ from .dataset.review.review_queue import ReviewItem as ReviewItem
 from .dataset.review.review_queue import review_queue as review_queue
 from .dataset.review.teaching import TeachReport as TeachReport
 from .dataset.review.teaching import teach as teach
+from .dataset.review.prelabel_import import CorrectionReport as CorrectionReport
+from .dataset.review.prelabel_import import import_prelabels as import_prelabels
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter

@@ -19,6 +19,9 @@ from fiftyone_ntt.core.foreign_masks import UnreadableMask
 
 _COLOURS = 4
 _BYTE = 8
+_OPAQUE = 255
+_WIDTHS = (3, 4, 8, 16)
+"""Bits of lengths that the tool's library chooses from."""
 _HEAD_BITS = 32 + 5 + 4 * 4
 
 
@@ -47,6 +50,31 @@ def brush_mask(encoded: Any, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     for start, stop, value in _runs(data, count):
         values[start:stop] = value
     return values[_COLOURS - 1 :: _COLOURS].reshape(size) > 0
+
+
+def brush_runs(mask: Bool[np.ndarray, "H W"]) -> list[int]:
+    """The bytes of a brush, as Label Studio's own library writes them; opaque where the mask is.
+
+    Example:
+        >>> mask = np.eye(3, dtype=bool)
+        >>> bool((brush_mask(brush_runs(mask), (3, 3)) == mask).all())
+        True
+    """
+    flat = mask.ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    lengths = _COLOURS * np.diff(edges, prepend=0, append=len(flat))
+    values = np.where(flat[np.concatenate([[0], edges])], _OPAQUE, 0)
+    bits = [f"{len(flat) * _COLOURS:032b}{_BYTE - 1:05b}"]
+    bits += [f"{width - 1:04b}" for width in _WIDTHS]
+    longest = 1 << _WIDTHS[-1]
+    for length, value in zip(lengths.tolist(), values.tolist(), strict=True):
+        for part in (*[longest] * (length // longest), length % longest):
+            kind = next(n for n, width in enumerate(_WIDTHS) if part <= 1 << width)
+            if part:
+                bits.append(f"1{kind:02b}{part - 1:0{_WIDTHS[kind]}b}{value:0{_BYTE}b}")
+    text = "".join(bits)
+    filled = text + "0" * (_BYTE - len(text) % _BYTE)
+    return np.packbits(np.frombuffer(filled.encode(), np.uint8) - ord("0")).tolist()
 
 
 def _runs(

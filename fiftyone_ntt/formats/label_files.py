@@ -15,6 +15,10 @@ the tool kept of each in `attributes`, and its `score` if it has one. Segmentati
 of the pixels that the tool draws, or polygons where it draws as pycocotools does. Ids may be texts
 that say where in the files something is, as errors name it by them."""
 
+UNREVIEWED = "unreviewed"
+"""Key of an image's entry that says, if true, that nobody has labelled it: what objects it has are
+predictions that a tool was given, or none."""
+
 PART_SIZE = 200
 """Images of a part: few enough to be held in memory with their masks."""
 

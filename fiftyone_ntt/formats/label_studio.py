@@ -110,6 +110,7 @@ class _Task:
         results: of the annotation that is taken, or of the prediction.
         score: of the prediction.
         skipped: whether everybody skipped it.
+        predicted: whether nobody annotated it.
         others: annotations and predictions that are not taken.
     """
 
@@ -118,6 +119,7 @@ class _Task:
     results: list[Record]
     score: float | None = None
     skipped: bool = False
+    predicted: bool = False
     others: Counter[str] = field(default_factory=Counter)
 
 
@@ -155,11 +157,12 @@ def _whole_task(given: Record) -> _Task:
     if annotations:
         return _Task(name, data, [], skipped=True, others=+others)
     if not predictions:
-        return _Task(name, data, [], others=+others)
+        return _Task(name, data, [], predicted=True, others=+others)
     taken = max(predictions, key=_time)
     others["older predictions of the same task"] = len(predictions) - 1
     score = as_number(taken.get("score"))
-    return _Task(name, data, _records(taken.get("result")), score, others=+others)
+    results = _records(taken.get("result"))
+    return _Task(name, data, results, score, predicted=True, others=+others)
 
 
 def _short_task(name: str, given: Record) -> _Task:
@@ -256,9 +259,8 @@ def _labelled_image(
         address = _image_address(file, task)
         name = names.find(address)
         size = _stated_size(task) or names.size(name)
-        return LabelledImage(
-            name, size, _objects(f"{file}: task {task.name}", task, size, findings)
-        )
+        objects = _objects(f"{file}: task {task.name}", task, size, findings)
+        return LabelledImage(name, size, objects, task.predicted)
     except RecordError as error:
         findings.leave_out(error)
         return None

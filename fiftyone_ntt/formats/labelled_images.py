@@ -10,7 +10,7 @@ from typing import Any
 from fiftyone_ntt.coco.findings import Record
 from fiftyone_ntt.coco.instances import Size
 from fiftyone_ntt.formats.image_labels import ImageLabels, category_records, packed_parts
-from fiftyone_ntt.formats.label_files import Content
+from fiftyone_ntt.formats.label_files import UNREVIEWED, Content
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +40,13 @@ class LabelledImage:
         name: of its file, absolute or relative to the folder of the images.
         size: height and width that the tool states; None where it states none.
         objects: in the tool's order.
+        unreviewed: see `UNREVIEWED`.
     """
 
     name: str
     size: Size | None
     objects: Sequence[LabelledObject]
+    unreviewed: bool = False
 
 
 def numbered_parts(images: Iterable[LabelledImage], classes: Sequence[str]) -> Iterator[Content]:
@@ -65,7 +67,8 @@ def _numbered(images: Iterable[LabelledImage], classes: Sequence[str]) -> Iterat
             _annotation(next(annotation_ids), key, numbers[item.label], item)
             for item in image.objects
         ]
-        yield {"id": key, "file_name": image.name, **_sides(image.size)}, rows
+        told = {UNREVIEWED: True} if image.unreviewed else {}
+        yield {"id": key, "file_name": image.name, **_sides(image.size), **told}, rows
 
 
 def _sides(size: Size | None) -> Record:

@@ -128,7 +128,7 @@ def _labels_of(
             "malformed entry",
             f"{file} lists no 'shapes', so it is none of labelme's. Remove it from the folder.",
         )
-    image = _image_file(file, content, images)
+    image = _image_file(file, content, images, Path(name).parent)
     height, width = size = _size(name, content, image)
     flags = content.get("flags")
     if isinstance(flags, dict) and any(flags.values()):
@@ -160,14 +160,22 @@ def _labels_of(
     return {"id": name, "file_name": str(image), "height": height, "width": width}, rows
 
 
-def _image_file(file: Path, content: Record, images: Path | None) -> Path:
-    """The image that a JSON file is of: where it says, or one of its own name beside it."""
+def _image_file(file: Path, content: Record, images: Path | None, below: Path) -> Path:
+    """The image that a JSON file is of: where it says, or one of its own name beside it.
+
+    Args:
+        file: the JSON file.
+        content: of it.
+        images: the folder of the images, where somebody said it.
+        below: the file's folder, relative to that of all files: images may lie in ones like it.
+    """
     given = content.get("imagePath")
     name = PureWindowsPath(str(given)).as_posix() if is_text(given) else ""
     tried = [file.parent / name] if name else []
     if images is not None:
-        tried = [images / name, images / Path(name).name] if name else []
-    for folder in [images] if images else [file.parent]:
+        base = Path(name).name
+        tried = [images / name, images / below / base, images / base] if name else []
+    for folder in [images / below, images] if images else [file.parent]:
         tried += [folder / f"{file.stem}{end}" for end in sorted(IMAGE_ENDS)]
     found = next((path for path in tried if path.is_file()), None)
     if found is not None:
@@ -177,7 +185,7 @@ def _image_file(file: Path, content: Record, images: Path | None) -> Path:
     raise RecordError(
         "missing image",
         f"{file}: there is no image {shown(given)}. {way}Put it "
-        " beside the file, or pass the folder of the images as images=.",
+        "beside the file, or pass the folder of the images as images=.",
     )
 
 

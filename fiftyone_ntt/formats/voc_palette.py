@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 
 from fiftyone_ntt.coco.json_files import as_whole_number
 from fiftyone_ntt.formats.glance import head
@@ -81,13 +81,20 @@ def _packed_colours(path: Path) -> Int64[np.ndarray, "H W"]:
 
 @cache
 def _palette() -> tuple[Int64[np.ndarray, " colours"], Int64[np.ndarray, " colours"]]:
-    """The colours of VOC's palette, packed and rising, and the index of each: bits of the index
-    are spread over the channels, from the uppermost down."""
-    packed = np.zeros(VOID + 1, dtype=np.int64)
-    for index in range(VOID + 1):
-        colour = [0, 0, 0]
-        for bit in range(8):
-            colour[bit % 3] |= (index >> bit & 1) << (7 - bit // 3)
-        packed[index] = _packed(tuple(colour))
+    """The colours of VOC's palette, packed and rising, and the index of each."""
+    packed = np.array([_packed(tuple(colour)) for colour in palette_colours().tolist()])
     order = np.argsort(packed)
     return packed[order], order.astype(np.int64)
+
+
+def palette_colours() -> UInt8[np.ndarray, "256 3"]:
+    """VOC's palette: bits of the index are spread over the channels, from the uppermost down.
+
+    Example:
+        >>> palette_colours()[:4].tolist()
+        [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    """
+    index, colours = np.arange(VOID + 1), np.zeros((VOID + 1, 3), dtype=np.int64)
+    for bit in range(8):
+        colours[:, bit % 3] |= (index >> bit & 1) << (7 - bit // 3)
+    return colours.astype(np.uint8)

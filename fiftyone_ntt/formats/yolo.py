@@ -24,7 +24,13 @@ from fiftyone_ntt.core.regular_files import require_regular_file
 from fiftyone_ntt.errors import InputError, shown
 from fiftyone_ntt.formats.glance import files_ending, head, names_in
 from fiftyone_ntt.formats.image_labels import ImageLabels, content_parts
-from fiftyone_ntt.formats.label_files import Content, LabelFiles, LabelFormat, ReadOptions
+from fiftyone_ntt.formats.label_files import (
+    UNREVIEWED,
+    Content,
+    LabelFiles,
+    LabelFormat,
+    ReadOptions,
+)
 
 _SPLITS = {"train": "train", "val": "val", "validation": "val", "test": "test"}
 _MOST_YAML_BYTES = 2**24
@@ -263,6 +269,8 @@ def _labels_of(setup: _Setup, labelled: _Labelled, findings: Findings) -> ImageL
     image = {"id": name, "file_name": str(labelled.image), "height": height, "width": width}
     if labelled.split:
         image["split"] = labelled.split
+    if not labelled.labels.exists():
+        image[UNREVIEWED] = True
     rows = []
     for number, line in enumerate(_lines(labelled.labels), start=1):
         where = f"{os.path.relpath(labelled.labels, setup.root)} line {number}"

@@ -1,10 +1,11 @@
-"""Writing a file whole or not at all, and never over a file that is not ours."""
+"""Writing a file whole or not at all, and never over a file that is not ours; or a folder."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -40,6 +41,57 @@ def write_atomically(path: Path, content: bytes, kind: FileKind, *, overwrite: b
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def write_folder(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write a new folder with all that is in it; a failure leaves nothing of it.
+
+    Args:
+        folder: that is not there yet, or is empty; those above it are not made.
+        files: paths below it, with `/`, and contents; taken one by one while it is written.
+
+    Raises:
+        StoreError: there is something already, or it cannot be written, with the system's reason.
+    """
+    require_new_folder(folder)
+    target = Path(os.path.realpath(folder))
+    draft = target.with_name(f".{target.name}.{uuid4().hex}.part")
+    try:
+        with _told(folder):
+            draft.mkdir()
+        for name, content in files:
+            with _told(folder):
+                path = draft / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("xb") as file:
+                    file.write(content)
+        with _told(folder):
+            _require_nothing(folder)
+            # Takes the place of an empty folder, and of nothing else.
+            os.rename(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def require_new_folder(folder: Path) -> None:
+    """Check that `write_folder` may write, before work is spent on the contents.
+
+    Raises:
+        StoreError: there is something already, or no folder for it.
+    """
+    with _told(folder):
+        _require_nothing(folder)
+        _require_folder(folder)
+
+
+def _require_nothing(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if os.path.lexists(folder):
+        raise StoreError(
+            f"{folder} is there already, and may hold somebody's work. Pass the path of a new "
+            "folder, or move it."
+        )
 
 
 def _linked(draft: Path, target: Path) -> bool:

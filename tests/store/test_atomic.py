@@ -19,10 +19,10 @@ from safetensors.numpy import save
 import fiftyone_ntt
 from fiftyone_ntt.drawing.charts import save_chart, shots_chart
 from fiftyone_ntt.drawing.overlays import save_picture
-from fiftyone_ntt.errors import StoreError
+from fiftyone_ntt.errors import InputError, StoreError
 from fiftyone_ntt.protocols.draws import Setup
 from fiftyone_ntt.protocols.record import Benchmark
-from fiftyone_ntt.store.atomic import make_folder, write_atomically
+from fiftyone_ntt.store.atomic import make_folder, write_atomically, write_folder
 from fiftyone_ntt.store.journal import Journal
 from fiftyone_ntt.store.own_files import COCO_FILE, REPORT_FILE, FileKind
 from tests.store.test_bank_file import example
@@ -216,6 +216,40 @@ def test_output_folders_are_made_but_not_those_above(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"there is no folder .*typo"):
         make_folder(tmp_path / "typo" / "out")
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+
+    def broken() -> Iterator[tuple[str, bytes]]:
+        yield "a/b.txt", b"1"
+        raise InputError("the second cannot be made")
+
+    with pytest.raises(InputError):
+        write_folder(folder, broken())
+    assert os.listdir(tmp_path) == []
+    folder.mkdir()  # an empty one may be there
+    write_folder(folder, [("a/b.txt", b"1"), ("c.txt", b"2")])
+    assert sorted(os.listdir(folder)) == ["a", "c.txt"]
+    assert (folder / "a" / "b.txt").read_bytes() == b"1"
+    with pytest.raises(StoreError, match="is there already, and may hold somebody's work"):
+        write_folder(folder, [("d.txt", b"3")])
+    assert os.listdir(tmp_path) == ["out"] and sorted(os.listdir(folder)) == ["a", "c.txt"]
+    with pytest.raises(StoreError, match="there is no folder"):
+        write_folder(tmp_path / "typo" / "out", [])
+
+
+def test_a_folder_that_comes_at_the_last_moment_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+
+    def meanwhile() -> Iterator[tuple[str, bytes]]:
+        folder.mkdir()
+        (folder / "theirs.txt").touch()
+        yield "ours.txt", b"1"
+
+    with pytest.raises(StoreError, match="is there already"):
+        write_folder(folder, meanwhile())
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(folder) == ["theirs.txt"]
 
 
 def test_links_are_followed_and_stay(tmp_path: Path) -> None:

@@ -206,6 +206,20 @@ def _category_ids(
     listed: Sequence[Record],
     lists: Mapping[str, Sequence[Any]],
 ) -> dict[str, int]:
+    found = class_names(samples, field)
+    ids = {str(record["name"]): int(record["id"]) for record in listed}
+    first = max(ids.values(), default=0) + 1
+    found += [name for column in lists.values() for names in column for name in names or ()]
+    new = [name for name in dict.fromkeys(found) if name not in ids]
+    return ids | {name: first + index for index, name in enumerate(new)}
+
+
+def class_names(samples: foc.SampleCollection, field: str) -> list[str]:
+    """The classes of a field's labels, in alphabetical order.
+
+    Raises:
+        InputError: some labels have none.
+    """
     path = labels_path(samples, field)
     # Asked of the database: FiftyOne does not load a sample with a class that is no text.
     unnamed = samples.filter_labels(field, ~F("label").is_string()).count(path)
@@ -214,12 +228,8 @@ def _category_ids(
             f"{unnamed} of {samples.count(path)} labels in field {field!r} have no class (their "
             "`label` is no text). Give them one, or export a view without them."
         )
-    found = samples.distinct(f"{path}.label")
-    ids = {str(record["name"]): int(record["id"]) for record in listed}
-    first = max(ids.values(), default=0) + 1
-    found += [name for column in lists.values() for names in column for name in names or ()]
-    new = [name for name in dict.fromkeys(found) if name not in ids]
-    return ids | {name: first + index for index, name in enumerate(new)}
+    found: list[str] = samples.distinct(f"{path}.label")
+    return found
 
 
 def _category_records(listed: Sequence[Record], ids: dict[str, int]) -> list[Record]:
@@ -237,7 +247,7 @@ def _image_records(samples: foc.SampleCollection, root: str | None) -> list[Reco
     keys = _new_ids(columns[3] if has_ids else [None] * len(paths))
     inside = root is not None and all(path.startswith(root + os.sep) for path in paths)
     if not inside:
-        root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
+        root = common_folder(paths)
     sizes = [known_size(*row) for row in zip(paths, heights, widths, strict=True)]
     return [
         {
@@ -248,6 +258,11 @@ def _image_records(samples: foc.SampleCollection, root: str | None) -> list[Reco
         }
         for key, path, (height, width) in zip(keys, paths, sizes, strict=True)
     ]
+
+
+def common_folder(paths: Sequence[str]) -> str:
+    """The folder below which all of some files lie; none of no files."""
+    return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
 
 
 def _new_ids(keys: Sequence[Any]) -> list[Any]:

@@ -22,7 +22,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 Document = dict[str, Any]
 
-Kind = Literal["run", "deletion", "tagging", "import", "decisions"]
+Kind = Literal["run", "deletion", "tagging", "import", "decisions", "corrections"]
 
 KEPT = 20
 """Changes of a dataset that can be undone; older ones are forgotten."""

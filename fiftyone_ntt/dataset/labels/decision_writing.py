@@ -36,8 +36,8 @@ where another was chosen."""
 Verdict = Literal["accept", "reject", "none"]
 _ATTEMPTS = 5
 """How often a label is looked at again because somebody wrote it meanwhile."""
-_STATE = ("label", "tags", *DECISION_FIELDS)
-"""All that a decision changes."""
+STATE = ("label", "tags", *DECISION_FIELDS)
+"""All that a decision changes of a label."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def write_decision(
         for sample_id, ids in waiting.items():
             for label_id in ids:
                 state = held.get((sample_id, label_id))
-                wanted = None if state is None else _decided(state, decision, at)
+                wanted = None if state is None else decided_state(state, decision, at)
                 if state is None or wanted is None:
                     (outcome.gone if state is None else outcome.same).append(label_id)
                 else:
@@ -147,7 +147,7 @@ def restore_decisions(
             if state is None or not _bears(state, label["after"]):
                 later += 1
                 continue
-            edits[label_id] = _edit(state, _with_decision_of(state, label["before"]))
+            edits[label_id] = _edit(state, with_decision_of(state, label["before"]))
         if not dry_run and edit_labels(dataset, name, {sample_id: edits} if edits else {}):
             later += len(edits)
             edits = {}
@@ -188,7 +188,7 @@ def _states(
     dataset: fo.Dataset, name: str, labels: Mapping[ObjectId, Sequence[ObjectId]]
 ) -> dict[tuple[ObjectId, ObjectId], Document]:
     """What decisions change of labels, as they are now, by ids of sample and label."""
-    paths = [f"{name}.detections.{key}" for key in ("_id", *_STATE)]
+    paths = [f"{name}.detections.{key}" for key in ("_id", *STATE)]
     query = {"_id": {"$in": list(labels)}}
     found = {}
     for row in dataset._sample_collection.find(query, dict.fromkeys(paths, 1)):
@@ -196,12 +196,18 @@ def _states(
         held = value_at(row, name)
         for label in (held or {}).get("detections") or []:
             if label["_id"] in wanted:
-                found[row["_id"], label["_id"]] = {key: label.get(key) for key in _STATE}
+                found[row["_id"], label["_id"]] = {key: label.get(key) for key in STATE}
     return found
 
 
-def _decided(state: Document, decision: Decision, at: datetime) -> Document | None:
-    """A label's state with a decision; None where it bears that already."""
+def decided_state(state: Document, decision: Decision, at: datetime) -> Document | None:
+    """A label's state with a decision; None where it bears that already.
+
+    Args:
+        state: its class, tags and `DECISION_FIELDS`, None for those that it lacks.
+        decision: on it.
+        at: when, UTC.
+    """
     predicted = state[PREDICTED] if state[PREDICTED] is not None else state["label"]
     label = {"accept": decision.label or state["label"], "reject": state["label"]}.get(
         decision.verdict, predicted
@@ -234,15 +240,16 @@ def _bears(state: Document, after: Document) -> bool:
     """Whether a label still bears a decision, whatever other tags it got since."""
     keys = ("label", *DECISION_FIELDS)
     return all(state[key] == after[key] for key in keys) and (
-        _verdict_tags(state) == _verdict_tags(after)
+        verdict_tags(state) == verdict_tags(after)
     )
 
 
-def _with_decision_of(state: Document, before: Document) -> Document:
-    """A label's state with an earlier one's decision; its other tags stay."""
+def with_decision_of(state: Document, before: Document) -> Document:
+    """A label's state with an earlier one's class and decision; its other tags stay."""
     others = [tag for tag in state["tags"] or [] if tag not in (ACCEPTED, REJECTED)]
-    return {**before, "tags": [*others, *sorted(_verdict_tags(before))]}
+    return {**before, "tags": [*others, *sorted(verdict_tags(before))]}
 
 
-def _verdict_tags(state: Document) -> set[str]:
-    return {ACCEPTED, REJECTED} & set(state["tags"] or [])
+def verdict_tags(state: Mapping[str, Any]) -> set[str]:
+    """`ACCEPTED` or `REJECTED`, as a label bears them."""
+    return {ACCEPTED, REJECTED} & set(state.get("tags") or [])

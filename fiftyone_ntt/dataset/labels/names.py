@@ -18,7 +18,7 @@ import fiftyone.core.odm as foo
 import fiftyone.core.sample as fos
 
 from fiftyone_ntt.dataset.labels.coco_labels import CROWD, ID, SOURCE
-from fiftyone_ntt.dataset.labels.decision_writing import DECISION_FIELDS
+from fiftyone_ntt.dataset.labels.correction_writing import CORRECTION_FIELDS
 from fiftyone_ntt.dataset.labels.detections import ATTRIBUTES, PROPOSAL
 from fiftyone_ntt.dataset.labels.digests import DIGEST
 from fiftyone_ntt.dataset.labels.fields import label_field_type, prediction_paths
@@ -33,7 +33,7 @@ BOX_ID, AGREEMENT = "box_id", "box_agreement"
 OWN_ATTRIBUTES = frozenset(
     {
         *("run", *ATTRIBUTES, BOX_ID, AGREEMENT, CROWD, ID, SOURCE),
-        *(DIGEST, PROPOSAL, WRITTEN_TAGS, *DECISION_FIELDS),
+        *(DIGEST, PROPOSAL, WRITTEN_TAGS, *CORRECTION_FIELDS),
     }
 )
 """What this package keeps on labels."""

@@ -21,6 +21,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from fiftyone_ntt.dataset.labels.change_journal import Change
+from fiftyone_ntt.dataset.labels.known_labels import is_watched, note_attributes, note_written
 from fiftyone_ntt.dataset.labels.ownership import is_run_key
 from fiftyone_ntt.dataset.labels.stored_labels import LISTS, label_id_paths, label_list, value_at
 from fiftyone_ntt.errors import InputError
@@ -69,7 +70,8 @@ class Rewrite:
         value: the field's new value; None to empty it.
         removed: ids of the labels that the change takes away.
         added: how many labels it brings.
-        digests: of labels that are no predictions, by id: to tell later whether they were edited.
+        digests: of labels that are no predictions, or were corrected, by id: to tell later whether
+            they were edited.
         absent: whether the field shall not even be mentioned; then `value` is None.
         others: fields of the sample that change along: a list of the new value, or an empty one if
             the sample shall not even mention it.
@@ -162,11 +164,23 @@ def rewrite_field(
         if change is not None and late & noted:
             # Somebody's edit came between: the sample will be changed from that, or not at all.
             change.forget_entries(late & noted)
-        written.changed += [key for key in wanted if key not in late]
+        done = [key for key in wanted if key not in late]
+        _keep_up(dataset, name, {key: (held[key], wanted[key]) for key in done})
+        written.changed += done
         if not waiting:
             return written
     written.contested = waiting
     return written
+
+
+def _keep_up(dataset: fo.Dataset, name: str, done: Mapping[ObjectId, tuple[Held, Rewrite]]) -> None:
+    """Of a field that people edit, keep what was written, to tell it from what they do."""
+    if done and is_watched(dataset, name):
+        after = {
+            key: (rewrite.value or {}).get("detections") or [] for key, (_, rewrite) in done.items()
+        }
+        pairs = {key: (held.labels, after[key]) for key, (held, _) in done.items()}
+        note_written(dataset, name, pairs)
 
 
 def check_uncontested(written: Written, left: str) -> None:
@@ -430,6 +444,14 @@ def edit_labels(
         sent = dataset._sample_collection.bulk_write(list(updates.values()), ordered=False)
         if sent.matched_count < len(chunk):
             unwritten += [key for key in chunk if not _has_edits(dataset, name, key, edits[key])]
+    if edits and is_watched(dataset, name):
+        late = set(unwritten)
+        put = {
+            key: {label: edit.put for label, edit in of.items()}
+            for key, of in edits.items()
+            if key not in late
+        }
+        note_attributes(dataset, name, put)
     ids = [str(key) for key in edits]
     fos.Sample._reload_docs(dataset._sample_collection_name, sample_ids=ids)
     return unwritten

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import fiftyone as fo
 import fiftyone.core.collections as foc
+import fiftyone.core.fields as fof
 import fiftyone.core.labels as fol
 from bson import ObjectId
 
@@ -183,7 +184,7 @@ def _decide(
     check_writable(dataset, field)
     owners = owners_of(label_ids)
     ids = list(owners)
-    _declare(dataset, field)
+    declare_attributes(dataset, field, DECISION_FIELDS)
     change = begin_change(dataset, field, "decisions", resume=True)
     places = {
         sample_id: meant
@@ -240,9 +241,20 @@ def _object_id(label_id: str) -> ObjectId:
     return ObjectId(label_id)
 
 
-def _declare(dataset: fo.Dataset, field: str) -> None:
-    """Make the App filter by what decisions leave."""
-    for name, kind in DECISION_FIELDS.items():
+def declare_attributes(
+    dataset: fo.Dataset, field: str, kinds: Mapping[str, type[fof.Field]]
+) -> None:
+    """Make the App filter by what decisions leave.
+
+    Args:
+        dataset: of the labels.
+        field: of Detections.
+        kinds: types of the attributes.
+
+    Raises:
+        InputError: there are others of those names.
+    """
+    for name, kind in kinds.items():
         path = f"{field}.detections.{name}"
         check_field_kind(dataset, path, kind)
         if dataset.get_field(path) is None:

@@ -19,6 +19,7 @@ from fiftyone_ntt.dataset.labels.coco_labels import (
     other_imports,
     restore_described,
 )
+from fiftyone_ntt.dataset.labels.correction_writing import restored_corrections
 from fiftyone_ntt.dataset.labels.decision_writing import restore_decisions
 from fiftyone_ntt.dataset.labels.digests import is_as_written
 from fiftyone_ntt.dataset.labels.fields import declare_again, delete_if_empty
@@ -47,8 +48,8 @@ class HistoryEntry:
 
     Attributes:
         field: whose labels changed.
-        kind: `run`, `deletion`, `tagging`, `import`, or `decisions`: all that were made after the
-            change before.
+        kind: `run`, `deletion`, `tagging`, `import`, `corrections` (see `import_prelabels`), or
+            `decisions`: all that were made after the change before.
         at: when it began.
         run: key of the run that made it, or that was deleted.
         tag: that was put.
@@ -122,7 +123,7 @@ def undo(
     samples: foc.SampleCollection, label_field: str | None = None, *, dry_run: bool = False
 ) -> UndoReport:
     """Take back the last change of labels by this package: run, relabel, deletion, tagging, import,
-    or a round of decisions (see `accept`).
+    corrections, or a round of decisions (see `accept`).
 
     Every sample holds what it held before: the same labels, ids and order. What somebody changed
     since stays as it is now, and is counted. Images that an import added stay, without its labels.
@@ -251,6 +252,8 @@ def restored(held: Held, entry: Document, change: Change) -> tuple[Rewrite | Non
         entry: what it held before the change.
         change: that is taken back.
     """
+    if change.kind == "corrections":
+        return restored_corrections(held, entry)
     before: Document | None = entry["value"]
     if held.value == before:  # an undo that was interrupted came this far
         return (None if held.absent == entry["absent"] else Rewrite(None, absent=True)), 0

@@ -48,6 +48,9 @@ ELSEWHERE = {
     ("change_journal.py", "delete_many"),
     ("change_journal.py", "update_one"),
     ("image_readings.py", "update_one"),
+    ("known_labels.py", "bulk_write"),
+    ("known_labels.py", "delete_many"),
+    ("known_labels.py", "update_one"),
     ("leases.py", "update_one"),
     # The documents of datasets and runs, which hold no labels either.
     ("stored_runs.py", "update_one"),
