@@ -13,7 +13,9 @@ from fiftyone_ntt.plugin.operators.decide import DecideOnPredictions
 from fiftyone_ntt.plugin.operators.delete_predictions import DeleteRunPredictions
 from fiftyone_ntt.plugin.operators.draw_reference import DrawReference
 from fiftyone_ntt.plugin.operators.evaluate import EvaluatePredictions
+from fiftyone_ntt.plugin.operators.export_prelabels import ExportPrelabels
 from fiftyone_ntt.plugin.operators.import_labels import ImportLabels
+from fiftyone_ntt.plugin.operators.import_prelabels import ImportPrelabels
 from fiftyone_ntt.plugin.operators.make_thumbnails import MakeThumbnails
 from fiftyone_ntt.plugin.operators.manage_banks import ManageMemoryBanks
 from fiftyone_ntt.plugin.operators.measure_shots import MeasureShots
@@ -23,6 +25,7 @@ from fiftyone_ntt.plugin.operators.relabel import RelabelWithMemoryBank
 from fiftyone_ntt.plugin.operators.sample_references import SampleReferences
 from fiftyone_ntt.plugin.operators.segment import SegmentWithMemoryBank
 from fiftyone_ntt.plugin.operators.tag_references import TagReferences
+from fiftyone_ntt.plugin.operators.teach import TeachMemoryBank
 from fiftyone_ntt.plugin.operators.try_bank import TryBank
 from fiftyone_ntt.plugin.operators.undo_change import UndoLastChange
 from fiftyone_ntt.plugin.operators.visualize_bank import VisualizeMemoryBank
@@ -40,6 +43,7 @@ OPERATORS = (
     SegmentWithMemoryBank,
     RelabelWithMemoryBank,
     DecideOnPredictions,
+    TeachMemoryBank,
     EvaluatePredictions,
     BoxesToMasks,
     VisualizeMemoryBank,
@@ -47,6 +51,8 @@ OPERATORS = (
     DeleteRunPredictions,
     UndoLastChange,
     ImportLabels,
+    ExportPrelabels,
+    ImportPrelabels,
     MakeThumbnails,
     DrawReference,
     ContinueRun,

@@ -45,6 +45,9 @@ OTHERS = {
     "add_negatives",
     "calibrate_memory_bank",
     "decide_on_predictions",  # says what a person says
+    "teach_memory_bank",
+    "export_prelabels",
+    "import_prelabels",  # says what a person says
     "import_labels",  # refuses fields that hold labels of these images
     "evaluate_predictions",  # adds attributes under a key that means nothing else
     "visualize_memory_bank",

@@ -21,6 +21,7 @@ from fiftyone_ntt.core.pipeline import Pipeline
 from fiftyone_ntt.plugin import PLUGIN_NAME
 from fiftyone_ntt.plugin.parts import METRICS, OPERATORS
 from fiftyone_ntt.plugin.shared.starts import Starts
+from fiftyone_ntt.store.bank_identity import bank_hash
 from tests.plugin.forms import open_form, problems
 
 DEFINITION = Path(__file__).resolve().parents[2] / "fiftyone.yml"
@@ -174,6 +175,47 @@ def test_deciding_on_selected_labels(uri: Any, scenes: fo.Dataset) -> None:
     assert result["decided"] == 1
     with pytest.raises(ExecutionError, match="Nothing is selected"):
         run(uri, "decide_on_predictions", scenes, {})
+
+
+def test_what_was_decided_is_taught_and_goes_out_and_back(
+    uri: Any, scenes: fo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIFTYONE_NTT_EXPORTS", str(tmp_path))
+    monkeypatch.setenv("FIFTYONE_NTT_PROPOSALS", str(tmp_path / "proposals"))
+    ntt.build_memory_bank(scenes[:1], "ground_truth", models="demo", name="colours")
+    ntt.segment(scenes, "colours", points_per_side=8)
+    right, wrong = (sample.predictions.detections[0].id for sample in scenes[3:5])
+    ntt.accept(scenes, "predictions", [right])
+    ntt.reject(scenes, "predictions", [wrong])
+
+    params = {"bank": "colours", "label_field": "predictions"}
+    form = open_form("teach_memory_bank", scenes, params)
+    assert problems(form) == {}
+    assert form["decided"].view.label == "1 accepted prediction, 1 rejected"
+    run(uri, "teach_memory_bank", scenes, params)
+    assert [bank.version for bank in ntt.list_memory_banks(scenes)] == [2]
+    bank = ntt.load_memory_bank(scenes, "colours")
+    assert len(bank.references) == 4 and len(bank.negatives) == 1
+    run(uri, "relabel_with_memory_bank", scenes, {**params, "existing": "overwrite"})
+    scenes.reload()
+    last = ntt.last_prediction_run(scenes, "predictions")
+    assert last["failed"] == 0 and last["bank_hash"] == bank_hash(bank)
+    tags = scenes.count_label_tags("predictions")
+    assert tags["accepted"] == tags["rejected"] == 1
+
+    params = {"label_field": "predictions", "folder": "out", "to": "labelme"}
+    assert problems(open_form("export_prelabels", scenes, params)) == {}
+    run(uri, "export_prelabels", scenes, params)
+    assert len(list((tmp_path / "out").rglob("*.json"))) == 6
+    taken = problems(open_form("export_prelabels", scenes, params))
+    assert "holds 'out' already" in taken["folder"]
+    params = {"label_field": "predictions", "path": "out"}
+    assert problems(open_form("import_prelabels", scenes, params)) == {}
+    result = run(uri, "import_prelabels", scenes, params)
+    assert result["images"] == 6 and result["rejected"] == 0
+    scenes.reload()
+    accepted = scenes.count_label_tags("predictions")["accepted"]
+    assert accepted == scenes.count("predictions.detections") - 1
 
 
 def test_tagging_selected_samples(uri: Any, scenes: fo.Dataset) -> None:

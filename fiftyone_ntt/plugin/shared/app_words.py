@@ -21,6 +21,9 @@ _OPERATORS = {
     "tag_references": "Tag selection as references",
     "import_labels": "Import labels",
     "import_coco": "Import labels",
+    "teach": "Teach memory bank",
+    "export_prelabels": "Export pre-labels",
+    "import_prelabels": "Import corrections",
 }
 """Public functions, and the operators that call them."""
 

@@ -48,6 +48,27 @@ def export_path(name: str, overwrite: bool) -> Path:
     return path
 
 
+def export_folder(name: str) -> Path:
+    """Where the App may make a new folder of this name.
+
+    Raises:
+        NttError: the name leads elsewhere, there is no folder for it, or something is there.
+    """
+    path = _inside(name)
+    _prepare_folder()
+    if os.path.lexists(path):
+        raise NttError(
+            f"the exports folder holds {name!r} already, which may be somebody's work. Choose "
+            "another name."
+        )
+    if not os.path.isdir(path.parent):
+        raise NttError(
+            f"the exports folder has no folder {PurePath(name).parent}. Have it made on FiftyOne's "
+            "server, or leave it out."
+        )
+    return path
+
+
 def import_path(name: str) -> Path:
     """Where the memory bank's file of this name is.
 

@@ -54,6 +54,8 @@ ELSEWHERE = {
     ("leases.py", "update_one"),
     # The documents of datasets and runs, which hold no labels either.
     ("stored_runs.py", "update_one"),
+    # Tags of samples, no labels.
+    ("run_card.py", "tag_samples"),
     # These call the writer's function of the name.
     ("tagging.py", "tag_labels"),
     ("reference_sampling.py", "tag_labels"),
