@@ -77,12 +77,12 @@ from .dataset.review.decisions import relabel_as as relabel_as
 from .dataset.review.decisions import undecide as undecide
 from .dataset.review.prediction_crops import PredictionCrop as PredictionCrop
 from .dataset.review.prediction_crops import prediction_crops as prediction_crops
+from .dataset.review.prelabel_import import CorrectionReport as CorrectionReport
+from .dataset.review.prelabel_import import import_prelabels as import_prelabels
 from .dataset.review.review_queue import ReviewItem as ReviewItem
 from .dataset.review.review_queue import review_queue as review_queue
 from .dataset.review.teaching import TeachReport as TeachReport
 from .dataset.review.teaching import teach as teach
-from .dataset.review.prelabel_import import CorrectionReport as CorrectionReport
-from .dataset.review.prelabel_import import import_prelabels as import_prelabels
 from .dataset.runs.box_segmentation import boxes_to_masks as boxes_to_masks
 from .dataset.runs.continuing import continue_run as continue_run
 from .dataset.runs.reference_segmenter import ReferenceSegmenter as ReferenceSegmenter
