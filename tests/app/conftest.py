@@ -30,6 +30,15 @@ from tests.shapes import python_path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PICTURES = Path(__file__).parent / "pictures"
 START_TIMEOUT = 90
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--disable-gpu-rasterization",
+    "--disable-accelerated-2d-canvas",
+]
+"""Plots need WebGL; all else is drawn by the processor, which an emulated GPU takes seconds for
+while anything else is done on a machine of two cores."""
 VIEWPORT = {"width": 1360, "height": 850}
 STAND_STILL = """
 addEventListener("DOMContentLoaded", () => {
@@ -130,7 +139,7 @@ def browser(chromium: str) -> Iterator[Any]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=chromium,
-            args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"],
+            args=CHROMIUM_ARGS,
         )
         yield launched
         launched.close()

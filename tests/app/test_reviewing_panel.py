@@ -16,13 +16,6 @@ from tests.app.test_mending import OUTSIDE
 
 FIELD, BANK = "to_review", "reviewed"
 PANEL = "[data-cy=panel-content-review_panel]"
-DRAWN_BY_PROCESSOR = [
-    "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--disable-gpu-rasterization",
-    "--disable-accelerated-2d-canvas",
-]
 WIDTHS = {"narrow": 570, "wide": 1100}
 TIMES = """
 () => performance.getEntriesByName("ntt-review-key-to-crop").map((entry) => entry.duration)
@@ -45,19 +38,16 @@ def predicted(demo: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def tab(browser: Any, chromium: str, server: int, page: Any, predicted: Any) -> Iterator[App]:
-    """A tab with the panel, for all tests here. Its browser draws by the processor: emulated, a
-    GPU takes seconds for a picture while anything else is done on a machine of two cores."""
+def tab(browser: Any, server: int, page: Any, predicted: Any) -> Iterator[App]:
+    """A tab with the panel, for all tests here."""
     PICTURES.mkdir(exist_ok=True)
-    own = browser.browser_type.launch(executable_path=chromium, args=DRAWN_BY_PROCESSOR)
-    with opened_page(own, server, predicted) as opened:
+    with opened_page(browser, server, predicted) as opened:
         app = App(opened, PICTURES)
         app.close_panels()
         app.open_panel("review_panel")
         yield app
         if not opened.is_closed():
             app.close_panels()
-    own.close()
 
 
 @pytest.fixture
