@@ -16,7 +16,7 @@ from fiftyone_ntt.coco.library import Kind, Objects, compared, summarized
 from fiftyone_ntt.coco.reading import CocoFile, Crowds, read_coco, require_some_objects
 from fiftyone_ntt.coco.result_files import read_results
 from fiftyone_ntt.coco.scorer import METRICS, RECALLS
-from fiftyone_ntt.core.foreign_masks import UnreadableMask, encoding_size
+from fiftyone_ntt.core.foreign_masks import UnreadableMask, checked_rles, encoding_size
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.errors import InputError
 
@@ -170,14 +170,16 @@ def prepared(
         if sizes[row["image_id"]] is None:
             sizes[row["image_id"]] = _own_size(row)
     annotations, results = [], []
-    for row in truth["annotations"]:
+    masks = checked_rles([row.get("segmentation") for row in truth["annotations"]])
+    for row, mask in zip(truth["annotations"], masks, strict=True):
         try:
-            annotations.append(_truth_row(row, sizes[row["image_id"]], findings))
+            annotations.append(_truth_row(row, mask, sizes[row["image_id"]], findings))
         except RecordError as error:
             findings.leave_out(error)
-    for index, row in enumerate(predictions, start=1):
+    masks = checked_rles([row.get("segmentation") for row in predictions])
+    for index, (row, mask) in enumerate(zip(predictions, masks, strict=True), start=1):
         try:
-            results.append(_result_row(row, index, sizes[row["image_id"]], findings))
+            results.append(_result_row(row, mask, index, sizes[row["image_id"]], findings))
         except RecordError as error:
             findings.leave_out(error)
     return annotations, results
@@ -192,10 +194,12 @@ def class_aps(precision: Float64[np.ndarray, "T R K"], truth: Record) -> dict[st
     }
 
 
-def _truth_row(annotation: Record, size: Size | None, findings: Findings) -> Record:
+def _truth_row(
+    annotation: Record, mask: RLE | None, size: Size | None, findings: Findings
+) -> Record:
     """With run lengths, box, area and crowd flag, whatever the file leaves out."""
     name = f"annotation {annotation.get('id')}"
-    instance = read_instance(annotation, _known(name, annotation, size), findings)
+    instance = read_instance(annotation, _known(name, annotation, size), findings, mask)
     return {
         **annotation,
         "segmentation": instance.rle,
@@ -205,10 +209,12 @@ def _truth_row(annotation: Record, size: Size | None, findings: Findings) -> Rec
     }
 
 
-def _result_row(row: Record, index: int, size: Size | None, findings: Findings) -> Record:
+def _result_row(
+    row: Record, mask: RLE | None, index: int, size: Size | None, findings: Findings
+) -> Record:
     name = f"result {index} (of image {row['image_id']})"
     size = _known(name, row, size)
-    rle, box = drawn(name, row.get("segmentation"), size, findings), row.get("bbox")
+    rle, box = drawn(name, row.get("segmentation"), size, findings, mask), row.get("bbox")
     if box:
         require_near(name, box, size)
     else:
@@ -299,4 +305,5 @@ def _areas(
         return np.array([row["area"] for row in rows], dtype=np.float64)
     if masks is None:
         return box[:, 2] * box[:, 3]
-    return np.asarray(coco_mask.area(masks), dtype=np.float64).reshape(-1)
+    # One by one: of 256 masks or more at once, pycocotools 2.0.11 fails with NumPy 2.
+    return np.array([coco_mask.area(mask) for mask in masks], dtype=np.float64)
