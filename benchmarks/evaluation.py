@@ -3,9 +3,9 @@
 Generates predictions and truth, once as COCO files and once as a FiftyOne dataset, and prints the
 times as ratios to pycocotools' own (load both files, load the results, evaluate, accumulate and
 summarise), beside those of hotcoco alone and of `evaluate_results` on the same files, the latter
-with its checks, and by masks also with the figures by boxes. Every measurement runs in a process of its own, so that its peak of memory is its own
-(worker processes included), and its twelve figures have to equal pycocotools' to 1e-9. Needs
-FiftyOne's database; the dataset is deleted at the end.
+with its checks, and by masks also with the figures by boxes. Every measurement runs in a process of
+its own, so that its peak of memory is its own (worker processes included), and its twelve figures
+have to equal pycocotools' to 1e-9. Needs FiftyOne's database; the dataset is deleted at the end.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -209,20 +210,14 @@ def _inserter(name: str) -> Any:
     return insert
 
 
-def by_library(folder: Path, kind: str, name: str) -> dict[str, float]:
+def by_library(folder: Path, kind: str, name: str = "pycocotools") -> dict[str, float]:
     """Load the files and evaluate, as pycocotools' documentation shows."""
-    COCO: Any
-    COCOeval: Any
-    if name == "pycocotools":
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    else:
-        from hotcoco import COCO, COCOeval
-
+    files: Any = import_module("hotcoco" if name == "hotcoco" else "pycocotools.coco")
+    scoring: Any = import_module("hotcoco" if name == "hotcoco" else "pycocotools.cocoeval")
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(folder / "truth.json"))
+        truth = files.COCO(str(folder / "truth.json"))
         found = truth.loadRes(str(folder / f"{kind}.json"))
-        evaluation = COCOeval(truth, found, "segm" if kind == "masks" else "bbox")
+        evaluation = scoring.COCOeval(truth, found, "segm" if kind == "masks" else "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -132,7 +131,8 @@ def score(truth: Record, predictions: list[Record], findings: Findings | None = 
     """
     annotations, results = prepared(truth, predictions, findings)
     reason = _no_masks_because(annotations, results)
-    masks, class_masks = dict.fromkeys((*METRICS, *RECALLS), -1.0), {}
+    masks = dict.fromkeys((*METRICS, *RECALLS), -1.0)
+    class_masks: dict[str, float] = {}
     if reason is None:
         masks, class_masks = _scores(truth, annotations, results, "masks")
     boxes, class_boxes = _scores(truth, annotations, results, "boxes")

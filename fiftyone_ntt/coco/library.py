@@ -173,10 +173,8 @@ def overlaps(
     kind: Kind, truth: Objects, found: Objects
 ) -> Float64[np.ndarray, "{len(found.area)} {len(truth.area)}"]:
     """IoUs; of crowds, the share of the prediction that lies on them."""
+    crowd = truth.crowd.astype(np.uint8)
     if kind == "boxes":
-        shapes = found.box, truth.box
-    else:
-        assert found.masks is not None and truth.masks is not None
-        shapes = list(found.masks), list(truth.masks)
-    ious: Float64[np.ndarray, "D G"] = coco_mask.iou(*shapes, truth.crowd.astype(np.uint8))
-    return ious
+        return np.asarray(coco_mask.iou(found.box, truth.box, crowd))
+    assert found.masks is not None and truth.masks is not None
+    return np.asarray(coco_mask.iou(list(found.masks), list(truth.masks), crowd))
