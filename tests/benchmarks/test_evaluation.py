@@ -31,13 +31,13 @@ def test_both_tools_score_the_same_data(dataset: fo.Dataset, tmp_path: Path, kin
 
 @pytest.mark.timed
 def test_a_library_scores_and_the_checks_take_little(dataset: fo.Dataset, tmp_path: Path) -> None:
-    arguments = evaluation.parser().parse_args(["--images", "100"])
+    arguments = evaluation.parser().parse_args(["--images", "40"])
     dataset.delete()
     evaluation.generate(arguments, tmp_path, dataset.name)
 
     def seconds(score: Callable[..., dict[str, float]], *rest: str) -> float:
         score(tmp_path, "masks", *rest)
-        return min(timeit.repeat(lambda: score(tmp_path, "masks", *rest), number=1, repeat=3))
+        return min(timeit.repeat(lambda: score(tmp_path, "masks", *rest), number=1, repeat=2))
 
     slowest = seconds(evaluation.by_library)
     assert seconds(evaluation.by_library, "hotcoco") < 0.15 * slowest
