@@ -2,9 +2,10 @@
 
 Generates predictions and truth, once as COCO files and once as a FiftyOne dataset, and prints the
 times as ratios to pycocotools' own (load both files, load the results, evaluate, accumulate and
-summarise). Every measurement runs in a process of its own, so that its peak of memory is its own
-(worker processes included), and its twelve figures have to equal pycocotools' to 1e-9. Needs
-FiftyOne's database; the dataset is deleted at the end.
+summarise), beside those of hotcoco alone and of `evaluate_results` on the same files, the latter
+with its checks, and by masks also with the figures by boxes. Every measurement runs in a process of
+its own, so that its peak of memory is its own (worker processes included), and its twelve figures
+have to equal pycocotools' to 1e-9. Needs FiftyOne's database; the dataset is deleted at the end.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +170,10 @@ def generate(arguments: argparse.Namespace, folder: Path, name: str) -> None:
             file.write("]")
     images = range(1, arguments.images + 1)
     truth_file = {
-        "images": [{"id": key, "height": HEIGHT, "width": WIDTH} for key in images],
+        "images": [
+            {"id": key, "file_name": f"{key}.png", "height": HEIGHT, "width": WIDTH}
+            for key in images
+        ],
         "categories": [
             {"id": key + 1, "name": f"class {key:03d}"} for key in range(arguments.classes)
         ],
@@ -205,19 +210,27 @@ def _inserter(name: str) -> Any:
     return insert
 
 
-def by_pycocotools(folder: Path, kind: str) -> dict[str, float]:
+def by_library(folder: Path, kind: str, name: str = "pycocotools") -> dict[str, float]:
     """Load the files and evaluate, as pycocotools' documentation shows."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
+    files: Any = import_module("hotcoco" if name == "hotcoco" else "pycocotools.coco")
+    scoring: Any = import_module("hotcoco" if name == "hotcoco" else "pycocotools.cocoeval")
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(folder / "truth.json"))
+        truth = files.COCO(str(folder / "truth.json"))
         found = truth.loadRes(str(folder / f"{kind}.json"))
-        evaluation = COCOeval(truth, found, "segm" if kind == "masks" else "bbox")
+        evaluation = scoring.COCOeval(truth, found, "segm" if kind == "masks" else "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     return dict(zip((*METRICS, *RECALLS), map(float, evaluation.stats), strict=True))
+
+
+def by_results(folder: Path, kind: str) -> dict[str, float]:
+    """`evaluate_results` on the files."""
+    from fiftyone_ntt.coco.average_precision import evaluate_results
+
+    found = evaluate_results(folder / f"{kind}.json", folder / "truth.json", published=True)
+    figures: dict[str, float] = getattr(found, kind)
+    return figures
 
 
 def by_fiftyone_ntt(name: str, kind: Any, key: str | None, workers: int | None) -> dict[str, float]:
@@ -246,8 +259,10 @@ def measure(arguments: argparse.Namespace) -> None:
     if tool == "ntt":
         fo.load_dataset(arguments.name)
     start = time.perf_counter()
-    if tool == "pycocotools":
-        figures = by_pycocotools(folder, kind)
+    if tool in ("pycocotools", "hotcoco"):
+        figures = by_library(folder, kind, tool)
+    elif tool == "files":
+        figures = by_results(folder, kind)
     else:
         figures = by_fiftyone_ntt(arguments.name, kind, key or None, arguments.workers)
     seconds = time.perf_counter() - start
@@ -264,13 +279,19 @@ def _workers_mib() -> float:
 def rows(arguments: argparse.Namespace, folder: Path, name: str) -> Iterator[Row]:
     for kind in arguments.kinds:
         reference: Row | None = None
-        for tool, key in (("pycocotools", ""), ("ntt", ""), ("ntt", "e")):
+        for tool, key in (
+            ("pycocotools", ""),
+            ("hotcoco", ""),
+            ("files", ""),
+            ("ntt", ""),
+            ("ntt", "e"),
+        ):
             found = _in_a_process(arguments, folder, name, f"{tool}:{kind}:{key}")
             reference = reference or found
             for metric, value in reference["figures"].items():
                 if abs(found["figures"][metric] - value) > 1e-9:
                     raise SystemExit(f"{tool} by {kind}: {metric} differs from pycocotools'")
-            shown = "pycocotools" if tool == "pycocotools" else "evaluate"
+            shown = {"files": "evaluate_results", "ntt": "evaluate"}.get(tool, tool)
             yield {
                 "by": kind,
                 "what": shown + (", saved" if key else ""),

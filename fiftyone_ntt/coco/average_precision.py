@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
+import numpy as np
+from jaxtyping import Float64
 from pycocotools import mask as coco_mask
 
 from fiftyone_ntt.coco.findings import Findings, OnError, Record, RecordError
 from fiftyone_ntt.coco.instances import Size, drawn, read_instance, require_near
+from fiftyone_ntt.coco.library import Kind, Objects, compared, summarized
 from fiftyone_ntt.coco.reading import CocoFile, Crowds, read_coco, require_some_objects
 from fiftyone_ntt.coco.result_files import read_results
-from fiftyone_ntt.coco.scorer import METRICS, RECALLS, Candidate, Scorer, Scores
-from fiftyone_ntt.core.foreign_masks import UnreadableMask, encoding_size
+from fiftyone_ntt.coco.scorer import METRICS, RECALLS
+from fiftyone_ntt.core.foreign_masks import UnreadableMask, checked_rles, encoding_size
+from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.errors import InputError
 
 _UNKNOWN_SIZE = (2**15, 2**15)
@@ -129,15 +131,12 @@ def score(truth: Record, predictions: list[Record], findings: Findings | None = 
     """
     annotations, results = prepared(truth, predictions, findings)
     reason = _no_masks_because(annotations, results)
-    masks = None if reason else _scores(truth, annotations, results, "masks")
-    boxes = _scores(truth, annotations, results, "boxes")
-    return CocoScores(
-        masks=masks.metrics if masks else dict.fromkeys((*METRICS, *RECALLS), -1.0),
-        boxes=boxes.metrics,
-        class_masks=_class_aps(masks, truth) if masks else {},
-        class_boxes=_class_aps(boxes, truth),
-        notes=(reason,) if reason else (),
-    )
+    masks = dict.fromkeys((*METRICS, *RECALLS), -1.0)
+    class_masks: dict[str, float] = {}
+    if reason is None:
+        masks, class_masks = _scores(truth, annotations, results, "masks")
+    boxes, class_boxes = _scores(truth, annotations, results, "boxes")
+    return CocoScores(masks, boxes, class_masks, class_boxes, (reason,) if reason else ())
 
 
 def _no_masks_because(annotations: list[Record], results: list[Record]) -> str | None:
@@ -171,34 +170,36 @@ def prepared(
         if sizes[row["image_id"]] is None:
             sizes[row["image_id"]] = _own_size(row)
     annotations, results = [], []
-    for row in truth["annotations"]:
+    masks = checked_rles([row.get("segmentation") for row in truth["annotations"]])
+    for row, mask in zip(truth["annotations"], masks, strict=True):
         try:
-            annotations.append(_truth_row(row, sizes[row["image_id"]], findings))
+            annotations.append(_truth_row(row, mask, sizes[row["image_id"]], findings))
         except RecordError as error:
             findings.leave_out(error)
-    for index, row in enumerate(predictions, start=1):
+    masks = checked_rles([row.get("segmentation") for row in predictions])
+    for index, (row, mask) in enumerate(zip(predictions, masks, strict=True), start=1):
         try:
-            results.append(_result_row(row, index, sizes[row["image_id"]], findings))
+            results.append(_result_row(row, mask, index, sizes[row["image_id"]], findings))
         except RecordError as error:
             findings.leave_out(error)
     return annotations, results
 
 
-def _class_aps(scores: Scores, truth: Record) -> dict[str, float]:
+def class_aps(precision: Float64[np.ndarray, "T R K"], truth: Record) -> dict[str, float]:
     """In the order of the categories."""
-    rows = dict(zip(scores.classes, scores.precision.transpose(1, 0, 2), strict=True))
-    found = {}
-    for category in truth["categories"]:
-        precision = rows.get(str(category["id"]))
-        if precision is not None and precision.max() > -1:
-            found[str(category.get("name", category["id"]))] = float(precision.mean())
-    return found
+    return {
+        str(category.get("name", category["id"])): float(curve.mean())
+        for category, curve in zip(truth["categories"], precision.transpose(2, 0, 1), strict=True)
+        if curve.max() > -1
+    }
 
 
-def _truth_row(annotation: Record, size: Size | None, findings: Findings) -> Record:
+def _truth_row(
+    annotation: Record, mask: RLE | None, size: Size | None, findings: Findings
+) -> Record:
     """With run lengths, box, area and crowd flag, whatever the file leaves out."""
     name = f"annotation {annotation.get('id')}"
-    instance = read_instance(annotation, _known(name, annotation, size), findings)
+    instance = read_instance(annotation, _known(name, annotation, size), findings, mask)
     return {
         **annotation,
         "segmentation": instance.rle,
@@ -208,10 +209,12 @@ def _truth_row(annotation: Record, size: Size | None, findings: Findings) -> Rec
     }
 
 
-def _result_row(row: Record, index: int, size: Size | None, findings: Findings) -> Record:
+def _result_row(
+    row: Record, mask: RLE | None, index: int, size: Size | None, findings: Findings
+) -> Record:
     name = f"result {index} (of image {row['image_id']})"
     size = _known(name, row, size)
-    rle, box = drawn(name, row.get("segmentation"), size, findings), row.get("bbox")
+    rle, box = drawn(name, row.get("segmentation"), size, findings, mask), row.get("bbox")
     if box:
         require_near(name, box, size)
     else:
@@ -250,34 +253,57 @@ def _known(name: str, row: Record, size: Size | None) -> Size:
 
 
 def _scores(
-    truth: Record, annotations: list[Record], results: list[Record], kind: Literal["masks", "boxes"]
-) -> Scores:
-    scorer = Scorer(kind)
-    rows = _by_image(annotations), _by_image(results)
-    for key in sorted(image["id"] for image in truth["images"]):
-        true, found = ([candidate(row, kind) for row in part[key]] for part in rows)
-        scorer.add(true, found)
-    return scorer.scores()
+    truth: Record, annotations: list[Record], results: list[Record], kind: Kind
+) -> tuple[dict[str, float], dict[str, float]]:
+    """COCO's figures, and AP by class."""
+    evaluation = compared(kind, *tables(truth), *columns(truth, annotations, results, kind))
+    figures = dict(zip((*METRICS, *RECALLS), summarized(evaluation), strict=True))
+    return figures, class_aps(evaluation.eval["precision"][..., 0, -1], truth)
 
 
-def _by_image(rows: list[Record]) -> dict[Any, list[Record]]:
-    groups: dict[Any, list[Record]] = defaultdict(list)
-    for row in rows:
-        groups[row["image_id"]].append(row)
-    return groups
-
-
-def candidate(row: Record, kind: Literal["masks", "boxes"]) -> Candidate:
-    """What `prepared` gives, as scorers take it."""
-    area = row.get("area")
-    if area is None:  # of a result, which COCO sizes by what it is scored by
-        box_area = row["bbox"][2] * row["bbox"][3]
-        area = float(coco_mask.area(row["segmentation"])) if kind == "masks" else box_area
-    return Candidate(
-        label=str(row["category_id"]),
-        rle=row.get("segmentation"),
-        box=row["bbox"],
-        area=area,
-        crowd=bool(row["iscrowd"]),
-        score=row.get("score", 0.0),
+def tables(truth: Record, *kept: str) -> tuple[list[Record], list[Record]]:
+    """Images in the order in which they are scored, and categories, with some of their entries."""
+    return (
+        [{key: image[key] for key in kept if key in image} for image in _in_order(truth)],
+        [{key: item[key] for key in kept if key in item} for item in truth["categories"]],
     )
+
+
+def _in_order(truth: Record) -> list[Record]:
+    return sorted(truth["images"], key=lambda image: image["id"])
+
+
+def columns(
+    truth: Record, annotations: list[Record], results: list[Record], kind: Kind
+) -> tuple[Objects, Objects]:
+    """What `prepared` gives, by places in `tables`; without objects of categories not there."""
+    images = {image["id"]: place for place, image in enumerate(_in_order(truth))}
+    categories = {item["id"]: place for place, item in enumerate(truth["categories"])}
+
+    def objects(rows: list[Record]) -> Objects:
+        rows = [row for row in rows if row["category_id"] in categories]
+        box = np.array([row["bbox"] for row in rows], dtype=np.float64).reshape(-1, 4)
+        masks = [row["segmentation"] for row in rows] if kind == "masks" else None
+        return Objects(
+            image=np.array([images[row["image_id"]] for row in rows], dtype=np.int64),
+            category=np.array([categories[row["category_id"]] for row in rows], dtype=np.int64),
+            box=box,
+            area=_areas(rows, box, masks),
+            masks=masks,
+            crowd=np.array([bool(row["iscrowd"]) for row in rows], dtype=bool),
+            score=np.array([row.get("score", 0.0) for row in rows], dtype=np.float64),
+        )
+
+    return objects(annotations), objects(results)
+
+
+def _areas(
+    rows: list[Record], box: Float64[np.ndarray, "N 4"], masks: list[RLE] | None
+) -> Float64[np.ndarray, " N"]:
+    """As stated; of results, which COCO sizes by what they are scored by."""
+    if rows and rows[0].get("area") is not None:
+        return np.array([row["area"] for row in rows], dtype=np.float64)
+    if masks is None:
+        return box[:, 2] * box[:, 3]
+    # One by one: of 256 masks or more at once, pycocotools 2.0.11 fails with NumPy 2.
+    return np.array([coco_mask.area(mask) for mask in masks], dtype=np.float64)

@@ -47,13 +47,16 @@ class Instance:
     crowd: bool
 
 
-def read_instance(annotation: Record, size: Size, findings: Findings | None = None) -> Instance:
+def read_instance(
+    annotation: Record, size: Size, findings: Findings | None = None, sound: RLE | None = None
+) -> Instance:
     """Draw an annotation as pycocotools does.
 
     Args:
         annotation: of a `CocoFile`. An empty list as its segmentation means a box alone.
         size: height and width of its image.
         findings: told of what is read otherwise than it stands.
+        sound: see `drawn`.
 
     Raises:
         RecordError: its segmentation cannot be read, has no pixel or is of another size than the
@@ -66,7 +69,7 @@ def read_instance(annotation: Record, size: Size, findings: Findings | None = No
     """
     findings = findings or Findings()
     name = f"annotation {annotation.get('id')}"
-    rle = drawn(name, annotation.get("segmentation"), size, findings)
+    rle = drawn(name, annotation.get("segmentation"), size, findings, sound)
     box = annotation.get("bbox") or None
     if box is not None and (rle is None or not coco_mask.area(rle)):
         require_near(name, box, size)
@@ -81,7 +84,9 @@ def read_instance(annotation: Record, size: Size, findings: Findings | None = No
     return Instance(rle, list(box), area, bool(annotation.get("iscrowd")))
 
 
-def drawn(name: str, segmentation: Any, size: Size, findings: Findings) -> RLE | None:
+def drawn(
+    name: str, segmentation: Any, size: Size, findings: Findings, sound: RLE | None = None
+) -> RLE | None:
     """Run lengths of a segmentation; None where there is none.
 
     Args:
@@ -89,6 +94,7 @@ def drawn(name: str, segmentation: Any, size: Size, findings: Findings) -> RLE |
         segmentation: polygons, or run lengths, compressed or not, as in a COCO file.
         size: height and width of the image.
         findings: told of parts without area; decides about masks without a pixel.
+        sound: the segmentation, if `checked_rles` found nothing wrong with it.
 
     Raises:
         RecordError: it cannot be read, has no pixel, or is of another size than its image.
@@ -99,8 +105,9 @@ def drawn(name: str, segmentation: Any, size: Size, findings: Findings) -> RLE |
         if isinstance(segmentation, list):
             rle = _union(name, segmentation, size, findings)
         else:
-            _require_size(name, encoding_size(segmentation), size)
-            rle = checked_rle(segmentation)
+            stated = encoding_size(segmentation) if sound is None else tuple(sound["size"])
+            _require_size(name, stated, size)
+            rle = checked_rle(segmentation) if sound is None else sound
     except UnreadableMask as error:
         raise RecordError(
             "unreadable segmentation",

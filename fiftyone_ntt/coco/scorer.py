@@ -1,9 +1,10 @@
-"""pycocotools' evaluation, fed one image at a time.
+"""COCO's evaluation, fed one image at a time.
 
-Matching, accumulation and summary are `COCOeval`'s own. What is done here is what lies around
-them: only objects that can be matched are shown to it, so that each image is read, scored and
-forgotten; of its record only what accumulating needs is kept, in columns over all predictions; and
-it is said which object was matched with which.
+Matching is hotcoco's, accumulation and summary are pycocotools'. What is done here is what lies
+around them: only objects that can be matched are shown to the former, so that each image is read,
+scored and forgotten; of its record only what accumulating needs is kept, in columns over all
+predictions; and it is said which object was matched with which. Neither library accumulates from
+such a record, over several processes, for some of the classes and in another order of the images.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import contextlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 from pycocotools.cocoeval import COCOeval
 
+from fiftyone_ntt.coco.library import Kind, Objects, image_matches, overlaps
 from fiftyone_ntt.core.rle import RLE
 from fiftyone_ntt.errors import InputError
 
@@ -53,8 +55,8 @@ class Candidate:
 
 
 _Hits = dict[int, tuple[int, float, bool]]
-"""Row of a prediction to the true object it was matched with, their IoU, and whether that is a
-crowd."""
+"""Position of a prediction to that of the true object it was matched with, their IoU, and whether
+that is a crowd."""
 
 
 @dataclass(frozen=True)
@@ -199,11 +201,9 @@ class Scorer:
         True
     """
 
-    def __init__(
-        self, kind: Literal["masks", "boxes"], iou: float = 0.5, sweep: bool = True
-    ) -> None:
-        self._kind: Literal["segm", "bbox"] = "segm" if kind == "masks" else "bbox"
-        params = COCOeval(iouType=self._kind).params
+    def __init__(self, kind: Kind, iou: float = 0.5, sweep: bool = True) -> None:
+        self._kind: Kind = kind
+        params = _coco_eval(kind).params
         near = np.flatnonzero(np.abs(params.iouThrs - iou) < 1e-9)
         if not len(near):
             raise InputError(
@@ -234,17 +234,22 @@ class Scorer:
         order = [row for rows in ranked.values() for row in rows]
         ignored = np.repeat(outside[:, None, order], len(self._thresholds), axis=1)
         matched = np.zeros_like(ignored)
+        shared = [label for label in ranked if label in true]
+        columns = [position for label in shared for position in true[label]]
+        rows = [row for label in shared for row in ranked[label]]
+        hits: _Hits = {}
+        if shared:
+            objects = (
+                self._objects([truth[c] for c in columns], [true[label] for label in shared]),
+                self._objects([predictions[r] for r in rows], [ranked[label] for label in shared]),
+            )
+            own = np.isin(order, rows)
+            matched[..., own], ignored[..., own], hits = self._match(*objects, columns, rows)
         pairs: list[Pair] = []
-        start = 0
         for label in sorted({*true, *ranked}, key=str):
-            rows, columns = ranked.get(label, []), true.get(label, [])
-            own = ..., slice(start, start + len(rows))
-            start += len(rows)
-            hits = {}
-            if rows and columns:
-                objects = [truth[c] for c in columns], [predictions[row] for row in rows]
-                hits = self._match(*objects, matched[own], ignored[own])
-            pairs += _class_pairs(rows, columns, hits, skipped[_ALL_AREAS])
+            pairs += _class_pairs(
+                ranked.get(label, []), true.get(label, []), hits, skipped[_ALL_AREAS]
+            )
         if self._sweep:
             self._keep(ranked, order, predictions, matched, ignored)
             for label, columns in true.items():
@@ -263,59 +268,51 @@ class Scorer:
         low, high = np.asarray(self._areas, dtype=np.float64).T[:, :, None]
         return (areas < low) | (areas > high)
 
+    def _objects(self, items: list[Candidate], groups: list[list[int]]) -> Objects:
+        """In columns, a class's after another's."""
+        count = len(items)
+        category = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+        masks = [_drawn(item) for item in items] if self._kind == "masks" else None
+        return Objects(
+            image=np.zeros(count, dtype=np.int64),
+            category=category,
+            box=np.array([item.box for item in items], dtype=np.float64).reshape(count, 4),
+            area=np.array([item.area for item in items], dtype=np.float64),
+            masks=masks,
+            crowd=np.array([item.crowd for item in items], dtype=bool),
+            score=np.array([item.score for item in items], dtype=np.float64),
+        )
+
     def _match(
-        self,
-        truth: list[Candidate],
-        ranked: list[Candidate],
-        matched: Bool[np.ndarray, "A T {len(ranked)}"],
-        ignored: Bool[np.ndarray, "A T {len(ranked)}"],
-    ) -> _Hits:
-        """Let COCOeval match the objects of one class of an image.
+        self, truth: Objects, found: Objects, columns: list[int], rows: list[int]
+    ) -> tuple[Bool[np.ndarray, "A T D"], Bool[np.ndarray, "A T D"], _Hits]:
+        """What of the predictions is matched and ignored, and with what at the own threshold.
 
         Args:
-            truth: at least one.
-            ranked: predictions by falling score, at least one.
-            matched: set; see `_Columns`.
-            ignored: likewise.
-
-        Returns:
-            What was matched at the scorer's own threshold.
+            truth: in classes that also have predictions.
+            found: likewise.
+            columns: their positions among those given.
+            rows: likewise.
         """
-        evaluation = COCOeval(iouType=self._kind)
-        evaluation.params.iouThrs = self._thresholds
-        evaluation._gts[0, 0] = [self._eval_row(item, row) for row, item in enumerate(truth, 1)]
-        evaluation._dts[0, 0] = [self._eval_row(item, row) for row, item in enumerate(ranked, 1)]
-        evaluation.params.catIds = [0]
-        ious = evaluation.computeIoU(0, 0)
-        # A prediction that reaches no threshold with any object changes nothing for the others.
-        near = np.flatnonzero(ious.max(axis=1) >= self._thresholds[0] - 1e-9)
-        if not len(near):
-            return {}
-        evaluation._dts[0, 0] = [evaluation._dts[0, 0][row] for row in near]
-        evaluation.ious[0, 0] = ious[near]
-        cells = [evaluation.evaluateImg(0, 0, area, self._limit) for area in self._areas]
-        matched[:, :, near] = np.stack([cell["dtMatches"] > 0 for cell in cells])
-        ignored[:, :, near] = np.stack([cell["dtIgnore"] for cell in cells])
-        columns = cells[_ALL_AREAS]["dtMatches"][self._row].astype(int) - 1
-        crowds = cells[_ALL_AREAS]["dtIgnore"][self._row]
-        return {
-            row: (column, float(ious[row, column]), bool(crowd))
-            for row, column, crowd in zip(near.tolist(), columns.tolist(), crowds, strict=True)
-            if column >= 0
-        }
-
-    def _eval_row(self, item: Candidate, key: int) -> dict[str, Any]:
-        """As COCOeval takes it; ids count from 1, because it takes 0 for "no match"."""
-        drawn = self._kind == "segm"
-        rle = item.rle() if drawn and callable(item.rle) else item.rle
-        return {
-            "id": key,
-            "area": item.area,
-            "iscrowd": int(item.crowd),
-            "ignore": int(item.crowd),
-            "score": item.score,
-            **({"segmentation": rle} if drawn else {"bbox": list(item.box)}),
-        }
+        matches = image_matches(
+            self._kind,
+            truth,
+            found,
+            thresholds=self._thresholds.tolist(),
+            areas=self._areas,
+            limit=self._limit,
+        )
+        partner = matches.partner[_ALL_AREAS, self._row]
+        crowd = matches.ignored[_ALL_AREAS, self._row]
+        hit = np.flatnonzero(partner >= 0)
+        hits: _Hits = {}
+        if len(hit):
+            wanted, place = np.unique(partner[hit], return_inverse=True)
+            ious = overlaps(self._kind, truth.select(wanted), found.select(hit))
+            for number, row in enumerate(hit.tolist()):
+                iou = float(ious[number, place[number]])
+                hits[rows[row]] = (columns[partner[row]], iou, bool(crowd[row]))
+        return matches.partner >= 0, matches.ignored, hits
 
     def _keep(
         self,
@@ -400,7 +397,7 @@ class Scorer:
         names = tuple(known if classes is None else dict.fromkeys(classes))
         self.compact()
         cells = [self._ranked(name, order) for name in names]
-        evaluation = COCOeval(iouType=self._kind)
+        evaluation = _coco_eval(self._kind)
         limits = evaluation.params.maxDets
         found = [
             self._accumulated(cells, limit, self._areas if limit == limits[-1] else self._areas[:1])
@@ -454,7 +451,7 @@ class Scorer:
 
         To it each class is one image, in which the limit has been kept already.
         """
-        evaluation = COCOeval(iouType=self._kind)
+        evaluation = _coco_eval(self._kind)
         params = evaluation.params
         params.iouThrs, params.areaRng = self._thresholds, areas
         params.imgIds, params.catIds = [0], list(range(len(cells)))
@@ -483,23 +480,30 @@ def _class_pairs(
     Args:
         rows: positions of its predictions, by falling score.
         columns: positions of its true objects.
-        hits: by place among `rows` and `columns`.
+        hits: of the image.
         skipped: by position, whether a true object does not count.
     """
-    pairs = []
-    for place, row in enumerate(rows):
-        if place in hits:
-            column, iou, crowd = hits[place]
-            pairs.append(Pair(columns[column], row, iou, crowd))
-        else:
-            pairs.append(Pair(None, row, None))
-    found = {column for column, _, _ in hits.values()}
+    pairs = [
+        Pair(hits[row][0], row, *hits[row][1:]) if row in hits else Pair(None, row, None)
+        for row in rows
+    ]
+    found = {hits[row][0] for row in rows if row in hits}
     pairs += [
         Pair(position, None, None)
-        for column, position in enumerate(columns)
-        if column not in found and not skipped[position]
+        for position in columns
+        if position not in found and not skipped[position]
     ]
     return pairs
+
+
+def _coco_eval(kind: Kind) -> Any:
+    return COCOeval(iouType="segm" if kind == "masks" else "bbox")
+
+
+def _drawn(item: Candidate) -> RLE:
+    rle = item.rle() if callable(item.rle) else item.rle
+    assert rle is not None  # scorers of masks are given them
+    return rle
 
 
 def _by_label(objects: Sequence[Candidate]) -> dict[str | None, list[int]]:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from pycocotools import mask as coco_mask
 
-from fiftyone_ntt.core.rle import RLE, read_lengths
+from fiftyone_ntt.core.rle import RLE, fill_their_images, read_lengths
 from fiftyone_ntt.errors import shown
 
 MOST_PIXELS, MOST_SIDE = 2**31, 2**17
@@ -144,6 +144,42 @@ def checked_rle(encoding: Any) -> RLE:
     whole = {"size": [height, width], "counts": lengths.tolist()}
     rle: RLE = coco_mask.frPyObjects(whole, height, width)
     return rle
+
+
+def checked_rles(encodings: Sequence[Any]) -> list[RLE | None]:
+    """`checked_rle` of many at once.
+
+    Returns:
+        Of each what `checked_rle` gives; None for what it has to look at by itself: no run lengths,
+        runs not compressed, or those that something may be wrong with.
+    """
+    found: list[RLE | None] = []
+    for start in range(0, len(encodings), _AT_ONCE):
+        batch = [_compressed(encoding) for encoding in encodings[start : start + _AT_ONCE]]
+        rles = [rle for rle in batch if rle is not None]
+        try:
+            sound = iter(fill_their_images(rles).tolist())
+        except ValueError:
+            found += [None] * len(batch)
+        else:
+            found += [rle if rle is not None and next(sound) else None for rle in batch]
+    return found
+
+
+_AT_ONCE = 1000
+"""Encodings whose runs are held in memory, some 100 KB of each that is finely drawn."""
+
+
+def _compressed(encoding: Any) -> RLE | None:
+    """With its runs as bytes; None if it has none, or no size."""
+    counts = encoding.get("counts") if isinstance(encoding, dict) else None
+    if not counts or not isinstance(counts, (str, bytes)):
+        return None
+    try:
+        encoding_size(encoding)
+        return {**encoding, "counts": _as_bytes(counts)}
+    except UnreadableMask:
+        return None
 
 
 def encoding_size(encoding: Any) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def encode_changes(changes: Int64[np.ndarray, " n"], size: tuple[int, int]) -> R
     """
     height, width = size
     # The first run is of 0s and may be empty, the last may not.
-    runs = np.diff(changes, prepend=0, append=height * width).tolist()
+    edges = [0, *changes.tolist(), height * width]
+    runs = [end - start for start, end in pairwise(edges)]
     if runs[-1] == 0:
         runs.pop()
     rle: RLE = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
@@ -135,6 +137,29 @@ def whole_areas(rles: Sequence[RLE]) -> Int64[np.ndarray, " N"]:
     if (np.add.reduceat(lengths, first) != pixels).any():
         raise ValueError("the runs of one of its masks do not fill the image")
     return np.add.reduceat(lengths * (place & 1), first)
+
+
+def fill_their_images(rles: Sequence[RLE]) -> Bool[np.ndarray, " N"]:
+    """Whether the runs of compressed encodings that somebody else may have made, none without any,
+    cover their images and no more: of others pycocotools would go past the end.
+
+    Raises:
+        ValueError: a run length is written as none is.
+
+    Example:
+        >>> fill_their_images([{"size": [2, 2], "counts": runs} for runs in (b"13", b"14")])
+        array([ True, False])
+    """
+    text = np.frombuffer(b"".join(rle["counts"] for rle in rles), dtype=np.uint8)
+    _require_written(text, np.cumsum([len(rle["counts"]) for rle in rles], dtype=np.int64))
+    lengths, first, _, _ = _all_lengths(rles)
+    if not len(first):
+        return np.zeros(0, dtype=bool)
+    pixels = np.array([rle["size"][0] * rle["size"][1] for rle in rles], dtype=np.int64)
+    lie_within = np.minimum.reduceat(lengths, first) >= 0
+    lie_within &= np.maximum.reduceat(lengths, first) <= pixels
+    lie_within &= np.diff(first, append=len(lengths)) <= 2 * pixels + 2
+    return lie_within & (np.add.reduceat(lengths, first) == pixels)
 
 
 def are_canonical(rles: Sequence[RLE]) -> Bool[np.ndarray, " N"]:

@@ -24,7 +24,12 @@ _MOST_PROCESSES = 8
 _PARENT_CHECK = 1.0
 """Seconds."""
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
 
 _start_lock = threading.Lock()
 

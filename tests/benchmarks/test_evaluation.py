@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import timeit
+from collections.abc import Callable
 from pathlib import Path
 
 import fiftyone as fo
@@ -18,12 +20,28 @@ def test_both_tools_score_the_same_data(dataset: fo.Dataset, tmp_path: Path, kin
     evaluation.generate(arguments, tmp_path, dataset.name)
     made = fo.load_dataset(dataset.name)
     assert (len(made), made.count("predictions.detections")) == (6, 72)
-    expected = evaluation.by_pycocotools(tmp_path, kind)
+    expected = evaluation.by_library(tmp_path, kind)
     found = evaluation.by_fiftyone_ntt(dataset.name, kind, "e", workers=1)
     assert 0 < expected["AP"] < 1
-    assert found == pytest.approx(expected, abs=1e-9)
+    for other in (found, evaluation.by_results(tmp_path, kind)):
+        assert other == pytest.approx(expected, abs=1e-9)
     key = "e" if kind == "masks" else "e_boxes"
     assert made.count(f"predictions.detections.{key}_id") == 72
+
+
+@pytest.mark.timed
+def test_a_library_scores_and_the_checks_take_little(dataset: fo.Dataset, tmp_path: Path) -> None:
+    arguments = evaluation.parser().parse_args(["--images", "40"])
+    dataset.delete()
+    evaluation.generate(arguments, tmp_path, dataset.name)
+
+    def seconds(score: Callable[..., dict[str, float]], *rest: str) -> float:
+        score(tmp_path, "masks", *rest)
+        return min(timeit.repeat(lambda: score(tmp_path, "masks", *rest), number=1, repeat=2))
+
+    slowest = seconds(evaluation.by_library)
+    assert seconds(evaluation.by_library, "hotcoco") < 0.15 * slowest
+    assert seconds(evaluation.by_results) < 0.5 * slowest
 
 
 @pytest.mark.slow

@@ -126,16 +126,41 @@ def as_boxes(case: Case) -> Case:
     ]
 
 
+def matched_ids(case: Case, pairs: list[list[Pair]]) -> set[tuple[int, int, bool]]:
+    """Of each match the ids in `by_pycocotools`, and whether it counts for nothing."""
+    found, before = set(), (1, 1)
+    for (truth, predictions), image in zip(case, pairs, strict=True):
+        for pair in image:
+            if pair.truth is not None and pair.prediction is not None:
+                ids = before[0] + pair.truth, before[1] + pair.prediction
+                found.add((*ids, pair.ignored))
+        before = before[0] + len(truth), before[1] + len(predictions)
+    return found
+
+
+def ids_matched_by(evaluation: Any) -> set[tuple[int, int, bool]]:
+    """At an IoU of 0.5 and all sizes."""
+    return {
+        (int(truth), prediction, bool(ignored))
+        for cell in evaluation.evalImgs
+        if cell is not None and cell["aRng"] == evaluation.params.areaRng[0]
+        for prediction, truth, ignored in zip(
+            cell["dtIds"], cell["dtMatches"][0], cell["dtIgnore"][0], strict=True
+        )
+        if truth
+    }
+
+
 @pytest.mark.parametrize("seed", range(200))
 @pytest.mark.parametrize("kind", ["masks", "boxes"])
 def test_equal_to_pycocotools(seed: int, kind: Literal["masks", "boxes"]) -> None:
     case = generated(seed)
     scorer = Scorer(kind)
-    for truth, predictions in case if kind == "masks" else as_boxes(case):
-        scorer.add(truth, predictions)
+    pairs = [scorer.add(*image) for image in (case if kind == "masks" else as_boxes(case))]
     classes = sorted(CLASSES, key=CLASSES.__getitem__)
     found = scorer.scores(classes)
     figures, evaluation = by_pycocotools(case, "segm" if kind == "masks" else "bbox")
+    assert matched_ids(case, pairs) == ids_matched_by(evaluation)
     assert list(found.metrics) == [*METRICS, *RECALLS]
     assert list(found.metrics.values()) == pytest.approx(figures, abs=1e-9)
     precision = evaluation.eval["precision"][:, :, :, 0, 2].transpose(0, 2, 1)

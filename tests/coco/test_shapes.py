@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from fiftyone_ntt.coco import federated, semantic
+from fiftyone_ntt.coco import semantic
 from fiftyone_ntt.coco.average_precision import score
 from fiftyone_ntt.coco.findings import Findings
 from fiftyone_ntt.coco.instances import drawn, read_instance
+from fiftyone_ntt.coco.library import Matches, Objects
 from fiftyone_ntt.coco.reading import CocoFile
 from fiftyone_ntt.coco.scorer import Candidate, Scorer, Scores, _Columns
 from tests import shapes
@@ -44,12 +45,16 @@ FILE = {
     "annotations": [],
     "category_records": [],
 }
-SUMMARY = {
-    "truth": {"categories": [{"id": 7, "name": "bird"}]},
-    "precisions": {7: zeros((10, 101, 4))},
-    "recalls": {7: zeros((10, 4))},
-    "thresholds": np.linspace(0.5, 0.95, 10),
+OBJECTS = {
+    "image": zeros(3, np.int64),
+    "category": zeros(3, np.int64),
+    "box": zeros((3, 4)),
+    "area": zeros(3),
+    "masks": None,
+    "crowd": zeros(3, bool),
+    "score": zeros(3),
 }
+MATCHES = {"partner": zeros((4, 10, 3), np.int64), "ignored": zeros((4, 10, 3), bool)}
 INSTANCE = {"annotation": rectangle(1, 1, 4, 3), "size": (40, 60)}
 MEASURED = {"truth": [Candidate("bird", None, (0, 0, 4, 3), 12.0)], "predictions": []}
 TRUTH = {"images": [], "categories": [], "annotations": []}
@@ -73,8 +78,9 @@ POLYGON = {
         (_Columns, COLUMNS, "matched", zeros((4, 10, 6))),
         (CocoFile, FILE, "images", {1.5: {}}),
         (CocoFile, FILE, "annotations", {}),
-        (federated._summary, SUMMARY, "recalls", {7: zeros((10, 3))}),
-        (federated._summary, SUMMARY, "thresholds", np.linspace(0.5, 0.95, 10, dtype=np.float32)),
+        (Objects, OBJECTS, "box", zeros((2, 4))),
+        (Objects, OBJECTS, "area", zeros(3, np.float32)),
+        (Matches, MATCHES, "ignored", zeros((4, 10, 2), bool)),
         (read_instance, INSTANCE, "size", (40.0, 60.0)),
         (drawn, POLYGON, "size", [40, 60]),
         (Scorer("boxes").add, MEASURED, "predictions", [{"label": "bird"}]),

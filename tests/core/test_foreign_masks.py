@@ -13,6 +13,7 @@ import pytest
 from fiftyone_ntt.core.foreign_masks import (
     UnreadableMask,
     checked_rle,
+    checked_rles,
     polygons_rle,
 )
 from fiftyone_ntt.core.rle import decode_mask, encode_masks
@@ -68,3 +69,25 @@ def test_polygons_are_drawn_together() -> None:
 def test_what_is_no_polygon_is_refused(polygons: Any) -> None:
     with pytest.raises(UnreadableMask):
         polygons_rle(polygons, (6, 8))
+
+
+def test_many_at_once_are_judged_as_each_by_itself() -> None:
+    rng = np.random.default_rng(0)
+    masks = rng.random((40, 9, 12)) > rng.random((40, 1, 1))
+    sound = [{**rle, "counts": rle["counts"].decode()} for rle in encode_masks(masks)]
+    broken = [
+        {"size": [9, 12], "counts": "l2"},  # a run short of its image's end
+        {"size": [9, 12], "counts": "\\3o0"},  # and one that goes past it
+        {"size": [9, 12.0], "counts": "\\3"},
+        {"size": [9, 12], "counts": [108]},
+        {"size": [9, 12], "counts": ""},
+        None,
+        [[1, 1, 5, 1, 5, 4]],
+    ]
+    found = checked_rles([*sound, *broken])
+    assert found[: len(sound)] == [checked_rle(rle) for rle in sound]
+    assert found[len(sound) :] == [None] * len(broken)
+    for text in ("~", "0P", "é"):  # no digits, cut short, no text of that kind
+        found = checked_rles([sound[0], {"size": [9, 12], "counts": text}])
+        assert found[1] is None
+    assert checked_rles([]) == []

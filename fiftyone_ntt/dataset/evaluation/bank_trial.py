@@ -7,14 +7,13 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fiftyone.core.collections as foc
 
-from fiftyone_ntt.coco.average_precision import CocoScores, candidate, prepared, score
+from fiftyone_ntt.coco.average_precision import CocoScores, prepared, score
 from fiftyone_ntt.coco.results import coco_results
 from fiftyone_ntt.coco.scorer import Candidate
 from fiftyone_ntt.core.bank import MemoryBank
@@ -142,7 +141,13 @@ class BankTrial:
                     f"a {names[row['category_id']]!r} in field {self._field!r} is a box without a "
                     "mask, so mask AP cannot be measured. `boxes_to_masks` makes masks."
                 )
-            labelled = replace(candidate(row, "masks"), label=names[row["category_id"]])
+            labelled = Candidate(
+                names[row["category_id"]],
+                row["segmentation"],
+                row["bbox"],
+                row["area"],
+                bool(row["iscrowd"]),
+            )
             found[row["image_id"]].append(labelled)
         return [found[image["id"]] for image in self._truth["images"]]
 

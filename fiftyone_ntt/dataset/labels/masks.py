@@ -106,11 +106,13 @@ def pixel_box(bounding_box: Sequence[float], size: Size) -> Box:
         (120.0, 180.0, 240.0, 90.0)
     """
     height, width = size
-    x, y, w, h = (
-        round(float(value) * side, _PIXEL_DIGITS)
-        for value, side in zip(bounding_box, (width, height, width, height), strict=True)
+    x, y, w, h = map(float, bounding_box)
+    return (
+        round(x * width, _PIXEL_DIGITS),
+        round(y * height, _PIXEL_DIGITS),
+        round(w * width, _PIXEL_DIGITS),
+        round(h * height, _PIXEL_DIGITS),
     )
-    return x, y, w, h
 
 
 def detection_mask(
