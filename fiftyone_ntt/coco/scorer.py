@@ -272,11 +272,15 @@ class Scorer:
         """In columns, a class's after another's."""
         count = len(items)
         category = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-        masks = [_drawn(item) for item in items] if self._kind == "masks" else None
+        masks, box = None, np.zeros((count, 4))
+        if self._kind == "masks":
+            masks = [_drawn(item) for item in items]  # whose boxes nobody looks at
+        else:
+            box = np.array([item.box for item in items], dtype=np.float64)
         return Objects(
             image=np.zeros(count, dtype=np.int64),
             category=category,
-            box=np.array([item.box for item in items], dtype=np.float64).reshape(count, 4),
+            box=box,
             area=np.array([item.area for item in items], dtype=np.float64),
             masks=masks,
             crowd=np.array([item.crowd for item in items], dtype=bool),
