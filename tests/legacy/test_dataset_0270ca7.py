@@ -116,7 +116,7 @@ def test_its_banks(read_only: fo.Dataset) -> None:
         for part in ("references", "negatives"):
             # That version did not note it.
             assert set(bank["contents"][part].pop("image_names")) <= {""}
-        assert (bank.pop("change"), list(bank.pop("content"))) == (None, [])
+        assert (bank.pop("change"), list(bank.pop("content")), bank.pop("version")) == (None, [], 1)
         assert bank == expected | {"review": without_points(expected["review"])}
 
 

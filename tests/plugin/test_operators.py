@@ -259,9 +259,9 @@ def test_visualizing(uri: Any, scenes: fo.Dataset) -> None:
     params = {"bank": "colours", "predictions_field": "predictions", "draw": True}
     sent = messages("visualize_memory_bank", scenes, params)
     names = [name for name, _ in sent]
-    assert names[-4:] == ["reload_dataset", "close_panel", "open_panel", "notify"]
-    assert sent[-2][1]["name"] == "Embeddings"
-    assert sent[-2][1]["data"] == {"openKey": "colours_predictions"}
+    assert names[-4:] == ["close_panel", "open_panel", "reload_dataset", "notify"]
+    assert sent[-3][1]["name"] == "Embeddings"
+    assert sent[-3][1]["data"] == {"openKey": "colours_predictions"}
     said = sent[-1][1]["message"]
     assert "colours_references (6 points), colours_predictions (18 points)" in said
     assert "memory: 6 of 6 references drawn" in said

@@ -156,7 +156,9 @@ def test_a_parent_that_is_killed_or_interrupted_leaves_no_worker(
         os.killpg(parent.pid, kind)  # as a terminal's Ctrl-C: to all its processes
     _, messages = parent.communicate(timeout=60)
     assert parent.returncode == -kind
-    assert messages.count("Traceback") == (1 if kind == signal.SIGINT else 0)
+    # A thread of Python's own may stumble over the pool as it ends; the workers say nothing.
+    stumbled = messages.count("Exception in thread ExecutorManagerThread")
+    assert messages.count("Traceback") - stumbled == (1 if kind == signal.SIGINT else 0)
     assert_gone(workers)
 
 

@@ -287,7 +287,7 @@ def _found(
     if not found.images and found.others:
         raise InputError(
             f"{path}: none of its {found.others} images was exported from this view. Pass the "
-            "files of the images that were, or the folder of that export as exported=."
+            "files of the images that were, or name the folder of that export too."
         )
     return found
 

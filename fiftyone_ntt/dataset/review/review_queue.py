@@ -120,7 +120,7 @@ def review_queue(
     if order not in get_args(Order):
         raise InputError(f"there is no order {order!r}. Pass one of: {', '.join(get_args(Order))}.")
     if limit is not None and limit < 0:
-        raise InputError(f"limit is {limit}, but it must be 0 or more, or None for all.")
+        raise InputError(f"limit is {limit}, but it must be at least 0.")
     dataset = samples._root_dataset
     refresh(dataset)
     rows = [
