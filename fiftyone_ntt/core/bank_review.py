@@ -136,11 +136,10 @@ def _class_pairs(
 ) -> tuple[tuple[str, str, float], ...]:
     """All pairs of classes with their cosine, most alike first."""
     firsts, seconds = np.triu_indices(len(classes), k=1)
-    pairs = [
-        (classes[i], classes[j], float(similarity[i, j]))
-        for i, j in zip(firsts.tolist(), seconds.tolist(), strict=True)
-    ]
-    return tuple(sorted(pairs, key=lambda pair: -pair[2]))
+    cosines = similarity[firsts, seconds]
+    order = np.argsort(-cosines, kind="stable")
+    ranked = (part[order].tolist() for part in (firsts, seconds, cosines))
+    return tuple((classes[i], classes[j], cosine) for i, j, cosine in zip(*ranked, strict=True))
 
 
 def _review_references(bank: MemoryBank) -> tuple[ReferenceReview, ...]:
