@@ -65,6 +65,12 @@ def first_lines(lines: Sequence[str], where: str = "") -> list[str]:
 _FIRST = 5
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 class`, `2 classes`."""
+    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
+
+
 def shown(value: object) -> str:
     """A value of somebody else's file in a message, cut to a length that people read."""
     text = repr(value)

@@ -22,7 +22,7 @@ from fiftyone_ntt.dataset.banks.saved_banks import (
 )
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.stored_runs import StoredRun, stored_runs
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, counted
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class BankComparison:
 
     def __str__(self) -> str:
         parts = [
-            f"{_counted(len(ids), kind)} of {name} {verb}"
+            f"{counted(len(ids), kind)} of {name} {verb}"
             for kind, verb, by_class in (
                 ("reference", "came", self.added),
                 ("reference", "went", self.removed),
@@ -91,7 +91,7 @@ class BankComparison:
             for name, ids in by_class.items()
         ]
         parts += [
-            f"{_counted(count, 'reference')} of {old} became {new}"
+            f"{counted(count, 'reference')} of {old} became {new}"
             for (old, new), count in Counter(self.moved.values()).items()
         ]
         return f"version {self.newer} beside {self.older}: {', '.join(parts) or 'nothing'}"
@@ -242,7 +242,3 @@ def _by_class(these: Mapping[str, str], others: Mapping[str, str]) -> dict[str, 
         if one not in others:
             found[label] = (*found.get(label, ()), one)
     return found
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

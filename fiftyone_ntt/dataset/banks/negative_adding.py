@@ -18,7 +18,7 @@ from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.references.reference_reading import ClassReferences, read_references
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import DeferredStep, Progress, progress_steps
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, counted
 from fiftyone_ntt.models.loading import Models
 
 
@@ -71,7 +71,7 @@ def add_negatives(
         negatives = {label: tagged_negatives(group) for label, group in found.items()}
         return with_negatives(current, negatives, loaded.encoder, loaded.segmenter)
 
-    what = "1 negative added" if total == 1 else f"{total} negatives added"
+    what = f"{counted(total, 'negative')} added"
     with progress_steps(total, progress) as advance.step:
         return change_memory_bank(samples, name, joined, what)
 

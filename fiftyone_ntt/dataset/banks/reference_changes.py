@@ -13,7 +13,7 @@ import fiftyone.core.collections as foc
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.dataset.banks.saved_banks import BankSummary, change_memory_bank
 from fiftyone_ntt.dataset.labels.gone import needs_database
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, counted
 
 
 @needs_database
@@ -39,7 +39,7 @@ def remove_references(
     def without(bank: MemoryBank) -> MemoryBank:
         return bank.without_references(_rows(bank, ids))
 
-    return change_memory_bank(samples, name, without, f"{_counted(ids)} removed")
+    return change_memory_bank(samples, name, without, f"{counted(len(ids), 'reference')} removed")
 
 
 @needs_database
@@ -66,7 +66,7 @@ def change_reference_class(
     def changed(bank: MemoryBank) -> MemoryBank:
         return bank.with_class(_rows(bank, ids), label.strip())
 
-    what = f"{_counted(ids)} moved to {label.strip()}"
+    what = f"{counted(len(ids), 'reference')} moved to {label.strip()}"
     return change_memory_bank(samples, name, changed, what)
 
 
@@ -85,7 +85,3 @@ def _rows(bank: MemoryBank, ids: Collection[str]) -> list[int]:
             else "no references are named. Pass ids of some."
         )
     return [row for found in rows.values() for row in found]
-
-
-def _counted(ids: Collection[str]) -> str:
-    return "1 reference" if len(ids) == 1 else f"{len(ids)} references"

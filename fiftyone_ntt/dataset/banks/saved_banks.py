@@ -22,6 +22,7 @@ from fiftyone_ntt.dataset.banks.bank_cache import cached_bank, keep_bank
 from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.work.stored_runs import (
     StoredRun,
+    config_values,
     drop_run,
     move_run,
     put_back,
@@ -202,7 +203,7 @@ def undo_bank_change(samples: foc.SampleCollection, name: str) -> BankSummary:
         kept = stored_runs(dataset, [EARLIER]).get(before)
         if before not in known or kept is None:
             raise InputError(f"nothing was changed in memory bank {name!r} that could be undone.")
-        values = {**_values(kept), "method": METHOD, "name": name}
+        values = {**config_values(kept.config), "method": METHOD, "name": name}
         if values.get("before") not in known:  # too long ago
             values |= {"before": None, "change": None}
         config = dataset.init_run(**values)
@@ -236,7 +237,7 @@ def _put(
     new id of what is written.
     """
     stored = None if replacing is None else stored_runs(dataset, [METHOD]).get(run_key)
-    earlier = {} if stored is None else _values(stored)
+    earlier = {} if stored is None else config_values(stored.config)
     keep_as = None
     before, said = earlier.get("before"), earlier.get("change")
     version = _version(dataset, run_key, earlier) if replacing is not None else 1
@@ -305,11 +306,6 @@ def earlier_keys(dataset: fo.Dataset, run_key: str) -> list[str]:
         if stored is not None:
             keys.append(before)
     return keys
-
-
-def _values(stored: StoredRun) -> dict[str, Any]:
-    """What `dataset.init_run` took to make a run's config."""
-    return {key: value for key, value in stored.config.items() if key not in ("cls", "type")}
 
 
 @needs_database
@@ -402,7 +398,7 @@ def rename_memory_bank(samples: foc.SampleCollection, name: str, new_name: str) 
             return _summary(run_key, stored.config, stored.saved)
         if key_of_name(new_name) != run_key:
             new_key = check_bank_name(dataset, new_name, overwrite=False)
-        values = {**_values(stored), "name": new_name}
+        values = {**config_values(stored.config), "name": new_name}
         config = dataset.init_run(**values)
         if move_run(dataset, run_key, new_key, config, replacing=known.get(run_key)):
             return _summary(new_key, values, stored.saved)

@@ -174,11 +174,12 @@ class _Known:
     def chances(self, rows: list[dict[str, Any]]) -> Float64[np.ndarray, " N"]:
         """Of each being right; NaN where no calibration says."""
         found = np.full(len(rows), np.nan)
+        scores = np.array([row.get("confidence") or 0.0 for row in rows], dtype=np.float64)
+        steps = score_steps(scores.clip(0, 1))
         for index, row in enumerate(rows):
             known, score = self.calibrations.get(row.get("run") or ""), row.get("confidence")
             if known is not None and score is not None and row["label"] in known.classes:
-                step = score_steps(np.array([min(max(score, 0.0), 1.0)]))[0]
-                found[index] = known.chances[known.classes.index(row["label"]), step]
+                found[index] = known.chances[known.classes.index(row["label"]), steps[index]]
         return found
 
 

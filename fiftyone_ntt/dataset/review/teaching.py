@@ -35,10 +35,11 @@ from fiftyone_ntt.dataset.labels.gone import needs_database
 from fiftyone_ntt.dataset.references.label_names import LabelNames
 from fiftyone_ntt.dataset.references.reference_reading import ClassReferences, read_references
 from fiftyone_ntt.dataset.review.prediction_rows import decision_of, prediction_rows
+from fiftyone_ntt.dataset.work.even_choice import spread_rows
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import DeferredStep, Progress, progress_steps
 from fiftyone_ntt.dataset.work.refreshing import refresh
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, counted
 from fiftyone_ntt.models.loading import Models
 
 PER_CLASS = 10
@@ -79,7 +80,7 @@ class TeachReport:
 
     def __str__(self) -> str:
         learned = [
-            _counted(count, noun)
+            counted(count, noun)
             for count, noun in (
                 (sum(self.references.values()), "reference"),
                 (sum(self.negatives.values()), "negative"),
@@ -334,8 +335,7 @@ class _Renamed:
 def _spread(names: Sequence[str], rows: Mapping[str, Row]) -> list[str]:
     """At most `_POOL` of some predictions, from the least confident to the most."""
     ranked = sorted(names, key=lambda name: rows[name].get("confidence") or 0.0)
-    places = np.linspace(0, len(ranked) - 1, min(_POOL, len(ranked))).round().astype(int)
-    return [ranked[place] for place in places.tolist()]
+    return [ranked[place] for place in spread_rows(len(ranked), _POOL)]
 
 
 def _overlaps_one(row: Row, boxes: Sequence[Any]) -> bool:
@@ -348,7 +348,3 @@ def _overlaps_one(row: Row, boxes: Sequence[Any]) -> bool:
 
 def _summary(samples: foc.SampleCollection, name: str) -> BankSummary:
     return next(bank for bank in list_memory_banks(samples) if bank.name == name)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import fiftyone.core.collections as foc
 import fiftyone.core.labels as fol
-import numpy as np
 
 from fiftyone_ntt.core.bank import MemoryBank
 from fiftyone_ntt.core.images import ImageReading
@@ -19,6 +18,7 @@ from fiftyone_ntt.dataset.labels.fields import check_whole_images
 from fiftyone_ntt.dataset.labels.gone import NOT_ANSWERING, needs_database
 from fiftyone_ntt.dataset.runs.labelling_work import detections_of
 from fiftyone_ntt.dataset.runs.runner import failure_reason
+from fiftyone_ntt.dataset.work.even_choice import spread_rows
 from fiftyone_ntt.dataset.work.image_readings import image_reading
 from fiftyone_ntt.dataset.work.model_resolution import models_of_bank
 from fiftyone_ntt.dataset.work.progress import Progress, progress_steps
@@ -197,7 +197,7 @@ class _Trial:
 
     def most_telling(self, images: Sequence[tuple[str, str]], count: int) -> list[tuple[str, str]]:
         """Those of which the threshold decides most, in the order of the images."""
-        looked = _spread(len(images), _LOOKED)
+        looked = spread_rows(len(images), _LOOKED)
         every = self._stored_source(MatchSettings())
         doubts = {
             row: self._doubts(found)
@@ -205,7 +205,7 @@ class _Trial:
             if (found := _match(every, images[row][1])) is not None
         }
         best = sorted(doubts, key=lambda row: (-doubts[row], row))[:count]
-        others = [row for row in _spread(len(images), count) if row not in best]
+        others = [row for row in spread_rows(len(images), count) if row not in best]
         chosen = [*best, *others][:count]
         return [images[row] for row in sorted(chosen)]
 
@@ -225,8 +225,3 @@ def _match(source: StoredSource | None, path: str) -> fol.Detections | None:
         return fol.Detections.from_dict(detections_of(source, source.load(path), _RUN))
     except NttError:
         return None
-
-
-def _spread(total: int, count: int) -> list[int]:
-    """At most so many of the rows, evenly spread."""
-    return sorted({int(row) for row in np.linspace(0, total - 1, min(count, total)).round()})

@@ -9,7 +9,7 @@ looked at, puts it in its place. Whoever reads finds the old run or the new one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -215,32 +215,41 @@ def run_configs(
         methods: kinds of runs.
         names: of what is read of each; what one lacks is left out.
     """
-    keys = {run_id: key for key, run_id in run_ids(dataset).items()}
-    wanted = {"_id": {"$in": list(keys)}, "config.method": {"$in": list(methods)}}
     places = {f"config.{name}": 1 for name in names}
-    return {
-        keys[row["_id"]]: row.get("config", {}) for row in _run_documents().find(wanted, places)
-    }
+    return {key: row.get("config", {}) for key, row in _rows(dataset, methods, places)}
 
 
 def stored_runs(
     dataset: fo.Dataset, methods: Collection[str] | None = None
 ) -> dict[str, StoredRun]:
     """The runs of some kinds, or all, by key: two look-ups in the database, however many."""
+    return {
+        key: StoredRun(row["config"], row["timestamp"], row.get("results"))
+        for key, row in _rows(dataset, methods)
+    }
+
+
+def _rows(
+    dataset: fo.Dataset, methods: Collection[str] | None, places: Mapping[str, int] | None = None
+) -> Iterator[tuple[str, Document]]:
+    """The documents of the runs of some kinds, or all, or these places of them, with their keys."""
     keys = {run_id: key for key, run_id in run_ids(dataset).items()}
     wanted: Document = {"_id": {"$in": list(keys)}}
     if methods is not None:
         wanted["config.method"] = {"$in": list(methods)}
-    return {
-        keys[row["_id"]]: StoredRun(row["config"], row["timestamp"], row.get("results"))
-        for row in _run_documents().find(wanted)
-    }
+    for row in _run_documents().find(wanted, places):
+        yield keys[row["_id"]], row
+
+
+def config_values(config: Mapping[str, Any]) -> Document:
+    """What `dataset.init_run` took to make a run's config."""
+    return {key: value for key, value in config.items() if key not in ("cls", "type")}
 
 
 def restore_run(dataset: fo.Dataset, document: Document) -> None:
     """Bring a run back, unless there is one of its key again."""
-    values = {k: v for k, v in document["config"].items() if k not in ("cls", "type")}
-    put_run(dataset, document["key"], dataset.init_run(**values), replacing=None)
+    config = dataset.init_run(**config_values(document["config"]))
+    put_run(dataset, document["key"], config, replacing=None)
 
 
 def run_values(dataset: fo.Dataset, key: str) -> dict[str, Any] | None:

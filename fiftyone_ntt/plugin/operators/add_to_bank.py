@@ -8,6 +8,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.errors import counted
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.counts import format_counts
@@ -43,7 +44,7 @@ class AddToMemoryBank(NttOperator):
             form.stop("nothing", "Nothing is selected", NOTHING)
             return
         counts = _counts(form.ctx, picked)
-        form.note("counts", _counted(sum(counts.values())), format_counts(counts))
+        form.note("counts", counted(sum(counts.values()), "label"), format_counts(counts))
         bank = choose_bank(form)
         known = [found for found in ntt.list_memory_banks(form.ctx.dataset) if found.name == bank]
         own = "As they are labelled" if len(counts) > 1 else f"{next(iter(counts), '')} (its label)"
@@ -77,8 +78,8 @@ class AddToMemoryBank(NttOperator):
             if ctx.params.get("tag", True):
                 ntt.tag_references(samples, field, label_ids=ids or None, tag=USUAL_TAG)
         return Outcome(
-            f"{_counted(added)} added to memory bank {name!r}: {sum(bank.classes.values())} "
-            f"references of {len(bank.classes)} classes.",
+            f"{counted(added, 'label')} added to memory bank {name!r}: "
+            f"{sum(bank.classes.values())} references of {len(bank.classes)} classes.",
             {"name": name, "added": added, "classes": bank.classes},
         )
 
@@ -93,7 +94,3 @@ def _counts(ctx: Context, picked: dict[str, str]) -> dict[str, int]:
     for field, source in picked.items():
         counts.update(source_counts(ctx, field, source, None))
     return dict(counts)
-
-
-def _counted(count: int) -> str:
-    return "1 label" if count == 1 else f"{count} labels"

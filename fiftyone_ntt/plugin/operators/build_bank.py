@@ -7,9 +7,10 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.errors import counted
 from fiftyone_ntt.plugin.shared.bank_choice import check_new_name
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import counted, format_counts
+from fiftyone_ntt.plugin.shared.counts import format_counts
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.model_choice import (
     TORCH,

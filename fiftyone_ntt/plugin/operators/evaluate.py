@@ -10,14 +10,9 @@ import fiftyone.operators.types as types
 from fiftyone import ViewField as F
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.errors import counted
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import (
-    count_boxes,
-    counted,
-    labels_path,
-    once_per_prompt,
-    sample_tags,
-)
+from fiftyone_ntt.plugin.shared.counts import count_boxes, labels_path, once_per_prompt, sample_tags
 from fiftyone_ntt.plugin.shared.form import SHAPE_TYPES, Form
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome
 from fiftyone_ntt.plugin.shared.streaming import Step

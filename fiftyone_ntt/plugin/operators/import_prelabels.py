@@ -11,6 +11,7 @@ import fiftyone_ntt as ntt
 from fiftyone_ntt.plugin.shared.context import Context
 from fiftyone_ntt.plugin.shared.exports import read_path
 from fiftyone_ntt.plugin.shared.form import Form
+from fiftyone_ntt.plugin.shared.label_choice import check_path
 from fiftyone_ntt.plugin.shared.open_editors import warn_of_editors
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required
 from fiftyone_ntt.plugin.shared.streaming import Step
@@ -68,11 +69,7 @@ class ImportPrelabels(NttOperator):
 def _choose_path(form: Form, name: str, label: str, **shown: Any) -> None:
     """A file or folder that the App may read."""
     needed = shown.pop("required", False)
-    path = form.text(name, label, required=needed, **shown)
-    if not path:
-        return
-    try:
-        if not read_path(path).exists():
-            form.reject(name, f"there is no {path} in the folders that the App may read.")
-    except ntt.NttError as error:
-        form.reject(name, str(error))
+    given = form.text(name, label, required=needed, **shown)
+    path = check_path(form, name, given) if given else None
+    if path is not None and not path.exists():
+        form.reject(name, f"there is no {given} in the folders that the App may read.")

@@ -7,9 +7,10 @@ from typing import Any
 import fiftyone.operators.types as types
 
 import fiftyone_ntt as ntt
+from fiftyone_ntt.errors import counted
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import counted, once_per_prompt
+from fiftyone_ntt.plugin.shared.counts import once_per_prompt
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.model_choice import TORCH, check_models, choose_device
 from fiftyone_ntt.plugin.shared.operator_base import NttOperator, Outcome, required

@@ -91,9 +91,3 @@ def labels_path(samples: foc.SampleCollection, field: str) -> str:
 def format_counts(counts: dict[str, int]) -> str:
     """`bird 10, boat 10`."""
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 class`, `2 classes`."""
-    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"

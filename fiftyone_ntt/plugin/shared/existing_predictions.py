@@ -7,8 +7,9 @@ import itertools
 
 import fiftyone.core.collections as foc
 
+from fiftyone_ntt.errors import counted
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import counted, once_per_prompt
+from fiftyone_ntt.plugin.shared.counts import once_per_prompt
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.views import target_images
 

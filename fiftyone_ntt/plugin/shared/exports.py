@@ -37,13 +37,7 @@ def export_path(name: str, overwrite: bool) -> Path:
     from fiftyone_ntt.store.atomic import require_writable
     from fiftyone_ntt.store.bank_file import BANK_FILE
 
-    path = _inside(name)
-    _prepare_folder()
-    if not os.path.isdir(path.parent):  # which takes a name that is too long for absent
-        raise NttError(
-            f"the exports folder has no folder {PurePath(name).parent}. Have it made on FiftyOne's "
-            "server, or leave it out."
-        )
+    path = _place(name)
     require_writable(path, BANK_FILE, overwrite=overwrite)
     return path
 
@@ -54,17 +48,11 @@ def export_folder(name: str) -> Path:
     Raises:
         NttError: the name leads elsewhere, there is no folder for it, or something is there.
     """
-    path = _inside(name)
-    _prepare_folder()
+    path = _place(name)
     if os.path.lexists(path):
         raise NttError(
             f"the exports folder holds {name!r} already, which may be somebody's work. Choose "
             "another name."
-        )
-    if not os.path.isdir(path.parent):
-        raise NttError(
-            f"the exports folder has no folder {PurePath(name).parent}. Have it made on FiftyOne's "
-            "server, or leave it out."
         )
     return path
 
@@ -121,6 +109,18 @@ def read_path(name: str) -> Path:
         f"of them, or its folder listed in {READ_VARIABLE}, in the environment of FiftyOne's "
         "server."
     )
+
+
+def _place(name: str) -> Path:
+    """The path of a name below the folder, in a folder that is there."""
+    path = _inside(name)
+    _prepare_folder()
+    if not os.path.isdir(path.parent):  # which takes a name that is too long for absent
+        raise NttError(
+            f"the exports folder has no folder {PurePath(name).parent}. Have it made on FiftyOne's "
+            "server, or leave it out."
+        )
+    return path
 
 
 def _inside(name: str) -> Path:

@@ -39,7 +39,7 @@ def choose_labels(form: Form) -> None:
         description=f"Where the labels have them, if empty; {below[:1].lower()}{below[1:]}",
     )
     if images:
-        _check_path(form, "images", images)
+        check_path(form, "images", images)
     for option, (label, described) in _OPTIONS.items():
         if known is not None and option in known.options:
             form.text(option, label, required=False, description=described)
@@ -75,7 +75,7 @@ def _read_as(form: Form, name: str, format: str) -> LabelFormat | None:
     """The format that a path is read as, which the form says; None where it cannot be."""
     from fiftyone_ntt.formats.recognising import recognise
 
-    path = _check_path(form, "path", name)
+    path = check_path(form, "path", name)
     if path is None:
         return None
     try:
@@ -87,7 +87,8 @@ def _read_as(form: Form, name: str, format: str) -> LabelFormat | None:
     return known
 
 
-def _check_path(form: Form, field: str, name: str) -> Path | None:
+def check_path(form: Form, field: str, name: str) -> Path | None:
+    """A path that the App may read; None where it may not, which is said beside the field."""
     try:
         return read_path(name)
     except NttError as error:

@@ -9,9 +9,10 @@ import fiftyone.core.collections as foc
 
 import fiftyone_ntt as ntt
 from fiftyone_ntt.core.settings import is_stored_mode
+from fiftyone_ntt.errors import counted
 from fiftyone_ntt.plugin.shared.bank_choice import choose_bank
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import counted, target_size
+from fiftyone_ntt.plugin.shared.counts import target_size
 from fiftyone_ntt.plugin.shared.existing_predictions import (
     EMPTY,
     NEW,

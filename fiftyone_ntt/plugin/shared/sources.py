@@ -9,15 +9,9 @@ from typing import Any
 import fiftyone.core.collections as foc
 
 import fiftyone_ntt as ntt
-from fiftyone_ntt.errors import InputError
+from fiftyone_ntt.errors import InputError, counted
 from fiftyone_ntt.plugin.shared.context import Context
-from fiftyone_ntt.plugin.shared.counts import (
-    counted,
-    label_tags,
-    labels_path,
-    once_per_prompt,
-    sample_tags,
-)
+from fiftyone_ntt.plugin.shared.counts import label_tags, labels_path, once_per_prompt, sample_tags
 from fiftyone_ntt.plugin.shared.form import Form
 from fiftyone_ntt.plugin.shared.slices import dataset_images
 from fiftyone_ntt.plugin.shared.views import patch_fields, shown, with_field
